@@ -1,0 +1,105 @@
+-- Comments: the conversation on a ticket. Internal ones exist for staff alone, and leave no trace for anyone else:
+-- not even the moment of the ticket's last change moves.
+
+-- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, staff, ticket, comment_id, body, visibility)^
+-- returns: Comment
+-- Say something on a ticket. Empty: the ticket is not the author's to see, closed to them, or the key is taken.
+with touched as (
+    update tickets
+       set updated_at = case when :visibility::comment_visibility = 'public' then clock_timestamp() else updated_at end
+     where number = :ticket
+       and (:staff or (requester_id = :actor_id and status <> 'closed'))
+       and (:idempotency_key::text is null
+            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
+    returning number, project
+), inserted as (
+    insert into comments as c (id, ticket, author_id, body, visibility, created_at, updated_at)
+    select :comment_id, number, :actor_id, :body, :visibility::comment_visibility, moment, moment
+      from touched, clock_timestamp() moment
+    returning c
+), resource as materialized (
+    select r.*, (i.c).created_at as moment from inserted i cross join lateral comment_resource(i.c) r
+), event as (
+    insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
+    select :event_id, 'comment.created', moment, ticket, project, :actor_id, visibility, to_jsonb(resource) - 'moment'
+      from resource, touched
+)
+select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;
+
+-- name: list_comments(ticket, viewer_id, staff, after, after_id, page_size)
+-- returns: Comment
+-- A page of a ticket's comments that the viewer may see, oldest first, from after a given place on.
+select r.*
+  from visible_tickets(:viewer_id, :staff) t
+  join comments c on c.ticket = t.number
+ cross join lateral comment_resource(c) r
+ where t.number = :ticket
+   and (:staff or c.visibility = 'public')
+   and (:after::timestamptz is null or (c.created_at, c.id) > (:after::timestamptz, :after_id::uuid))
+ order by c.created_at, c.id
+ limit :page_size;
+
+-- name: get_comment(ticket, comment_id, viewer_id, staff)^
+-- returns: Comment
+-- One comment, if the viewer may see it.
+select r.*
+  from visible_tickets(:viewer_id, :staff) t
+  join comments c on c.ticket = t.number
+ cross join lateral comment_resource(c) r
+ where t.number = :ticket and c.id = :comment_id and (:staff or c.visibility = 'public');
+
+-- name: take_comment(ticket, comment_id, viewer_id, staff)^
+-- returns: Comment
+-- One comment, if the viewer may see it, locked with its ticket until the transaction ends.
+select r.*
+  from tickets t
+  join comments c on c.ticket = t.number
+ cross join lateral comment_resource(c) r
+ where t.number = :ticket and (:staff or t.requester_id = :viewer_id)
+   and c.id = :comment_id and (:staff or c.visibility = 'public')
+   for no key update of t, c;
+
+-- name: update_comment(event_id, actor_id, comment_id, body, previous)^
+-- returns: Comment
+-- Reword a comment that take_comment has locked.
+with updated as (
+    update comments as c set body = :body, updated_at = clock_timestamp() where id = :comment_id returning c
+), touched as (
+    update tickets t set updated_at = clock_timestamp()
+      from updated u where t.number = (u.c).ticket and (u.c).visibility = 'public'
+), resource as materialized (
+    select r.*, (u.c).updated_at as moment from updated u cross join lateral comment_resource(u.c) r
+), event as (
+    insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data, previous)
+    select :event_id, 'comment.updated', moment, t.number, t.project, :actor_id, visibility,
+           to_jsonb(resource) - 'moment', :previous
+      from resource join tickets t on t.number = resource.ticket
+)
+select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;
+
+-- name: delete_comment(event_id, actor_id, comment_id)^
+-- returns: Comment
+-- Turn a comment that take_comment has locked into a tombstone, and take its text out of the event log.
+with deleted as (
+    update comments as c set body = null, updated_at = clock_timestamp(), deleted_at = clock_timestamp()
+     where id = :comment_id
+    returning c
+), touched as (
+    update tickets t set updated_at = clock_timestamp()
+      from deleted d where t.number = (d.c).ticket and (d.c).visibility = 'public'
+), redacted as (
+    update events e
+       set data = e.data || '{"body": null}',
+           previous = case when e.previous ? 'body' then e.previous || '{"body": null}' else e.previous end
+      from deleted d
+     where e.ticket = (d.c).ticket and e.type in ('comment.created', 'comment.updated')
+       and e.data ->> 'id' = (d.c).id::text
+), resource as materialized (
+    select r.*, (d.c).deleted_at as moment from deleted d cross join lateral comment_resource(d.c) r
+), event as (
+    insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
+    select :event_id, 'comment.deleted', moment, t.number, t.project, :actor_id, visibility,
+           to_jsonb(resource) - 'moment'
+      from resource join tickets t on t.number = resource.ticket
+)
+select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;

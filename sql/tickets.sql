@@ -1,0 +1,152 @@
+-- Tickets: the unit of work. Every read and every lock goes through visible_tickets (migrations/0001).
+
+-- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)^
+-- returns: Ticket
+-- Open a ticket. Empty: the project, type, category or requester is not to be had, or the key is taken.
+with place as materialized (
+    select p.key as project, c.key as category
+      from projects p
+      left join categories c on c.project = p.key and c.key = :category and not c.archived
+     where p.key = :project
+       and not p.archived
+       and (:staff or p.visibility = 'public')
+       and :type::ticket_type = any(p.ticket_types)
+       and (:category::text is null or c.key is not null)
+       and exists (select from users where id = :requester_id and active)
+), inserted as (
+    insert into tickets as t (type, project, category, title, description, severity, tags, environment, priority,
+                              channel, requester_id)
+    select :type::ticket_type, place.project, place.category, :title, :description, :severity::ticket_severity,
+           :tags::text[], :environment::jsonb, :priority::ticket_priority, :channel::ticket_channel, :requester_id
+      from place
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+    returning t
+), resource as materialized (
+    select r.*, (i.t).created_at as moment from inserted i cross join lateral ticket_resource(i.t) r
+), event as (
+    insert into events (id, type, occurred_at, ticket, project, actor_id, data)
+    select :event_id, 'ticket.created', moment, number, project, :actor_id, to_jsonb(resource) - 'moment'
+      from resource
+)
+select number, type, project, title, description, status, resolution, resolution_note, priority, severity, category,
+       tags, environment, channel, requester, assignee, external_reference, created_at, updated_at, resolved_at,
+       closed_at
+  from resource;
+
+-- name: get_ticket(number, viewer_id, staff)^
+-- returns: Ticket
+-- One ticket, if the viewer may see it.
+select r.* from visible_tickets(:viewer_id, :staff) t cross join lateral ticket_resource(t) r where t.number = :number;
+
+-- name: take_ticket(number, viewer_id, staff)^
+-- returns: Ticket
+-- One ticket, if the viewer may see it, locked until the transaction ends.
+select r.*
+  from tickets t cross join lateral ticket_resource(t) r
+ where t.number = :number and (:staff or t.requester_id = :viewer_id)
+   for no key update of t;
+
+-- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)^
+-- returns: Ticket
+-- Write the fields of a ticket that take_ticket has locked. Empty: the category or the assignee is not to be had.
+-- nullable: category, resolution_note
+with updated as (
+    update tickets as t
+       set title = :title, description = :description, severity = :severity::ticket_severity,
+           category = :category, tags = :tags::text[], environment = :environment::jsonb,
+           priority = :priority::ticket_priority, status = :status::ticket_status,
+           resolution = :resolution::ticket_resolution, resolution_note = :resolution_note,
+           assignee_id = :assignee_id, updated_at = clock_timestamp(),
+           resolved_at = case when :status::ticket_status in ('resolved', 'closed')
+                              then coalesce(resolved_at, clock_timestamp()) end,
+           closed_at = case when :status::ticket_status = 'closed' then coalesce(closed_at, clock_timestamp()) end
+     where number = :number
+       and (:assignee_id::uuid is null or :assignee_id is not distinct from assignee_id
+            or exists (select from users where id = :assignee_id and active and role <> 'requester'))
+       and (:category::text is null or :category is not distinct from category
+            or exists (select from categories c where c.project = t.project and c.key = :category and not archived))
+    returning t
+), resource as materialized (
+    select r.*, (u.t).updated_at as moment from updated u cross join lateral ticket_resource(u.t) r
+), event as (
+    insert into events (id, type, occurred_at, ticket, project, actor_id, data, previous)
+    select :event_id, :event_type, moment, number, project, :actor_id, to_jsonb(resource) - 'moment', :previous
+      from resource
+)
+select number, type, project, title, description, status, resolution, resolution_note, priority, severity, category,
+       tags, environment, channel, requester, assignee, external_reference, created_at, updated_at, resolved_at,
+       closed_at
+  from resource;
+
+-- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
+-- returns: Ticket
+-- A page of the tickets that match, oldest first, from after a given place on.
+select r.*
+  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                        :updated_before) t
+ cross join lateral ticket_resource(t) r
+ where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
+ order by t.created_at, t.number
+ limit :page_size;
+
+-- name: list_tickets_by_created_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
+-- returns: Ticket
+-- A page of the tickets that match, newest first, from after a given place on.
+select r.*
+  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                        :updated_before) t
+ cross join lateral ticket_resource(t) r
+ where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
+ order by t.created_at desc, t.number desc
+ limit :page_size;
+
+-- name: list_tickets_by_updated(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
+-- returns: Ticket
+-- A page of the tickets that match, least recently changed first, from after a given place on.
+select r.*
+  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                        :updated_before) t
+ cross join lateral ticket_resource(t) r
+ where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
+ order by t.updated_at, t.number
+ limit :page_size;
+
+-- name: list_tickets_by_updated_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
+-- returns: Ticket
+-- A page of the tickets that match, most recently changed first, from after a given place on.
+select r.*
+  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                        :updated_before) t
+ cross join lateral ticket_resource(t) r
+ where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
+ order by t.updated_at desc, t.number desc
+ limit :page_size;
+
+-- name: list_tickets_by_priority(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
+-- returns: Ticket
+-- A page of the tickets that match, lowest priority first, from after a given place on.
+select r.*
+  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                        :updated_before) t
+ cross join lateral ticket_resource(t) r
+ where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
+ order by t.priority, t.number
+ limit :page_size;
+
+-- name: list_tickets_by_priority_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
+-- returns: Ticket
+-- A page of the tickets that match, highest priority first, from after a given place on.
+select r.*
+  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                        :updated_before) t
+ cross join lateral ticket_resource(t) r
+ where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
+ order by t.priority desc, t.number desc
+ limit :page_size;

@@ -1,0 +1,51 @@
+"""/tickets"""
+
+from typing import Any
+
+from ticketing import db, idempotency, tickets
+from ticketing.api.answers import created, listed
+from ticketing.auth import Actor
+from ticketing.contract import Answer
+
+
+async def create_ticket(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
+    claim = idempotency.claim(idempotency_key, "create_ticket", body)
+    opened = db.transaction if "requester" in body else db.connection
+    async with opened() as conn:
+        ticket = await tickets.create(conn, actor, claim=claim, **body)
+    return created(ticket, f"/tickets/{ticket['number']}", claim)
+
+
+async def list_tickets(
+    actor: Actor,
+    project: list[str] | None = None,
+    type: list[str] | None = None,
+    status: list[str] | None = None,
+    priority: list[str] | None = None,
+    severity: list[str] | None = None,
+    category: list[str] | None = None,
+    tag: list[str] | None = None,
+    assignee: str | None = None,
+    requester: str | None = None,
+    created_after: str | None = None,
+    created_before: str | None = None,
+    updated_after: str | None = None,
+    updated_before: str | None = None,
+    sort: str = "-created",
+    limit: int = 25,
+    cursor: str | None = None,
+) -> Answer:
+    given = {name: value for name, value in locals().items() if name not in ("actor", "cursor") and value is not None}
+    async with db.connection() as conn:
+        page = await tickets.list_(conn, actor, cursor=cursor, **given)
+    return listed(page, "/tickets", **given)
+
+
+async def get_ticket(number: int, actor: Actor) -> Answer:
+    async with db.connection() as conn:
+        return Answer(await tickets.get(conn, actor, number))
+
+
+async def update_ticket(number: int, body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:
+    async with db.transaction() as conn:
+        return Answer(await tickets.update(conn, actor, number, body, if_match=if_match))

@@ -1,0 +1,33 @@
+"""/tokens"""
+
+from typing import Any
+from uuid import UUID
+
+from ticketing import db, idempotency, tokens
+from ticketing.api.answers import created, gone, listed
+from ticketing.auth import Actor
+from ticketing.contract import Answer
+
+
+async def create_token(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
+    claim = idempotency.claim(idempotency_key, "create_token", body)
+    async with db.connection() as conn:
+        token = await tokens.create(conn, actor, claim=claim, **body)
+    return created(token, f"/tokens/{token['id']}", claim)
+
+
+async def list_tokens(actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
+    async with db.connection() as conn:
+        page = await tokens.list_(conn, actor, limit=limit, cursor=cursor)
+    return listed(page, "/tokens", limit=limit)
+
+
+async def get_token(token_id: str, actor: Actor) -> Answer:
+    async with db.connection() as conn:
+        return Answer(await tokens.get(conn, actor, UUID(token_id)))
+
+
+async def revoke_token(token_id: str, actor: Actor) -> Answer:
+    async with db.connection() as conn:
+        await tokens.revoke(conn, actor, UUID(token_id))
+    return gone()

@@ -1,0 +1,76 @@
+"""What can go wrong, as the rules say it.
+
+Problem                 (ticketing.contract: rendered as RFC 9457 problem details; titles in spec/problems.yaml)
+├── InvalidCursor       400
+├── InsufficientScope   403   the token may not
+├── Forbidden           403   the person may not
+├── NotFound            404   it is not there, or not for this actor to see
+├── Conflict            409
+│   └── InvalidTransition
+├── TicketClosed        409
+├── PreconditionFailed  412
+├── Invalid             422   a rule that the schema cannot express
+└── KeyReused           422
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from ticketing.contract import Problem
+
+T = TypeVar("T")
+
+
+class InvalidCursor(Problem):
+    slug = "invalid-cursor"
+
+
+class InsufficientScope(Problem):
+    slug = "insufficient-scope"
+
+
+class Forbidden(Problem):
+    slug = "forbidden"
+
+
+class NotFound(Problem):
+    slug = "not-found"
+
+
+class Conflict(Problem):
+    slug = "conflict"
+
+
+class InvalidTransition(Problem):
+    slug = "invalid-transition"
+
+
+class TicketClosed(Problem):
+    slug = "ticket-closed"
+
+
+class PreconditionFailed(Problem):
+    slug = "precondition-failed"
+
+
+class Invalid(Problem):
+    """One or more rules are broken; `errors` says where, as JSON Pointers into the body."""
+
+    slug = "validation-failed"
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> Invalid:
+        """A single fault at a JSON Pointer (RFC 6901) in fragment form, e.g. `#/project`."""
+        return cls(detail, errors=[{"detail": detail, "pointer": pointer}])
+
+
+class KeyReused(Problem):
+    slug = "idempotency-key-reused"
+
+
+def found(row: T | None, what: str) -> T:
+    """The row, or NotFound: for what does not exist and for what the actor may not see alike."""
+    if row is None:
+        raise NotFound(f"There is no {what} that you may see.")
+    return row

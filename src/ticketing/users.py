@@ -1,0 +1,116 @@
+"""Users: people and machines, with or without a way to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from ticketing import idempotency, paging, policy, preconditions, sql
+from ticketing.auth import Actor
+from ticketing.errors import Conflict, Invalid, found
+from ticketing.idempotency import Claim
+
+
+async def create(
+    conn: sql.Connection,
+    actor: Actor,
+    *,
+    claim: Claim,
+    name: str,
+    email: str | None = None,
+    role: sql.UserRole = "requester",
+    service_account: bool = False,
+) -> sql.User | dict[str, Any]:
+    """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use), KeyReused."""
+    policy.require_admin(actor)
+    try:
+        user = await sql.users.insert_user(
+            conn,
+            **claim.parameters(),
+            actor_id=actor.id,
+            user_id=uuids.uuid7(),
+            name=name,
+            email=email,
+            role=role,
+            service_account=service_account,
+        )
+    except UniqueViolation:
+        user = None
+    if user:
+        return user
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    raise Conflict(f"There is a user with the e-mail address {email}.")
+
+
+async def find_or_add(
+    conn: sql.Connection, actor: Actor, *, id: str | None = None, email: str | None = None, name: str | None = None
+) -> UUID:
+    """The id of a requester that an agent names, by id or by e-mail; adds whoever writes for the first time."""
+    if id is not None:
+        user = await sql.users.get_user(conn, user_id=UUID(id))
+        if user is None or not user["active"]:
+            raise Invalid.at("#/requester/id", "There is no active user with this id.")
+        return UUID(str(user["id"]))
+    assert email is not None
+    added = await sql.users.add_requester(
+        conn, event_id=uuids.uuid7(), actor_id=actor.id, user_id=uuids.uuid7(), name=name or email, email=email
+    )
+    user = added or await sql.users.get_user_by_email(conn, email=email)
+    if user is None or not user["active"]:
+        raise Invalid.at("#/requester/email", "The user with this e-mail address is not active.")
+    return UUID(str(user["id"]))
+
+
+async def list_(
+    conn: sql.Connection,
+    actor: Actor,
+    *,
+    role: sql.UserRole | None = None,
+    email: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of users in the order in which they were added; staff only. Raises Forbidden, InvalidCursor."""
+    policy.require_staff(actor)
+    listing = ["users", role, email]
+    (after,) = paging.opened(cursor, listing, UUID)
+    rows = await sql.users.list_users(conn, role=role, email=email, after=after, page_size=limit + 1)
+    return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def get(conn: sql.Connection, actor: Actor, user_id: UUID) -> sql.User:
+    """A user: oneself, or for staff anyone. Raises NotFound."""
+    user = await sql.users.get_user(conn, user_id=user_id) if actor.staff or user_id == actor.id else None
+    return found(user, f"user {user_id}")
+
+
+async def update(
+    conn: sql.Connection, actor: Actor, user_id: UUID, patch: Mapping[str, Any], *, if_match: str | None = None
+) -> sql.User:
+    """Apply a merge patch in a transaction and record `user.updated`; admins only.
+
+    Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use), Invalid.
+    """
+    policy.require_admin(actor)
+    user = found(await sql.users.take_user(conn, user_id=user_id), f"user {user_id}")
+    preconditions.match(if_match, user)
+    if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
+        raise Conflict("You cannot take your own rights away. Ask another admin.")
+    changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
+    if not changed:
+        return user
+    wanted = {name: patch.get(name, user[name]) for name in ("name", "email", "role", "active")}  # type: ignore[literal-required]
+    previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
+    try:
+        updated = await sql.users.update_user(
+            conn, event_id=uuids.uuid7(), actor_id=actor.id, user_id=user_id, previous=Jsonb(previous), **wanted
+        )
+    except UniqueViolation:
+        raise Conflict(f"There is another user with the e-mail address {wanted['email']}.") from None
+    return found(updated, f"user {user_id}")
