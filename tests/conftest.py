@@ -1,0 +1,239 @@
+"""One PostgreSQL for the run with a migrated template database, one service a worker, and judged clients."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import uuid_utils.compat as uuids
+import uvicorn
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+
+from judged import Judged
+from ticketing import app, auth, config, embedded, migrate
+
+TEMPLATE = "ticketing_template"
+ALL_SCOPES = ("tickets:read", "tickets:write", "admin")
+SERVER_URL = pytest.StashKey[str]()
+STARTED = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL once: in the process that distributes the tests, or the only one."""
+    if hasattr(config, "workerinput"):
+        config.stash[SERVER_URL] = config.workerinput["server_url"]
+        return
+    config.stash[STARTED] = started = ExitStack()
+    home = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="ticketing-tests-")))
+    url = started.enter_context(embedded.postgres(home, ephemeral=True))
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+    asyncio.run(migrate.migrate(make_conninfo(url, dbname=TEMPLATE)))
+    config.stash[SERVER_URL] = url
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where PostgreSQL is."""
+    node.workerinput["server_url"] = node.config.stash[SERVER_URL]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started."""
+    if STARTED in config.stash:
+        config.stash[STARTED].close()
+
+
+@pytest.fixture(scope="session")
+def server_url(pytestconfig: pytest.Config) -> str:
+    """The PostgreSQL server of this run."""
+    return pytestconfig.stash[SERVER_URL]
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str) -> Iterator[Callable[..., str]]:
+    """Make a database: a copy of the migrated template, or an empty one; gives its URL."""
+    made: list[str] = []
+
+    def make(template: str = TEMPLATE) -> str:
+        made.append(name := f"test_{secrets.token_hex(6)}")
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute(
+                sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
+        return make_conninfo(server_url, dbname=name)
+
+    yield make
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        for name in made:
+            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[..., str]) -> str:
+    """The database of this worker's service."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def service(database_url: str) -> Iterator[str]:
+    """The service over HTTP, as production runs it but in a thread of this process; gives its URL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TICKETING_DATABASE_URL", database_url)
+        patch.setenv("TICKETING_LOG_LEVEL", "warning")
+        patch.setenv("TICKETING_TOKEN_CACHE_MS", "0")
+        config.settings.cache_clear()
+        with served(app.create()) as url:
+            yield url
+
+
+def served(application: Any) -> Any:
+    """A context in which uvicorn serves an application; gives its URL."""
+    return _Served(application)
+
+
+class _Served:
+    def __init__(self, application: Any) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, lifespan="on"))
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)
+
+    def __enter__(self) -> str:
+        self.thread.start()
+        deadline = time.monotonic() + 20
+        while not self.server.started:
+            assert self.thread.is_alive() and time.monotonic() < deadline, "the service did not start"
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.should_exit = True
+        self.thread.join(20)
+        self.listener.close()
+
+
+@pytest.fixture(scope="session")
+def db(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """The service's database, to look behind its answers and to move its clock."""
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as conn:
+        yield conn
+
+
+@pytest.fixture(scope="session")
+def sign_in(service: str, db: psycopg.Connection[dict[str, Any]]) -> Iterator[Callable[..., Person]]:
+    """Add a user with a token, and give a client of theirs."""
+    clients: list[Person] = []
+
+    def sign_in(role: str, *, name: str | None = None, scopes: tuple[str, ...] = ALL_SCOPES) -> Person:
+        user_id, secret = uuids.uuid7(), auth.sealed("".join(secrets.choice(auth.ALPHABET) for _ in range(30)))
+        name = name or f"{role.title()} {secrets.token_hex(3)}"
+        db.execute(
+            "insert into users (id, name, email, role) values (%s, %s, %s, %s)",
+            (user_id, name, f"{user_id}@lumen.example", role),
+        )
+        db.execute(
+            "insert into tokens (id, user_id, name, hash, prefix, scopes) values (%s, %s, 'test', %s, %s, %s)",
+            (uuids.uuid7(), user_id, auth.hash_token(secret), secret[:12], list(scopes)),
+        )
+        clients.append(person := Person(service, user_id, name, role, secret))
+        return person
+
+    yield sign_in
+    for client in clients:
+        client.close()
+
+
+class Person(Judged):
+    """A signed-in user's client, which knows who they are."""
+
+    def __init__(self, service: str, user_id: UUID, name: str, role: str, token: str) -> None:
+        super().__init__(base_url=service, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        self.id, self.name, self.role, self.token = str(user_id), name, role, token
+
+    @property
+    def ref(self) -> dict[str, str]:
+        """How answers name them."""
+        return {"id": self.id, "name": self.name}
+
+
+@pytest.fixture(scope="session")
+def admin(sign_in: Callable[..., Person]) -> Person:
+    return sign_in("admin")
+
+
+@pytest.fixture(scope="session")
+def agent(sign_in: Callable[..., Person]) -> Person:
+    return sign_in("agent")
+
+
+@pytest.fixture(scope="session")
+def requester(sign_in: Callable[..., Person]) -> Person:
+    return sign_in("requester")
+
+
+@pytest.fixture(scope="session")
+def stranger(sign_in: Callable[..., Person]) -> Person:
+    """Another requester, who has nothing to do with the first one's tickets."""
+    return sign_in("requester")
+
+
+@pytest.fixture(scope="session")
+def anonymous(service: str) -> Iterator[Judged]:
+    with Judged(base_url=service, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def project(admin: Person) -> str:
+    """The key of a new public project with the categories movies and music."""
+    key = f"p-{secrets.token_hex(5)}"
+    assert admin.post("/projects", json={"key": key, "name": "Media", "visibility": "public"}).status_code == 201
+    for category in ("movies", "music"):
+        admin.post(f"/projects/{key}/categories", json={"key": category, "name": category.title()})
+    return key
+
+
+@pytest.fixture
+def new_ticket(requester: Person, project: str) -> Callable[..., dict[str, Any]]:
+    """Open a ticket, the requester's own unless `by` says otherwise."""
+
+    def new_ticket(by: Person | None = None, **fields: Any) -> dict[str, Any]:
+        body = {"type": "bug", "project": project, "title": "Playback stops", "description": "After ten minutes."}
+        response = (by or requester).post("/tickets", json=body | fields)
+        assert response.status_code == 201, response.text
+        ticket: dict[str, Any] = response.json()
+        return ticket
+
+    return new_ticket
+
+
+@pytest.fixture
+def new_events(db: psycopg.Connection[dict[str, Any]]) -> Callable[[], list[dict[str, Any]]]:
+    """The events recorded since this fixture was set up, or since it was last asked."""
+    position = _last(db)
+
+    def new_events() -> list[dict[str, Any]]:
+        nonlocal position
+        rows = db.execute("select * from events where position > %s order by position", (position,)).fetchall()
+        position = _last(db)
+        return rows
+
+    return new_events
+
+
+def _last(db: psycopg.Connection[dict[str, Any]]) -> int:
+    row = db.execute("select coalesce(max(position), 0) as position from events").fetchone()
+    assert row
+    return int(row["position"])

@@ -1,0 +1,41 @@
+"""The timeline: one event a change, in order, as far as the reader may see it."""
+
+from __future__ import annotations
+
+from conftest import Person
+from test_comments import comment, edit
+from test_tickets import New, patch
+
+
+def test_the_timeline_of_a_ticket(agent: Person, requester: Person, stranger: Person, new_ticket: New) -> None:
+    ticket = new_ticket()
+    number = ticket["number"]
+    patch(agent, number, status="in_progress")
+    note = comment(agent, number, "internal", visibility="internal").json()
+    edit(agent, f"/tickets/{number}/comments/{note['id']}", "still internal")
+    comment(requester, number, "public")
+    patch(agent, number, status="resolved", resolution="fixed")
+    patch(requester, number, status="open")
+    patch(agent, number, status="closed", resolution="wont_fix")
+
+    seen_by_staff = [
+        "ticket.created",
+        "ticket.updated",
+        "comment.created",
+        "comment.updated",
+        "comment.created",
+        "ticket.resolved",
+        "ticket.reopened",
+        "ticket.closed",
+    ]
+    events = agent.pages(f"/tickets/{number}/events", limit=3)
+    assert [event["type"] for event in events] == seen_by_staff
+    assert [event["actor"] for event in events[:2]] == [requester.ref, agent.ref]
+    assert events[0]["data"] == ticket
+    assert events[-1]["data"] == agent.get(f"/tickets/{number}").json()
+    assert events[1]["previous"] == {"status": "open"}
+    assert events[6]["previous"].keys() == {"status", "resolution", "resolved_at"}
+    assert all(event["ticket"] == number and event["project"] == ticket["project"] for event in events)
+
+    assert requester.pages(f"/tickets/{number}/events") == [e for e in events if e["data"].get("visibility") != "internal"]
+    assert stranger.get(f"/tickets/{number}/events").status_code == 404

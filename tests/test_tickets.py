@@ -1,0 +1,445 @@
+"""Tickets: opened, read, changed and listed; state, event and answer asserted together."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from conftest import Person
+
+MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+New = Callable[..., dict[str, Any]]
+Events = Callable[[], list[dict[str, Any]]]
+
+
+def patch(by: Person, number: int, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+    return by.request("PATCH", f"/tickets/{number}", json=fields, headers=MERGE_PATCH | (headers or {}))
+
+
+def test_create_ticket(requester: Person, project: str, new_events: Events) -> None:
+    body = {
+        "type": "bug",
+        "project": project,
+        "title": "Subtitles drift",
+        "description": "By a second each *ten* minutes. 🎬",
+        "severity": "medium",
+        "category": "movies",
+        "tags": ["subtitles", "sync"],
+        "environment": {"app": "4.2.0", "os": "tvOS 19"},
+    }
+    response = requester.post("/tickets", json=body)
+
+    assert response.status_code == 201
+    ticket = response.json()
+    assert body.items() <= ticket.items()
+    assert ticket["requester"] == requester.ref
+    defaults = {"status": "open", "resolution": "none", "priority": "normal", "assignee": None, "channel": "api"}
+    assert defaults.items() <= ticket.items()
+    assert response.headers["location"] == f"/api/v1/tickets/{ticket['number']}"
+    read = requester.get(f"/tickets/{ticket['number']}")
+    assert read.json() == ticket
+    assert read.headers["etag"] == response.headers["etag"]
+    (event,) = new_events()
+    assert (event["type"], event["ticket"], event["data"]) == ("ticket.created", ticket["number"], ticket)
+    assert (str(event["actor_id"]), event["previous"], event["audience"]) == (requester.id, {}, "public")
+
+
+def test_an_agent_opens_a_ticket_for_a_requester(agent: Person, requester: Person, new_ticket: New) -> None:
+    ticket = new_ticket(by=agent, requester={"id": requester.id}, priority="urgent")
+    assert (ticket["requester"], ticket["priority"]) == (requester.ref, "urgent")
+    assert requester.get(f"/tickets/{ticket['number']}").status_code == 200
+
+
+def test_an_agent_opens_a_ticket_for_someone_new(
+    agent: Person, project: str, new_ticket: New, new_events: Events
+) -> None:
+    address = f"{project}@new.example"
+    first = new_ticket(by=agent, requester={"email": address, "name": "Noor"})
+    again = new_ticket(by=agent, requester={"email": address.upper()})
+    assert first["requester"]["name"] == "Noor"
+    assert again["requester"] == first["requester"]
+    assert [event["type"] for event in new_events() if event["type"].startswith(("user", "ticket"))] == [
+        "user.created",
+        "ticket.created",
+        "ticket.created",
+    ]
+
+
+@pytest.mark.parametrize("fields", [{"priority": "high"}, {"requester": {"email": "a@b.example"}}])
+def test_only_staff_set_priority_and_requester(requester: Person, project: str, fields: dict[str, Any]) -> None:
+    body = {"type": "support", "project": project, "title": "x", "description": ""} | fields
+    response = requester.post("/tickets", json=body)
+    assert response.status_code == 403
+    assert response.json()["errors"][0]["pointer"] == f"#/{next(iter(fields))}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"severity": "low", "type": "support"}, "#/severity"),
+        ({"category": "nope"}, "#/category"),
+        ({"project": "no-such"}, "#/project"),
+        ({"title": "   "}, "#/title"),
+        ({"title": "a\u0000b"}, None),
+        ({"tags": ["twice", "twice"]}, "#/tags"),
+        ({"unknown": 1}, "#"),
+    ],
+)
+def test_what_a_new_ticket_may_not_be(
+    requester: Person, project: str, fields: dict[str, Any], pointer: str | None, new_events: Events
+) -> None:
+    body = {"type": "bug", "project": project, "title": "x", "description": ""} | fields
+    response = requester.post("/tickets", json=body)
+    assert response.status_code == (422 if pointer else 400)
+    if pointer:
+        assert any(error["pointer"].startswith(pointer) for error in response.json()["errors"])
+    assert new_events() == []
+
+
+def test_a_project_takes_only_its_types(admin: Person, requester: Person, project: str) -> None:
+    admin.request("PATCH", f"/projects/{project}", json={"ticket_types": ["support"]}, headers=MERGE_PATCH)
+    body = {"type": "bug", "project": project, "title": "x", "description": ""}
+    assert requester.post("/tickets", json=body).json()["errors"][0]["pointer"] == "#/type"
+    assert requester.post("/tickets", json=body | {"type": "support"}).status_code == 201
+
+
+def test_a_private_project_takes_tickets_from_staff_only(
+    admin: Person, agent: Person, requester: Person, project: str
+) -> None:
+    admin.request("PATCH", f"/projects/{project}", json={"visibility": "private"}, headers=MERGE_PATCH)
+    body = {"type": "bug", "project": project, "title": "x", "description": ""}
+    assert requester.post("/tickets", json=body).json()["errors"][0]["pointer"] == "#/project"
+    assert agent.post("/tickets", json=body).status_code == 201
+
+
+def test_a_ticket_is_hidden_from_other_requesters(stranger: Person, agent: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    hidden, absent = stranger.get(f"/tickets/{number}"), stranger.get("/tickets/9007199254740991")
+    assert hidden.status_code == absent.status_code == 404
+    varying = ("request_id", "detail")
+    assert {k: v for k, v in hidden.json().items() if k not in varying} == {
+        k: v for k, v in absent.json().items() if k not in varying
+    }
+    assert patch(stranger, number, title="mine").status_code == 404
+    assert agent.get(f"/tickets/{number}").status_code == 200
+
+
+def test_update_ticket(agent: Person, new_ticket: New, new_events: Events) -> None:
+    ticket = new_ticket(environment={"app": "1", "os": "x"})
+    new_events()
+    response = patch(
+        agent,
+        ticket["number"],
+        priority="high",
+        assignee={"id": agent.id},
+        tags=["a"],
+        environment={"app": "2", "os": None},
+    )
+    assert response.status_code == 200
+    changed = response.json()
+    assert changed["assignee"] == agent.ref
+    assert changed["environment"] == {"app": "2"}
+    assert changed["updated_at"] > ticket["updated_at"]
+    (event,) = new_events()
+    assert (event["type"], event["data"]) == ("ticket.updated", changed)
+    assert event["previous"] == {
+        "priority": "normal",
+        "assignee": None,
+        "tags": [],
+        "environment": {"app": "1", "os": "x"},
+    }
+    assert patch(agent, ticket["number"], assignee=None).json()["assignee"] is None
+
+
+def test_a_patch_that_changes_nothing_records_nothing(agent: Person, new_ticket: New, new_events: Events) -> None:
+    ticket = new_ticket()
+    new_events()
+    assert patch(agent, ticket["number"], title=ticket["title"]).json() == ticket
+    assert new_events() == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"priority": "high"}, {"category": "music"}, {"assignee": None}, {"resolution": "fixed"}, {"resolution_note": "x"}],
+)
+def test_what_a_requester_may_not_change(requester: Person, new_ticket: New, fields: dict[str, Any]) -> None:
+    response = patch(requester, new_ticket()["number"], **fields)
+    assert response.status_code == 403
+    assert response.json()["errors"][0]["pointer"] == f"#/{next(iter(fields))}"
+
+
+def test_what_a_requester_may_change(requester: Person, new_ticket: New) -> None:
+    fields = {"title": "T", "description": "D", "severity": "high", "tags": ["t"], "environment": {"a": "b"}}
+    assert fields.items() <= patch(requester, new_ticket()["number"], **fields).json().items()
+
+
+def test_references_that_a_patch_may_not_make(agent: Person, requester: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    assert patch(agent, number, assignee={"id": requester.id}).json()["errors"][0]["pointer"] == "#/assignee"
+    assert patch(agent, number, category="nope").json()["errors"][0]["pointer"] == "#/category"
+    feature = new_ticket(type="feature_request")["number"]
+    assert patch(agent, feature, severity="high").json()["errors"][0]["pointer"] == "#/severity"
+
+
+STATUSES = ("open", "in_progress", "pending", "resolved", "closed")
+NEXT = {
+    "open": {"in_progress", "pending", "resolved", "closed"},
+    "in_progress": {"open", "pending", "resolved", "closed"},
+    "pending": {"open", "in_progress", "resolved", "closed"},
+    "resolved": {"open", "closed"},
+    "closed": set(),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), [pair for pair in itertools.permutations(STATUSES, 2)])
+@pytest.mark.parametrize("role", ["agent", "requester"])
+def test_the_status_machine(
+    agent: Person, requester: Person, new_ticket: New, new_events: Events, before: str, after: str, role: str
+) -> None:
+    number = new_ticket()["number"]
+    if before != "open":
+        ended = {"resolution": "fixed"} if before in ("resolved", "closed") else {}
+        assert patch(agent, number, status=before, **ended).status_code == 200
+    new_events()
+    by = agent if role == "agent" else requester
+    allowed = NEXT[before] if role == "agent" or before == "resolved" else set()
+    ended = {"resolution": "answered"} if after in ("resolved", "closed") and role == "agent" else {}
+    response = patch(by, number, status=after, **ended)
+    if after in allowed:
+        assert response.status_code == 200, response.text
+        assert response.json()["status"] == after
+        (event,) = new_events()
+        reopened = before == "resolved" and after == "open"
+        names = {"resolved": "ticket.resolved", "closed": "ticket.closed"}
+        assert event["type"] == ("ticket.reopened" if reopened else names.get(after, "ticket.updated"))
+        assert event["previous"]["status"] == before
+        changed = {name for name in event["data"] if event["data"][name] != response.json()[name]}
+        assert changed == set()
+    else:
+        assert response.status_code == 409
+        assert response.json()["code"] == "invalid_transition"
+        assert set(response.json()["allowed"]) == allowed
+        assert new_events() == []
+
+
+def test_an_end_needs_a_resolution_and_reopening_clears_it(agent: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    assert patch(agent, number, status="resolved").json()["errors"][0]["pointer"] == "#/resolution"
+    assert patch(agent, number, resolution="fixed").json()["errors"][0]["pointer"] == "#/resolution"
+    resolved = patch(agent, number, status="resolved", resolution="fixed", resolution_note="In 4.3.").json()
+    assert resolved["resolved_at"]
+    assert resolved["closed_at"] is None
+    reopened = patch(agent, number, status="open").json()
+    assert (reopened["resolution"], reopened["resolution_note"], reopened["resolved_at"]) == ("none", None, None)
+
+
+def test_a_requester_reopens_only_within_the_window(
+    agent: Person, requester: Person, new_ticket: New, db: psycopg.Connection[Any]
+) -> None:
+    number = new_ticket()["number"]
+    patch(agent, number, status="resolved", resolution="fixed")
+    db.execute("update tickets set resolved_at = resolved_at - interval '15 days' where number = %s", (number,))
+    response = patch(requester, number, status="open")
+    assert (response.status_code, response.json()["allowed"]) == (409, ["closed"])
+    assert patch(agent, number, status="open").status_code == 200
+
+
+def test_a_closed_ticket_is_final_for_its_requester(agent: Person, requester: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    patch(agent, number, status="closed", resolution="invalid")
+    assert patch(requester, number, title="Still broken").json()["code"] == "ticket_closed"
+    assert requester.post(f"/tickets/{number}/comments", json={"body": "?"}).json()["code"] == "ticket_closed"
+
+
+def test_conditional_reading(requester: Person, agent: Person, new_ticket: New) -> None:
+    path = f"/tickets/{new_ticket()['number']}"
+    tag = requester.get(path).headers["etag"]
+    unchanged = requester.get(path, headers={"If-None-Match": f'"other", {tag}'})
+    assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", tag)
+    agent.request("PATCH", path, json={"priority": "low"}, headers=MERGE_PATCH)
+    assert requester.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_of_two_writers_with_one_etag_one_wins(agent: Person, new_ticket: New, new_events: Events) -> None:
+    number = new_ticket()["number"]
+    new_events()
+    tag = agent.get(f"/tickets/{number}").headers["etag"]
+    start = threading.Barrier(8)
+
+    def write(title: str) -> int:
+        start.wait()
+        status: int = patch(agent, number, {"If-Match": tag}, title=title).status_code
+        return status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(write, [f"title {n}" for n in range(8)]))
+    assert sorted(statuses) == [200] + [412] * 7
+    assert len(new_events()) == 1
+
+
+def test_200_concurrent_posts_with_one_key_make_one_ticket(
+    requester: Person, project: str, new_events: Events
+) -> None:
+    body = {"type": "support", "project": project, "title": "Once", "description": "only"}
+
+    def post(_: int) -> Any:
+        return requester.post("/tickets", json=body, headers={"Idempotency-Key": f"once-{project}"})
+
+    with ThreadPoolExecutor(24) as threads:
+        responses = list(threads.map(post, range(200)))
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.json()["number"] for response in responses}) == 1
+    assert len({response.headers["etag"] for response in responses}) == 1
+    assert sum("idempotent-replayed" not in response.headers for response in responses) == 1
+    assert len(new_events()) == 1
+
+
+def test_a_key_used_for_another_request_is_refused(requester: Person, project: str) -> None:
+    body = {"type": "support", "project": project, "title": "Once", "description": "only"}
+    key = {"Idempotency-Key": f'"quoted-{project}"'}
+    first = requester.post("/tickets", json=body, headers=key)
+    bare = requester.post("/tickets", json=body, headers={"Idempotency-Key": f"quoted-{project}"})
+    assert bare.json() == first.json()
+    assert requester.post("/tickets", json=body | {"title": "Twice"}, headers=key).json()["code"] == (
+        "idempotency_key_reused"
+    )
+
+
+def test_a_refused_request_does_not_use_its_key_up(requester: Person, project: str) -> None:
+    body = {"type": "support", "project": project, "title": "x", "description": "", "category": "nope"}
+    key = {"Idempotency-Key": f"refused-{project}"}
+    assert requester.post("/tickets", json=body, headers=key).status_code == 422
+    assert requester.post("/tickets", json=body | {"category": "music"}, headers=key).status_code == 201
+
+
+def test_a_key_is_free_again_after_a_day(requester: Person, project: str, db: psycopg.Connection[Any]) -> None:
+    body = {"type": "support", "project": project, "title": "x", "description": ""}
+    key = {"Idempotency-Key": f"day-{project}"}
+    first = requester.post("/tickets", json=body, headers=key)
+    db.execute("update idempotency_keys set created_at = created_at - interval '25 h' where key = %s", (f"day-{project}",))
+    assert requester.post("/tickets", json=body, headers=key).json()["number"] != first.json()["number"]
+
+
+@pytest.fixture
+def mixed(agent: Person, requester: Person, stranger: Person, new_ticket: New) -> list[dict[str, Any]]:
+    tickets = []
+    for n in range(12):
+        ticket = new_ticket(
+            by=agent,
+            requester={"id": (requester if n % 2 else stranger).id},
+            type=("bug", "feature_request", "support")[n % 3],
+            priority=("low", "normal", "high", "urgent")[n % 4],
+            category=("movies", "music")[n % 2],
+            tags=[f"t{n % 3}", "all"],
+            **({"severity": "high"} if n % 3 == 0 else {}),
+        )
+        if n % 4 == 1:
+            ticket = patch(agent, ticket["number"], assignee={"id": agent.id}, status="pending").json()
+        tickets.append(ticket)
+    return tickets
+
+
+FILTERS: list[tuple[dict[str, str], Callable[[dict[str, Any]], bool]]] = [
+    ({"type": "bug,support"}, lambda t: t["type"] in ("bug", "support")),
+    ({"status": "pending"}, lambda t: t["status"] == "pending"),
+    ({"status": "open,pending"}, lambda t: True),
+    ({"priority": "high,urgent"}, lambda t: t["priority"] in ("high", "urgent")),
+    ({"severity": "high"}, lambda t: t["severity"] == "high"),
+    ({"category": "music"}, lambda t: t["category"] == "music"),
+    ({"tag": "t1"}, lambda t: "t1" in t["tags"]),
+    ({"tag": "t1,all"}, lambda t: "t1" in t["tags"]),
+    ({"tag": "t1,t2"}, lambda t: False),
+    ({"assignee": "me"}, lambda t: t["assignee"] is not None),
+    ({"assignee": "none"}, lambda t: t["assignee"] is None),
+    ({"created_after": "2000-01-01T00:00:00Z"}, lambda t: True),
+    ({"created_before": "2000-01-01T00:00:00Z"}, lambda t: False),
+    ({"updated_after": "2100-01-01T00:00:00+02:00"}, lambda t: False),
+    ({"updated_before": "2100-01-01T00:00:00Z", "status": "pending"}, lambda t: t["status"] == "pending"),
+    ({"status": "pending", "type": "bug", "tag": "all"}, lambda t: t["status"] == "pending" and t["type"] == "bug"),
+]
+
+
+@pytest.mark.parametrize(("params", "matches"), FILTERS, ids=[str(params) for params, _ in FILTERS])
+def test_filters(
+    agent: Person,
+    project: str,
+    mixed: list[dict[str, Any]],
+    params: dict[str, str],
+    matches: Callable[[dict[str, Any]], bool],
+) -> None:
+    listed = agent.pages("/tickets", project=project, limit=5, **params)
+    assert listed == sorted(filter(matches, mixed), key=lambda t: (t["created_at"], t["number"]), reverse=True)
+
+
+def test_filter_by_requester(
+    agent: Person, requester: Person, project: str, mixed: list[dict[str, Any]]
+) -> None:
+    listed = agent.pages("/tickets", project=project, requester=requester.id)
+    assert {t["number"] for t in listed} == {t["number"] for t in mixed if t["requester"] == requester.ref}
+    assert requester.pages("/tickets", project=project) == listed
+    assert agent.pages("/tickets", project=project, requester="me") == []
+
+
+@pytest.mark.parametrize("sort", ["created", "-created", "updated", "-updated", "priority", "-priority"])
+def test_sorts(agent: Person, project: str, mixed: list[dict[str, Any]], sort: str) -> None:
+    order = ("low", "normal", "high", "urgent")
+    key: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "created": lambda t: (t["created_at"], t["number"]),
+        "updated": lambda t: (t["updated_at"], t["number"]),
+        "priority": lambda t: (order.index(t["priority"]), t["number"]),
+    }
+    listed = agent.pages("/tickets", project=project, sort=sort, limit=5)
+    assert listed == sorted(mixed, key=key[sort.lstrip("-")], reverse=sort.startswith("-"))
+
+
+def test_pages_neither_skip_nor_repeat_while_tickets_are_opened(
+    agent: Person, project: str, new_ticket: New
+) -> None:
+    before = [new_ticket()["number"] for _ in range(10)]
+    stop = threading.Event()
+    added: list[int] = []
+
+    def write() -> None:
+        while not stop.is_set():
+            added.append(new_ticket()["number"])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for sort in ("created", "-created"):
+            listed = [t["number"] for t in agent.pages("/tickets", project=project, sort=sort, limit=3)][:500]
+            assert len(listed) == len(set(listed))
+            assert set(before) <= set(listed)
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_the_next_page_is_linked(agent: Person, project: str, mixed: list[dict[str, Any]]) -> None:
+    first = agent.get("/tickets", params={"project": project, "limit": 5, "type": "bug,support"})
+    link = first.headers["link"]
+    assert link.endswith('>; rel="next"')
+    second = agent.get(link.removeprefix("</api/v1").split(">")[0])
+    assert second.json()["items"][0]["number"] < first.json()["items"][-1]["number"]
+    assert "link" not in second.headers
+
+
+def test_a_cursor_belongs_to_its_list(agent: Person, project: str, mixed: list[dict[str, Any]]) -> None:
+    cursor = agent.get("/tickets", params={"project": project, "limit": 5}).json()["next"]
+    for params in ({"sort": "created"}, {"project": project, "type": "bug"}, {}):
+        response = agent.get("/tickets", params={"cursor": cursor} | params)
+        assert response.json()["code"] == "invalid_cursor"
+    assert agent.get("/tickets", params={"cursor": "bm9wZQ=="}).json()["code"] == "invalid_cursor"
+
+
+@pytest.mark.parametrize("query", ["nope=1", "status=open&status=closed", "limit=0", "limit=1_0", "status=new", "sort=votes"])
+def test_what_a_list_refuses(agent: Person, query: str) -> None:
+    response = agent.get(f"/tickets?{query}")
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["parameter"] == query.split("=")[0]
