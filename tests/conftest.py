@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SERVER_URL] = config.workerinput["server_url"]
         return
     config.stash[STARTED] = started = ExitStack()
-    home = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="ticketing-tests-")))
-    url = started.enter_context(embedded.postgres(home, ephemeral=True))
+    url = started.enter_context(embedded.postgres())
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
     asyncio.run(migrate.migrate(make_conninfo(url, dbname=TEMPLATE)))

@@ -1,0 +1,135 @@
+"""Connections to PostgreSQL: `connection()` for single statements, `transaction()` for several that belong together."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import ConnStatus
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from ticketing.contract import Problem
+
+Connection = AsyncConnection[Any]
+Pool = AsyncConnectionPool[Connection]
+
+WAIT_SECONDS = 3.0
+"""How long a request waits for a connection; beyond that it had better be told to come back."""
+RECONNECT_SECONDS = 5.0
+"""How long the pool insists on a new connection before it leaves that to the next request. Its pauses double, so a
+larger number would have it asleep for minutes after PostgreSQL is back."""
+WARM_CONNECTIONS = 4
+SESSION = {
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+}
+# A network that swallows packets would otherwise block a query until TCP gives up, a quarter of an hour later.
+NETWORK: dict[str, str | int] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
+_pool: Pool | None = None
+
+
+class Unavailable(Problem):
+    """PostgreSQL is away or too slow just now; the same request may well succeed a little later."""
+
+    slug = "unavailable"
+
+
+@asynccontextmanager
+async def connected(url: str, size: int) -> AsyncIterator[None]:
+    """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
+    global _pool
+    set_json_dumps(orjson.dumps)
+    set_json_loads(orjson.loads)
+    pool = AsyncConnectionPool(
+        kwargs=_parameters(url),
+        min_size=min(WARM_CONNECTIONS, size),
+        max_size=size,
+        timeout=WAIT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
+        configure=_configure,
+        open=False,
+        name="ticketing",
+    )
+    async with pool:
+        _pool = pool
+        try:
+            yield
+        finally:
+            _pool = None
+
+
+@asynccontextmanager
+async def connection() -> AsyncIterator[Connection]:
+    """A connection in autocommit: every statement is a transaction. Raises Unavailable."""
+    assert _pool is not None, "not connected"
+    pool = _pool
+    try:
+        # Without the pool's own context managers: theirs commit and look after transactions, which costs as much
+        # as a lookup in PostgreSQL, and there is nothing to commit.
+        conn = await _checked_out(pool)
+        try:
+            yield conn
+        finally:
+            await pool.putconn(conn)
+    except psycopg.OperationalError as error:
+        raise Unavailable("The database does not answer just now. Try again in a moment.") from error
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Connection]:
+    """A connection in a transaction: committed at the end, rolled back on an exception. Raises Unavailable."""
+    async with connection() as conn, conn.transaction():
+        yield conn
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    """The URL's own parameters win over ours."""
+    given = conninfo_to_dict(url)
+    session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+    ours = {"application_name": "ticketing", **NETWORK}
+    return {**ours, **given, "options": f"{session} {given.get('options', '')}".rstrip(), "autocommit": True}
+
+
+async def _configure(conn: Connection) -> None:
+    # Every statement of ours fits, in the few variants that its parameters' types make.
+    conn.prepared_max = 1000
+
+
+async def _checked_out(pool: Pool) -> Connection:
+    """A connection that PostgreSQL has not closed while it was idle; the pool replaces those it has."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        conn = await pool.getconn(timeout=deadline - time.monotonic())
+        if _alive(conn):
+            return conn
+        await pool.putconn(conn)
+
+
+def _alive(conn: Connection) -> bool:
+    """Whether the server has not said goodbye. A look at the socket takes a microsecond; asking is a round trip."""
+    pgconn = conn.pgconn
+    socket = select.poll()
+    socket.register(pgconn.socket, select.POLLIN)
+    try:
+        while socket.poll(0):
+            pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return pgconn.status == ConnStatus.OK

@@ -1,0 +1,95 @@
+"""What a request leaves behind: a log line, a counter and a duration; never a secret, a body or a query string."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+import orjson
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from ticketing.config import Settings
+
+REQUESTS = Counter("ticketing_http_requests", "Requests answered.", ["operation", "method", "status"])
+SECONDS = Histogram(
+    "ticketing_http_request_seconds",
+    "Seconds from the request's head to the end of its answer.",
+    ["operation"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+log = structlog.stdlib.get_logger("ticketing.request")
+_series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+
+def observe(
+    *, operation_id: str | None, method: str, status: int, seconds: float, request_id: str, actor: Any | None
+) -> None:
+    """Count and log one answered request; requests that match no operation count as `none`."""
+    series = _series.get((operation_id or "none", method, status)) or _new_series(operation_id or "none", method, status)
+    series[0].inc()
+    series[1].observe(seconds)
+    log.info(
+        "request",
+        operation=operation_id,
+        method=method,
+        status=status,
+        ms=round(seconds * 1000, 2),
+        request_id=request_id,
+        actor=str(actor.id) if actor else None,
+    )
+
+
+def _new_series(operation: str, method: str, status: int) -> tuple[Any, Any]:
+    # Looking labels up costs more than counting does.
+    made = REQUESTS.labels(operation, method, str(status)), SECONDS.labels(operation)
+    _series[operation, method, status] = made
+    return made
+
+
+def exposition() -> tuple[str, bytes]:
+    """The media type and text of all metrics, of every process of this service where there are several."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send our log lines, and the libraries', to standard error: one JSON object or one readable line each."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderers: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+        if settings.log_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    for noisy in ("connexion", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _json(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()

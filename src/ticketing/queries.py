@@ -1,0 +1,97 @@
+"""An aiosql adapter for async psycopg: `await queries.get_ticket(conn, number=1)` gives a dict, or None.
+
+`^` gives one row or None, `$` the first value of one row or None, `!` the number of rows touched, and no mark a list
+of rows: fetched at once, as a cursor left open would outlive its connection.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import aiosql
+from aiosql.queries import Queries
+from aiosql.types import SQLOperationType
+from aiosql.utils import VAR_REF
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.rows import dict_row, tuple_row
+
+Row = dict[str, Any]
+Given = dict[str, Any]
+
+
+def load(path: Path) -> Queries:
+    """The queries of one file."""
+    return aiosql.from_path(path, "async-psycopg", attribute=None)
+
+
+def parameters(sql: str) -> tuple[str, list[str]]:
+    """A statement with `$1` for the first of its named parameters and so on, and their names."""
+    names: list[str] = []
+
+    def positional(match: Any) -> str:
+        name = match["var_name"]
+        if name is None:  # In quotes, a colon is just that.
+            return cast(str, match[0])
+        if name not in names:
+            names.append(name)
+        return f"{match['lead']}${names.index(name) + 1}"
+
+    return VAR_REF.sub(positional, sql), names
+
+
+class AsyncPsycopgAdapter:
+    """Runs statements as PostgreSQL numbers parameters: nothing is left for psycopg to parse at every call."""
+
+    # The adapter's coroutines are passed through. What aiosql makes for async drivers wraps them once more, and
+    # turns lists into generators.
+    is_aio_driver = False
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
+        """Called once a query, when its file is loaded."""
+        if op_type not in SUPPORTED:
+            raise ValueError(f"{query_name}: this operation is not supported")
+        positional, self._names[query_name] = parameters(sql)
+        return positional
+
+    async def select(self, conn: Any, query_name: str, sql: str, given: Given, record_class: None) -> list[Row]:
+        return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchall()
+
+    async def select_one(self, conn: Any, query_name: str, sql: str, given: Given, record_class: None) -> Row | None:
+        return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchone()
+
+    async def select_value(self, conn: Any, query_name: str, sql: str, given: Given) -> Any:
+        row = await (await self._executed(conn, query_name, sql, given, tuple_row)).fetchone()
+        return row[0] if row else None
+
+    async def insert_update_delete(self, conn: Any, query_name: str, sql: str, given: Given) -> int:
+        return (await self._executed(conn, query_name, sql, given, tuple_row)).rowcount
+
+    async def _executed(
+        self, conn: AsyncConnection[Any], query_name: str, sql: str, given: Given, row_factory: Any
+    ) -> AsyncRawCursor[Any]:
+        names = self._names[query_name]
+        try:
+            values = [given[name] for name in names]
+        except KeyError as missing:
+            raise TypeError(f"{query_name}() misses the parameter {missing}") from None
+        if len(given) > len(names):
+            raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
+        cursor = AsyncRawCursor(conn, row_factory=row_factory)
+        # A list's filters are optional: `:status is null or status = :status`. Only with the values before it can
+        # PostgreSQL drop those that are null and choose an index for the others, so lists are planned every time.
+        # Everything else looks up a key, whose plan never changes: parsed and planned once a connection.
+        return await cursor.execute(sql, values, prepare=not query_name.startswith("list_"))
+
+
+SUPPORTED = {
+    SQLOperationType.SELECT,
+    SQLOperationType.SELECT_ONE,
+    SQLOperationType.SELECT_VALUE,
+    SQLOperationType.INSERT_UPDATE_DELETE,
+}
+
+aiosql.register_adapter("async-psycopg", cast(Any, AsyncPsycopgAdapter))
