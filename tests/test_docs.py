@@ -1,0 +1,51 @@
+"""The documents say what is so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, fields
+from inspect import getsource
+from pathlib import Path
+
+import pytest
+
+from ticketing import api, resources
+from ticketing.config import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
+
+
+def test_the_readme_lists_every_setting() -> None:
+    comments = dict(re.findall(r"    #: (.+)\n    (\w+):", getsource(Settings))[i][::-1] for i in range(len(fields(Settings))))
+    table = (ROOT / "README.md").read_text().split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
+    rows = [
+        f"| `{PREFIX}{field.name.upper()}` | {'–' if field.default is MISSING else f'`{field.default}`'} | {comments[field.name]} |"
+        for field in fields(Settings)
+    ]
+    assert table.strip().splitlines()[2:] == rows
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_and_links_in_documents_exist(document: Path) -> None:
+    text = document.read_text()
+    named = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    named += [path for path in re.findall(r"`((?:spec|sql|src|migrations|tests|scripts)/[\w/.-]+)`", text)]
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_make_targets_in_documents_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for document in DOCUMENTS:
+        for target in re.findall(r"(?:`|\$ )make ([a-z]+)", document.read_text()):
+            assert re.search(rf"^{target}:", makefile, re.M), f"{document.name}: make {target}"
+
+
+def test_every_operation_has_its_five_files() -> None:
+    for name in api.__all__:
+        module = getattr(api, name).__module__.rpartition(".")[2]
+        assert (resources.SPEC.parent / "src/ticketing/api" / f"{module}.py").exists()
+        if module != "me":
+            for path in (f"src/ticketing/{module}.py", f"sql/{module}.sql", f"tests/test_{module}.py"):
+                assert (ROOT / path).exists(), path
