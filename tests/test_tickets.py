@@ -300,6 +300,21 @@ def test_200_concurrent_posts_with_one_key_make_one_ticket(
     assert len(new_events()) == 1
 
 
+def test_a_request_that_waits_in_vain_for_its_twin_is_told_so(
+    requester: Person, project: str, database_url: str
+) -> None:
+    body = {"type": "support", "project": project, "title": "Once", "description": "only"}
+    key = f"flight-{project}"
+    with psycopg.connect(database_url) as twin:
+        claim = "select claim_idempotency_key(%s, %s, 'other', gen_random_uuid())"
+        twin.execute(claim, (requester.id, key))
+        response = requester.post("/tickets", json=body, headers={"Idempotency-Key": key})
+        assert (response.status_code, response.json()["code"]) == (409, "idempotency_key_in_flight")
+        assert response.headers["retry-after"] == "1"
+        twin.rollback()
+    assert requester.post("/tickets", json=body, headers={"Idempotency-Key": key}).status_code == 201
+
+
 def test_a_key_used_for_another_request_is_refused(requester: Person, project: str) -> None:
     body = {"type": "support", "project": project, "title": "Once", "description": "only"}
     key = {"Idempotency-Key": f'"quoted-{project}"'}

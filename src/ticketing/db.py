@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: `connection()` for single statements, `transaction()` for several that belong together."""
+"""Connections to PostgreSQL: `connection()` for single statements, `transaction()` for several as one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ConnStatus
 from psycopg.types.json import set_json_dumps, set_json_loads
@@ -24,16 +24,17 @@ Pool = AsyncConnectionPool[Connection]
 WAIT_SECONDS = 3.0
 """How long a request waits for a connection; beyond that it had better be told to come back."""
 RECONNECT_SECONDS = 5.0
-"""How long the pool insists on a new connection before it leaves that to the next request. Its pauses double, so a
-larger number would have it asleep for minutes after PostgreSQL is back."""
+"""How long the pool insists on a new connection before it leaves that to the next request. Its pauses double,
+so a larger number would have it asleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
+RETRY_AFTER_SECONDS = 2
 SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
 }
-# A network that swallows packets would otherwise block a query until TCP gives up, a quarter of an hour later.
+# If a network swallows packets, a query would otherwise wait a quarter of an hour, until TCP gives up.
 NETWORK: dict[str, str | int] = {
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
@@ -49,6 +50,10 @@ class Unavailable(Problem):
     """PostgreSQL is away or too slow just now; the same request may well succeed a little later."""
 
     slug = "unavailable"
+
+    def __init__(self) -> None:
+        detail = "The database does not answer just now. Try again in a moment."
+        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 @asynccontextmanager
@@ -81,20 +86,23 @@ async def connection() -> AsyncIterator[Connection]:
     assert _pool is not None, "not connected"
     pool = _pool
     try:
-        # Without the pool's own context managers: theirs commit and look after transactions, which costs as much
-        # as a lookup in PostgreSQL, and there is nothing to commit.
+        # Not with pool.connection(): that would commit, and there is nothing to commit.
         conn = await _checked_out(pool)
         try:
             yield conn
+        except errors.FeatureNotSupported:
+            # A migration changed what a statement gives that this connection has prepared. The next one prepares anew.
+            await conn.close()
+            raise
         finally:
             await pool.putconn(conn)
-    except psycopg.OperationalError as error:
-        raise Unavailable("The database does not answer just now. Try again in a moment.") from error
+    except (psycopg.OperationalError, errors.FeatureNotSupported) as error:
+        raise Unavailable from error
 
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
-    """A connection in a transaction: committed at the end, rolled back on an exception. Raises Unavailable."""
+    """A connection in a transaction, committed at the end, or rolled back on an exception. Raises Unavailable."""
     async with connection() as conn, conn.transaction():
         yield conn
 
@@ -123,7 +131,7 @@ async def _checked_out(pool: Pool) -> Connection:
 
 
 def _alive(conn: Connection) -> bool:
-    """Whether the server has not said goodbye. A look at the socket takes a microsecond; asking is a round trip."""
+    """Whether the server has not said goodbye; a look at the socket is 100 times cheaper than a question."""
     pgconn = conn.pgconn
     socket = select.poll()
     socket.register(pgconn.socket, select.POLLIN)

@@ -1,12 +1,12 @@
-"""PostgreSQL and Valkey from Python wheels, for `ticketing up` and the tests: no container, no system package.
+"""PostgreSQL and Valkey from Python wheels, for `ticketing up` and the tests, without containers.
 
-Each server has a folder of its own: `data`, the newest two logs, its sockets, the password of its one user. Three
-things keep it out of trouble:
+Each server has a folder: its data, its newest two logs, its sockets, its password. Three things keep it out
+of trouble:
 
-* The leash: a server is started by a shell that stops it as soon as our end of a pipe closes. However this process
-  ends, kill -9 included, no server stays behind.
-* The lock: an flock that the server and all its children inherit. Whoever gets it knows that nothing is left running
-  on the data, so a pid file found then is stale, whatever process has that number by now.
+* The leash: a server is started by a shell that stops it as soon as our end of a pipe closes. However this
+  process ends, kill -9 included, no server stays behind.
+* The lock: an flock that the server and all its children inherit. Whoever gets it knows that nothing is left
+  running on the data, so a pid file found then is stale, whatever process has that number by now.
 * PostgreSQL refuses to run as root, so root runs both servers as another system user.
 """
 
@@ -28,11 +28,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 from urllib.parse import quote
 
 SYSTEM_USERS = ("ticketing", "postgres")
 """Whom root runs the servers as: the first that exists; the very first is made if none does."""
+Command: TypeAlias = Sequence[str | Path]
+AwaitReady: TypeAlias = Callable[[Callable[[], bool]], None]
+
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOCK_SECONDS = 15.0
@@ -70,10 +73,10 @@ def servers(home: Path | None = None) -> Iterator[Servers]:
 
 @contextmanager
 def postgres(home: Path | None = None) -> Iterator[str]:
-    """Run PostgreSQL on the data in `home/postgres`, made at the first start, and give the URL of its database.
+    """Run PostgreSQL on the data in `home/postgres`, made at the first start, and give its database's URL.
 
-    Without a home it is ephemeral: data in a temporary folder, and no waiting for disks. The programs are those of
-    the wheel, or those in `TICKETING_POSTGRES_BIN`.
+    Without a home it is ephemeral: its data is gone in the end, and it does not wait for disks. The programs are
+    those of the wheel, or those in `TICKETING_POSTGRES_BIN`.
     """
     with _locked_folder(home, "postgres") as (folder, user, lock):
         programs = _postgres_programs(folder, user)
@@ -83,7 +86,8 @@ def postgres(home: Path | None = None) -> Iterator[str]:
         pid_file = data / "postmaster.pid"
         pid_file.unlink(missing_ok=True)
         with _socket_folder(folder, user) as sockets:
-            command = [programs / "postgres", "-D", data, "-k", sockets, *_postgres_options(durable=home is not None)]
+            options = _postgres_options(durable=home is not None)
+            command: Command = [programs / "postgres", "-D", data, "-k", sockets, *options]
             with _leashed("PostgreSQL", command, data, user, lock, folder / "log") as await_ready:
                 # The eighth line of the file is the server's state.
                 await_ready(lambda: pid_file.exists() and pid_file.read_text().rstrip().endswith("ready"))
@@ -93,7 +97,7 @@ def postgres(home: Path | None = None) -> Iterator[str]:
 
 @contextmanager
 def valkey(home: Path | None = None) -> Iterator[str]:
-    """Run Valkey on the data in `home/valkey`, and give its URL; without a home, on data that is gone in the end."""
+    """Run Valkey on the data in `home/valkey`, or on data that is gone in the end, and give its URL."""
     with _locked_folder(home, "valkey") as (folder, user, lock):
         program = _valkey_program(folder, user)
         data = folder / "data"
@@ -101,7 +105,7 @@ def valkey(home: Path | None = None) -> Iterator[str]:
         _give(data, user)
         with _socket_folder(folder, user) as sockets:
             path = sockets / "valkey.sock"
-            options = {
+            options: dict[str, str | Path] = {
                 "--port": "0",
                 "--unixsocket": path,
                 "--unixsocketperm": "700",
@@ -109,7 +113,7 @@ def valkey(home: Path | None = None) -> Iterator[str]:
                 "--save": "",
                 "--appendonly": "no" if home is None else "yes",
             }
-            command = [program, *(part for option in options.items() for part in option)]
+            command: Command = [program, *(part for option in options.items() for part in option)]
             with _leashed("Valkey", command, data, user, lock, folder / "log") as await_ready:
                 await_ready(lambda: _answers_ping(path))
                 yield f"unix://{quote(str(path))}"
@@ -140,8 +144,8 @@ def _postgres_options(*, durable: bool) -> list[str]:
 def _create_cluster(programs: Path, folder: Path, user: str | None, *, durable: bool) -> None:
     """Make `folder/data` and `folder/password`, or, when interrupted, neither.
 
-    The service's role owns its database and may make others, as the tests do. The superuser has no password, so
-    nobody signs in as that.
+    The service's role owns its database and may make others, as the tests do. The superuser has no password,
+    so nobody signs in as that.
     """
     new = folder / "data.new"
     shutil.rmtree(new, ignore_errors=True)
@@ -149,16 +153,16 @@ def _create_cluster(programs: Path, folder: Path, user: str | None, *, durable: 
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     else:
         locale = ["--locale=C.UTF-8"]
-    initdb = [programs / "initdb", "-D", new, "-U", "postgres", "--auth=reject", "-E", "UTF8", "--data-checksums"]
-    _run([*initdb, *locale, *([] if durable else ["--no-sync"])], folder, user)
+    initdb: Command = [programs / "initdb", "-D", new, "-U", "postgres", "-E", "UTF8", *locale]
+    _run([*initdb, "--auth=reject", "--data-checksums", *([] if durable else ["--no-sync"])], folder, user)
     (new / "pg_hba.conf").write_text("local all all scram-sha-256\n")
     password = secrets.token_hex(24)
     statements = (
         f"create role ticketing login createdb password '{password}';\n"
         "create database ticketing owner ticketing;\n"
     )
-    single = [programs / "postgres", "--single", "-D", new, "-c", "exit_on_error=on", *_postgres_options(durable=durable)]
-    _run([*single, "postgres"], folder, user, statements)
+    single: Command = [programs / "postgres", "--single", "-D", new, "-c", "exit_on_error=on"]
+    _run([*single, *_postgres_options(durable=durable), "postgres"], folder, user, statements)
     _write_secret(folder / "password", password)
     new.rename(folder / "data")
 
@@ -169,7 +173,7 @@ def _write_secret(path: Path, text: str) -> None:
         file.write(text)
 
 
-# Programs -----------------------------------------------------------------------------------------------------------
+# Programs ---------------------------------------------------------------------------------------------------
 
 
 def _postgres_programs(folder: Path, user: str | None) -> Path:
@@ -188,7 +192,7 @@ def _valkey_program(folder: Path, user: str | None) -> Path:
 def _package(name: str, distribution: str) -> Path:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise EmbeddedError(f"The package {distribution} is not installed. Install it, or use a server of your own.")
+        raise EmbeddedError(f"{distribution} is not installed. Install it, or use a server of your own.")
     return Path(spec.origin).parent
 
 
@@ -201,7 +205,7 @@ def _runnable(package: Path, program: Path, folder: Path, user: str | None) -> P
         copies = folder / "programs"
         shutil.rmtree(copies, ignore_errors=True)
         ignored = shutil.ignore_patterns("include", "__pycache__")
-        # Wheels keep the shared libraries of a package in a folder beside it, and programs look for them there.
+        # A wheel has the shared libraries of its programs in a folder beside the package.
         for source in (package, package.with_name(f"{package.name}.libs")):
             if source.exists():
                 shutil.copytree(source, copies / source.name, symlinks=True, ignore=ignored)
@@ -216,21 +220,29 @@ def _major_version(programs: Path, user: str | None) -> int:
     return int(version[0])
 
 
-def _run(command: Sequence[str | Path], cwd: Path, user: str | None, text: str = "") -> str:
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, cwd=cwd, env=ENVIRONMENT, umask=0o077, **_as_user(user)
+def _run(command: Command, cwd: Path, user: str | None, text: str = "") -> str:
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command,
+        check=False,
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        umask=0o077,
+        **_as_user(user),
     )
     if done.returncode:
         raise EmbeddedError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
     return done.stdout
 
 
-# Users and folders --------------------------------------------------------------------------------------------------
+# Users and folders ------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | None, int]]:
-    """A server's folder, for us alone; the system user to run as, if not as ourselves; the descriptor of the lock."""
+    """A server's folder, for us alone; the user to run as, if not as ourselves; the lock's descriptor."""
     with _folder(home, name) as folder:
         user = _system_user(folder)
         _give(folder, user)
@@ -246,7 +258,9 @@ def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | N
 @contextmanager
 def _folder(home: Path | None, name: str) -> Iterator[Path]:
     if home is None:
-        with tempfile.TemporaryDirectory(prefix=f"ticketing-{name}-", ignore_cleanup_errors=True) as temporary:
+        with tempfile.TemporaryDirectory(
+            prefix=f"ticketing-{name}-", ignore_cleanup_errors=True
+        ) as temporary:
             yield Path(temporary)
     else:
         home = home.absolute()
@@ -258,7 +272,7 @@ def _folder(home: Path | None, name: str) -> Iterator[Path]:
 
 
 def _system_user(folder: Path) -> str | None:
-    """Whom to run as, if not as ourselves: whoever has the folder from an earlier start, or one of SYSTEM_USERS."""
+    """Whom to run as, if not as ourselves: the folder's owner since an earlier start, or one of SYSTEM_USERS."""
     if os.geteuid() != 0:
         return None
     if folder.stat().st_uid != 0:
@@ -269,7 +283,9 @@ def _system_user(folder: Path) -> str | None:
             return name
     if shutil.which("useradd") is None:
         raise EmbeddedError(f"PostgreSQL does not run as root. Add a system user named {SYSTEM_USERS[0]!r}.")
-    subprocess.run(["useradd", "--system", "--user-group", "--shell", "/bin/false", SYSTEM_USERS[0]], check=True)
+    subprocess.run(
+        ["useradd", "--system", "--user-group", "--shell", "/bin/false", SYSTEM_USERS[0]], check=True
+    )
     return SYSTEM_USERS[0]
 
 
@@ -309,7 +325,7 @@ def _take(lock: int, folder: Path) -> None:
 
 @contextmanager
 def _socket_folder(folder: Path, user: str | None) -> Iterator[Path]:
-    """An empty folder for sockets: in the server's folder, so that its URL stays the same, if the path is not too long."""
+    """An empty folder for sockets: the same at every start, and so is the URL, unless its path is too long."""
     sockets = folder / "sockets"
     if len(os.fsencode(sockets)) <= LONGEST_SOCKET_FOLDER:
         shutil.rmtree(sockets, ignore_errors=True)
@@ -322,16 +338,14 @@ def _socket_folder(folder: Path, user: str | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-# Processes ----------------------------------------------------------------------------------------------------------
-
-AwaitReady = Callable[[Callable[[], bool]], None]
+# Processes --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def _leashed(
-    name: str, command: Sequence[str | Path], cwd: Path, user: str | None, lock: int, log: Path
+    name: str, command: Command, cwd: Path, user: str | None, lock: int, log: Path
 ) -> Iterator[AwaitReady]:
-    """Run a server for as long as the block, or this process, lasts; what it yields waits until the server is ready."""
+    """Run a server for as long as the block, or this process, lasts; yields what waits until it is ready."""
     with _fresh_log(log) as output:
         process = subprocess.Popen(
             ["/bin/sh", "-c", LEASH, "sh", *command],

@@ -6,7 +6,8 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── Forbidden           403   the person may not
 ├── NotFound            404   it is not there, or not for this actor to see
 ├── Conflict            409
-│   └── InvalidTransition
+├── InvalidTransition   409
+├── KeyInFlight         409
 ├── TicketClosed        409
 ├── PreconditionFailed  412
 ├── Invalid             422   a rule that the schema cannot express
@@ -63,6 +64,10 @@ class Invalid(Problem):
     def at(cls, pointer: str, detail: str) -> Invalid:
         """A single fault at a JSON Pointer (RFC 6901) in fragment form, e.g. `#/project`."""
         return cls(detail, errors=[{"detail": detail, "pointer": pointer}])
+
+
+class KeyInFlight(Problem):
+    slug = "idempotency-key-in-flight"
 
 
 class KeyReused(Problem):

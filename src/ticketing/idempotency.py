@@ -14,10 +14,11 @@ from uuid import UUID
 
 import orjson
 import uuid_utils.compat as uuids
+from psycopg.errors import LockNotAvailable
 
 from ticketing import sql
 from ticketing.auth import Actor
-from ticketing.errors import Conflict, KeyReused
+from ticketing.errors import Conflict, KeyInFlight, KeyReused
 
 
 @dataclass(slots=True)
@@ -28,6 +29,17 @@ class Claim:
     key: str | None = None
     fingerprint: bytes | None = None
     replayed: bool = False
+
+    async def __aenter__(self) -> Claim:
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """A request that waited in vain for another one with its key is told so."""
+        if self.key is not None and isinstance(error, LockNotAvailable):
+            raise KeyInFlight(
+                "Another request with this Idempotency-Key is still being worked on. Send it again in a moment.",
+                headers={"Retry-After": "1"},
+            ) from error
 
     def parameters(self) -> dict[str, Any]:
         """What every `insert_…` statement takes of it."""

@@ -1,7 +1,7 @@
 """Migrations: `migrations/NNNN_what_it_does.sql`, applied in order, forward only.
 
-Each runs in one transaction together with its row in `schema_migrations`, under a lock, so any number of processes
-may migrate at once. An applied file never changes; what it got wrong is mended by the next one.
+Each runs in one transaction together with its row in `schema_migrations`, under a lock, so any number of
+processes may migrate at once. An applied file never changes; what it got wrong is mended by the next one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import tuple_row
@@ -68,7 +68,7 @@ async def pending(conn: AsyncConnection[Any], folder: Path = resources.MIGRATION
 async def current(conn: AsyncConnection[Any]) -> str | None:
     """The last migration applied."""
     history = await _history(conn)
-    return "_".join((last := max(history), history[last][0])) if history else None
+    return next((f"{version}_{name}" for version, (name, _) in reversed(history.items())), None)
 
 
 def load(folder: Path) -> list[Migration]:
@@ -81,7 +81,9 @@ def load(folder: Path) -> list[Migration]:
         migration = Migration(match["version"], match["name"], path.read_text(encoding="utf-8"))
         other = migrations.setdefault(migration.version, migration)
         if other is not migration:
-            raise MigrationError(f"{other} and {migration} have the same number. Renumber the one not yet applied.")
+            raise MigrationError(
+                f"{other} and {migration} have the same number. Renumber the one not yet applied."
+            )
     return list(migrations.values())
 
 
@@ -94,10 +96,10 @@ async def _apply_next(conn: AsyncConnection[Any], migrations: list[Migration]) -
         migration = next((each for each in migrations if each.version not in history), None)
         if migration is None:
             return None
-        # A change that waits for a long query makes all queries after it wait as well; rather try again later.
+        # A change that waits for a long query makes all queries behind it wait; rather give up.
         await conn.execute("set local lock_timeout = '10s'")
         # It comes from a file of ours and takes no parameters, so psycopg sends it as it is: many statements.
-        await conn.execute(cast(LiteralString, migration.text))
+        await conn.execute(migration.text)
         await conn.execute(
             "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
             [migration.version, migration.name, migration.checksum],
@@ -120,12 +122,16 @@ def _check(history: dict[str, tuple[str, str]], migrations: list[Migration]) -> 
     for version, (name, checksum) in history.items():
         migration = known.get(version)
         if migration is None:
-            raise MigrationError(f"The database has the migration {version}_{name}, of a later release. Install that.")
+            raise MigrationError(
+                f"The database has the migration {version}_{name}, of a later release. Install that."
+            )
         if (migration.name, migration.checksum) != (name, checksum):
             raise MigrationError(
-                f"{migration} is not what was applied as {version}_{name}. Restore that file, and put the change "
-                "into a new migration."
+                f"{migration} is not what was applied as {version}_{name}. Restore that file, and put the "
+                "change into a new migration."
             )
     late = [migration for migration in migrations if migration.version not in history and history]
     if late and late[0].version < max(history):
-        raise MigrationError(f"{late[0]} comes before {max(history)}, which is applied already. Give it a new number.")
+        raise MigrationError(
+            f"{late[0]} comes before {max(history)}, which is applied already. Give it a new number."
+        )

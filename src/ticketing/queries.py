@@ -1,7 +1,7 @@
 """An aiosql adapter for async psycopg: `await queries.get_ticket(conn, number=1)` gives a dict, or None.
 
-`^` gives one row or None, `$` the first value of one row or None, `!` the number of rows touched, and no mark a list
-of rows: fetched at once, as a cursor left open would outlive its connection.
+`^` gives one row or None, `$` the first value of one row or None, `!` the number of rows touched, and no mark
+a list of rows: fetched at once, as a cursor left open would outlive its connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Given = dict[str, Any]
 
 def load(path: Path) -> Queries:
     """The queries of one file."""
-    return aiosql.from_path(path, "async-psycopg", attribute=None)
+    queries: Queries = aiosql.from_path(path, "async-psycopg", attribute=None)
+    return queries
 
 
 def parameters(sql: str) -> tuple[str, list[str]]:
@@ -41,10 +42,9 @@ def parameters(sql: str) -> tuple[str, list[str]]:
 
 
 class AsyncPsycopgAdapter:
-    """Runs statements as PostgreSQL numbers parameters: nothing is left for psycopg to parse at every call."""
+    """Runs statements with `$1` for parameters, so nothing is left for psycopg to parse at every call."""
 
-    # The adapter's coroutines are passed through. What aiosql makes for async drivers wraps them once more, and
-    # turns lists into generators.
+    # So that aiosql passes our coroutines through; for async drivers it wraps them, lists in generators.
     is_aio_driver = False
 
     def __init__(self) -> None:
@@ -57,10 +57,14 @@ class AsyncPsycopgAdapter:
         positional, self._names[query_name] = parameters(sql)
         return positional
 
-    async def select(self, conn: Any, query_name: str, sql: str, given: Given, record_class: None) -> list[Row]:
+    async def select(
+        self, conn: Any, query_name: str, sql: str, given: Given, record_class: None
+    ) -> list[Row]:
         return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchall()
 
-    async def select_one(self, conn: Any, query_name: str, sql: str, given: Given, record_class: None) -> Row | None:
+    async def select_one(
+        self, conn: Any, query_name: str, sql: str, given: Given, record_class: None
+    ) -> Row | None:
         return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchone()
 
     async def select_value(self, conn: Any, query_name: str, sql: str, given: Given) -> Any:
@@ -81,9 +85,9 @@ class AsyncPsycopgAdapter:
         if len(given) > len(names):
             raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
         cursor = AsyncRawCursor(conn, row_factory=row_factory)
-        # A list's filters are optional: `:status is null or status = :status`. Only with the values before it can
-        # PostgreSQL drop those that are null and choose an index for the others, so lists are planned every time.
-        # Everything else looks up a key, whose plan never changes: parsed and planned once a connection.
+        # A list's filters are optional: `:status is null or status = :status`. Only when it knows the values
+        # can PostgreSQL drop those that are null and choose an index for the others, so lists are planned each
+        # time. Everything else looks up a key, and is parsed and planned once a connection.
         return await cursor.execute(sql, values, prepare=not query_name.startswith("list_"))
 
 

@@ -12,7 +12,7 @@ async def create_category(
     project_key: str, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
 ) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_category", project_key, body)
-    async with db.connection() as conn:
+    async with db.connection() as conn, claim:
         category = await categories.create(conn, actor, project_key, claim=claim, **body)
     return created(category, f"/projects/{project_key}/categories/{category['key']}", claim)
 

@@ -10,7 +10,7 @@ from ticketing.contract import Answer
 
 async def create_project(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_project", body)
-    async with db.connection() as conn:
+    async with db.connection() as conn, claim:
         project = await projects.create(conn, actor, claim=claim, **body)
     return created(project, f"/projects/{project['key']}", claim)
 

@@ -11,7 +11,7 @@ from ticketing.contract import Answer
 async def create_ticket(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_ticket", body)
     opened = db.transaction if "requester" in body else db.connection
-    async with opened() as conn:
+    async with opened() as conn, claim:
         ticket = await tickets.create(conn, actor, claim=claim, **body)
     return created(ticket, f"/tickets/{ticket['number']}", claim)
 

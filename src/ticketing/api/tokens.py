@@ -11,7 +11,7 @@ from ticketing.contract import Answer
 
 async def create_token(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_token", body)
-    async with db.connection() as conn:
+    async with db.connection() as conn, claim:
         token = await tokens.create(conn, actor, claim=claim, **body)
     return created(token, f"/tokens/{token['id']}", claim)
 

@@ -11,7 +11,7 @@ from ticketing.contract import Answer
 
 async def create_user(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_user", body)
-    async with db.connection() as conn:
+    async with db.connection() as conn, claim:
         user = await users.create(conn, actor, claim=claim, **body)
     return created(user, f"/users/{user['id']}", claim)
 

@@ -1,0 +1,97 @@
+"""Many small files under spec/ to the one document that is published, served and enforced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ticketing.contract import yaml12
+from ticketing.contract.document import ContractError
+
+KINDS = ("schemas", "parameters", "responses", "headers", "examples", "requestBodies", "links", "pathItems")
+
+
+def bundle(root: Path) -> dict[str, Any]:
+    """The document at `root` with every file it refers to: what `redocly bundle` makes of it, as data.
+
+    A file in a folder named like a kind of components becomes that component, under the file's name; any other
+    file, such as a path item, takes the place of the reference to it.
+    """
+    root = root.resolve()
+    components: dict[str, dict[str, Any]] = {}
+    origins: dict[tuple[str, str], Path] = {}
+
+    def expand(node: Any, file: Path) -> Any:
+        if isinstance(node, list):
+            return [expand(item, file) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(node.get("$ref"), str):
+            return refer(node, file)
+        expanded = {key: expand(value, file) for key, value in node.items()}
+        if isinstance(node.get("discriminator"), dict) and "mapping" in node["discriminator"]:
+            expanded["discriminator"]["mapping"] = {
+                value: refer({"$ref": target}, file)["$ref"] for value, target in node["discriminator"]["mapping"].items()
+            }
+        return expanded
+
+    def refer(node: dict[str, Any], file: Path) -> Any:
+        reference = node["$ref"]
+        if reference.startswith("#"):
+            if file != root:
+                raise ContractError(f"{file}: {reference} refers into the bundle. Refer to a file instead.")
+            return node
+        target = (file.parent / reference).resolve()
+        if not target.is_file():
+            raise ContractError(f"{file}: there is no {reference}.")
+        if target.parent.name not in KINDS:
+            return expand(yaml12.read(target), target)
+        kind, name = target.parent.name, target.stem
+        if origins.setdefault((kind, name), target) != target:
+            raise ContractError(f"{target} and {origins[kind, name]} would both be components/{kind}/{name}.")
+        if name not in components.setdefault(kind, {}):
+            components[kind][name] = None  # Recursion ends here.
+            components[kind][name] = expand(yaml12.read(target), target)
+        beside = {key: expand(value, file) for key, value in node.items() if key != "$ref"}
+        return {"$ref": f"#/components/{kind}/{name}", **beside}
+
+    document: dict[str, Any] = expand(yaml12.read(root), root)
+    for kind, found in components.items():
+        own = document.setdefault("components", {}).setdefault(kind, {})
+        if twice := own.keys() & found.keys():
+            raise ContractError(f"{root} and a file both define components/{kind}/{min(twice)}.")
+        own |= {name: found[name] for name in sorted(found)}
+    return document
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A document that is one file already, such as the bundle itself or the catalogue of problems."""
+    document = json.loads(path.read_bytes()) if path.suffix == ".json" else yaml12.read(path)
+    if not isinstance(document, dict):
+        raise ContractError(f"{path} does not hold a mapping.")
+    return document
+
+
+def files(document: Mapping[str, Any]) -> dict[str, str]:
+    """What is published of a bundle, by file name: the same bytes for the same document."""
+    return {
+        "openapi.yaml": yaml12.write(document),
+        "openapi.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+    }
+
+
+def write(root: Path, folder: Path) -> list[Path]:
+    """Bundle `root` into `folder`; the paths of the files that had to change."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stale = drift(root, folder)
+    for name, text in files(bundle(root)).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return stale
+
+
+def drift(root: Path, folder: Path) -> list[Path]:
+    """The files in `folder` that are not what `root` bundles to, or are missing; none if all is well."""
+    expected = {folder / name: text for name, text in files(bundle(root)).items()}
+    return [path for path, text in expected.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

@@ -1,0 +1,114 @@
+"""One request and its answer: what the layers of the engine know of it, and the only place that answers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+KEY = "contract.exchange"
+"""Where a scope holds its exchange."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+_UNLESS_SAID = (b"cache-control", b"no-store")
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler gives: a body that JSON can say (None for no body), a status and headers."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def etag(resource: Any) -> str:
+    """The strong entity tag under which the engine sends this body."""
+    return _tag(orjson.dumps(resource))
+
+
+def _tag(encoded: bytes) -> str:
+    return f'"{blake2b(encoded, digest_size=8).hexdigest()}"'
+
+
+class Exchange:
+    """A request on its way in, and the answer on its way out."""
+
+    __slots__ = ("actor", "arguments", "context", "headers", "method", "operation_id", "request_id", "send", "status")
+
+    def __init__(self, scope: Any, send: Any) -> None:
+        self.send = send
+        self.method: str = scope["method"]
+        self.headers: dict[bytes, bytes] = headers(scope["headers"])
+        given = self.headers.get(b"x-request-id")
+        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex().encode()
+        self.operation_id: str | None = None
+        self.actor: Any = None
+        self.arguments: dict[str, Any] = {}
+        self.context: dict[str, Any] = {}
+        self.status = 0
+
+    async def answer(self, answer: Answer, tagged: bool) -> None:
+        """Send what a handler answered; `tagged` if the contract promises an ETag with this status."""
+        head = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+        if answer.body is None:
+            await self.respond(answer.status, head)
+            return
+        encoded = orjson.dumps(answer.body)
+        head.append(_JSON)
+        if tagged:
+            tag = _tag(encoded)
+            head.append((b"etag", tag.encode()))
+            if b"if-none-match" in self.headers and answer.status == 200 and self._holds(tag):
+                head.remove(_JSON)
+                await self.respond(304, head)
+                return
+        await self.respond(answer.status, head, encoded)
+
+    async def refuse(self, status: int, encoded: bytes, given: Mapping[str, str]) -> None:
+        """Send problem details."""
+        head = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()]
+        head.append(_PROBLEM)
+        await self.respond(status, head, encoded)
+
+    async def respond(self, status: int, head: list[tuple[bytes, bytes]], body: bytes | None = None) -> None:
+        """Send an answer with what every answer carries; HEAD is answered like GET, without the body."""
+        head += _ALWAYS
+        head.append((b"x-request-id", self.request_id))
+        if not any(name == b"cache-control" for name, _ in head):
+            head.append(_UNLESS_SAID)
+        if body is not None:
+            head.append((b"content-length", b"%d" % len(body)))
+        self.status = status
+        await self.send({"type": "http.response.start", "status": status, "headers": head})
+        await self.send(
+            {"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body}
+        )
+
+    def _holds(self, tag: str) -> bool:
+        if self.method not in ("GET", "HEAD"):
+            return False
+        held = [given.strip().removeprefix("W/") for given in self.headers[b"if-none-match"].decode("latin-1").split(",")]
+        return tag in held or held == ["*"]
+
+
+def headers(pairs: Any) -> dict[bytes, bytes]:
+    """Request headers by name; those sent more than once are joined, as RFC 9110 (5.3) has it."""
+    found: dict[bytes, bytes] = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found = {}
+    for name, value in pairs:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found

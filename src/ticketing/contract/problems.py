@@ -1,0 +1,110 @@
+"""Errors as the contract says them: exceptions here, problem details (RFC 9457) on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import orjson
+
+from ticketing.contract.document import ContractError
+
+Catalogue = Mapping[str, Mapping[str, Any]]
+"""Problem types by slug; each has a title and a status, the same in every occurrence."""
+
+Fault = dict[str, Any]
+"""One fault of a request: `detail`, and `pointer` or `parameter`."""
+
+
+class Problem(Exception):
+    """A request that cannot be answered as asked. Subclasses name a type of problem by its `slug` in the catalogue."""
+
+    slug: ClassVar[str]
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+        self.extra = extra
+
+
+class MalformedRequest(Problem):
+    slug = "malformed-request"
+
+
+class InvalidParameter(Problem):
+    slug = "invalid-parameter"
+
+
+class Unauthenticated(Problem):
+    slug = "unauthenticated"
+
+
+class RouteNotFound(Problem):
+    slug = "not-found"
+
+
+class MethodNotAllowed(Problem):
+    slug = "method-not-allowed"
+
+
+class NotAcceptable(Problem):
+    slug = "not-acceptable"
+
+
+class ContentTooLarge(Problem):
+    slug = "content-too-large"
+
+
+class UnsupportedMediaType(Problem):
+    slug = "unsupported-media-type"
+
+
+class ValidationFailed(Problem):
+    slug = "validation-failed"
+
+
+class InternalError(Problem):
+    slug = "internal-error"
+
+
+def render(problem: Problem, catalogue: Catalogue, request_id: str) -> tuple[int, bytes]:
+    """Status and body of the answer to a problem."""
+    known = catalogue[problem.slug]
+    details = {
+        "type": f"/problems/{problem.slug}",
+        "title": known["title"],
+        "status": known["status"],
+        "code": problem.slug.replace("-", "_"),
+        "detail": problem.detail,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        details["errors"] = list(problem.errors)
+    return known["status"], orjson.dumps(details | problem.extra)
+
+
+def check(catalogue: Catalogue, packages: Collection[str]) -> None:
+    """Refuse a catalogue that lacks a type raised by one of these packages, or half-describes one."""
+    for slug, known in catalogue.items():
+        if not isinstance(known.get("title"), str) or known.get("status") not in range(400, 600):
+            raise ContractError(f"The problem {slug!r} needs a title and a status between 400 and 599.")
+    for kind in _descendants(Problem):
+        ours = kind.__module__.startswith(__name__) or kind.__module__.partition(".")[0] in packages
+        if ours and getattr(kind, "slug", None) not in catalogue:
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            raise ContractError(f"{name} has the slug {getattr(kind, 'slug', None)!r}, which the catalogue lacks.")
+
+
+def _descendants(kind: type[Problem]) -> Iterator[type[Problem]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)

@@ -1,0 +1,141 @@
+"""Every schema of the published document, compiled once, and what is said of a value that breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+import orjson
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from ticketing.contract.document import Document, escape
+from ticketing.contract.problems import Fault
+
+MOST_FAULTS = 100
+"""How many faults of one value are told; a megabyte of nonsense need not be answered with ten."""
+
+_URN = "urn:contract"
+_SHOWN = 80
+_ARTICLES = {
+    "string": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+    "array": "an array",
+    "object": "an object",
+}
+
+
+class Schemas:
+    """The document's schemas by JSON Pointer, as JSON Schema 2020-12 with formats."""
+
+    def __init__(self, document: Document) -> None:
+        dialect = "https://json-schema.org/draft/2020-12/schema"
+        self._registry = jsonschema_rs.Registry([(_URN, {"$schema": dialect, **document})])
+        self._compiled: dict[str, jsonschema_rs.Draft202012Validator] = {}
+
+    def __getitem__(self, pointer: str) -> jsonschema_rs.Draft202012Validator:
+        """The validator of the schema there. Raises ValueError or ReferencingError if it is none."""
+        if pointer not in self._compiled:
+            self._compiled[pointer] = jsonschema_rs.Draft202012Validator(
+                {"$ref": _URN + quote(pointer, safe="#/~:@!$&()*+,;=-._")},
+                registry=self._registry,
+                validate_formats=True,
+                # Linear in the length of the text, so that no input can stall a pattern.
+                pattern_options=jsonschema_rs.RegexOptions(),
+            )
+        return self._compiled[pointer]
+
+
+def faults(validator: jsonschema_rs.Draft202012Validator, value: Any) -> list[tuple[str, str]]:
+    """Pointer and sentence of everything that is wrong with a value, up to a limit; empty if nothing is."""
+    if validator.is_valid(value):
+        return []
+    return list(islice((found for error in validator.iter_errors(value) for found in _said(error)), MOST_FAULTS))
+
+
+def body_faults(validator: jsonschema_rs.Draft202012Validator, value: Any) -> list[Fault]:
+    """The faults of a body."""
+    return [{"detail": detail, "pointer": pointer} for pointer, detail in faults(validator, value)]
+
+
+def _said(error: ValidationError) -> Iterator[tuple[str, str]]:
+    place = "#" + "".join("/" + escape(_clip(str(part))) for part in error.instance_path)
+    match error.kind:
+        case ValidationErrorKind.Required(name):
+            yield f"{place}/{escape(name)}", "This is required."
+        case ValidationErrorKind.AdditionalProperties(names) | ValidationErrorKind.UnevaluatedProperties(names):
+            for name in names[:MOST_FAULTS]:
+                yield f"{place}/{escape(_clip(name))}", "There is no property of this name here."
+        case ValidationErrorKind.PropertyNames(inner):
+            yield place, f"The name {_sentence(inner)}"
+        case ValidationErrorKind.FalseSchema():
+            yield place, "This may not be here."
+        case _:
+            yield place, _sentence(error)
+
+
+def _sentence(error: ValidationError) -> str:
+    shown = show(error.instance)
+    match error.kind:
+        case ValidationErrorKind.Type(types):
+            return f"{shown} is not {' or '.join(_ARTICLES[kind] for kind in types)}."
+        case ValidationErrorKind.Enum(options):
+            return f"{shown} is not one of {', '.join(show(option) for option in options)}."
+        case ValidationErrorKind.Constant(expected):
+            return f"{shown} is not {show(expected)}."
+        case ValidationErrorKind.MinLength(limit):
+            return f"{shown} is shorter than {_count(limit, 'character')}."
+        case ValidationErrorKind.MaxLength(limit):
+            return f"{shown} is longer than {_count(limit, 'character')}."
+        case ValidationErrorKind.MinItems(limit):
+            return f"This has fewer than {_count(limit, 'item')}."
+        case ValidationErrorKind.MaxItems(limit):
+            return f"This has more than {_count(limit, 'item')}."
+        case ValidationErrorKind.MinProperties(limit):
+            return f"This has fewer than {_count(limit, 'property', 'properties')}."
+        case ValidationErrorKind.MaxProperties(limit):
+            return f"This has more than {_count(limit, 'property', 'properties')}."
+        case ValidationErrorKind.Minimum(limit):
+            return f"{shown} is less than the minimum of {show(limit)}."
+        case ValidationErrorKind.Maximum(limit):
+            return f"{shown} is greater than the maximum of {show(limit)}."
+        case ValidationErrorKind.ExclusiveMinimum(limit):
+            return f"{shown} is not greater than {show(limit)}."
+        case ValidationErrorKind.ExclusiveMaximum(limit):
+            return f"{shown} is not less than {show(limit)}."
+        case ValidationErrorKind.MultipleOf(factor):
+            return f"{shown} is not a multiple of {show(factor)}."
+        case ValidationErrorKind.UniqueItems():
+            return "This holds an item twice."
+        case ValidationErrorKind.Format(name):
+            return f"{shown} is not a valid {name}."
+        case ValidationErrorKind.Pattern(pattern):
+            return f"{shown} does not match {pattern}"
+        case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
+            return f"{shown} is not valid in any of the ways that are allowed here."
+        case ValidationErrorKind.OneOfMultipleValid():
+            return f"{shown} is valid in more than one of the ways of which exactly one is allowed."
+        case _:
+            return f"{shown} breaks the rule {error.kind.name!r}."
+
+
+def show(value: Any) -> str:
+    """A value as JSON, cut short: an answer must not repeat what was sent."""
+    if isinstance(value, dict | list):
+        return _ARTICLES["array" if isinstance(value, list) else "object"].capitalize()
+    if isinstance(value, str):
+        value = _clip(value)
+    return orjson.dumps(value, default=str).decode()
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

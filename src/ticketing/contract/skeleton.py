@@ -1,0 +1,66 @@
+"""The 3.0-shaped routing skeleton that connexion is given: paths, security and parameters, but no schemas.
+
+connexion takes OpenAPI 3.0 only. The skeleton is never published and nothing is judged by it: where the contract has a
+schema it says `x-schema: <JSON Pointer>`, and the validators bound to connexion judge by what stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ticketing.contract.document import Document, Operation, escape, operations, parameters, resolve
+
+DEFAULT_MAX_BODY_BYTES = 1024 * 1024
+
+
+def skeleton(document: Document) -> dict[str, Any]:
+    """The routing skeleton of a 3.1 document."""
+    paths: dict[str, Any] = {}
+    for operation in operations(document):
+        paths.setdefault(operation.path, {})[operation.method] = _operation(document, operation)
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": document["info"]["title"], "version": document["info"]["version"]},
+        "paths": paths,
+        "components": {"securitySchemes": document.get("components", {}).get("securitySchemes", {})},
+    }
+
+
+def _operation(document: Document, operation: Operation) -> dict[str, Any]:
+    bound: dict[str, Any] = {
+        "operationId": operation.spec["operationId"],
+        "security": operation.spec["security"],
+        "parameters": [_parameter(*found) for found in parameters(document, operation)],
+        "responses": {
+            status: {"description": "", "x-headers": _headers(document, response)}
+            for status, response in operation.spec["responses"].items()
+        },
+    }
+    if "requestBody" in operation.spec:
+        bound["requestBody"] = _body(document, operation)
+    return bound
+
+
+def _parameter(pointer: str, parameter: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: parameter[key] for key in ("name", "in", "required", "style", "explode") if key in parameter}
+    # Text to connexion: /tickets/abc is a route with an invalid parameter, not an unknown route.
+    return {**kept, "schema": {"type": "string", "x-schema": f"{pointer}/schema"}}
+
+
+def _body(document: Document, operation: Operation) -> dict[str, Any]:
+    pointer, body = resolve(document, operation.spec["requestBody"], f"{operation.pointer}/requestBody")
+    cap = operation.spec.get("x-max-body-bytes", DEFAULT_MAX_BODY_BYTES)
+    return {
+        "required": body.get("required", False),
+        "content": {
+            media_type: {
+                "schema": {"x-schema": f"{pointer}/content/{escape(media_type)}/schema", "x-max-body-bytes": cap}
+            }
+            for media_type in body["content"]
+        },
+    }
+
+
+def _headers(document: Document, response: Any) -> list[str]:
+    return [name.lower() for name in resolve(document, response, "")[1].get("headers", {})]
