@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 import uuid_utils.compat as uuids
@@ -96,29 +100,47 @@ def service(database_url: str) -> Iterator[str]:
             yield url
 
 
-def served(application: Any) -> Any:
-    """A context in which uvicorn serves an application; gives its URL."""
-    return _Served(application)
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    """Serve an application from a thread; gives its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, lifespan="on"))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        await_(lambda: server.started)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
 
 
-class _Served:
-    def __init__(self, application: Any) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, lifespan="on"))
-        self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)
+@contextmanager
+def spawned(database_url: str, **settings: str) -> Iterator[str]:
+    """Serve from a process of its own, on a database of its own; gives its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"TICKETING_DATABASE_URL": database_url, "TICKETING_LOG_LEVEL": "warning"} | settings
+    command = [sys.executable, "-m", "uvicorn", "ticketing.app:create", "--factory", "--port", str(port)]
+    with subprocess.Popen([*command, "--log-level", "warning"], env=environment) as process:
+        try:
+            await_(lambda: _answers(f"http://127.0.0.1:{port}/health/live"))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
-    def __enter__(self) -> str:
-        self.thread.start()
-        deadline = time.monotonic() + 20
-        while not self.server.started:
-            assert self.thread.is_alive() and time.monotonic() < deadline, "the service did not start"
-            time.sleep(0.01)
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
-    def __exit__(self, *_: object) -> None:
-        self.server.should_exit = True
-        self.thread.join(20)
-        self.listener.close()
+def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until it holds; fail if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ async def authenticate(token: str) -> Actor | None:
         id=row["user_id"],
         name=row["name"],
         role=row["role"],
-        scopes=frozenset(row["scopes"]),
+        scopes=frozenset(row["scopes"] or ()),
         token_id=row["token_id"],
         token_expires_at=row["expires_at"],
         seed=hashlib.blake2b(token.encode(), digest_size=32, person=b"ticketing.seed").digest(),

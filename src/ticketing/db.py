@@ -91,7 +91,7 @@ async def connection() -> AsyncIterator[Connection]:
         try:
             yield conn
         except errors.FeatureNotSupported:
-            # A migration changed what a statement gives that this connection has prepared. The next one prepares anew.
+            # A migration changed what a prepared statement gives; a new connection prepares it anew.
             await conn.close()
             raise
         finally:
@@ -102,7 +102,7 @@ async def connection() -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
-    """A connection in a transaction, committed at the end, or rolled back on an exception. Raises Unavailable."""
+    """A connection in a transaction, which an exception rolls back. Raises Unavailable."""
     async with connection() as conn, conn.transaction():
         yield conn
 

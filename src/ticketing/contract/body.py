@@ -1,0 +1,96 @@
+"""Request bodies: read up to a cap, understood as JSON, judged by the published schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from ticketing.contract import strict_json
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType, ValidationFailed
+from ticketing.contract.schemas import Schemas, body_faults
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete; there is nobody to answer."""
+
+
+class JsonBody:
+    """The JSON bodies of one operation and media type, as connexion's `validator_map` wants them."""
+
+    def __init__(self, *, schema: Mapping[str, Any], required: bool, schemas: Schemas, **_: Any) -> None:
+        self._validator = schemas[schema["x-schema"]]
+        self._cap: int = schema["x-max-body-bytes"]
+        self._required = required
+
+    async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
+        """Add the body to the exchange. Raises what is wrong with it."""
+        exchange: Exchange = scope[KEY]
+        encoded = await read(receive, exchange.headers, self._cap)
+        if encoded:
+            exchange.arguments["body"] = self._judged(encoded)
+        elif self._required:
+            raise MalformedRequest("This request needs a body.")
+        return receive, scope
+
+    def _judged(self, encoded: bytes) -> Any:
+        try:
+            value = strict_json.loads(encoded)
+        except strict_json.Unreadable as error:
+            raise MalformedRequest(f"The body is not valid JSON. {error}") from None
+        if self._validator.is_valid(value):
+            return value
+        found = body_faults(self._validator, value)
+        if len(found) == 1:
+            raise ValidationFailed(f"The body is not valid at {found[0]['pointer']}. {found[0]['detail']}", errors=found)
+        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=found)
+
+
+async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int) -> bytes:
+    """The whole body, chunked or not, if it has no more than `cap` bytes; otherwise none of the rest is read."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > cap):
+        raise _too_large(cap)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > cap:
+            raise _too_large(cap)
+        return body
+    gathered = bytearray()
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        gathered += message.get("body", b"")
+        if len(gathered) > cap:
+            raise _too_large(cap)
+        if not message.get("more_body", False):
+            return bytes(gathered)
+        message = await receive()
+
+
+def _too_large(cap: int) -> ContentTooLarge:
+    return ContentTooLarge(f"The body may have at most {cap} bytes.", headers={"Connection": "close"})
+
+
+@lru_cache(maxsize=256)
+def media_type(content_type: bytes) -> str:
+    """The media type in lower case, without parameters. Raises UnsupportedMediaType for text that is not UTF-8."""
+    kind, *parameters = content_type.decode("latin-1").split(";")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType("The body must be encoded as UTF-8.")
+    return kind.strip().lower()
+
+
+@lru_cache(maxsize=256)
+def accepts_json(accept: bytes) -> bool:
+    """Whether an Accept header leaves room for what we speak."""
+    for offer in accept.decode("latin-1").lower().split(","):
+        kind, *parameters = [part.strip() for part in offer.split(";")]
+        refused = any(parameter in ("q=0", "q=0.0", "q=0.00", "q=0.000") for parameter in parameters)
+        if kind in ("*/*", "application/*", "application/json", "application/problem+json") and not refused:
+            return True
+    return not accept.strip()

@@ -1,0 +1,180 @@
+"""Parameters: text on the wire to typed values, strictly, as the published schemas have it."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from ticketing.contract.document import ContractError, Document, at, resolve
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import Fault, InvalidParameter, MalformedRequest
+from ticketing.contract.schemas import Schemas, faults
+
+ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
+"""Header parameters that handlers do not see."""
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_MOST_UNKNOWN = 10
+
+
+class Parameter:
+    """One parameter, compiled: its text to a value, and what is wrong with it."""
+
+    def __init__(self, bound: Mapping[str, Any], document: Document, schemas: Schemas) -> None:
+        self.name: str = bound["name"]
+        self.where: str = bound["in"]
+        self.required: bool = bound.get("required", False)
+        self.argument = argument(self.name)
+        self.seen_by_handler = not (self.where == "header" and self.name.lower() in ANSWERED_BY_THE_ENGINE)
+        _, schema = resolve(document, at(document, bound["schema"]["x-schema"]), "")
+        self.schema: Mapping[str, Any] = schema
+        self._validator = schemas[bound["schema"]["x-schema"]]
+        kinds = _kinds(document, schema)
+        self.is_array = "array" in kinds
+        self.exploded = self.is_array and bound.get("explode", self.where == "query")
+        self._kinds = _kinds(document, schema.get("items", {})) if self.is_array else kinds
+        _check_supported(self, bound)
+
+    def value(self, texts: list[str], found: list[Fault]) -> Any:
+        """The typed value; what is wrong with it is added to `found`."""
+        value = [self._cast(text) for text in texts] if self.is_array else self._cast(texts[0])
+        if any("\0" in text for text in texts):
+            found.append({"detail": "This holds the character NUL.", "parameter": self.name})
+        elif not self._validator.is_valid(value):
+            for pointer, detail in faults(self._validator, value):
+                place = f"Item {pointer[2:]}: " if len(pointer) > 1 else ""
+                found.append({"detail": place + detail, "parameter": self.name})
+        return value
+
+    def _cast(self, text: str) -> Any:
+        """The JSON value that the text is; what is none stays text, and the schema then refuses it."""
+        if "integer" in self._kinds and _INTEGER.fullmatch(text):
+            return int(text)
+        if "number" in self._kinds and _NUMBER.fullmatch(text):
+            number = float(text)
+            return number if math.isfinite(number) else text
+        if "boolean" in self._kinds and text in ("true", "false"):
+            return text == "true"
+        return text
+
+
+class Parameters:
+    """The parameters of one operation, as connexion's `validator_map` wants them: made once, asked per request."""
+
+    def __init__(self, bound: list[Mapping[str, Any]], document: Document, schemas: Schemas) -> None:
+        compiled = [Parameter(parameter, document, schemas) for parameter in bound]
+        self._path = [parameter for parameter in compiled if parameter.where == "path"]
+        self._headers = [(p.name.lower().encode(), p) for p in compiled if p.where == "header"]
+        self._query = {parameter.name: parameter for parameter in compiled if parameter.where == "query"}
+        self._required = [parameter for parameter in self._query.values() if parameter.required]
+        self._defaults = {p.argument: p.schema["default"] for p in compiled if "default" in p.schema}
+        self._mutable_defaults = any(isinstance(value, list | dict) for value in self._defaults.values())
+
+    def validate(self, scope: Any) -> None:
+        """Add typed values to the exchange. Raises InvalidParameter with every fault of every parameter."""
+        exchange: Exchange = scope[KEY]
+        arguments = copy.deepcopy(self._defaults) if self._mutable_defaults else self._defaults.copy()
+        found: list[Fault] = []
+        for parameter in self._path:
+            arguments[parameter.argument] = parameter.value([scope["path_params"][parameter.name]], found)
+        if scope["query_string"] or self._required:
+            self._read_query(scope["query_string"], arguments, found)
+        for name, parameter in self._headers:
+            given = exchange.headers.get(name)
+            if given is not None:
+                value = parameter.value(_listed(parameter, given), found)
+                if parameter.seen_by_handler:
+                    arguments[parameter.argument] = value
+            elif parameter.required:
+                found.append({"detail": "This header is required.", "parameter": parameter.name})
+        if found:
+            raise InvalidParameter(_summary(found), errors=found)
+        exchange.arguments = arguments
+
+    def _read_query(self, raw: bytes, arguments: dict[str, Any], found: list[Fault]) -> None:
+        given: dict[str, list[str]] = {}
+        unknown: dict[str, None] = {}
+        for name, text in _pairs(raw):
+            if name in self._query:
+                given.setdefault(name, []).append(text)
+            else:
+                unknown[name] = None
+        for name in list(unknown)[:_MOST_UNKNOWN]:
+            found.append({"detail": "There is no parameter of this name.", "parameter": name[:80] or "?"})
+        for name, texts in given.items():
+            parameter = self._query[name]
+            if len(texts) > 1 and not parameter.exploded:
+                found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
+                continue
+            if parameter.is_array and not parameter.exploded:
+                # Before decoding: an encoded comma is part of an item.
+                texts = texts[0].split(",")
+            try:
+                decoded = [_decode(text) for text in texts]
+            except UnicodeDecodeError:
+                found.append({"detail": "This is not UTF-8.", "parameter": name})
+            else:
+                arguments[parameter.argument] = parameter.value(decoded, found)
+        for parameter in self._required:
+            if parameter.name not in given:
+                found.append({"detail": "This parameter is required.", "parameter": parameter.name})
+
+
+def argument(name: str) -> str:
+    """A parameter's name in Python: `If-Match` is `if_match`."""
+    return name.lower().replace("-", "_")
+
+
+def _pairs(raw: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        text = raw.decode("ascii")
+        for pair in text.split("&"):
+            if pair:
+                name, _, value = pair.partition("=")
+                yield _decode(name), value
+    except UnicodeDecodeError:
+        raise MalformedRequest("The query string is not percent-encoded UTF-8.") from None
+
+
+def _decode(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote_to_bytes(text).decode() if "%" in text else text
+
+
+def _listed(parameter: Parameter, given: bytes) -> list[str]:
+    text = given.decode("latin-1")
+    return [item.strip(" \t") for item in text.split(",")] if parameter.is_array else [text]
+
+
+def _summary(found: list[Fault]) -> str:
+    names = {fault["parameter"] for fault in found}
+    if len(names) > 1:
+        return f"{len(names)} parameters are not valid."
+    return f"The parameter {found[0]['parameter']} is not valid. {found[0]['detail']}"
+
+
+def _kinds(document: Document, schema: Any) -> set[str]:
+    """The JSON types that a schema speaks of."""
+    _, schema = resolve(document, schema, "")
+    if not isinstance(schema, Mapping):
+        return set()
+    given = schema.get("type", [])
+    kinds = {given} if isinstance(given, str) else set(given)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for part in schema.get(keyword, ()):
+            kinds |= _kinds(document, part)
+    return kinds
+
+
+def _check_supported(parameter: Parameter, bound: Mapping[str, Any]) -> None:
+    styles = {"query": "form", "path": "simple", "header": "simple"}
+    if parameter.where not in styles:
+        raise ContractError(f"The parameter {parameter.name} is in {parameter.where}, which is not supported.")
+    if bound.get("style", styles[parameter.where]) != styles[parameter.where] or "object" in parameter._kinds:
+        raise ContractError(f"The parameter {parameter.name} has a style or type that is not supported.")

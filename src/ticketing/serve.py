@@ -1,0 +1,71 @@
+"""`ticketing serve`: the web process as production runs it, one worker or several on one socket."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+BACKLOG = 2048
+UVICORN: dict[str, Any] = {
+    "app": "ticketing.app:create",
+    "factory": True,
+    "loop": "uvloop",
+    "http": "httptools",
+    "ws": "none",
+    "lifespan": "on",
+    "log_config": None,  # The application sets up logging, uvicorn's included, and logs requests itself.
+    "access_log": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": 10,
+}
+
+
+class CannotServe(Exception):
+    """The address is not to be had; the message says why."""
+
+
+def run(host: str, port: int, workers: int) -> None:
+    """Serve until told to stop by SIGINT or SIGTERM, then let running requests finish."""
+    with listen(host, port) as listener, _shared_metrics(workers):
+        config = uvicorn.Config(**UVICORN, workers=workers)
+        server = uvicorn.Server(config)
+        # uvicorn raises the signal that ended it once more; left alone, it would kill us.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            if workers == 1:
+                server.run(sockets=[listener])
+            else:
+                Multiprocess(config, target=server.run, sockets=[listener]).run()
+        except KeyboardInterrupt:
+            return
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket of an address; port 0 is any free one. Raises CannotServe."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise CannotServe(f"Port {port} is in use. Choose another with --port; 0 takes any free one.") from None
+        raise CannotServe(f"There is no listening on {host}, port {port}: {error}.") from None
+
+
+@contextmanager
+def _shared_metrics(workers: int) -> Iterator[None]:
+    """A folder in which several workers keep their counters, so that whichever is asked tells the sum of all."""
+    if workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="ticketing-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield

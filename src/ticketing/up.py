@@ -1,0 +1,140 @@
+"""`ticketing up`: everything in one process group on one folder, for whoever tries the service or works on it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import uvicorn
+from psycopg import AsyncConnection
+
+from ticketing import demo, embedded, migrate, serve
+
+HOST = "127.0.0.1"
+DATA_OF_ROOT = Path("/var/lib/ticketing")
+
+
+class CannotStart(Exception):
+    """The folder is not to be had; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What there is to know once everything runs."""
+
+    url: str
+    docs_url: str
+    tokens: dict[str, str]
+
+
+def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: Callable[[Ready], None]) -> None:
+    """Run everything until interrupted; on the data in `home`, or, without one, on data that is gone in the end.
+
+    Raises CannotServe, CannotStart, EmbeddedError, MigrationError.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)
+    try:
+        with serve.listen(HOST, port) as listener, _claimed(home):
+            say(f"Starting PostgreSQL and Valkey on {home} …" if home else "Starting PostgreSQL and Valkey …")
+            with embedded.servers(home) as servers:
+                _use(servers)
+                tokens = asyncio.run(_prepare(servers.database_url, home, say))
+                say("Starting the API …")
+                _serve(listener, tokens, announce)
+    except KeyboardInterrupt:
+        say("Stopped.")
+
+
+def default_home() -> Path:
+    """`TICKETING_HOME`, or `.ticketing` in the working directory.
+
+    If we are root and nobody else may enter that, as in /root, it is a folder elsewhere: PostgreSQL does not run as
+    root, and has to get there.
+    """
+    if given := os.environ.get("TICKETING_HOME"):
+        return Path(given).absolute()
+    home = Path(".ticketing").absolute()
+    if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in home.parents):
+        return DATA_OF_ROOT / "-".join(home.parent.parts[1:])
+    return home
+
+
+@contextmanager
+def _claimed(home: Path | None) -> Iterator[None]:
+    """The folder, for us alone."""
+    if home is None:
+        yield
+        return
+    # The servers of root run as another user, who has to get through.
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with (home / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"Another `ticketing up` runs on {home}. Stop that first, or choose another folder with --home."
+            ) from None
+        yield
+
+
+def _use(servers: embedded.Servers) -> None:
+    """Make these servers the settings of this process."""
+    os.environ["TICKETING_DATABASE_URL"] = servers.database_url
+    os.environ["TICKETING_REDIS_URL"] = servers.redis_url
+    os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
+
+
+async def _prepare(database_url: str, home: Path | None, say: Callable[[str], None]) -> dict[str, str]:
+    """Migrate, load the demo into an empty database, and give the tokens of its people."""
+    for migration in await migrate.migrate(database_url):
+        say(f"Applied the migration {migration}.")
+    async with await AsyncConnection.connect(database_url, autocommit=True) as conn:
+        if await demo.load(conn):
+            say("Loaded the demo data.")
+        tokens = await demo.sign_in(conn, _kept_tokens(home))
+    _keep_tokens(home, tokens)
+    return tokens
+
+
+def _kept_tokens(home: Path | None) -> dict[str, str]:
+    if home is None or not (path := home / "tokens.json").exists():
+        return {}
+    tokens: dict[str, str] = orjson.loads(path.read_bytes())
+    return tokens
+
+
+def _keep_tokens(home: Path | None, tokens: dict[str, str]) -> None:
+    if home is not None:
+        new = home / "tokens.json.new"
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(orjson.dumps(tokens, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        new.replace(home / "tokens.json")
+
+
+def _serve(listener: socket.socket, tokens: dict[str, str], announce: Callable[[Ready], None]) -> None:
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    ready = Ready(f"{url}/api/v1", f"{url}/docs", tokens)
+    _AnnouncedServer(uvicorn.Config(**serve.UVICORN), lambda: announce(ready)).run(sockets=[listener])
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()

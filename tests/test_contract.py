@@ -1,0 +1,74 @@
+"""The contract, executed: schemathesis makes the requests, and the service has to keep every promise."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from conftest import Person
+from ticketing import api, contract, errors, resources
+
+DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
+
+
+def test_every_operation_keeps_its_promises(service: str, sign_in: Callable[..., Person]) -> None:
+    """All phases of schemathesis with all of its checks; `make fuzz` does the same at length."""
+    admin = sign_in("admin")
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            *("--config-file", Path(__file__).with_name("schemathesis.toml")),
+            *("run", f"{service}/api/v1/openapi.json", "--max-examples", "6", "--seed", "1"),
+        ],
+        env=os.environ | {"TICKETING_TOKEN": admin.token},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:]
+    assert "No issues found" in done.stdout
+    assert admin.get("/me").status_code == 200, "it lost its token on the way"
+
+
+def test_the_document_is_valid() -> None:
+    validate(DOCUMENT)
+
+
+def test_every_error_of_the_rules_is_in_the_catalogue() -> None:
+    catalogue = contract.load(resources.SPEC / "problems.yaml")
+    raised = {
+        error.slug
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, contract.Problem) and error.slug
+    }
+    assert raised <= catalogue.keys()
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    """Every operation with its id."""
+    return [
+        (operation["operationId"], operation)
+        for item in DOCUMENT["paths"].values()
+        for method, operation in item.items()
+        if method in ("get", "post", "patch", "put", "delete")
+    ]
+
+
+@pytest.mark.parametrize(("operation_id", "operation"), operations())
+def test_every_operation_shows_how(operation_id: str, operation: dict[str, Any]) -> None:
+    """An example of each request and of each successful answer that has a body."""
+    assert operation_id in api.__all__
+    if "requestBody" in operation:
+        assert all(media.get("examples") for media in operation["requestBody"]["content"].values())
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            assert all(media.get("examples") for media in response.get("content", {}).values())
+        for link in response.get("links", {}).values():
+            assert link["operationId"] in api.__all__

@@ -1,0 +1,186 @@
+"""Connections: what a session is set to, and what a request gets to see when PostgreSQL is slow, full or gone."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
+
+from ticketing import db, embedded
+
+
+@pytest.fixture(scope="module")
+def url(new_database: Callable[..., str]) -> str:
+    """An empty database."""
+    return new_database("template1")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that the servers' system user may enter, should the tests run as root."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "home"
+
+
+def connected(url: str, work: Callable[[], Awaitable[Any]], size: int = 4) -> Any:
+    """What the work gives, with a pool."""
+
+    async def within() -> Any:
+        async with db.connected(url, size):
+            return await work()
+
+    return asyncio.run(within())
+
+
+async def value(statement: str, *parameters: Any) -> Any:
+    async with db.connection() as conn:
+        cursor = await conn.execute(statement, parameters)
+        row = await cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("TimeZone", "UTC"),
+        ("application_name", "ticketing"),
+    ],
+)
+def test_a_session_has_limits(url: str, name: str, setting: str) -> None:
+    assert connected(url, lambda: value("select current_setting(%s)", name)) == setting
+
+
+def test_the_url_has_the_last_word(url: str) -> None:
+    own = make_conninfo(url, options="-c statement_timeout=7s", application_name="mine")
+    assert connected(own, lambda: value("show statement_timeout")) == "7s"
+    assert connected(own, lambda: value("show lock_timeout")) == "2s"
+    assert connected(own, lambda: value("show application_name")) == "mine"
+
+
+def test_json_goes_both_ways(url: str) -> None:
+    document = {"text": "ü", "list": [1, None, True]}
+    assert connected(url, lambda: value("select %s::jsonb", Jsonb(document))) == document
+
+
+def test_a_transaction_is_all_or_nothing(url: str) -> None:
+    async def work() -> tuple[int, int]:
+        await value("create table counted (id int)")
+        with pytest.raises(ZeroDivisionError):
+            async with db.transaction() as conn:
+                await conn.execute("insert into counted values (1)")
+                raise ZeroDivisionError
+        after_error = await value("select count(*) from counted")
+        async with db.transaction() as conn:
+            await conn.execute("insert into counted values (1)")
+        return after_error, await value("select count(*) from counted")
+
+    assert connected(url, work) == (0, 1)
+
+
+def test_a_lost_connection_costs_no_later_request(url: str) -> None:
+    async def work() -> list[int]:
+        before = set(await asyncio.gather(*(value("select pg_backend_pid() from pg_sleep(0.1)") for _ in range(8))))
+        with psycopg.connect(url, autocommit=True) as conn:
+            for pid in before:
+                conn.execute("select pg_terminate_backend(%s, 5000)", [pid])
+        after = [await value("select pg_backend_pid()") for _ in range(8)]
+        assert len(before) > 1 and not before & set(after)
+        return after
+
+    connected(url, work, size=8)
+
+
+def test_a_connection_lost_in_use_is_unavailable(url: str) -> None:
+    async def work() -> int:
+        with pytest.raises(db.Unavailable) as caught:
+            await value("select pg_terminate_backend(pg_backend_pid())")
+        assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+        return int(await value("select 1"))
+
+    assert connected(url, work) == 1
+
+
+def test_a_statement_that_takes_too_long_is_unavailable(url: str) -> None:
+    async def work() -> int:
+        with pytest.raises(db.Unavailable):
+            await value("select pg_sleep(5)")
+        return int(await value("select 1"))
+
+    assert connected(make_conninfo(url, options="-c statement_timeout=50ms"), work) == 1
+
+
+def test_whoever_gets_no_connection_in_time_is_told_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "WAIT_SECONDS", 0.2)
+
+    async def work() -> float:
+        async with db.connection():
+            started = time.monotonic()
+            with pytest.raises(db.Unavailable):
+                await value("select 1")
+            return time.monotonic() - started
+
+    assert 0.15 < connected(url, work, size=1) < 1
+
+
+def test_the_pool_outlives_an_outage(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(db, "RECONNECT_SECONDS", 0.5)
+    with embedded.postgres(home) as url:
+        pass
+
+    async def work() -> None:
+        for _ in range(2):
+            with pytest.raises(db.Unavailable):
+                await value("select 1")
+            with embedded.postgres(home):
+                await eventually()
+
+    async def eventually() -> None:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                assert await value("select 1") == 1
+                return
+            except db.Unavailable:
+                assert time.monotonic() < deadline
+
+    connected(url, work)
+
+
+def test_a_cancelled_request_gives_its_connection_back(url: str) -> None:
+    async def work() -> int:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(value("select pg_sleep(3)"), 0.1)
+        return int(await value("select 1"))
+
+    assert connected(url, work, size=1) == 1
+
+
+def test_a_migration_that_changes_a_statement_costs_one_request_a_connection(url: str) -> None:
+    async def prepared() -> int:
+        async with db.connection() as conn:
+            cursor = await conn.execute("select * from changing", prepare=True)
+            return len(cursor.description or ())
+
+    async def work() -> tuple[int, int]:
+        await value("create table changing (a int)")
+        before = await prepared()
+        await value("alter table changing add b int")
+        with pytest.raises(db.Unavailable):
+            await prepared()
+        return before, await prepared()
+
+    assert connected(url, work, size=1) == (1, 2)

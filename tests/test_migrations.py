@@ -1,0 +1,123 @@
+"""Migrations: applied once and in order, whoever else does so at the same time, or refused with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ticketing import migrate, resources
+
+EMPTY = "template1"
+
+
+@pytest.fixture
+def url(new_database: Callable[..., str]) -> str:
+    """An empty database."""
+    return new_database(EMPTY)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two migrations."""
+    (tmp_path / "0001_things.sql").write_text("create table things (id int);\ninsert into things values (1);\n")
+    (tmp_path / "0002_names.sql").write_text("alter table things add name text not null default '100%';\n")
+    return tmp_path
+
+
+def apply(url: str, folder: Path) -> list[str]:
+    return asyncio.run(migrate.migrate(url, folder))
+
+
+def state(url: str, folder: Path) -> tuple[str | None, list[str]]:
+    async def ask() -> tuple[str | None, list[str]]:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+            return await migrate.current(conn), await migrate.pending(conn, folder)
+
+    return asyncio.run(ask())
+
+
+def test_ours_build_a_database(url: str) -> None:
+    files = sorted(path.stem for path in resources.MIGRATIONS.glob("*.sql"))
+    assert apply(url, resources.MIGRATIONS) == files
+    assert state(url, resources.MIGRATIONS) == (files[-1], [])
+
+
+def test_each_is_applied_once(url: str, folder: Path) -> None:
+    assert state(url, folder) == (None, ["0001_things", "0002_names"])
+    assert apply(url, folder) == ["0001_things", "0002_names"]
+    assert apply(url, folder) == []
+    assert state(url, folder) == ("0002_names", [])
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select * from things").fetchall() == [(1, "100%")]
+
+
+def test_a_new_one_is_applied_on_top(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0003_more.sql").write_text("insert into things values (2)")
+    assert state(url, folder) == ("0002_names", ["0003_more"])
+    assert apply(url, folder) == ["0003_more"]
+
+
+def test_several_processes_may_migrate_at_once(url: str, folder: Path) -> None:
+    (folder / "0001_things.sql").write_text("select pg_sleep(0.1); create table things (id int);")
+
+    async def together() -> list[list[str]]:
+        return await asyncio.gather(*(migrate.migrate(url, folder) for _ in range(4)))
+
+    done = asyncio.run(together())
+    assert sorted(name for names in done for name in names) == ["0001_things", "0002_names"]
+
+
+def test_what_fails_leaves_nothing_of_itself(url: str, folder: Path) -> None:
+    (folder / "0002_names.sql").write_text("create table half (id int); select 1 / 0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        apply(url, folder)
+    assert state(url, folder) == ("0001_things", ["0002_names"])
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select to_regclass('half')").fetchone() == (None,)
+
+
+def test_an_applied_one_must_not_change(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0001_things.sql").write_text("create table things (id bigint);")
+    with pytest.raises(migrate.MigrationError, match="0001_things is not what was applied"):
+        apply(url, folder)
+
+
+def test_an_applied_one_must_not_be_renamed(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0001_things.sql").rename(folder / "0001_stuff.sql")
+    with pytest.raises(migrate.MigrationError, match="0001_stuff is not what was applied as 0001_things"):
+        apply(url, folder)
+
+
+def test_there_is_no_slipping_in_before_what_is_applied(url: str, folder: Path) -> None:
+    (folder / "0002_names.sql").rename(folder / "0003_names.sql")
+    apply(url, folder)
+    (folder / "0002_late.sql").write_text("select 1")
+    with pytest.raises(migrate.MigrationError, match="0002_late comes before 0003"):
+        apply(url, folder)
+
+
+def test_an_older_release_does_not_touch_a_newer_database(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0002_names.sql").unlink()
+    with pytest.raises(migrate.MigrationError, match="0002_names, of a later release"):
+        apply(url, folder)
+
+
+@pytest.mark.parametrize("name", ["1_short.sql", "0003-dashes.sql", "0003_Upper.sql", "notes.sql"])
+def test_a_name_has_a_number_and_words(folder: Path, name: str) -> None:
+    (folder / name).write_text("select 1")
+    with pytest.raises(migrate.MigrationError, match="not a migration's name"):
+        migrate.load(folder)
+
+
+def test_a_number_is_given_once(folder: Path) -> None:
+    (folder / "0002_again.sql").write_text("select 1")
+    with pytest.raises(migrate.MigrationError, match="0002_again and 0002_names have the same number"):
+        migrate.load(folder)
