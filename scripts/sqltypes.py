@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 from aiosql.types import SQLOperationType
 from psycopg.pq import ExecStatus
 
 from ticketing import embedded, migrate, queries, resources, sql
+from ticketing.contract import yaml12
 
 STUB = Path(sql.__file__).with_suffix(".pyi")
 HEADER = '''\
@@ -85,7 +85,10 @@ def main() -> int:
         faults += [f"{STUB.name} is stale: run scripts/sqltypes.py"] if stale else []
     elif not faults and stale:
         STUB.write_text(text)
-    print("\n".join(faults) or f"{sum(1 for _ in every_query(resources.SQL))} queries are in order", file=sys.stderr)
+    print(
+        "\n".join(faults) or f"{sum(1 for _ in every_query(resources.SQL))} queries are in order",
+        file=sys.stderr,
+    )
     return 1 if faults else 0
 
 
@@ -110,7 +113,7 @@ def stub(folder: Path, catalog: Catalog, contract: Contract, faults: list[str]) 
         words = contract.words(enum.name)
         if words is not None and words != set(enum.words):
             faults.append(
-                f"the type {enum.name} has other words than the contract: {words ^ set(enum.words)}"
+                str(Fault(f"the type {enum.name} has other words than the contract", words, enum.words))
             )
     return "\n".join(
         [
@@ -326,6 +329,8 @@ class Catalog:
             )
             for i in range(result.nfields)
         }
+        if len(columns) != result.nfields:
+            raise Fault("gives the same name to several columns")
         check_claims(query, columns)
         return Described(parameters, columns)
 
@@ -385,7 +390,7 @@ class Contract:
         path = self.folder / f"{name}.yaml"
         if not path.exists():
             return None
-        schema: dict[str, Any] = yaml.safe_load(path.read_text())
+        schema: dict[str, Any] = yaml12.read(path)
         return schema
 
     def words(self, name: str) -> set[str] | None:

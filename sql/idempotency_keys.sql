@@ -3,7 +3,6 @@
 -- name: get_idempotency_key(user_id, key)^
 -- returns: IdempotencyKey
 -- What a key was used for, and the answer that request got (null once its event is gone).
-select k.fingerprint, k.event_id, e.data as answer
+select k.fingerprint, k.event_id, (select e.data from events e where e.id = k.event_id) as answer
   from idempotency_keys k
-  left join events e on e.id = k.event_id
  where k.user_id = :user_id and k.key = :key and k.created_at >= now() - interval '24 hours';

@@ -82,6 +82,7 @@ select number, type, project, title, description, status, resolution, resolution
 -- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket
 -- A page of the tickets that match, oldest first, from after a given place on.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, after_number
 select r.*
   from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
                         :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
@@ -94,6 +95,7 @@ select r.*
 -- name: list_tickets_by_created_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket
 -- A page of the tickets that match, newest first, from after a given place on.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, after_number
 select r.*
   from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
                         :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
@@ -106,6 +108,7 @@ select r.*
 -- name: list_tickets_by_updated(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket
 -- A page of the tickets that match, least recently changed first, from after a given place on.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, after_number
 select r.*
   from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
                         :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
@@ -118,6 +121,7 @@ select r.*
 -- name: list_tickets_by_updated_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket
 -- A page of the tickets that match, most recently changed first, from after a given place on.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, after_number
 select r.*
   from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
                         :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
@@ -130,6 +134,7 @@ select r.*
 -- name: list_tickets_by_priority(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket
 -- A page of the tickets that match, lowest priority first, from after a given place on.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, after_number
 select r.*
   from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
                         :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
@@ -142,6 +147,7 @@ select r.*
 -- name: list_tickets_by_priority_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket
 -- A page of the tickets that match, highest priority first, from after a given place on.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, after_number
 select r.*
   from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
                         :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,

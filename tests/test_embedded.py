@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import psycopg
 import pytest
@@ -65,11 +67,23 @@ def test_no_server_outlives_its_process(home: Path, killed: tuple[str, str]) -> 
     deadline = time.monotonic() + 10
     while (home / "postgres/data/postmaster.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    for url in killed[:1]:
-        with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(url)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(killed[0])
+    for folder in ("postgres", "valkey"):
+        with (home / folder / "lock").open() as lock:
+            while not _free(lock) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert _free(lock)
     with pytest.raises(redis.ConnectionError):
         redis.Redis.from_url(killed[1]).ping()
+
+
+def _free(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_a_stale_pid_file_may_name_a_living_process(home: Path) -> None:
@@ -94,7 +108,11 @@ def test_a_folder_is_used_by_one_process_at_a_time(home: Path, monkeypatch: pyte
 def test_nobody_connects_without_the_password(home: Path) -> None:
     with embedded.postgres(home) as url:
         parts = conninfo_to_dict(url)
-        for wrong in ({"password": "guessed"}, {"user": "postgres"}, {"user": "postgres", "password": "postgres"}):
+        for wrong in (
+            {"password": "guessed"},
+            {"user": "postgres"},
+            {"user": "postgres", "password": "postgres"},
+        ):
             with pytest.raises(psycopg.OperationalError):
                 psycopg.connect(make_conninfo(**{**parts, **wrong}))
         with psycopg.connect(url) as conn:
@@ -113,7 +131,9 @@ def test_only_ephemeral_data_is_not_synced(home: Path, server_url: str) -> None:
 
 def _settings(url: str, *names: str) -> list[str]:
     with psycopg.connect(url) as conn:
-        rows = conn.execute("select setting from unnest(%s::text[]) n, current_setting(n) setting", [list(names)])
+        rows = conn.execute(
+            "select setting from unnest(%s::text[]) n, current_setting(n) setting", [list(names)]
+        )
         return [setting for (setting,) in rows]
 
 
@@ -148,7 +168,10 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     with embedded.postgres(home):
         pass
     (home / "postgres/data/PG_VERSION").write_text("9.6\n")
-    with pytest.raises(embedded.EmbeddedError, match="database files are incompatible"), embedded.postgres(home):
+    with (
+        pytest.raises(embedded.EmbeddedError, match="database files are incompatible"),
+        embedded.postgres(home),
+    ):
         pass
 
 
@@ -162,6 +185,13 @@ def test_an_interrupted_first_start_is_started_over(home: Path, monkeypatch: pyt
             pass
     with embedded.postgres(home) as url, psycopg.connect(url) as conn:
         assert conn.execute("select 1").fetchone() == (1,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as another user")
+def test_root_is_told_of_a_folder_that_is_only_its_own(home: Path) -> None:
+    home.parent.chmod(0o700)
+    with pytest.raises(embedded.EmbeddedError, match="may not enter"), embedded.postgres(home):
+        pass
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs servers as another user")

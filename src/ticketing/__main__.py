@@ -1,29 +1,29 @@
 """The command line: every command, and how its errors end.
 
-What a command cannot do it says in one sentence on standard error. It ends with 1 then, and with 2 if it was not
-called rightly.
+What a command cannot do it says in one sentence on standard error, and ends with 1; called wrongly, it ends with 2.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, NoReturn
+from uuid import UUID
 
+import orjson
 import psycopg
 import uuid_utils.compat as uuids
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
+from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
 
-from ticketing import auth, db, migrate, serve, sql, tokens, up
+from ticketing import auth, checks, db, migrate, serve, sql, tokens, up
 from ticketing.config import InvalidSetting, settings
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
@@ -32,26 +32,33 @@ from ticketing.importing.cli import app as import_app
 from ticketing.migrate import MigrationError
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+NAME = re.compile(r".{0,199}\S")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-LONGEST_NAME = 200
+
+Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+# As in sql.pyi, which does not exist at run time.
+Role = Literal["requester", "agent", "admin"]
+Scope = Literal["tickets:read", "tickets:write", "admin"]
 
 app = App(
     name="ticketing",
-    help="A self-hosted ticketing service whose published OpenAPI contract is the product.",
-    help_epilogue="Settings are read from TICKETING_* variables; `ticketing up` needs none.",
+    help="""A self-hosted ticketing service whose published OpenAPI contract is the product.
+
+    Settings are read from variables such as TICKETING_DATABASE_URL; `ticketing up` needs none.""",
     version=version("ticketing"),
+    default_parameter=Parameter(negative=()),
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
 )
-user_app = App(name="user", help="Add people and machines, the first admin among them.")
-token_app = App(name="token", help="Issue tokens, which users sign in with.")
+user_app = App(name="user", help="Add people and machines, such as the first admin.")
+token_app = App(name="token", help="Issue what users sign in with.")
 for group in (user_app, token_app, import_app):
     app.command(group)
 
 
 class Refused(Exception):
-    """A command cannot do what it was asked; the message says why."""
+    """What a command was asked for cannot be done; the message says why."""
 
 
 def main() -> None:
@@ -59,12 +66,235 @@ def main() -> None:
     try:
         app()
     except CycloptsError as error:
-        _fail(f"{error} See `ticketing --help`.", 2)
-    except (InvalidSetting, MigrationError, EmbeddedError, up.CannotStart, serve.CannotServe, Refused) as error:
-        _fail(str(error), 1)
-    except Problem as problem:
-        _fail(problem.detail, 1)
+        _fail(f"{error} Try `ticketing --help`.", 2)
     except psycopg.OperationalError as error:
-        _fail(f"PostgreSQL cannot be used: {_first_line(error)}", 1)
+        _fail(f"PostgreSQL cannot be used: {checks.sentence(error)}", 1)
+    except (InvalidSetting, MigrationError, EmbeddedError, Problem, Refused, serve.CannotServe, up.CannotStart) as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    print(f"ticketing: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+# Running it ----------------------------------------------------------------------------------------------------------
+
+
+@app.command(name="up")
+def run_everything(
+    *, port: Port = 8080, home: Path | None = None, ephemeral: bool = False, json: bool = False
+) -> None:
+    """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API.
+
+    For trying and for development; nothing has to be installed or running. Ctrl-C stops it all, and the next start
+    finds its data. Other commands find the running servers after `. .ticketing/environment`.
+
+    For example: ticketing up --port 0 --ephemeral
+
+    Parameters
+    ----------
+    port
+        Where the API listens, on this machine only; 0 takes any free port.
+    home
+        The folder of the data, instead of $TICKETING_HOME or .ticketing.
+    ephemeral
+        Use a temporary folder instead, gone in the end.
+    json
+        Print nothing but one line of JSON when everything runs: url, docs_url and tokens by role.
+    """
+    if ephemeral and home:
+        raise Refused("--home and --ephemeral exclude each other.")
+    folder = None if ephemeral else (home.absolute() if home else up.default_home())
+    progress = Console(stderr=True, highlight=False, soft_wrap=True)
+    up.run(port, folder, say=progress.print, announce=_print_json if json else _print_panel)
+
+
+def _print_json(ready: up.Ready) -> None:
+    print(orjson.dumps(ready).decode(), flush=True)
+
+
+def _print_panel(ready: up.Ready) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(no_wrap=True, overflow="ignore")
+    for label, text in {"URL": ready.url, "Docs": ready.docs_url, **ready.tokens}.items():
+        table.add_row(label, text)
+    Console(highlight=False).print(Panel.fit(table, title="Ticketing is ready", subtitle="Ctrl-C stops it"))
+
+
+@app.command(name="serve")
+def run_api(
+    *,
+    host: str = "127.0.0.1",
+    port: Port = 8080,
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=256))] = 1,
+) -> None:
+    """Run the API against the servers that the settings name.
+
+    SIGTERM lets running requests finish.
+
+    For example: ticketing serve --host 0.0.0.0 --workers 4
+
+    Parameters
+    ----------
+    host
+        The address to listen on.
+    port
+        The port to listen on.
+    workers
+        How many processes share the work; one a core is a good start.
+    """
+    settings()
+    serve.run(host, port, workers)
+
+
+@app.command(name="migrate")
+async def run_migrations(*, status: bool = False) -> None:
+    """Bring the database's schema to this release.
+
+    Any number of them may run at once; what is applied already is left alone.
+
+    For example: ticketing migrate --status
+
+    Parameters
+    ----------
+    status
+        Only tell what is applied and what is pending; ends with 1 if anything is.
+    """
+    url = settings().database_url
+    if not status:
+        applied = await migrate.migrate(url)
+        print("\n".join(f"Applied {name}." for name in applied) or "Nothing to do.")
+        return
+    async with await AsyncConnection.connect(url, autocommit=True) as conn:
+        current, pending = await migrate.current(conn), await migrate.pending(conn)
+    print(f"Applied up to {current}." if current else "Nothing is applied.")
+    print("\n".join(f"Pending: {name}." for name in pending) or "Nothing is pending.")
+    sys.exit(1 if pending else 0)
+
+
+@app.command(name="doctor")
+async def check_everything() -> None:
+    """Check the settings, PostgreSQL, the schema and Redis, and say what to do; ends with 1 if anything is wrong."""
+    healthy = True
+    async for check in checks.run():
+        healthy &= check.passed
+        print(f"{'ok   ' if check.passed else 'WRONG'}  {check.what}: {check.finding}")
+    sys.exit(0 if healthy else 1)
+
+
+# Who may use it ------------------------------------------------------------------------------------------------------
+
+
+@user_app.command(name="create")
+async def create_user(
+    *, name: str, email: str | None = None, role: Role = "requester", service_account: bool = False
+) -> None:
+    """Add a user, and print their id.
+
+    For example: ticketing user create --name "Ada Okonkwo" --email ada@example.com --role admin
+
+    Parameters
+    ----------
+    name
+        The name that others see.
+    email
+        Where mail reaches them. Only a service account may be without.
+    role
+        Requesters see their own tickets, agents all of them; admins also manage users and projects.
+    service_account
+        It is a machine.
+    """
+    if not NAME.fullmatch(name):
+        raise Refused("A name has between 1 and 200 characters, the last of them no blank.")
+    if email is None and not service_account:
+        raise Refused("Give --email, or say --service-account.")
+    if email is not None and not EMAIL.fullmatch(email):
+        raise Refused(f"{email!r} is no e-mail address.")
+    async with db.connected(settings().database_url, 1), db.connection() as conn:
+        try:
+            user = await sql.users.insert_user(
+                conn,
+                **Claim().parameters(),
+                actor_id=None,
+                user_id=uuids.uuid7(),
+                name=name,
+                email=email,
+                role=role,
+                service_account=service_account,
+            )
+        except UniqueViolation:
+            raise Refused(f"There is a user with the e-mail address {email}.") from None
+    assert user is not None
+    print(user["id"])
+
+
+@token_app.command(name="create")
+async def create_token(
+    *,
+    user: str,
+    name: str,
+    scope: list[Scope] | None = None,
+    expires: str | None = None,
+) -> None:
+    """Issue a token for a user, and print it; nobody can ever look it up again.
+
+    For example: ticketing token create --user ada@example.com --name laptop --scope tickets:read --expires 30d
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    name
+        What it is for.
+    scope
+        What it may do; give it once for each. Without any: tickets:read and tickets:write.
+    expires
+        When it stops working: a number of minutes, hours or days from now, such as 45m, 12h or 30d.
+    """
+    if not NAME.fullmatch(name):
+        raise Refused("A name has between 1 and 200 characters, the last of them no blank.")
+    expires_at = _moment(expires) if expires else None
+    async with db.connected(settings().database_url, 1), db.connection() as conn:
+        owner = await _user(conn, user)
+        secret = auth.new_token()
+        await tokens.insert(
+            conn,
+            owner["id"],
+            secret,
+            claim=Claim(),
+            actor_id=None,
+            name=name,
+            scopes=scope or ["tickets:read", "tickets:write"],
+            expires_at=expires_at,
+        )
+    print(secret)
+
+
+async def _user(conn: sql.Connection, name: str) -> sql.User:
+    try:
+        user = await sql.users.get_user(conn, user_id=UUID(name))
+    except ValueError:
+        user = await sql.users.get_user_by_email(conn, email=name)
+    if user is None:
+        raise Refused(f"There is no user {name}. Add them with `ticketing user create`.")
+    if not user["active"]:
+        raise Refused(f"The user {name} is not active.")
+    return user
+
+
+def _moment(span: str) -> str:
+    """The end of a time that starts now, such as `30d`."""
+    match = re.fullmatch(r"(\d{1,6})([mhd])", span)
+    if not match:
+        raise Refused(f"{span!r} is no time. Write 45m, 12h or 30d.")
+    return (datetime.now(UTC) + int(match[1]) * UNITS[match[2]]).isoformat()
+
+
+if __name__ == "__main__":
+    main()

@@ -249,7 +249,9 @@ def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | N
         user = _system_user(folder)
         _give(folder, user)
         _check_reach(folder, user)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as file:
+            # Shells have the single-digit descriptors for themselves; LEASH uses one.
+            lock = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
         try:
             _take(lock, folder)
             yield folder, user, lock
@@ -305,8 +307,8 @@ def _give(path: Path, user: str | None) -> None:
 
 def _check_reach(folder: Path, user: str | None) -> None:
     try:
-        _run(["/bin/sh", "-c", ":"], folder, user)
-    except PermissionError:
+        _run(["/bin/sh", "-c", 'cd "$0"', folder], Path("/"), user)
+    except EmbeddedError:
         raise EmbeddedError(
             f"PostgreSQL does not run as root, and the system user {user!r} may not enter {folder}. "
             "Choose a folder elsewhere, such as /var/lib/ticketing, or do not run this as root."

@@ -8,7 +8,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -37,16 +37,13 @@ def run(host: str, port: int, workers: int) -> None:
     """Serve until told to stop by SIGINT or SIGTERM, then let running requests finish."""
     with listen(host, port) as listener, _shared_metrics(workers):
         config = uvicorn.Config(**UVICORN, workers=workers)
-        server = uvicorn.Server(config)
+        if workers > 1:
+            Multiprocess(config, [listener]).run()
+            return
         # uvicorn raises the signal that ended it once more; left alone, it would kill us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            if workers == 1:
-                server.run(sockets=[listener])
-            else:
-                Multiprocess(config, target=server.run, sockets=[listener]).run()
-        except KeyboardInterrupt:
-            return
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run([listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -52,8 +52,8 @@ class EventRow(TypedDict):
     previous: Any | None
 
 class IdempotencyKey(TypedDict):
-    fingerprint: bytes | None
-    event_id: UUID | None
+    fingerprint: bytes
+    event_id: UUID
     answer: Any | None
 
 class Identity(TypedDict):
@@ -63,6 +63,26 @@ class Identity(TypedDict):
     role: UserRole
     scopes: list[str] | None
     expires_at: datetime | None
+
+class ImportedTicket(TypedDict):
+    external_id: str | None
+    number: int
+    project: str
+    status: TicketStatus
+    resolution: TicketResolution
+    resolution_note: str | None
+    resolved_at: str | None
+    closed_at: str | None
+    comments: list[str] | None
+    reopened_at: datetime | None
+    closed_there: bool | None
+
+class ImportedUser(TypedDict):
+    external_id: str | None
+    id: UUID
+
+class InsertedTicket(TypedDict):
+    number: int
 
 class Project(TypedDict):
     key: str
@@ -270,6 +290,67 @@ class _IdempotencyKeys:
         """What a key was used for, and the answer that request got (null once its event is gone)."""
 
 
+class _Imports:
+    async def insert_comments(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Add comments. The tickets' updated_at stays as it is."""
+    async def insert_events(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Record what happened to tickets and comments. Their data is the resource as it is now, but for the columns in `was`."""
+    async def insert_tickets(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> list[InsertedTicket]:
+        """Add tickets as they are now; answers in the order of the rows."""
+    async def insert_users(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Add people and their `user.created`, except those whose e-mail address or external id is known."""
+    async def list_imported_tickets(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+        external_ids: list[str],
+    ) -> list[ImportedTicket]:
+        """The tickets of a source that are known, with what decides whether they are out of date."""
+    async def list_imported_users(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+        external_ids: list[str],
+    ) -> list[ImportedUser]:
+        """The people of a source who are known."""
+    async def lock_source(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+    ) -> None | None:
+        """Let one import at a time write people and issues of a source, until the transaction ends."""
+    async def update_tickets(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Give tickets their status anew, except those that somebody has moved from `status_before` meanwhile."""
+
+
 class _Projects:
     async def get_project(
         self,
@@ -365,22 +446,22 @@ class _Tickets:
         *,
         viewer_id: UUID,
         staff: bool,
-        project: list[str],
-        type: list[TicketType],
-        status: list[TicketStatus],
-        priority: list[TicketPriority],
-        severity: list[TicketSeverity],
-        category: list[str],
-        tags: list[str],
-        assignee_id: UUID,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        category: list[str] | None,
+        tags: list[str] | None,
+        assignee_id: UUID | None,
         unassigned: bool,
-        requester_id: UUID,
-        created_after: datetime | str,
-        created_before: datetime | str,
-        updated_after: datetime | str,
-        updated_before: datetime | str,
+        requester_id: UUID | None,
+        created_after: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_after: datetime | str | None,
+        updated_before: datetime | str | None,
         after: datetime | str | None,
-        after_number: int,
+        after_number: int | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, oldest first, from after a given place on."""
@@ -390,22 +471,22 @@ class _Tickets:
         *,
         viewer_id: UUID,
         staff: bool,
-        project: list[str],
-        type: list[TicketType],
-        status: list[TicketStatus],
-        priority: list[TicketPriority],
-        severity: list[TicketSeverity],
-        category: list[str],
-        tags: list[str],
-        assignee_id: UUID,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        category: list[str] | None,
+        tags: list[str] | None,
+        assignee_id: UUID | None,
         unassigned: bool,
-        requester_id: UUID,
-        created_after: datetime | str,
-        created_before: datetime | str,
-        updated_after: datetime | str,
-        updated_before: datetime | str,
+        requester_id: UUID | None,
+        created_after: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_after: datetime | str | None,
+        updated_before: datetime | str | None,
         after: datetime | str | None,
-        after_number: int,
+        after_number: int | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, newest first, from after a given place on."""
@@ -415,22 +496,22 @@ class _Tickets:
         *,
         viewer_id: UUID,
         staff: bool,
-        project: list[str],
-        type: list[TicketType],
-        status: list[TicketStatus],
-        priority: list[TicketPriority],
-        severity: list[TicketSeverity],
-        category: list[str],
-        tags: list[str],
-        assignee_id: UUID,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        category: list[str] | None,
+        tags: list[str] | None,
+        assignee_id: UUID | None,
         unassigned: bool,
-        requester_id: UUID,
-        created_after: datetime | str,
-        created_before: datetime | str,
-        updated_after: datetime | str,
-        updated_before: datetime | str,
+        requester_id: UUID | None,
+        created_after: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_after: datetime | str | None,
+        updated_before: datetime | str | None,
         after: TicketPriority | None,
-        after_number: int,
+        after_number: int | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, lowest priority first, from after a given place on."""
@@ -440,22 +521,22 @@ class _Tickets:
         *,
         viewer_id: UUID,
         staff: bool,
-        project: list[str],
-        type: list[TicketType],
-        status: list[TicketStatus],
-        priority: list[TicketPriority],
-        severity: list[TicketSeverity],
-        category: list[str],
-        tags: list[str],
-        assignee_id: UUID,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        category: list[str] | None,
+        tags: list[str] | None,
+        assignee_id: UUID | None,
         unassigned: bool,
-        requester_id: UUID,
-        created_after: datetime | str,
-        created_before: datetime | str,
-        updated_after: datetime | str,
-        updated_before: datetime | str,
+        requester_id: UUID | None,
+        created_after: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_after: datetime | str | None,
+        updated_before: datetime | str | None,
         after: TicketPriority | None,
-        after_number: int,
+        after_number: int | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, highest priority first, from after a given place on."""
@@ -465,22 +546,22 @@ class _Tickets:
         *,
         viewer_id: UUID,
         staff: bool,
-        project: list[str],
-        type: list[TicketType],
-        status: list[TicketStatus],
-        priority: list[TicketPriority],
-        severity: list[TicketSeverity],
-        category: list[str],
-        tags: list[str],
-        assignee_id: UUID,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        category: list[str] | None,
+        tags: list[str] | None,
+        assignee_id: UUID | None,
         unassigned: bool,
-        requester_id: UUID,
-        created_after: datetime | str,
-        created_before: datetime | str,
-        updated_after: datetime | str,
-        updated_before: datetime | str,
+        requester_id: UUID | None,
+        created_after: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_after: datetime | str | None,
+        updated_before: datetime | str | None,
         after: datetime | str | None,
-        after_number: int,
+        after_number: int | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, least recently changed first, from after a given place on."""
@@ -490,22 +571,22 @@ class _Tickets:
         *,
         viewer_id: UUID,
         staff: bool,
-        project: list[str],
-        type: list[TicketType],
-        status: list[TicketStatus],
-        priority: list[TicketPriority],
-        severity: list[TicketSeverity],
-        category: list[str],
-        tags: list[str],
-        assignee_id: UUID,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        category: list[str] | None,
+        tags: list[str] | None,
+        assignee_id: UUID | None,
         unassigned: bool,
-        requester_id: UUID,
-        created_after: datetime | str,
-        created_before: datetime | str,
-        updated_after: datetime | str,
-        updated_before: datetime | str,
+        requester_id: UUID | None,
+        created_after: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_after: datetime | str | None,
+        updated_before: datetime | str | None,
         after: datetime | str | None,
-        after_number: int,
+        after_number: int | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, most recently changed first, from after a given place on."""
@@ -674,6 +755,7 @@ categories: _Categories
 comments: _Comments
 events: _Events
 idempotency_keys: _IdempotencyKeys
+imports: _Imports
 projects: _Projects
 tickets: _Tickets
 tokens: _Tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -14,9 +15,8 @@ from pathlib import Path
 
 import orjson
 import uvicorn
-from psycopg import AsyncConnection
 
-from ticketing import demo, embedded, migrate, serve
+from ticketing import db, demo, embedded, migrate, serve
 
 HOST = "127.0.0.1"
 DATA_OF_ROOT = Path("/var/lib/ticketing")
@@ -46,7 +46,7 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
         with serve.listen(HOST, port) as listener, _claimed(home):
             say(f"Starting PostgreSQL and Valkey on {home} …" if home else "Starting PostgreSQL and Valkey …")
             with embedded.servers(home) as servers:
-                _use(servers)
+                _use(servers, home)
                 tokens = asyncio.run(_prepare(servers.database_url, home, say))
                 say("Starting the API …")
                 _serve(listener, tokens, announce)
@@ -86,22 +86,26 @@ def _claimed(home: Path | None) -> Iterator[None]:
         yield
 
 
-def _use(servers: embedded.Servers) -> None:
-    """Make these servers the settings of this process."""
-    os.environ["TICKETING_DATABASE_URL"] = servers.database_url
-    os.environ["TICKETING_REDIS_URL"] = servers.redis_url
+def _use(servers: embedded.Servers, home: Path | None) -> None:
+    """Make these servers the settings of this process, and of every shell that reads the file `environment`."""
+    chosen = {"TICKETING_DATABASE_URL": servers.database_url, "TICKETING_REDIS_URL": servers.redis_url}
+    os.environ.update(chosen)
     os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
+    if home is not None:
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
+        _write_private(home / "environment", "".join(lines).encode())
 
 
 async def _prepare(database_url: str, home: Path | None, say: Callable[[str], None]) -> dict[str, str]:
     """Migrate, load the demo into an empty database, and give the tokens of its people."""
     for migration in await migrate.migrate(database_url):
         say(f"Applied the migration {migration}.")
-    async with await AsyncConnection.connect(database_url, autocommit=True) as conn:
+    async with db.connected(database_url, 1), db.connection() as conn:
         if await demo.load(conn):
             say("Loaded the demo data.")
         tokens = await demo.sign_in(conn, _kept_tokens(home))
-    _keep_tokens(home, tokens)
+    if home is not None:
+        _write_private(home / "tokens.json", orjson.dumps(tokens, option=orjson.OPT_INDENT_2))
     return tokens
 
 
@@ -112,19 +116,19 @@ def _kept_tokens(home: Path | None) -> dict[str, str]:
     return tokens
 
 
-def _keep_tokens(home: Path | None, tokens: dict[str, str]) -> None:
-    if home is not None:
-        new = home / "tokens.json.new"
-        new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(orjson.dumps(tokens, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        new.replace(home / "tokens.json")
+def _write_private(path: Path, content: bytes) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    new.replace(path)
 
 
 def _serve(listener: socket.socket, tokens: dict[str, str], announce: Callable[[Ready], None]) -> None:
     url = f"http://{HOST}:{listener.getsockname()[1]}"
-    ready = Ready(f"{url}/api/v1", f"{url}/docs", tokens)
-    _AnnouncedServer(uvicorn.Config(**serve.UVICORN), lambda: announce(ready)).run(sockets=[listener])
+    ready = Ready(url, f"{url}/docs", tokens)
+    config = uvicorn.Config(**serve.UVICORN, log_level="warning")
+    _AnnouncedServer(config, lambda: announce(ready)).run(sockets=[listener])
 
 
 class _AnnouncedServer(uvicorn.Server):

@@ -8,7 +8,12 @@ from typing import Any
 
 from ticketing.contract import strict_json
 from ticketing.contract.exchange import KEY, Exchange
-from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType, ValidationFailed
+from ticketing.contract.problems import (
+    ContentTooLarge,
+    MalformedRequest,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
 from ticketing.contract.schemas import Schemas, body_faults
 
 
@@ -43,7 +48,9 @@ class JsonBody:
             return value
         found = body_faults(self._validator, value)
         if len(found) == 1:
-            raise ValidationFailed(f"The body is not valid at {found[0]['pointer']}. {found[0]['detail']}", errors=found)
+            raise ValidationFailed(
+                f"The body is not valid at {found[0]['pointer']}. {found[0]['detail']}", errors=found
+            )
         raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=found)
 
 

@@ -33,7 +33,8 @@ def bundle(root: Path) -> dict[str, Any]:
         expanded = {key: expand(value, file) for key, value in node.items()}
         if isinstance(node.get("discriminator"), dict) and "mapping" in node["discriminator"]:
             expanded["discriminator"]["mapping"] = {
-                value: refer({"$ref": target}, file)["$ref"] for value, target in node["discriminator"]["mapping"].items()
+                value: refer({"$ref": target}, file)["$ref"]
+                for value, target in node["discriminator"]["mapping"].items()
             }
         return expanded
 

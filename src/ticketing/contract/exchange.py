@@ -34,18 +34,25 @@ class Answer:
 
 
 def etag(resource: Any) -> str:
-    """The strong entity tag under which the engine sends this body."""
-    return _tag(orjson.dumps(resource))
-
-
-def _tag(encoded: bytes) -> str:
-    return f'"{blake2b(encoded, digest_size=8).hexdigest()}"'
+    """The strong entity tag under which the engine sends this body, in whichever order its members are."""
+    canonical = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
+    return f'"{blake2b(canonical, digest_size=8).hexdigest()}"'
 
 
 class Exchange:
     """A request on its way in, and the answer on its way out."""
 
-    __slots__ = ("actor", "arguments", "context", "headers", "method", "operation_id", "request_id", "send", "status")
+    __slots__ = (
+        "actor",
+        "arguments",
+        "context",
+        "headers",
+        "method",
+        "operation_id",
+        "request_id",
+        "send",
+        "status",
+    )
 
     def __init__(self, scope: Any, send: Any) -> None:
         self.send = send
@@ -68,7 +75,7 @@ class Exchange:
         encoded = orjson.dumps(answer.body)
         head.append(_JSON)
         if tagged:
-            tag = _tag(encoded)
+            tag = etag(answer.body)
             head.append((b"etag", tag.encode()))
             if b"if-none-match" in self.headers and answer.status == 200 and self._holds(tag):
                 head.remove(_JSON)
@@ -92,14 +99,14 @@ class Exchange:
             head.append((b"content-length", b"%d" % len(body)))
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": head})
-        await self.send(
-            {"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body}
-        )
+        await self.send({"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body})
 
     def _holds(self, tag: str) -> bool:
         if self.method not in ("GET", "HEAD"):
             return False
-        held = [given.strip().removeprefix("W/") for given in self.headers[b"if-none-match"].decode("latin-1").split(",")]
+        held = [
+            given.strip().removeprefix("W/") for given in self.headers[b"if-none-match"].decode("latin-1").split(",")
+        ]
         return tag in held or held == ["*"]
 
 

@@ -19,6 +19,7 @@ ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_ENCODED_COMMA = re.compile("%2C", re.IGNORECASE)
 _MOST_UNKNOWN = 10
 
 
@@ -112,8 +113,7 @@ class Parameters:
                 found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
                 continue
             if parameter.is_array and not parameter.exploded:
-                # Before decoding: an encoded comma is part of an item.
-                texts = texts[0].split(",")
+                texts = _items(texts[0])
             try:
                 decoded = [_decode(text) for text in texts]
             except UnicodeDecodeError:
@@ -145,6 +145,12 @@ def _decode(text: str) -> str:
     if "+" in text:
         text = text.replace("+", " ")
     return unquote_to_bytes(text).decode() if "%" in text else text
+
+
+def _items(text: str) -> list[str]:
+    """The items of a list, still encoded. Beside plain commas, an encoded one is part of an item; but many clients
+    (URLSearchParams, requests, httpx) encode all of them, so where there is no plain one, the encoded ones separate."""
+    return text.split(",") if "," in text else _ENCODED_COMMA.split(text)
 
 
 def _listed(parameter: Parameter, given: bytes) -> list[str]:

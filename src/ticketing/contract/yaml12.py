@@ -15,7 +15,9 @@ _CORE = {
     "bool": (re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")),
     "int": (re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")),
     "float": (
-        re.compile(r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"),
+        re.compile(
+            r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+        ),
         list("-+.0123456789"),
     ),
 }
@@ -37,12 +39,12 @@ class _Writer(yaml.SafeDumper):
 def read(path: Path) -> Any:
     """The document in a file. Raises yaml.YAMLError, with the place, for what YAML 1.2 or JSON could not mean."""
     with path.open(encoding="utf-8") as stream:
-        return yaml.load(stream, _Reader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(stream, _Reader)
 
 
 def parse(text: str) -> Any:
     """As `read`, from text."""
-    return yaml.load(text, _Reader)  # noqa: S506 (a SafeLoader)
+    return yaml.load(text, _Reader)
 
 
 def write(document: Any) -> str:
@@ -58,7 +60,9 @@ def _mapping(reader: _Reader, node: yaml.MappingNode) -> dict[str, Any]:
         if not isinstance(key, str):
             raise yaml.constructor.ConstructorError(None, None, "a key that is no text", key_node.start_mark)
         if key in found:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands here twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} stands here twice", key_node.start_mark
+            )
         found[key] = reader.construct_object(value_node, deep=True)
     return found
 

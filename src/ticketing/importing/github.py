@@ -60,11 +60,11 @@ class BadEntry(Exception):
 
 @dataclass(slots=True)
 class Reading:
-    """What a file holds: issues in the order of their numbers, bad entries, and what tickets have no place for."""
+    """What a file holds: issues in the order of their numbers, bad entries, and what did not fit into a ticket."""
 
     issues: list[Issue] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
-    left_out: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
 
 
 def read(data: bytes, rules: Rules) -> Reading:
@@ -74,7 +74,7 @@ def read(data: bytes, rules: Rules) -> Reading:
     seen: dict[str, int] = {}
     for index, entry in enumerate(entries):
         try:
-            issue = _issue(index, entry, rules, reading.left_out)
+            issue = _issue(index, entry, rules, reading.notes)
             if issue.id in seen:
                 raise BadEntry(f"issue {issue.id} is in the file already, at position {seen[issue.id]}")
         except BadEntry as fault:
@@ -89,8 +89,7 @@ def read(data: bytes, rules: Rules) -> Reading:
 
 def _entries(data: bytes) -> list[Any]:
     try:
-        # Of all that compresses or encodes, this is what shells make of `gh … | gzip` and `gh … > file`: the standard
-        # library's parser tells UTF-8 from PowerShell's UTF-16, and leaves half characters for us to report.
+        # Unlike orjson, this parser takes the UTF-16 of PowerShell's `>`, and leaves half characters for us to report.
         entries = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
     except (OSError, EOFError, zlib.error) as error:
         raise Unreadable(f"It is gzipped, but damaged: {error}.") from None
@@ -106,7 +105,7 @@ def _printable_number(entry: Any) -> str | None:
     return str(number) if type(number) is int else None
 
 
-def _issue(index: int, entry: Any, rules: Rules, left_out: set[str]) -> Issue:
+def _issue(index: int, entry: Any, rules: Rules, notes: set[str]) -> Issue:
     if not isinstance(entry, dict):
         raise BadEntry("it is not an object")
     title = _text(entry, "title")
@@ -114,7 +113,8 @@ def _issue(index: int, entry: Any, rules: Rules, left_out: set[str]) -> Issue:
         raise BadEntry("title is blank")
     labels = [_text(label, "name", "labels") for label in _objects(entry, "labels")]
     assignees = [_login(assignee, "assignees") for assignee in _objects(entry, "assignees")]
-    left_out.update(f"the assignee {login!r}: a ticket has one, the first" for login in assignees[1:])
+    for login in assignees[1:]:
+        notes.add(f"the assignee {login!r} is left out where another comes first: a ticket has one")
     created_at = _moment(entry, "createdAt")
     type_ = _type(labels, rules)
     closed_at = _closed_at(entry)
@@ -125,7 +125,7 @@ def _issue(index: int, entry: Any, rules: Rules, left_out: set[str]) -> Issue:
         # Longer than the API would take them, titles and texts are kept whole: nobody can shorten them on GitHub.
         title=title,
         description=_text(entry, "body", required=False),
-        tags=_tags(labels, left_out),
+        tags=_tags(labels, notes),
         author=_author(entry),
         assignee=assignees[0] if assignees else None,
         created_at=created_at,
@@ -205,29 +205,33 @@ def _resolution(labels: Sequence[str], reason: Any, type_: sql.TicketType) -> sq
 
 def _word(label: str) -> str:
     """`🐛 Bug`, `kind/bug` and `Type: bug` are all `bug`."""
-    prefix, separator, rest = label.lower().replace("’", "'").partition(":" if ":" in label else "/")
-    text = rest if separator and prefix.strip() in PREFIXES else prefix + separator + rest
-    return " ".join(re.findall(r"[^\W\d_](?:[^\W_]|')*|[:/]", text))
+    text = label.lower().replace("’", "'")
+    prefix, _, rest = text.partition(":" if ":" in text else "/")
+    return " ".join(re.findall(r"[a-z']+", rest if prefix.strip() in PREFIXES else text))
 
 
-def _tags(labels: Iterable[str], left_out: set[str]) -> list[str]:
-    tags: dict[str, None] = {}
+def _tags(labels: Iterable[str], notes: set[str]) -> list[str]:
+    tags: list[str] = []
     for label in labels:
         tag = _tag(label)
         if not tag:
-            left_out.add(f"the label {label!r}: nothing is left of it in a tag's a-z 0-9 . _ : / -")
+            notes.add(f"the label {label!r} is left out: a tag is made of a-z 0-9 . _ : / - and spaces")
         elif tag not in tags and len(tags) == MAX_TAGS:
-            left_out.add(f"the label {label!r}: a ticket has {MAX_TAGS} tags at most")
+            notes.add(f"the label {label!r} is left out where others come first: a ticket has {MAX_TAGS} tags")
         else:
-            tags[tag] = None
-    return list(tags)
+            if tag != label.lower():
+                notes.add(f"the label {label!r} became the tag {tag!r}")
+            if tag not in tags:
+                tags.append(tag)
+    return tags
 
 
 def _tag(label: str) -> str:
-    """The label as a tag: without accents, in lower case, other characters as hyphens."""
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
-    hyphenated = re.sub(r"[^a-z0-9._:/ -]+", "-", " ".join(plain.split()))
-    return re.sub(r"^[^a-z0-9]+", "", hyphenated)[:LONGEST_TAG].rstrip(" -")
+    """The label as a tag: without accents, in lower case, with hyphens for what a tag may not have."""
+    plain = unicodedata.normalize("NFKD", " ".join(label.casefold().split()))
+    ascii_ = "".join(character for character in plain if not unicodedata.combining(character))
+    tag = re.sub(r"[^a-z0-9._:/ -]+", "-", ascii_)
+    return re.sub(r"^[^a-z0-9]+", "", tag)[:LONGEST_TAG].rstrip(" -")
 
 
 # Values ---------------------------------------------------------------------------------------------------------

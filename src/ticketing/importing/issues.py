@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,7 +60,7 @@ class Source:
 class Rules:
     """How a project takes issues: the types it has, and the type of an issue whose labels do not tell."""
 
-    types: frozenset[sql.TicketType]
+    types: Collection[str]
     default_type: sql.TicketType
 
 

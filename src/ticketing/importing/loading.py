@@ -30,6 +30,8 @@ BATCH_CHARACTERS = 4_000_000
 """Of texts: however long they are, a statement's parameters stay far below what PostgreSQL takes (1 GB)."""
 
 Row = dict[str, Any]
+#: Ids of users by their names in the source. (A column that may be null is the key; ours never are.)
+People = dict[str | None, UUID]
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
     bad: list[Bad] = field(default_factory=list)
-    known: dict[str, UUID] = field(default_factory=dict)
+    known: People = field(default_factory=dict)
 
     def people(self) -> set[str]:
         """Everyone who is needed."""
@@ -180,7 +182,7 @@ async def _plan(conn: sql.Connection, source: Source, project: str, batch: list[
 
 
 def _change(issue: Issue, ticket: sql.ImportedTicket) -> Change | None:
-    here = set(ticket["comments"])
+    here = set(ticket["comments"] or ())
     comments = [comment for comment in issue.comments if comment.id not in here]
     event = None
     if issue.closed_at is None:
@@ -225,9 +227,9 @@ async def _carry_out(conn: sql.Connection, source: Source, project: str, plan: P
         await sql.imports.insert_events(conn, rows=Jsonb(events))
 
 
-async def _add_people(conn: sql.Connection, source: Source, plan: Plan) -> dict[str, UUID]:
+async def _add_people(conn: sql.Connection, source: Source, plan: Plan) -> People:
     """The ids of everyone who is needed; those not known yet become users without a way to sign in."""
-    added = {name: uuids.uuid7() for name in sorted(plan.people() - plan.known.keys())}
+    added: People = {name: uuids.uuid7() for name in sorted(plan.people() - plan.known.keys())}
     rows = [
         {
             "id": id_,
@@ -246,7 +248,7 @@ async def _add_people(conn: sql.Connection, source: Source, plan: Plan) -> dict[
     return plan.known | added
 
 
-def _ticket_row(issue: Issue, source: Source, project: str, people: dict[str, UUID]) -> Row:
+def _ticket_row(issue: Issue, source: Source, project: str, people: People) -> Row:
     return {
         "type": issue.type,
         "project": project,
@@ -270,7 +272,7 @@ def _ticket_row(issue: Issue, source: Source, project: str, people: dict[str, UU
     }
 
 
-def _comment_rows(comments: Iterable[Comment], number: int, people: dict[str, UUID]) -> list[Row]:
+def _comment_rows(comments: Iterable[Comment], number: int, people: People) -> list[Row]:
     return [
         {
             "id": uuids.uuid7(),
@@ -313,7 +315,7 @@ def _status(change: Change) -> Row:
 STILL_OPEN: Row = {"status": "open", "resolution": "none", "resolved_at": None, "closed_at": None}
 
 
-def _opened(issue: Issue, number: int, people: dict[str, UUID]) -> Row:
+def _opened(issue: Issue, number: int, people: People) -> Row:
     return {
         "type": "ticket.created",
         "occurred_at": issue.created_at,

@@ -1,0 +1,50 @@
+"""The application inside connexion's middlewares: calls the handler of the operation and sends what it answers."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
+
+from ticketing.contract.exchange import KEY, Answer, Exchange
+
+
+class _Operation:
+    def __init__(self, operation: Any) -> None:
+        self._handler = operation.function
+        self._takes_actor = "actor" in inspect.signature(self._handler).parameters
+        self._tagged = {
+            int(status)
+            for status, response in operation.responses.items()
+            if "etag" in response["x-headers"] and status.isdigit()
+        }
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        exchange: Exchange = scope[KEY]
+        if self._takes_actor:
+            exchange.arguments["actor"] = exchange.actor
+        answer: Answer = await self._handler(**exchange.arguments)
+        await exchange.answer(answer, answer.status in self._tagged)
+
+
+class _API(RoutedAPI[_Operation]):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.add_paths()
+
+    def make_operation(self, operation: Any) -> _Operation:
+        return _Operation(operation)
+
+
+class Dispatcher(RoutedMiddleware[_API]):
+    """Innermost; connexion adds the document to it as to its own middlewares."""
+
+    api_cls = _API
+
+    def __init__(self) -> None:
+        super().__init__(_nothing)
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Where lifespan events end; requests without an operation do not come this far."""

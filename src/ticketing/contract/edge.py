@@ -1,0 +1,68 @@
+"""The outermost layer: begins and ends every exchange, and turns whatever goes wrong inside into a problem."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from ticketing.contract.body import ClientGone
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import Catalogue, InternalError, Problem, render
+
+log = logging.getLogger(__name__)
+
+CLIENT_GONE = 499
+"""What is observed, as nginx has it, of a request whose client did not wait for the answer."""
+
+Observe = Callable[..., None]
+
+
+class Edge:
+    """An ASGI application around connexion's."""
+
+    def __init__(self, app: Any, catalogue: Catalogue, observe: Observe | None) -> None:
+        self._app = app
+        self._catalogue = catalogue
+        self._observe = observe
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self._exchange(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._app(scope, receive, send)
+
+    async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
+        began = perf_counter()
+        exchange = Exchange(scope, send)
+        try:
+            await self._app({**scope, KEY: exchange}, receive, send)
+        except Problem as problem:
+            await self._refuse(exchange, problem)
+        except ClientGone:
+            exchange.status = CLIENT_GONE
+        except Exception as error:
+            log.error("%s failed in request %s", exchange.operation_id, exchange.request_id.decode(), exc_info=error)
+            if exchange.status:
+                # The head of an answer is out; only breaking off can tell the client that the rest will not come.
+                raise
+            await self._refuse(
+                exchange, InternalError("An unexpected fault. It has been logged under this request id.")
+            )
+        finally:
+            if self._observe is not None:
+                self._observe(
+                    operation_id=exchange.operation_id,
+                    method=exchange.method,
+                    status=exchange.status,
+                    seconds=perf_counter() - began,
+                    request_id=exchange.request_id.decode(),
+                    actor=exchange.actor,
+                )
+
+    async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
+        status, encoded = render(problem, self._catalogue, exchange.request_id.decode())
+        await exchange.refuse(status, encoded, problem.headers)

@@ -1,0 +1,51 @@
+"""Contract, problem types and handlers in, ASGI application out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from connexion.middleware import ConnexionMiddleware
+from connexion.middleware.lifespan import LifespanMiddleware
+
+from ticketing.contract import checks, problems
+from ticketing.contract.checks import Handlers
+from ticketing.contract.dispatch import Dispatcher
+from ticketing.contract.document import Document
+from ticketing.contract.edge import Edge, Observe
+from ticketing.contract.problems import Catalogue
+from ticketing.contract.routing import Routing
+from ticketing.contract.security import Authenticate, Authorize, Bearer, Security
+from ticketing.contract.skeleton import skeleton
+from ticketing.contract.validation import Validation, validators
+
+
+def build(
+    document: Document,
+    catalogue: Catalogue,
+    handlers: Handlers,
+    authenticate: Authenticate,
+    authorize: Authorize | None = None,
+    prefix: str = "/api/v1",
+    observe: Observe | None = None,
+    lifespan: Callable[..., Any] | None = None,
+) -> Any:
+    """The application that keeps this contract. Raises ContractError if it cannot.
+
+    Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
+    parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
+    What is left is answered by the handler of the operationId. `observe` is told of each request once it is answered.
+    """
+    checks.check(document, handlers)
+    problems.check(catalogue, {handler.__module__.partition(".")[0] for handler in handlers.values()})
+    connexion = ConnexionMiddleware(
+        Dispatcher(),
+        middlewares=[LifespanMiddleware, Routing, Security, Validation],
+        lifespan=lifespan,
+        resolver=handlers.__getitem__,
+        validator_map=validators(document),
+        security_map={"bearer": partial(Bearer, authenticate, authorize)},
+    )
+    connexion.add_api(skeleton(document), base_path=prefix)
+    return Edge(connexion, catalogue, observe)

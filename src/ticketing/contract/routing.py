@@ -1,0 +1,131 @@
+"""connexion's routing, by one look-up: each path is found once, in a dictionary or by one regular expression."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from connexion.middleware.abstract import ROUTING_CONTEXT, AbstractRoutingAPI, SpecMiddleware
+from connexion.operations import AbstractOperation
+
+from ticketing.contract.document import ContractError
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import InvalidParameter, MethodNotAllowed, RouteNotFound
+
+_NAME = re.compile(r"\{([^}]+)\}")
+
+
+class Route:
+    """A path with its operations."""
+
+    __slots__ = ("allow", "base_path", "names", "operations", "positions")
+
+    def __init__(self, base_path: str, names: list[str]) -> None:
+        self.base_path = base_path
+        self.names = names
+        self.operations: dict[str, str] = {}
+        self.positions: slice = slice(0, 0)
+        self.allow = ""
+
+    def add(self, method: str, operation_id: str) -> None:
+        self.operations[method] = operation_id
+        if method == "GET":
+            self.operations.setdefault("HEAD", operation_id)
+        self.allow = ", ".join(sorted({*self.operations, "OPTIONS"}))
+
+
+class RoutingTable(AbstractRoutingAPI[str]):
+    """The operations of a document by path and method."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.routes: dict[str, Route] = {}
+        super().__init__(*args, **options)
+
+    def make_operation(self, operation: AbstractOperation) -> str:
+        return str(operation.operation_id)
+
+    @staticmethod
+    def _framework_path_and_name(operation: AbstractOperation, path: str) -> tuple[str, str]:
+        return path, path
+
+    def _add_operation_internal(self, method: str, path: str, operation: str, name: str | None = None) -> None:
+        route = self.routes.setdefault(self.base_path + path, Route(self.base_path, _NAME.findall(path)))
+        route.add(method.upper(), operation)
+
+
+class Routing(SpecMiddleware):
+    """Finds the operation of a request, for the middlewares after it. Raises RouteNotFound and MethodNotAllowed."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._concrete: dict[str, Route] = {}
+        self._templated: list[Route] = []
+        self._pattern = re.compile(r"(?!)")
+
+    def add_api(self, specification: Any, **options: Any) -> None:
+        table = RoutingTable(specification, **options)
+        patterns = []
+        position = 0
+        for path, route in table.routes.items():
+            if not route.names:
+                self._concrete[path] = route
+                continue
+            # One group for the route itself, which closes last and so is `lastindex`, then one for each name.
+            route.positions = slice(position + 1, position + 1 + len(route.names))
+            position += 1 + len(route.names)
+            self._templated += [route] * (1 + len(route.names))
+            patterns.append(f"({_pattern(path)})")
+        if patterns:
+            self._pattern = re.compile("|".join(patterns))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange: Exchange = scope[KEY]
+        route, scope["path_params"] = self._find(scope)
+        operation_id = route.operations.get(exchange.method)
+        if operation_id is None:
+            if exchange.method == "OPTIONS":
+                await exchange.respond(204, [(b"allow", route.allow.encode())])
+                return
+            raise MethodNotAllowed(f"This path knows {route.allow}.", headers={"Allow": route.allow})
+        exchange.operation_id = operation_id
+        scope["extensions"] = {ROUTING_CONTEXT: {"api_base_path": route.base_path, "operation_id": operation_id}}
+        await self.app(scope, receive, send)
+
+    def _find(self, scope: Any) -> tuple[Route, dict[str, str]]:
+        raw: bytes = scope.get("raw_path") or b""
+        encoded = b"%" in raw
+        # An encoded slash is part of a segment, so what is encoded is split before it is decoded.
+        path: str = raw.decode("latin-1") if encoded else scope["path"]
+        if root := scope.get("root_path"):
+            path = path.removeprefix(root)
+        if route := self._concrete.get(path):
+            return route, {}
+        match = self._pattern.fullmatch(path)
+        if match is None or match.lastindex is None:
+            raise RouteNotFound("There is nothing at this address.")
+        route = self._templated[match.lastindex - 1]
+        values = match.groups()[route.positions]
+        if encoded or not path.isascii():
+            return route, {name: _decoded(name, value) for name, value in zip(route.names, values, strict=True)}
+        return route, dict(zip(route.names, values, strict=True))
+
+
+def _pattern(path: str) -> str:
+    parts = _NAME.split(path)
+    if len(set(parts[1::2])) != len(parts[1::2]):
+        raise ContractError(f"The path {path} names a parameter twice.")
+    return "".join("([^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+
+
+def _decoded(name: str, value: str) -> str:
+    try:
+        return unquote_to_bytes(value).decode()
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        detail = "This is not UTF-8."
+        raise InvalidParameter(
+            f"The parameter {name} is not valid. {detail}", errors=[{"detail": detail, "parameter": name}]
+        ) from None

@@ -1,0 +1,71 @@
+"""Bearer tokens (RFC 6750), by connexion's security middleware: who is asking, and may they do this at all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from connexion.middleware.security import SecurityAPI, SecurityMiddleware, SecurityOperation
+from connexion.security import AbstractSecurityHandler
+
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import Unauthenticated
+
+Authenticate = Callable[[str], Awaitable[Any | None]]
+Authorize = Callable[[Any, Sequence[str]], None]
+
+
+class Bearer(AbstractSecurityHandler):
+    """What connexion's `security_map` holds for `type: http, scheme: bearer`."""
+
+    def __init__(self, authenticate: Authenticate, authorize: Authorize | None) -> None:
+        self._authenticate = authenticate
+        self._authorize = authorize
+
+    def get_fn(self, security_scheme: Any, required_scopes: Sequence[str]) -> Callable[[Exchange], Awaitable[Any]]:
+        """The check of one operation; connexion calls it with the request."""
+
+        async def verify(exchange: Exchange) -> dict[str, Any]:
+            exchange.actor = await self._actor(exchange)
+            if self._authorize is not None:
+                self._authorize(exchange.actor, required_scopes)
+            return {}
+
+        return verify
+
+    async def _actor(self, exchange: Exchange) -> Any:
+        given = exchange.headers.get(b"authorization")
+        if given is None:
+            raise Unauthenticated("There is no Authorization header.", headers={"WWW-Authenticate": "Bearer"})
+        scheme, _, token = given.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated(
+                "The Authorization header is no Bearer token.", headers={"WWW-Authenticate": "Bearer"}
+            )
+        actor = await self._authenticate(token.strip(" "))
+        if actor is None:
+            raise Unauthenticated(
+                "This token is not known, has expired, or was revoked.",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            )
+        return actor
+
+
+class _Operation(SecurityOperation):
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        # The exchange is the request, so that none has to be built of the scope.
+        await self.verification_fn(scope[KEY])
+        await self.next_app(scope, receive, send)
+
+
+class _API(SecurityAPI):
+    def make_operation(self, operation: Any) -> SecurityOperation:
+        return _Operation.from_operation(
+            operation, next_app=self.next_app, security_handler_factory=self.security_handler_factory
+        )
+
+
+class Security(SecurityMiddleware):
+    """connexion's security middleware, on exchanges."""
+
+    api_cls = _API

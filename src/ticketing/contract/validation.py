@@ -1,0 +1,79 @@
+"""connexion's request validation, with the validators of an operation made once instead of for every request."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from connexion.datastructures import MediaTypeDict
+from connexion.middleware.request_validation import (
+    RequestValidationAPI,
+    RequestValidationMiddleware,
+    RequestValidationOperation,
+)
+
+from ticketing.contract.body import JsonBody, accepts_json, media_type
+from ticketing.contract.document import Document
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.parameters import Parameters
+from ticketing.contract.problems import NotAcceptable, UnsupportedMediaType
+from ticketing.contract.schemas import Schemas
+
+
+def validators(document: Document) -> dict[str, Any]:
+    """connexion's `validator_map`: what judges parameters, and bodies by media type."""
+    schemas = Schemas(document)
+
+    def parameters(bound: list[Any], **_: Any) -> Parameters:
+        return Parameters(bound, document, schemas)
+
+    return {"parameter": parameters, "body": MediaTypeDict({"*/*json": partial(JsonBody, schemas=schemas)})}
+
+
+class _Operation(RequestValidationOperation):
+    def __init__(self, next_app: Any, *, operation: Any, **options: Any) -> None:
+        super().__init__(next_app, operation=operation, **options)
+        self._parameters = self._validator_map["parameter"](operation.parameters)
+        required = operation.request_body.get("required", False)
+        self._bodies = {
+            kind.lower(): self._validator_map["body"][kind](schema=operation.body_schema(kind), required=required)
+            for kind in operation.consumes
+        }
+        self._expected = " or ".join(self._bodies)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        exchange: Exchange = scope[KEY]
+        self._parameters.validate(scope)
+        accept = exchange.headers.get(b"accept")
+        if accept is not None and not accepts_json(accept):
+            raise NotAcceptable("The Accept header rules out application/json, which is what there is.")
+        if self._bodies:
+            await self._body(exchange).wrap_receive(receive, scope=scope)
+        await self.next_app(scope, receive, send)
+
+    def _body(self, exchange: Exchange) -> Any:
+        if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise UnsupportedMediaType("The body must not be compressed.")
+        given = exchange.headers.get(b"content-type")
+        if given is None and _has_no_body(exchange):
+            return next(iter(self._bodies.values()))
+        body = self._bodies.get(media_type(given or b""))
+        if body is None:
+            raise UnsupportedMediaType(f"The Content-Type must be {self._expected}.")
+        return body
+
+
+def _has_no_body(exchange: Exchange) -> bool:
+    declared = exchange.headers.get(b"content-length")
+    return b"transfer-encoding" not in exchange.headers and (declared is None or declared == b"0")
+
+
+class _API(RequestValidationAPI):
+    def make_operation(self, operation: Any) -> RequestValidationOperation:
+        return _Operation(self.next_app, operation=operation, validator_map=self.validator_map)
+
+
+class Validation(RequestValidationMiddleware):
+    """connexion's validation middleware, on exchanges."""
+
+    api_cls = _API
