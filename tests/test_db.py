@@ -75,12 +75,15 @@ def test_json_goes_both_ways(url: str) -> None:
 
 
 def test_a_transaction_is_all_or_nothing(url: str) -> None:
+    async def interrupted() -> None:
+        async with db.transaction() as conn:
+            await conn.execute("insert into counted values (1)")
+            raise ZeroDivisionError
+
     async def work() -> tuple[int, int]:
         await value("create table counted (id int)")
         with pytest.raises(ZeroDivisionError):
-            async with db.transaction() as conn:
-                await conn.execute("insert into counted values (1)")
-                raise ZeroDivisionError
+            await interrupted()
         after_error = await value("select count(*) from counted")
         async with db.transaction() as conn:
             await conn.execute("insert into counted values (1)")
@@ -91,9 +94,7 @@ def test_a_transaction_is_all_or_nothing(url: str) -> None:
 
 def test_a_lost_connection_costs_no_later_request(url: str) -> None:
     async def work() -> list[int]:
-        before = set(
-            await asyncio.gather(*(value("select pg_backend_pid() from pg_sleep(0.1)") for _ in range(8)))
-        )
+        before = set(await asyncio.gather(*(value("select pg_backend_pid() from pg_sleep(0.1)") for _ in range(8))))
         with psycopg.connect(url, autocommit=True) as conn:
             for pid in before:
                 conn.execute("select pg_terminate_backend(%s, 5000)", [pid])

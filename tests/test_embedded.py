@@ -40,19 +40,18 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def killed(home: Path) -> Iterator[tuple[str, str]]:
+def killed(home: Path) -> tuple[str, str]:
     """The URLs of servers whose process was killed with -9 just now."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, str(home)], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout
-    database_url, redis_url = process.stdout.readline().split()
-    with psycopg.connect(database_url) as conn:
-        conn.execute("create table kept as select 42 as answer")
-    redis.Redis.from_url(redis_url).set("kept", "42")
-    process.kill()
-    process.wait()
-    yield database_url, redis_url
+    command = [sys.executable, "-c", RUNNER, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout
+        database_url, redis_url = process.stdout.readline().split()
+        with psycopg.connect(database_url) as conn:
+            conn.execute("create table kept as select 42 as answer")
+        with redis.Redis.from_url(redis_url) as client:
+            client.set("kept", "42")
+        process.kill()
+    return database_url, redis_url
 
 
 def test_data_and_address_survive_kill_9(home: Path, killed: tuple[str, str]) -> None:
@@ -60,7 +59,8 @@ def test_data_and_address_survive_kill_9(home: Path, killed: tuple[str, str]) ->
         assert (servers.database_url, servers.redis_url) == killed
         with psycopg.connect(servers.database_url) as conn:
             assert conn.execute("select answer from kept").fetchone() == (42,)
-        assert redis.Redis.from_url(servers.redis_url).get("kept") == b"42"
+        with redis.Redis.from_url(servers.redis_url) as client:
+            assert client.get("kept") == b"42"
 
 
 def test_no_server_outlives_its_process(home: Path, killed: tuple[str, str]) -> None:
@@ -74,8 +74,8 @@ def test_no_server_outlives_its_process(home: Path, killed: tuple[str, str]) -> 
             while not _free(lock) and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert _free(lock)
-    with pytest.raises(redis.ConnectionError):
-        redis.Redis.from_url(killed[1]).ping()
+    with redis.Redis.from_url(killed[1]) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
 
 
 def _free(lock: IO[str]) -> bool:
@@ -114,13 +114,13 @@ def test_nobody_connects_without_the_password(home: Path) -> None:
             {"user": "postgres", "password": "postgres"},
         ):
             with pytest.raises(psycopg.OperationalError):
-                psycopg.connect(make_conninfo(**{**parts, **wrong}))
+                psycopg.connect(make_conninfo(url, **wrong))
         with psycopg.connect(url) as conn:
             assert conn.execute("show listen_addresses").fetchone() == ("",)
     password = home / "postgres/password"
     assert password.read_text() == parts["password"]
     assert stat.S_IMODE(password.stat().st_mode) == 0o600
-    assert stat.S_IMODE(password.parent.stat().st_mode) == 0o700
+    assert not password.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def test_only_ephemeral_data_is_not_synced(home: Path, server_url: str) -> None:
@@ -131,9 +131,7 @@ def test_only_ephemeral_data_is_not_synced(home: Path, server_url: str) -> None:
 
 def _settings(url: str, *names: str) -> list[str]:
     with psycopg.connect(url) as conn:
-        rows = conn.execute(
-            "select setting from unnest(%s::text[]) n, current_setting(n) setting", [list(names)]
-        )
+        rows = conn.execute("select setting from unnest(%s::text[]) n, current_setting(n) setting", [list(names)])
         return [setting for (setting,) in rows]
 
 
@@ -148,7 +146,8 @@ def test_ephemeral_servers_leave_nothing_behind() -> None:
 def test_long_paths_are_no_trouble(home: Path) -> None:
     with embedded.servers(home / ("long" * 20)) as servers, psycopg.connect(servers.database_url) as conn:
         assert conn.execute("select 1").fetchone() == (1,)
-        assert redis.Redis.from_url(servers.redis_url).ping()
+        with redis.Redis.from_url(servers.redis_url) as client:
+            assert client.ping()
 
 
 def test_another_postgresql_can_be_used(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,3 +198,4 @@ def test_root_runs_servers_as_somebody_else(home: Path) -> None:
     with embedded.servers(home):
         for name in ("postgres", "valkey"):
             assert (home / name / "data").stat().st_uid != 0
+            assert (home / name).stat().st_uid == 0

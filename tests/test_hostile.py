@@ -132,7 +132,7 @@ json_values = st.recursive(
 FIELDS = ("type", "project", "title", "description", "severity", "category", "tags", "environment", "requester", "priority")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), json_values, max_size=6))
 def test_whatever_is_sent_is_judged(requester: Person, body: dict[str, Any]) -> None:
     response = requester.post(

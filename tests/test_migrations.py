@@ -23,9 +23,7 @@ def url(new_database: Callable[..., str]) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two migrations."""
-    (tmp_path / "0001_things.sql").write_text(
-        "create table things (id int);\ninsert into things values (1);\n"
-    )
+    (tmp_path / "0001_things.sql").write_text("create table things (id int);\ninsert into things values (1);\n")
     (tmp_path / "0002_names.sql").write_text("alter table things add name text not null default '100%';\n")
     return tmp_path
 

@@ -79,7 +79,7 @@ def test_many_rows_are_a_list(url: str, things: Any) -> None:
 
 
 def test_a_value_is_bare(url: str, things: Any) -> None:
-    assert run(url, lambda conn: things.count_things(conn)) == 3
+    assert run(url, things.count_things) == 3
 
 
 def test_a_change_gives_its_row_count_and_quotes_are_left_alone(url: str, things: Any) -> None:
@@ -132,7 +132,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "sqltypes.py"
 
 
 def test_our_queries_are_in_order_and_their_types_fresh() -> None:
-    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, check=False, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 
@@ -179,7 +179,7 @@ def test_the_stub_has_rows_words_and_methods(check: Callable[..., tuple[str, lis
     assert "class Thing(TypedDict):\n    id: int\n    name: str\n    kind: Kind | None\n" in stub
     assert "        id: int,\n    ) -> Thing | None:\n        " + '"""One thing."""' in stub
     assert "        kind: Kind | None,\n        name: str,\n    ) -> list[Thing]:" in stub
-    assert ") -> int:" in stub and "\nthings: _Things\n" in stub
+    assert ") -> int:" in stub and stub.endswith("\nthings: _Things")
     compile(stub, "sql.pyi", "exec")
 
 
@@ -232,9 +232,7 @@ def test_words_are_the_contracts(check: Callable[..., tuple[str, list[str]]]) ->
 
 def test_what_nobody_uses_is_found(sqltypes: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "things.sql").write_text(THINGS)
-    (tmp_path / "things.py").write_text(
-        "sql.things.get_thing, sql.things.list_things_by_name, sql.things.count_things"
-    )
+    (tmp_path / "things.py").write_text("sql.things.get_thing, sql.things.list_things_by_name, sql.things.count_things")
     assert sqltypes.unused(tmp_path, tmp_path) == [
         "things.sql, list_things: is not used",
         "things.sql, rename_things: is not used",

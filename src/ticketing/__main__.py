@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import auth, checks, db, migrate, serve, sql, tokens, up
+from ticketing import auth, checks, migrate, serve, sql, tokens, up
 from ticketing.config import InvalidSetting, settings
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
@@ -61,15 +62,23 @@ class Refused(Exception):
     """What a command was asked for cannot be done; the message says why."""
 
 
-def main() -> None:
-    """Run the command that the arguments name."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments, if not given those of the process, name."""
     try:
-        app()
+        app(sys.argv[1:] if arguments is None else arguments)
     except CycloptsError as error:
         _fail(f"{error} Try `ticketing --help`.", 2)
     except psycopg.OperationalError as error:
         _fail(f"PostgreSQL cannot be used: {checks.sentence(error)}", 1)
-    except (InvalidSetting, MigrationError, EmbeddedError, Problem, Refused, serve.CannotServe, up.CannotStart) as error:
+    except (
+        InvalidSetting,
+        MigrationError,
+        EmbeddedError,
+        Problem,
+        Refused,
+        serve.CannotServe,
+        up.CannotStart,
+    ) as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
@@ -86,9 +95,7 @@ def _fail(sentence: str, code: int) -> NoReturn:
 
 
 @app.command(name="up")
-def run_everything(
-    *, port: Port = 8080, home: Path | None = None, ephemeral: bool = False, json: bool = False
-) -> None:
+def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bool = False, json: bool = False) -> None:
     """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API.
 
     For trying and for development; nothing has to be installed or running. Ctrl-C stops it all, and the next start
@@ -216,7 +223,7 @@ async def create_user(
         raise Refused("Give --email, or say --service-account.")
     if email is not None and not EMAIL.fullmatch(email):
         raise Refused(f"{email!r} is no e-mail address.")
-    async with db.connected(settings().database_url, 1), db.connection() as conn:
+    async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
         try:
             user = await sql.users.insert_user(
                 conn,
@@ -260,7 +267,7 @@ async def create_token(
     if not NAME.fullmatch(name):
         raise Refused("A name has between 1 and 200 characters, the last of them no blank.")
     expires_at = _moment(expires) if expires else None
-    async with db.connected(settings().database_url, 1), db.connection() as conn:
+    async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
         owner = await _user(conn, user)
         secret = auth.new_token()
         await tokens.insert(

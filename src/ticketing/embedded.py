@@ -7,7 +7,8 @@ of trouble:
   process ends, kill -9 included, no server stays behind.
 * The lock: an flock that the server and all its children inherit. Whoever gets it knows that nothing is left
   running on the data, so a pid file found then is stale, whatever process has that number by now.
-* PostgreSQL refuses to run as root, so root runs both servers as another system user.
+* PostgreSQL refuses to run as root, so root runs both servers as another system user. That user owns nothing
+  but the data and the sockets; whatever root writes is in folders that the user cannot write to.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def valkey(home: Path | None = None) -> Iterator[str]:
     with _locked_folder(home, "valkey") as (folder, user, lock):
         program = _valkey_program(folder, user)
         data = folder / "data"
-        data.mkdir(mode=0o700, exist_ok=True)
-        _give(data, user)
+        if not data.exists():
+            _make_folder(data, user)
         with _socket_folder(folder, user) as sockets:
             path = sockets / "valkey.sock"
             options: dict[str, str | Path] = {
@@ -149,6 +150,7 @@ def _create_cluster(programs: Path, folder: Path, user: str | None, *, durable: 
     """
     new = folder / "data.new"
     shutil.rmtree(new, ignore_errors=True)
+    _make_folder(new, user)
     if _major_version(programs, user) >= 17:
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     else:
@@ -158,8 +160,7 @@ def _create_cluster(programs: Path, folder: Path, user: str | None, *, durable: 
     (new / "pg_hba.conf").write_text("local all all scram-sha-256\n")
     password = secrets.token_hex(24)
     statements = (
-        f"create role ticketing login createdb password '{password}';\n"
-        "create database ticketing owner ticketing;\n"
+        f"create role ticketing login createdb password '{password}';\ncreate database ticketing owner ticketing;\n"
     )
     single: Command = [programs / "postgres", "--single", "-D", new, "-c", "exit_on_error=on"]
     _run([*single, *_postgres_options(durable=durable), "postgres"], folder, user, statements)
@@ -247,9 +248,8 @@ def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | N
     """A server's folder, for us alone; the user to run as, if not as ourselves; the lock's descriptor."""
     with _folder(home, name) as folder:
         user = _system_user(folder)
-        _give(folder, user)
         _check_reach(folder, user)
-        with open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as file:
+        with open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)) as file:
             # Shells have the single-digit descriptors for themselves; LEASH uses one.
             lock = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
         try:
@@ -261,35 +261,34 @@ def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | N
 
 @contextmanager
 def _folder(home: Path | None, name: str) -> Iterator[Path]:
+    # Root's servers run as somebody else, who has to get through.
+    mode = 0o711 if os.geteuid() == 0 else 0o700
     if home is None:
-        with tempfile.TemporaryDirectory(
-            prefix=f"ticketing-{name}-", ignore_cleanup_errors=True
-        ) as temporary:
+        with tempfile.TemporaryDirectory(prefix=f"ticketing-{name}-", ignore_cleanup_errors=True) as temporary:
+            Path(temporary).chmod(mode)
             yield Path(temporary)
     else:
         home = home.absolute()
-        # Root's servers run as somebody else, who has to get through.
-        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        home.mkdir(mode=mode, parents=True, exist_ok=True)
         folder = home / name
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
         yield folder
 
 
 def _system_user(folder: Path) -> str | None:
-    """Whom to run as, if not as ourselves: the folder's owner, if not root, or one of SYSTEM_USERS."""
+    """Whom to run as, if not as ourselves: whose the data is, or one of SYSTEM_USERS."""
     if os.geteuid() != 0:
         return None
-    if folder.stat().st_uid != 0:
-        return folder.owner()
+    data = folder / "data"
+    if data.exists():
+        return data.owner()
     known = {entry.pw_name for entry in pwd.getpwall()}
     for name in SYSTEM_USERS:
         if name in known:
             return name
     if shutil.which("useradd") is None:
         raise EmbeddedError(f"PostgreSQL does not run as root. Add a system user named {SYSTEM_USERS[0]!r}.")
-    subprocess.run(
-        ["useradd", "--system", "--user-group", "--shell", "/bin/false", SYSTEM_USERS[0]], check=True
-    )
+    subprocess.run(["useradd", "--system", "--user-group", "--shell", "/bin/false", SYSTEM_USERS[0]], check=True)
     return SYSTEM_USERS[0]
 
 
@@ -300,9 +299,11 @@ def _as_user(user: str | None) -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _give(path: Path, user: str | None) -> None:
+def _make_folder(path: Path, user: str | None) -> None:
+    path.mkdir(mode=0o700)
     if user is not None:
-        shutil.chown(path, user)
+        entry = pwd.getpwnam(user)
+        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def _check_reach(folder: Path, user: str | None) -> None:
@@ -333,22 +334,19 @@ def _socket_folder(folder: Path, user: str | None) -> Iterator[Path]:
     sockets = folder / "sockets"
     if len(os.fsencode(sockets)) <= LONGEST_SOCKET_FOLDER:
         shutil.rmtree(sockets, ignore_errors=True)
-        sockets.mkdir(mode=0o700)
-        _give(sockets, user)
+        _make_folder(sockets, user)
         yield sockets
-        return
-    with tempfile.TemporaryDirectory(prefix="ticketing-", ignore_cleanup_errors=True) as temporary:
-        _give(Path(temporary), user)
-        yield Path(temporary)
+    else:
+        with _folder(None, "sockets") as temporary:
+            _make_folder(temporary / "s", user)
+            yield temporary / "s"
 
 
 # Processes --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _leashed(
-    name: str, command: Command, cwd: Path, user: str | None, lock: int, log: Path
-) -> Iterator[AwaitReady]:
+def _leashed(name: str, command: Command, cwd: Path, user: str | None, lock: int, log: Path) -> Iterator[AwaitReady]:
     """Run a server for as long as the block, or this process, lasts; yields what waits until it is ready."""
     with _fresh_log(log) as output:
         process = subprocess.Popen(
@@ -381,7 +379,7 @@ def _leashed(
 def _fresh_log(log: Path) -> Iterator[IO[bytes]]:
     if log.exists():
         log.replace(log.with_suffix(".previous"))
-    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "ab") as file:
         yield file
 
 

@@ -81,9 +81,7 @@ def load(folder: Path) -> list[Migration]:
         migration = Migration(match["version"], match["name"], path.read_text(encoding="utf-8"))
         other = migrations.setdefault(migration.version, migration)
         if other is not migration:
-            raise MigrationError(
-                f"{other} and {migration} have the same number. Renumber the one not yet applied."
-            )
+            raise MigrationError(f"{other} and {migration} have the same number. Renumber the one not yet applied.")
     return list(migrations.values())
 
 
@@ -122,9 +120,7 @@ def _check(history: dict[str, tuple[str, str]], migrations: list[Migration]) -> 
     for version, (name, checksum) in history.items():
         migration = known.get(version)
         if migration is None:
-            raise MigrationError(
-                f"The database has the migration {version}_{name}, of a later release. Install that."
-            )
+            raise MigrationError(f"The database has the migration {version}_{name}, of a later release. Install that.")
         if (migration.name, migration.checksum) != (name, checksum):
             raise MigrationError(
                 f"{migration} is not what was applied as {version}_{name}. Restore that file, and put the "
@@ -132,6 +128,4 @@ def _check(history: dict[str, tuple[str, str]], migrations: list[Migration]) -> 
             )
     late = [migration for migration in migrations if migration.version not in history and history]
     if late and late[0].version < max(history):
-        raise MigrationError(
-            f"{late[0]} comes before {max(history)}, which is applied already. Give it a new number."
-        )
+        raise MigrationError(f"{late[0]} comes before {max(history)}, which is applied already. Give it a new number.")

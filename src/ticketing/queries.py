@@ -57,14 +57,10 @@ class AsyncPsycopgAdapter:
         positional, self._names[query_name] = parameters(sql)
         return positional
 
-    async def select(
-        self, conn: Any, query_name: str, sql: str, given: Given, record_class: None
-    ) -> list[Row]:
+    async def select(self, conn: Any, query_name: str, sql: str, given: Given, _: None) -> list[Row]:
         return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchall()
 
-    async def select_one(
-        self, conn: Any, query_name: str, sql: str, given: Given, record_class: None
-    ) -> Row | None:
+    async def select_one(self, conn: Any, query_name: str, sql: str, given: Given, _: None) -> Row | None:
         return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchone()
 
     async def select_value(self, conn: Any, query_name: str, sql: str, given: Given) -> Any:

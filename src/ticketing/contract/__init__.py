@@ -11,6 +11,7 @@ functions named by operationId: they take typed parameters by name, `body` and `
     dispatch    calls the handler and sends its answer
 """
 
+from ticketing.contract import quiet  # noqa: F401 (first)
 from ticketing.contract.bundle import bundle, drift, load, write
 from ticketing.contract.document import ContractError
 from ticketing.contract.engine import build

@@ -8,12 +8,7 @@ from typing import Any
 
 from ticketing.contract import strict_json
 from ticketing.contract.exchange import KEY, Exchange
-from ticketing.contract.problems import (
-    ContentTooLarge,
-    MalformedRequest,
-    UnsupportedMediaType,
-    ValidationFailed,
-)
+from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType, ValidationFailed
 from ticketing.contract.schemas import Schemas, body_faults
 
 

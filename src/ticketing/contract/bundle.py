@@ -86,13 +86,21 @@ def files(document: Mapping[str, Any]) -> dict[str, str]:
 def write(root: Path, folder: Path) -> list[Path]:
     """Bundle `root` into `folder`; the paths of the files that had to change."""
     folder.mkdir(parents=True, exist_ok=True)
-    stale = drift(root, folder)
-    for name, text in files(bundle(root)).items():
-        (folder / name).write_text(text, encoding="utf-8")
+    published = files(bundle(root))
+    stale = _stale(published, folder)
+    for path in stale:
+        path.write_text(published[path.name], encoding="utf-8")
     return stale
 
 
 def drift(root: Path, folder: Path) -> list[Path]:
     """The files in `folder` that are not what `root` bundles to, or are missing; none if all is well."""
-    expected = {folder / name: text for name, text in files(bundle(root)).items()}
-    return [path for path, text in expected.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    return _stale(files(bundle(root)), folder)
+
+
+def _stale(published: Mapping[str, str], folder: Path) -> list[Path]:
+    return [
+        folder / name
+        for name, text in published.items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
+    ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ticketing.contract.document import ContractError, Document, Operation, operations, parameters, resolve
+from ticketing.contract.document import ContractError, Document, Operation, operations, parameters, resolve, schema_of
 from ticketing.contract.parameters import ANSWERED_BY_THE_ENGINE, argument
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -17,6 +18,7 @@ def check(document: Document, handlers: Handlers) -> None:
     if not str(document.get("openapi", "")).startswith("3.1."):
         raise ContractError(f"The contract must be OpenAPI 3.1, not {document.get('openapi')!r}.")
     _check_schemes(document)
+    _check_paths(document)
     known: dict[str, Operation] = {}
     for operation in operations(document):
         operation_id = operation.spec.get("operationId")
@@ -41,6 +43,17 @@ def _check_schemes(document: Document) -> None:
             raise ContractError(f"The security scheme {name} is no http bearer scheme; others are not enforced.")
 
 
+def _check_paths(document: Document) -> None:
+    shapes: dict[str, str] = {}
+    for path in document["paths"]:
+        shape = re.sub(r"\{[^}]*\}", "{}", path)
+        if shape in shapes:
+            raise ContractError(f"{shapes[shape]} and {path} are the same path.")
+        shapes[shape] = path
+        if path != "/" and path.endswith("/"):
+            raise ContractError(f"The path {path} ends with a slash.")
+
+
 def _check_security(document: Document, operation: Operation) -> None:
     schemes = document.get("components", {}).get("securitySchemes", {})
     security = operation.spec.get("security")
@@ -55,12 +68,10 @@ def _check_security(document: Document, operation: Operation) -> None:
 
 
 def _check_path(document: Document, operation: Operation) -> None:
-    templated = {part.partition("}")[0] for part in operation.path.split("{")[1:]}
+    templated = set(re.findall(r"\{([^}]*)\}", operation.path))
     described = {parameter["name"] for _, parameter in parameters(document, operation) if parameter["in"] == "path"}
     if templated != described:
         raise ContractError(f"{operation.label} describes the path parameters {sorted(described)}.")
-    if operation.path != "/" and operation.path.endswith("/"):
-        raise ContractError(f"{operation.label} ends with a slash.")
 
 
 def _check_signature(document: Document, operation: Operation, handler: Callable[..., Any]) -> None:
@@ -89,16 +100,9 @@ def _arguments(document: Document, operation: Operation) -> dict[str, bool]:
         name = argument(parameter["name"])
         if name in found or name in ("actor", "body"):
             raise ContractError(f"{operation.label} has more than one parameter that is {name} to its handler.")
-        found[name] = not parameter.get("required", False) and "default" not in _schema(document, parameter)
+        found[name] = not parameter.get("required", False) and "default" not in schema_of(document, parameter)
     if "requestBody" in operation.spec:
         found["body"] = not resolve(document, operation.spec["requestBody"], "")[1].get("required", False)
     if operation.spec["security"]:
         found["actor"] = False
     return found
-
-
-def _schema(document: Document, parameter: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "schema" not in parameter:
-        raise ContractError(f"The parameter {parameter['name']} has no schema.")
-    schema: Mapping[str, Any] = resolve(document, parameter["schema"], "")[1]
-    return schema

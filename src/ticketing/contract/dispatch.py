@@ -1,5 +1,8 @@
 """The application inside connexion's middlewares: calls the handler of the operation and sends what it answers."""
 
+# connexion has no types.
+# mypy: disable-error-code="import-untyped, misc"
+
 from __future__ import annotations
 
 import inspect
@@ -20,7 +23,7 @@ class _Operation:
             if "etag" in response["x-headers"] and status.isdigit()
         }
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, _receive: Any, _send: Any) -> None:
         exchange: Exchange = scope[KEY]
         if self._takes_actor:
             exchange.arguments["actor"] = exchange.actor
@@ -46,5 +49,5 @@ class Dispatcher(RoutedMiddleware[_API]):
         super().__init__(_nothing)
 
 
-async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
     """Where lifespan events end; requests without an operation do not come this far."""

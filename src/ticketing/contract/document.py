@@ -65,6 +65,14 @@ def resolve(document: Document, node: Any, pointer: str) -> tuple[str, Any]:
     return pointer, node
 
 
+def schema_of(document: Document, parameter: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A parameter's schema, its reference resolved, with what stands beside the reference."""
+    if not isinstance(parameter.get("schema"), Mapping):
+        raise ContractError(f"The parameter {parameter['name']} has no schema; `content` is not supported.")
+    node = parameter["schema"]
+    return {**resolve(document, node, "")[1], **node}
+
+
 def at(document: Document, pointer: str) -> Any:
     """What a JSON Pointer in fragment form (RFC 6901) points at."""
     node: Any = document

@@ -1,8 +1,12 @@
 """Contract, problem types and handlers in, ASGI application out."""
 
+# connexion has no types.
+# mypy: disable-error-code="import-untyped, misc"
+
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -42,10 +46,25 @@ def build(
     connexion = ConnexionMiddleware(
         Dispatcher(),
         middlewares=[LifespanMiddleware, Routing, Security, Validation],
-        lifespan=lifespan,
+        lifespan=lifespan or _idle,
         resolver=handlers.__getitem__,
         validator_map=validators(document),
         security_map={"bearer": partial(Bearer, authenticate, authorize)},
     )
     connexion.add_api(skeleton(document), base_path=prefix)
+    _bind(connexion)
     return Edge(connexion, catalogue, observe)
+
+
+def _bind(connexion: ConnexionMiddleware) -> None:
+    """Have connexion put its middlewares together now, as a fault in the contract must not wait for a request.
+
+    It does so at its first call, whatever that is; all middlewares let pass what is not HTTP.
+    """
+    with contextlib.suppress(StopIteration):
+        connexion({"type": "binding"}, None, None).send(None)
+
+
+@contextlib.asynccontextmanager
+async def _idle(_app: Any) -> AsyncIterator[None]:
+    yield

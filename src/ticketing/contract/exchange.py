@@ -42,17 +42,7 @@ def etag(resource: Any) -> str:
 class Exchange:
     """A request on its way in, and the answer on its way out."""
 
-    __slots__ = (
-        "actor",
-        "arguments",
-        "context",
-        "headers",
-        "method",
-        "operation_id",
-        "request_id",
-        "send",
-        "status",
-    )
+    __slots__ = ("actor", "arguments", "context", "headers", "method", "operation_id", "request_id", "send", "status")
 
     def __init__(self, scope: Any, send: Any) -> None:
         self.send = send

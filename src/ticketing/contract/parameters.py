@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from ticketing.contract.document import ContractError, Document, at, resolve
+from ticketing.contract.document import ContractError, Document, at, resolve, schema_of
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import Fault, InvalidParameter, MalformedRequest
-from ticketing.contract.schemas import Schemas, faults
+from ticketing.contract.schemas import MOST_FAULTS, Schemas, faults
 
 ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
 """Header parameters that handlers do not see."""
@@ -20,7 +20,6 @@ ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _ENCODED_COMMA = re.compile("%2C", re.IGNORECASE)
-_MOST_UNKNOWN = 10
 
 
 class Parameter:
@@ -32,13 +31,13 @@ class Parameter:
         self.required: bool = bound.get("required", False)
         self.argument = argument(self.name)
         self.seen_by_handler = not (self.where == "header" and self.name.lower() in ANSWERED_BY_THE_ENGINE)
-        _, schema = resolve(document, at(document, bound["schema"]["x-schema"]), "")
-        self.schema: Mapping[str, Any] = schema
-        self._validator = schemas[bound["schema"]["x-schema"]]
-        kinds = _kinds(document, schema)
+        pointer: str = bound["schema"]["x-schema"]
+        self.schema = schema_of(document, at(document, pointer.rpartition("/")[0]))
+        self._validator = schemas[pointer]
+        kinds = _kinds(document, self.schema)
         self.is_array = "array" in kinds
         self.exploded = self.is_array and bound.get("explode", self.where == "query")
-        self._kinds = _kinds(document, schema.get("items", {})) if self.is_array else kinds
+        self._kinds = _kinds(document, self.schema.get("items", {})) if self.is_array else kinds
         _check_supported(self, bound)
 
     def value(self, texts: list[str], found: list[Fault]) -> Any:
@@ -73,7 +72,9 @@ class Parameters:
         self._headers = [(p.name.lower().encode(), p) for p in compiled if p.where == "header"]
         self._query = {parameter.name: parameter for parameter in compiled if parameter.where == "query"}
         self._required = [parameter for parameter in self._query.values() if parameter.required]
-        self._defaults = {p.argument: p.schema["default"] for p in compiled if "default" in p.schema}
+        self._defaults = {
+            p.argument: p.schema["default"] for p in compiled if p.seen_by_handler and "default" in p.schema
+        }
         self._mutable_defaults = any(isinstance(value, list | dict) for value in self._defaults.values())
 
     def validate(self, scope: Any) -> None:
@@ -105,24 +106,27 @@ class Parameters:
                 given.setdefault(name, []).append(text)
             else:
                 unknown[name] = None
-        for name in list(unknown)[:_MOST_UNKNOWN]:
-            found.append({"detail": "There is no parameter of this name.", "parameter": name[:80] or "?"})
+        found += [
+            {"detail": "There is no parameter of this name.", "parameter": name[:80] or "?"}
+            for name in list(unknown)[:MOST_FAULTS]
+        ]
         for name, texts in given.items():
             parameter = self._query[name]
             if len(texts) > 1 and not parameter.exploded:
                 found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
                 continue
-            if parameter.is_array and not parameter.exploded:
-                texts = _items(texts[0])
+            items = _items(texts[0]) if parameter.is_array and not parameter.exploded else texts
             try:
-                decoded = [_decode(text) for text in texts]
+                decoded = [_decode(text) for text in items]
             except UnicodeDecodeError:
                 found.append({"detail": "This is not UTF-8.", "parameter": name})
             else:
                 arguments[parameter.argument] = parameter.value(decoded, found)
-        for parameter in self._required:
-            if parameter.name not in given:
-                found.append({"detail": "This parameter is required.", "parameter": parameter.name})
+        found += [
+            {"detail": "This parameter is required.", "parameter": parameter.name}
+            for parameter in self._required
+            if parameter.name not in given
+        ]
 
 
 def argument(name: str) -> str:
@@ -148,8 +152,13 @@ def _decode(text: str) -> str:
 
 
 def _items(text: str) -> list[str]:
-    """The items of a list, still encoded. Beside plain commas, an encoded one is part of an item; but many clients
-    (URLSearchParams, requests, httpx) encode all of them, so where there is no plain one, the encoded ones separate."""
+    """The items of a list, still encoded; none of an empty text.
+
+    Beside plain commas, an encoded one is part of an item; but many clients (URLSearchParams, requests, httpx) encode
+    all of them, so where there is no plain one, the encoded ones separate.
+    """
+    if not text:
+        return []
     return text.split(",") if "," in text else _ENCODED_COMMA.split(text)
 
 

@@ -19,15 +19,10 @@ Fault = dict[str, Any]
 class Problem(Exception):
     """A request that cannot be answered as asked. Subclasses name a type of problem by its `slug` in the catalogue."""
 
-    slug: ClassVar[str]
+    slug: ClassVar[str] = ""
 
     def __init__(
-        self,
-        detail: str,
-        *,
-        errors: Sequence[Fault] = (),
-        headers: Mapping[str, str] | None = None,
-        **extra: Any,
+        self, detail: str, *, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None, **extra: Any
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -99,9 +94,9 @@ def check(catalogue: Catalogue, packages: Collection[str]) -> None:
             raise ContractError(f"The problem {slug!r} needs a title and a status between 400 and 599.")
     for kind in _descendants(Problem):
         ours = kind.__module__.startswith(__name__) or kind.__module__.partition(".")[0] in packages
-        if ours and getattr(kind, "slug", None) not in catalogue:
+        if ours and kind.slug not in catalogue:
             name = f"{kind.__module__}.{kind.__qualname__}"
-            raise ContractError(f"{name} has the slug {getattr(kind, 'slug', None)!r}, which the catalogue lacks.")
+            raise ContractError(f"{name} has the slug {kind.slug!r}, which the catalogue lacks.")
 
 
 def _descendants(kind: type[Problem]) -> Iterator[type[Problem]]:

@@ -1,5 +1,8 @@
 """connexion's routing, by one look-up: each path is found once, in a dictionary or by one regular expression."""
 
+# connexion has no types.
+# mypy: disable-error-code="import-untyped, misc"
+
 from __future__ import annotations
 
 import re
@@ -46,10 +49,10 @@ class RoutingTable(AbstractRoutingAPI[str]):
         return str(operation.operation_id)
 
     @staticmethod
-    def _framework_path_and_name(operation: AbstractOperation, path: str) -> tuple[str, str]:
+    def _framework_path_and_name(_operation: AbstractOperation, path: str) -> tuple[str, str]:
         return path, path
 
-    def _add_operation_internal(self, method: str, path: str, operation: str, name: str | None = None) -> None:
+    def _add_operation_internal(self, method: str, path: str, operation: str, **_: Any) -> None:
         route = self.routes.setdefault(self.base_path + path, Route(self.base_path, _NAME.findall(path)))
         route.add(method.upper(), operation)
 
@@ -92,7 +95,8 @@ class Routing(SpecMiddleware):
                 return
             raise MethodNotAllowed(f"This path knows {route.allow}.", headers={"Allow": route.allow})
         exchange.operation_id = operation_id
-        scope["extensions"] = {ROUTING_CONTEXT: {"api_base_path": route.base_path, "operation_id": operation_id}}
+        found = {"api_base_path": route.base_path, "operation_id": operation_id}
+        scope["extensions"] = {**scope.get("extensions", {}), ROUTING_CONTEXT: found}
         await self.app(scope, receive, send)
 
     def _find(self, scope: Any) -> tuple[Route, dict[str, str]]:

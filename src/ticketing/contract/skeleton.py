@@ -55,10 +55,7 @@ def _body(document: Document, operation: Operation) -> dict[str, Any]:
         "required": body.get("required", False),
         "content": {
             media_type: {
-                "schema": {
-                    "x-schema": f"{pointer}/content/{escape(media_type)}/schema",
-                    "x-max-body-bytes": cap,
-                }
+                "schema": {"x-schema": f"{pointer}/content/{escape(media_type)}/schema", "x-max-body-bytes": cap}
             }
             for media_type in body["content"]
         },

@@ -1,5 +1,8 @@
 """connexion's request validation, with the validators of an operation made once instead of for every request."""
 
+# connexion has no types.
+# mypy: disable-error-code="import-untyped, misc"
+
 from __future__ import annotations
 
 from functools import partial
@@ -21,7 +24,7 @@ from ticketing.contract.schemas import Schemas
 
 
 def validators(document: Document) -> dict[str, Any]:
-    """connexion's `validator_map`: what judges parameters, and bodies by media type."""
+    """What connexion calls a `validator_map`: what judges parameters, and bodies by media type."""
     schemas = Schemas(document)
 
     def parameters(bound: list[Any], **_: Any) -> Parameters:

@@ -24,27 +24,20 @@ _CORE = {
 
 
 class _Reader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    pass
 
 
 class _Writer(yaml.SafeDumper):
     """Quotes what either YAML 1.1 or 1.2 would take for something other than text."""
 
-    yaml_implicit_resolvers = {first: list(rules) for first, rules in yaml.SafeDumper.yaml_implicit_resolvers.items()}
-
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 
 def read(path: Path) -> Any:
     """The document in a file. Raises yaml.YAMLError, with the place, for what YAML 1.2 or JSON could not mean."""
     with path.open(encoding="utf-8") as stream:
-        return yaml.load(stream, _Reader)
-
-
-def parse(text: str) -> Any:
-    """As `read`, from text."""
-    return yaml.load(text, _Reader)
+        return yaml.load(stream, _Reader)  # noqa: S506 (it is a SafeLoader)
 
 
 def write(document: Any) -> str:
@@ -80,6 +73,7 @@ def _text(writer: _Writer, text: str) -> yaml.ScalarNode:
     return writer.represent_scalar(f"{_TAG}str", text, style="|" if "\n" in text else None)
 
 
+_Reader.yaml_implicit_resolvers = {}
 for _name, (_pattern, _first) in _CORE.items():
     _Reader.add_implicit_resolver(f"{_TAG}{_name}", _pattern, _first)
     _Writer.add_implicit_resolver(f"{_TAG}{_name}", _pattern, _first)

@@ -7,22 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import orjson
+import psycopg
 from cyclopts import App, Parameter
+from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ticketing import db, sql
+from ticketing import migrate, sql
+from ticketing.checks import sentence
 from ticketing.config import settings
-from ticketing.contract import Problem
 from ticketing.importing import github
 from ticketing.importing.issues import Bad, Rules, Source
 from ticketing.importing.loading import Loaded, load
 
-# A batch takes longer than a request may, and waits for an import that is running already.
+# Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
 PATIENCE = "-c statement_timeout=120s -c lock_timeout=60s -c idle_in_transaction_session_timeout=60s"
 
 app = App(name="import", help="Bring issues here from elsewhere, with their history.")
@@ -32,48 +34,53 @@ app = App(name="import", help="Bring issues here from elsewhere, with their hist
 class Report:
     """What became of a file."""
 
-    issues: int
+    reading: github.Reading
     loaded: Loaded
-    bad: list[Bad]
-    notes: list[str]
     dry_run: bool
+
+    def bad(self) -> list[Bad]:
+        """What was not imported, in the order of the file."""
+        return sorted(self.reading.bad + self.loaded.bad, key=lambda bad: bad.index)
+
+    def figures(self) -> dict[str, int]:
+        """How many entries became what."""
+        loaded = self.loaded
+        return {"created": loaded.created, "updated": loaded.updated, "unchanged": loaded.unchanged}
 
     def json(self) -> bytes:
         """In one line, for machines."""
-        counts = {name: getattr(self.loaded, name) for name in ("created", "updated", "unchanged", "comments")}
         return orjson.dumps(
             {
                 "dry_run": self.dry_run,
-                "issues": self.issues,
-                **counts,
+                "issues": self._entries(),
+                **self.figures(),
+                "comments": self.loaded.comments,
                 "people": len(self.loaded.people),
-                "bad": self.bad,
-                "notes": self.notes,
+                "bad": self.bad(),
+                "notes": sorted(self.reading.notes),
             }
         )
 
     def text(self) -> str:
         """In sentences, for people."""
-        loaded = self.loaded
-        counts = {
-            "created": loaded.created,
-            "updated": loaded.updated,
-            "unchanged": loaded.unchanged,
-            "bad": len(self.bad),
-        }
+        bad, notes = self.bad(), sorted(self.reading.notes)
+        figures = {**self.figures(), "bad": len(bad)}
         lines = [
-            f"{self.issues:,} issues: {', '.join(f'{count:,} {what}' for what, count in counts.items())}.",
-            f"{loaded.comments:,} comments and {len(loaded.people):,} people added.",
+            f"{self._entries():,} issues: {', '.join(f'{count:,} {what}' for what, count in figures.items())}.",
+            f"{self.loaded.comments:,} comments and {len(self.loaded.people):,} people added.",
         ]
-        if self.bad:
+        if bad:
             lines.append("Bad entries, by their position in the file, from 0 on:")
-            lines += [f"  {bad.index} (issue {bad.number or 'unknown'}): {bad.reason}." for bad in self.bad]
-        if self.notes:
+            lines += [f"  {each.index} (issue {each.number or 'unknown'}): {each.reason}." for each in bad]
+        if notes:
             lines.append("What did not fit:")
-            lines += [f"  {note[0].upper()}{note[1:]}." for note in self.notes]
+            lines += [f"  {note[0].upper()}{note[1:]}." for note in notes]
         if self.dry_run:
             lines.append("This was a dry run: nothing was written.")
         return "\n".join(lines)
+
+    def _entries(self) -> int:
+        return len(self.reading.issues) + len(self.reading.bad)
 
 
 @app.command(name="github")
@@ -118,30 +125,30 @@ async def import_github(
     json
         Report in one line of JSON.
     """
-    data = _data(file)
-    url = database_url or settings().database_url
     source = Source("github", f"github:{repository}" if repository else "github")
+    data = _data(file)
     try:
-        report = await _import(data, url, source, project, default_type, dry_run)
+        async with await AsyncConnection.connect(_patient(database_url or settings().database_url)) as conn:
+            await conn.set_autocommit(True)
+            reading = github.read(data, await _rules(conn, project, default_type))
+            with _progress(len(reading.issues)) as advance:
+                loaded = await load(conn, reading.issues, source, project, dry_run=dry_run, advance=advance)
     except github.Unreadable as error:
         _fail(f"{file} cannot be imported. {error}", 2)
-    except _NoProject:
-        _fail(f"There is no project {project!r}. Create it first, or name another with --project.", 2)
-    except Problem as problem:
-        _fail(f"{problem.detail} Run the same command again: it goes on where it stopped.", 1)
+    except psycopg.OperationalError as error:
+        _fail(
+            f"PostgreSQL cannot be used: {sentence(error)} What is imported stays; the next run goes on from there.", 1
+        )
+    report = Report(reading, loaded, dry_run)
     if json:
         sys.stdout.buffer.write(report.json() + b"\n")
     else:
         print(report.text())
-    sys.exit(1 if report.bad else 0)
+    sys.exit(1 if report.bad() else 0)
 
 
-class _NoProject(Exception):
-    """The project does not exist."""
-
-
-def _fail(sentence: str, code: int) -> NoReturn:
-    print(f"ticketing: {sentence}", file=sys.stderr)
+def _fail(text: str, code: int) -> NoReturn:
+    print(f"ticketing: {text}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -152,27 +159,20 @@ def _data(file: Path) -> bytes:
         _fail(f"{file} cannot be read: {error.strerror}.", 2)
 
 
-async def _import(
-    data: bytes, url: str, source: Source, project: str, default_type: sql.TicketType, dry_run: bool
-) -> Report:
-    async with db.connected(_patient(url), size=1):
-        reading = github.read(data, await _rules(project, default_type))
-        with _progress(len(reading.issues)) as advance:
-            loaded = await load(reading.issues, source=source, project=project, dry_run=dry_run, advance=advance)
-    bad = sorted(reading.bad + loaded.bad, key=lambda bad: bad.index)
-    return Report(len(reading.issues) + len(reading.bad), loaded, bad, sorted(reading.notes), dry_run)
-
-
 def _patient(url: str) -> str:
-    options: Any = conninfo_to_dict(url).get("options") or ""
-    return make_conninfo(url, options=f"{PATIENCE} {options}".rstrip())
+    try:
+        options = conninfo_to_dict(url).get("options") or ""
+    except psycopg.ProgrammingError:
+        _fail("The URL of the database cannot be read. Give it as postgresql://user:password@host/name.", 2)
+    return make_conninfo(url, application_name="ticketing", options=f"{PATIENCE} {options}".rstrip())
 
 
-async def _rules(project: str, default_type: sql.TicketType) -> Rules:
-    async with db.connection() as conn:
-        place = await sql.projects.get_project(conn, key=project, staff=True)
+async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketType) -> Rules:
+    if await migrate.pending(conn):
+        _fail("The database lacks migrations. Run `ticketing migrate` first.", 1)
+    place = await sql.projects.get_project(conn, key=project, staff=True)
     if place is None:
-        raise _NoProject
+        _fail(f"There is no project {project!r}. Create it first, or name another with --project.", 2)
     types = place["ticket_types"]
     taken = [type_ for type_ in (default_type, *github.TYPES) if type_ in types]
     return Rules(types=types, default_type=taken[0])

@@ -8,13 +8,15 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from ticketing import sql
-from ticketing.importing.issues import Bad, Comment, Entry, Issue, Rules
+from ticketing.importing.issues import Bad, Comment, Issue, Rules
+
+Entry = Mapping[str, Any]
 
 FIELDS = "number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments"
 GHOST = "ghost"
@@ -73,8 +75,9 @@ def read(data: bytes, rules: Rules) -> Reading:
     reading = Reading()
     seen: dict[str, int] = {}
     for index, entry in enumerate(entries):
+        notes: set[str] = set()
         try:
-            issue = _issue(index, entry, rules, reading.notes)
+            issue = _issue(index, entry, rules, notes)
             if issue.id in seen:
                 raise BadEntry(f"issue {issue.id} is in the file already, at position {seen[issue.id]}")
         except BadEntry as fault:
@@ -82,6 +85,7 @@ def read(data: bytes, rules: Rules) -> Reading:
         else:
             seen[issue.id] = index
             reading.issues.append(issue)
+            reading.notes |= notes
     # `gh` prints the newest first, but numbers are given in order of arrival.
     reading.issues.sort(key=lambda issue: int(issue.id))
     return reading

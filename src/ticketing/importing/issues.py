@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ticketing import sql
 
@@ -62,6 +61,3 @@ class Rules:
 
     types: Collection[str]
     default_type: sql.TicketType
-
-
-Entry = Mapping[str, Any]

@@ -18,11 +18,12 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
 import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
-from ticketing import db, sql
+from ticketing import sql
 from ticketing.importing.issues import Bad, Comment, Issue, Source
 
 BATCH_ISSUES = 100
@@ -98,21 +99,21 @@ class Plan:
 
 
 async def load(
+    conn: sql.Connection,
     issues: Sequence[Issue],
-    *,
     source: Source,
     project: str,
+    *,
     dry_run: bool = False,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Loaded:
-    """Write issues into a project; `advance` is told how many more are done. Raises Unavailable."""
+    """Write issues into a project, over a connection in autocommit; `advance` is told how many more are done."""
     loaded = Loaded()
     for batch in batches(issues):
         if dry_run:
-            async with db.connection() as conn:
-                loaded.add((await _plan(conn, source, project, batch)).outcome())
+            loaded.add((await _plan(conn, source, project, batch)).outcome())
         else:
-            loaded.add(await _write(source, project, batch))
+            loaded.add(await _write(conn, source, project, batch))
         advance(len(batch))
     return loaded
 
@@ -132,15 +133,15 @@ def batches(issues: Iterable[Issue]) -> Iterator[list[Issue]]:
         yield batch
 
 
-async def _write(source: Source, project: str, batch: list[Issue]) -> Loaded:
+async def _write(conn: sql.Connection, source: Source, project: str, batch: list[Issue]) -> Loaded:
     try:
-        async with db.transaction() as conn:
+        async with conn.transaction():
             await sql.imports.lock_source(conn, source=source.system)
             plan = await _plan(conn, source, project, batch)
             await _carry_out(conn, source, project, plan)
             return plan.outcome()
     except _Overtaken:
-        return await _write(source, project, batch)
+        return await _write(conn, source, project, batch)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         if len(batch) == 1:
             reason = f"PostgreSQL says: {error.diag.message_primary or error}"
@@ -148,7 +149,7 @@ async def _write(source: Source, project: str, batch: list[Issue]) -> Loaded:
     # One of them is to blame, and the others shall not suffer for it.
     loaded = Loaded()
     for issue in batch:
-        loaded.add(await _write(source, project, [issue]))
+        loaded.add(await _write(conn, source, project, [issue]))
     return loaded
 
 
@@ -205,7 +206,7 @@ async def _carry_out(conn: sql.Connection, source: Source, project: str, plan: P
     closed: list[Row] = []
     if plan.new:
         rows = [_ticket_row(issue, source, project, people) for issue in plan.new]
-        tickets = await sql.imports.insert_tickets(conn, rows=Jsonb(rows))
+        tickets = await sql.imports.insert_tickets(conn, rows=_json(rows))
         for issue, ticket in zip(plan.new, tickets, strict=True):
             opened.append(_opened(issue, ticket["number"], people))
             said += _comment_rows(issue.comments, ticket["number"], people)
@@ -213,18 +214,18 @@ async def _carry_out(conn: sql.Connection, source: Source, project: str, plan: P
                 closed.append(_closed(ticket["number"], issue.closed_at))
     if plan.changes:
         rows = [_status_row(change) for change in plan.changes]
-        if await sql.imports.update_tickets(conn, rows=Jsonb(rows)) < len(rows):
+        if await sql.imports.update_tickets(conn, rows=_json(rows)) < len(rows):
             raise _Overtaken
         for change in plan.changes:
             said += _comment_rows(change.comments, change.ticket["number"], people)
             if change.event is not None:
                 closed.append(_moved(change, change.event))
     if said:
-        await sql.imports.insert_comments(conn, rows=Jsonb(said))
+        await sql.imports.insert_comments(conn, rows=_json(said))
     # Ids that rise in this order put what happened in the same second into its natural order.
     events = [{"id": uuids.uuid7(), **event} for event in (*opened, *map(_said, said), *closed)]
     if events:
-        await sql.imports.insert_events(conn, rows=Jsonb(events))
+        await sql.imports.insert_events(conn, rows=_json(events))
 
 
 async def _add_people(conn: sql.Connection, source: Source, plan: Plan) -> People:
@@ -244,7 +245,7 @@ async def _add_people(conn: sql.Connection, source: Source, plan: Plan) -> Peopl
         for name, id_ in added.items()
     ]
     if rows:
-        await sql.imports.insert_users(conn, rows=Jsonb(rows))
+        await sql.imports.insert_users(conn, rows=_json(rows))
     return plan.known | added
 
 
@@ -308,6 +309,11 @@ def _status(change: Change) -> Row:
             now |= {"resolution": change.issue.resolution, "resolved_at": change.issue.closed_at}
         now |= {"status": "closed", "closed_at": change.issue.closed_at}
     return now
+
+
+def _json(rows: list[Row]) -> Jsonb:
+    """Moments and ids included, which the standard library does not encode."""
+    return Jsonb(rows, dumps=orjson.dumps)
 
 
 # What happened --------------------------------------------------------------------------------------------------

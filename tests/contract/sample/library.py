@@ -94,7 +94,8 @@ def authorize(actor: str, scopes: Sequence[str]) -> None:
 
 
 def application(**options: Any) -> Any:
-    document = contract.bundle(SPEC / "openapi.yaml")
-    catalogue = contract.load(SPEC / "problems.yaml")
-    given = {"handlers": HANDLERS, "authenticate": authenticate, "authorize": authorize} | options
-    return contract.build(document, catalogue, **given)
+    """The library's ASGI application; `options` as for `contract.build`."""
+    given: dict[str, Any] = {"handlers": HANDLERS, "authenticate": authenticate, "authorize": authorize}
+    return contract.build(
+        contract.bundle(SPEC / "openapi.yaml"), contract.load(SPEC / "problems.yaml"), **given | options
+    )

@@ -1,0 +1,118 @@
+# What one does with this repository; `make` alone lists it. All of it works in a fresh clone with Python 3.11 or newer.
+# ARGS='…' passes arguments on, as in `make up ARGS='--port 9000'` or `make test ARGS=tests/test_tickets.py`.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+venv := .venv
+python := $(venv)/bin/python
+pip := $(python) -m pip --disable-pip-version-check -qq install --no-compile
+node_tools := scripts/contract/node_modules/.package-lock.json
+
+.PHONY: up
+up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ctrl-C stops it
+	@$(python) -m ticketing up $(ARGS)
+
+.PHONY: test
+test: $(venv)/for-dev $(if $(shell command -v npm),$(node_tools)) ## Run the whole suite on servers of its own, in parallel, and measure its coverage
+	@$(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
+
+.PHONY: check
+check: style types layers generated contract ## Run every check but the tests: the next five
+
+.PHONY: style
+style: $(venv)/for-dev ## Lint, and look at the format
+	@echo "Looking at the style …"
+	@$(python) -m ruff check --quiet .
+	@$(python) -m ruff format --check --quiet .
+
+.PHONY: types
+types: $(venv)/for-dev ## Check the types
+	@echo "Checking the types …"
+	@$(python) -m mypy --no-error-summary
+
+.PHONY: layers
+layers: $(venv)/for-dev ## Check who imports whom
+	@echo "Checking the layers …"
+	@found=$$($(venv)/bin/lint-imports --no-logo) || { echo "$$found"; exit 1; }
+
+.PHONY: generated
+generated: $(venv)/for-dev ## Check every SQL statement against schema and contract, and what is generated for staleness
+	@echo "Checking SQL and what is generated …"
+	@$(python) scripts/sqltypes.py --check
+	@$(python) scripts/bundle.py --check
+
+.PHONY: contract
+contract: $(node_tools) ## Judge the contract by the gates: lint, house rules, score, breaking changes
+	@echo "Judging the contract …"
+	@scripts/contract/gates.sh
+
+.PHONY: generate
+generate: $(venv)/for-dev ## Write anew what is generated: spec/dist and sql.pyi; and format the code
+	@$(python) scripts/bundle.py
+	@$(python) scripts/sqltypes.py
+	@$(python) -m ruff check --quiet --fix .
+	@$(python) -m ruff format --quiet .
+
+.PHONY: fuzz
+fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
+	@$(python) scripts/fuzz.py $(ARGS)
+
+.PHONY: bench
+bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
+	@$(python) scripts/bench/compare.py $(ARGS)
+
+.PHONY: wheel
+wheel: $(venv)/for-dev ## Build the wheel into dist/
+	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist
+
+.PHONY: lock
+lock: $(venv)/for-dev ## Lock the dependencies anew; ARGS=--upgrade takes the newest that fit
+	@$(call compile,requirements-dev.lock,--extra embedded --group dev --group bench)
+	@$(call compile,requirements-up.lock,--extra embedded --group build --constraint requirements-dev.lock)
+	@$(call compile,requirements.lock,--constraint requirements-dev.lock)
+
+# Hashes, and nothing of the machine it was made on.
+compile = $(venv)/bin/uv pip compile pyproject.toml $(2) --output-file $(1) $(ARGS) --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.PHONY: clean
+clean: ## Remove everything that make makes, but not the data in .ticketing/
+	@rm -rf $(venv) dist scripts/contract/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+		.hypothesis .coverage .coverage.*
+	@find src scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## List all this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+# What is installed ----------------------------------------------------------------------------------------------------
+
+# Each stamp stands for what one lock file names and for the package itself. The versions in all lock files agree.
+$(venv)/for-up: requirements-up.lock pyproject.toml $(python)
+	@echo "Installing what the service needs, half a minute or less …"
+	@$(pip) --require-hashes -r requirements-up.lock
+	@$(pip) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(venv)/for-dev: requirements-dev.lock pyproject.toml $(python)
+	@echo "Installing what development needs, a minute or less …"
+	@$(pip) --require-hashes -r requirements-dev.lock
+	@$(pip) --no-build-isolation --no-deps --editable .
+	@touch $@ $(venv)/for-up
+
+$(python):
+	@for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec $$each -m venv $(venv); \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer is needed." >&2; exit 1
+
+$(node_tools): scripts/contract/package-lock.json
+	@command -v npm >/dev/null || { echo "The contract gates need Node.js 20 or newer, with npm." >&2; exit 1; }
+	@echo "Installing what judges the contract …"
+	@cd scripts/contract && npm ci --silent --no-audit --no-fund
+	@touch $@

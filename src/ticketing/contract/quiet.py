@@ -1,0 +1,7 @@
+"""Imports connexion before anything else does: with it comes starlette's test client, which warns of httpx."""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import connexion  # noqa: F401

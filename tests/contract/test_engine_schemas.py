@@ -1,0 +1,76 @@
+"""What is said of a value that breaks a schema: kindly, briefly, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ticketing.contract.schemas import Schemas, faults
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        ({"type": "string"}, 1, ("#", "1 is not text.")),
+        ({"type": ["null", "boolean"]}, [], ("#", "An array is not true or false or null.")),
+        ({"enum": ["a", 1, None]}, "b", ("#", '"b" is not one of "a", 1, null.')),
+        ({"const": True}, {}, ("#", "An object is not true.")),
+        ({"minLength": 2}, "é", ("#", '"é" is shorter than 2 characters.')),
+        ({"maxLength": 1}, "ab", ("#", '"ab" is longer than 1 character.')),
+        ({"minItems": 1}, [], ("#", "This has fewer than 1 item.")),
+        ({"maxItems": 1}, [1, 2], ("#", "This has more than 1 item.")),
+        ({"minProperties": 1}, {}, ("#", "This has fewer than 1 property.")),
+        ({"maxProperties": 0}, {"a": 1}, ("#", "This has more than 0 properties.")),
+        ({"minimum": 1}, 0, ("#", "0 is less than the minimum of 1.")),
+        ({"maximum": 100}, 500, ("#", "500 is greater than the maximum of 100.")),
+        ({"exclusiveMinimum": 0}, 0, ("#", "0 is not greater than 0.")),
+        ({"exclusiveMaximum": 0}, 0.5, ("#", "0.5 is not less than 0.")),
+        ({"multipleOf": 2}, 3, ("#", "3 is not a multiple of 2.")),
+        ({"uniqueItems": True}, [1, 1], ("#", "This holds an item twice.")),
+        ({"format": "uuid", "type": "string"}, "x", ("#", '"x" is not a valid uuid.')),
+        ({"pattern": "^a"}, "b", ("#", '"b" does not match ^a')),
+        (
+            {"anyOf": [{"type": "null"}, {"const": 1}]},
+            2,
+            ("#", "2 is not valid in any of the ways that are allowed here."),
+        ),
+        (
+            {"oneOf": [{"type": "null"}, {"const": 1}]},
+            2,
+            ("#", "2 is not valid in any of the ways that are allowed here."),
+        ),
+        (
+            {"oneOf": [{"minimum": 1}, {"minimum": 2}]},
+            3,
+            ("#", "3 is valid in more than one of the ways of which exactly one is allowed."),
+        ),
+        ({"contains": {"const": 1}}, [2], ("#", "An array breaks the rule 'contains'.")),
+        ({"required": ["a/b"]}, {}, ("#/a~1b", "This is required.")),
+        (
+            {"properties": {}, "additionalProperties": False},
+            {"a~": 1},
+            ("#/a~0", "There is no property of this name here."),
+        ),
+        ({"unevaluatedProperties": False}, {"a": 1}, ("#/a", "There is no property of this name here.")),
+        ({"properties": {"a": False}}, {"a": 1}, ("#/a", "This may not be here.")),
+        ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, ("#", 'The name "ab" is longer than 1 character.')),
+        ({"items": {"items": {"type": "integer"}}}, [[1], [1, "x"]], ("#/1/1", '"x" is not an integer.')),
+        ({"type": "integer"}, "x" * 1000, ("#", '"' + "x" * 79 + "… is not an integer.")),
+        ({"type": "integer"}, "\x01" * 1000, ("#", '"' + "\\u0001" * 13 + "\\… is not an integer.")),
+        ({"type": "integer"}, "x" * 79, ("#", '"' + "x" * 79 + "… is not an integer.")),
+        ({"type": "integer"}, "x" * 78, ("#", '"' + "x" * 78 + '" is not an integer.')),
+    ],
+)
+def test_what_is_said(schema: Any, value: Any, expected: tuple[str, str]) -> None:
+    assert faults(Schemas({"x": schema})["#/x"], value) == [expected]
+
+
+def test_a_valid_value_has_no_faults() -> None:
+    assert faults(Schemas({"x": {"type": "integer"}})["#/x"], 1) == []
+
+
+def test_references_lead_through_the_document() -> None:
+    schemas = Schemas({"a": {"$ref": "#/b~1c/0"}, "b/c": [{"type": "null"}]})
+    assert faults(schemas["#/a"], 1) == [("#", "1 is not null.")]
+    assert schemas["#/a"] is schemas["#/a"]

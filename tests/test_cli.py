@@ -1,0 +1,193 @@
+"""The command line: what each command does, and how it says that it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from ticketing import __main__, auth, checks, embedded
+from ticketing.config import InvalidSetting, Settings
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def url(new_database: Callable[..., str]) -> str:
+    """A migrated database of its own."""
+    return new_database()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command on a database, or without settings; gives its exit code and what it wrote."""
+
+    def run(*arguments: str, url: str | None = None, redis_url: str = "redis://127.0.0.1:1/0") -> tuple[int, str, str]:
+        def settings() -> Settings:
+            if url is None:
+                raise InvalidSetting("TICKETING_DATABASE_URL is not set.")
+            return Settings(database_url=url, redis_url=redis_url)
+
+        for module in (__main__, checks):
+            monkeypatch.setattr(module, "settings", settings)
+        code = 0
+        try:
+            __main__.main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        written = capsys.readouterr()
+        return code, written.out, written.err
+
+    return run
+
+
+def rows(url: str, query: str) -> list[dict[str, Any]]:
+    with psycopg.connect(url, row_factory=dict_row) as conn:
+        return conn.execute(query.encode()).fetchall()
+
+
+COMMANDS = ("up", "serve", "migrate", "doctor", "user create", "token create", "import github")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    code, out, _ = run(*command.split(), "--help")
+    assert code == 0
+    assert f"Usage: ticketing {command}" in out
+
+
+def test_the_version_is_the_package_s(run: Run) -> None:
+    assert run("--version")[1] == "0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], 'Unknown command "frobnicate"'),
+        (["up", "--port", "many"], "--port"),
+        (["serve", "--port", "65536"], "--port"),
+        (["serve", "--workers", "0"], "--workers"),
+        (["user", "create"], "--name"),
+        (["user", "create", "--name", "Ada", "--role", "emperor"], "--role"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_one_sentence(run: Run, arguments: list[str], message: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("ticketing: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve", "user create --name Ada --service-account"])
+def test_missing_settings_are_said_in_one_sentence(run: Run, command: str) -> None:
+    assert run(*command.split()) == (1, "", "ticketing: TICKETING_DATABASE_URL is not set.\n")
+
+
+def test_an_absent_database_is_said_in_one_sentence(run: Run) -> None:
+    code, out, err = run("migrate", url="postgresql://127.0.0.1:1/none")
+    assert (code, out) == (1, "")
+    assert err.startswith("ticketing: PostgreSQL cannot be used: ")
+    assert err.count("\n") == 1
+
+
+def test_up_refuses_a_home_that_shall_be_ephemeral(run: Run) -> None:
+    assert run("up", "--ephemeral", "--home", "here")[0] == 1
+
+
+def test_migrate_says_what_it_did_and_what_there_is_to_do(run: Run, new_database: Callable[..., str]) -> None:
+    empty = new_database("template0")
+    code, out, _ = run("migrate", "--status", url=empty)
+    assert code == 1
+    assert out.startswith("Nothing is applied.\nPending: 0001_initial.")
+    code, out, _ = run("migrate", url=empty)
+    assert code == 0
+    assert out.startswith("Applied 0001_initial.")
+    assert run("migrate", url=empty)[:2] == (0, "Nothing to do.\n")
+    code, out, _ = run("migrate", "--status", url=empty)
+    assert code == 0
+    assert out.endswith("Nothing is pending.\n")
+
+
+def test_the_first_admin_and_their_token(run: Run, url: str) -> None:
+    code, out, _ = run("user", "create", "--name", "Ada", "--email", "Ada@lumen.example", "--role", "admin", url=url)
+    assert code == 0
+    (user,) = rows(url, "select id, name, role, service_account from users")
+    assert user == {"id": UUID(out.strip()), "name": "Ada", "role": "admin", "service_account": False}
+
+    scopes = ("--scope", "admin", "--scope", "tickets:read")
+    code, out, err = run("token", "create", "--user", "ada@lumen.example", "--name", "first", *scopes, url=url)
+    assert (code, err) == (0, "")
+    secret = out.strip()
+    assert auth.well_formed(secret)
+    (token,) = rows(url, "select user_id, name, hash, scopes::text[], expires_at from tokens")
+    assert token["user_id"] == user["id"]
+    assert token["hash"] == auth.hash_token(secret)
+    assert token["scopes"] == ["admin", "tickets:read"]
+    assert token["expires_at"] is None
+
+    events = rows(url, "select type, actor_id, data from events order by position")
+    assert [(event["type"], event["actor_id"]) for event in events] == [("user.created", None), ("token.created", None)]
+    assert secret not in str(events)
+
+
+@pytest.mark.parametrize(("span", "expected"), [("45m", timedelta(minutes=45)), ("30d", timedelta(days=30))])
+def test_a_token_expires_when_asked_to(run: Run, url: str, span: str, expected: timedelta) -> None:
+    user_id = run("user", "create", "--name", "Robot", "--service-account", url=url)[1].strip()
+    assert run("token", "create", "--user", user_id, "--name", "ci", "--expires", span, url=url)[0] == 0
+    (token,) = rows(url, "select expires_at, scopes::text[] from tokens")
+    assert abs(token["expires_at"] - datetime.now(UTC) - expected) < timedelta(minutes=1)
+    assert token["scopes"] == ["tickets:read", "tickets:write"]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("user create --name Ada", "--email"),
+        ("user create --name Ada --email ada", "'ada' is no e-mail address"),
+        ("user create --name Ada --email ADA@lumen.example", "There is a user with"),
+        (f"user create --name {'x' * 201} --service-account", "200"),
+        ("token create --user nobody@lumen.example --name x", "There is no user nobody@lumen.example"),
+        ("token create --user gone@lumen.example --name x", "is not active"),
+        ("token create --user ada@lumen.example --name x --expires tomorrow", "'tomorrow' is no time"),
+        (f"token create --user ada@lumen.example --name {'x' * 201}", "200"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(run: Run, url: str, command: str, message: str) -> None:
+    for name in ("ada", "gone"):
+        assert run("user", "create", "--name", name, "--email", f"{name}@lumen.example", url=url)[0] == 0
+    with psycopg.connect(url) as conn:
+        conn.execute("update users set active = false where name = 'gone'")
+    code, out, err = run(*command.split(), url=url)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_the_doctor_finds_everything_well(run: Run, url: str) -> None:
+    with embedded.valkey() as redis_url:
+        code, out, _ = run("doctor", url=url, redis_url=redis_url)
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        ["ok", "Settings:"],
+        ["ok", "PostgreSQL:"],
+        ["ok", "Schema:"],
+        ["ok", "Redis:"],
+    ]
+
+
+def test_the_doctor_names_what_is_missing(run: Run, new_database: Callable[..., str]) -> None:
+    assert run("doctor")[:2] == (1, "WRONG  Settings: TICKETING_DATABASE_URL is not set.\n")
+    code, out, _ = run("doctor", url="postgresql://127.0.0.1:1/none")
+    assert code == 1
+    assert "WRONG  PostgreSQL: " in out
+    assert "WRONG  Redis: " in out
+    code, out, _ = run("doctor", url=new_database("template0"))
+    assert code == 1
+    assert "WRONG  Schema: pending: 0001_initial" in out
+    assert "`ticketing migrate`" in out

@@ -1,0 +1,120 @@
+"""What is installed: the wheel runs from an empty folder, and the lock files hold what pyproject.toml asks for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq"]
+LOCKS = ("requirements.lock", "requirements-up.lock", "requirements-dev.lock")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT], check=True, cwd=folder
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the wheel in it, and all else from ours."""
+    environment = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin" / "python"
+    subprocess.run([*PIP, "--python", python, "install", "--no-deps", "--no-compile", wheel], check=True)
+    (packages,) = (environment / "lib").glob("python*/site-packages")
+    # A folder that a .pth file names is not searched for .pth files of its own: our editable install stays out.
+    (packages / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+def run(python: Path, folder: Path, *arguments: str) -> str:
+    done = subprocess.run([python, *arguments], cwd=folder, env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_all_that_the_service_reads(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    expected = {f"ticketing/{path.relative_to(ROOT / 'src/ticketing')}" for path in tracked("src/ticketing")}
+    expected |= {
+        f"ticketing/_data/{path.relative_to(ROOT)}"
+        for folder in ("spec", "sql", "migrations")
+        for path in tracked(folder)
+    }
+    assert expected <= names
+    strangers = {name for name in names - expected if ".dist-info/" not in name}
+    assert strangers == set()
+
+
+def test_the_wheel_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    assert run(installed, tmp_path, "-m", "ticketing", "--version") == f"{PYPROJECT['project']['version']}\n"
+    assert run(installed.with_name("ticketing"), tmp_path, "--version") == f"{PYPROJECT['project']['version']}\n"
+
+
+def test_the_wheel_s_service_is_made_of_its_own_files(installed: Path, tmp_path: Path) -> None:
+    script = """
+from ticketing import app, contract, demo, migrate, resources, sql
+from ticketing.config import Settings
+app.create(Settings(database_url="postgresql://nowhere/"))
+contract.load(resources.SPEC / "problems.yaml")
+print(resources.SPEC, len(migrate.load(resources.MIGRATIONS)), hasattr(sql, "tickets"), demo.FILE.exists())
+"""
+    spec, migrations, has_statements, has_demo = run(installed, tmp_path, "-W", "ignore", "-c", script).split()
+    assert Path(spec).is_relative_to(installed.parents[1])
+    assert int(migrations) == len(list((ROOT / "migrations").glob("*.sql")))
+    assert (has_statements, has_demo) == ("True", "True")
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_nothing_but_versions_and_hashes(lock: str) -> None:
+    requirement = r"[a-z0-9._-]+==[\w.+!]+( ; [\w .<>='!()]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(rf"({requirement})+", (ROOT / lock).read_text())
+
+
+def test_the_locks_hold_what_is_asked_for() -> None:
+    project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+    needed = project["dependencies"]
+    for_up = needed + project["optional-dependencies"]["embedded"] + groups["build"]
+    for_dev = for_up + [each for each in groups["dev"] if isinstance(each, str)]
+    for lock, requirements in zip(LOCKS, (needed, for_up, for_dev), strict=True):
+        versions = locked(lock)
+        for requirement in map(Requirement, requirements):
+            version = versions.get(canonicalize_name(requirement.name))
+            assert version, f"{lock} lacks {requirement}; run `make lock`"
+            assert requirement.specifier.contains(version, prereleases=True), f"{lock}: {requirement}"
+
+
+def test_the_locks_agree() -> None:
+    everything = locked("requirements-dev.lock")
+    for lock in LOCKS:
+        assert locked(lock).items() <= everything.items(), lock
+
+
+def tracked(folder: str) -> set[Path]:
+    """The files of a folder, without what tools leave behind."""
+    files = {path for path in (ROOT / folder).rglob("*") if path.is_file()}
+    return {path for path in files if not any(part.startswith((".", "__pycache__")) for part in path.parts)}
+
+
+def locked(lock: str) -> dict[str, str]:
+    """The versions in a lock file, by name."""
+    lines = (ROOT / lock).read_text().splitlines()
+    return dict(line.split(" ")[0].split("==") for line in lines if not line.startswith(" "))
