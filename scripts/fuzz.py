@@ -43,12 +43,16 @@ def main(max_examples: str = "150") -> int:
         ready = json.loads(service.stdout.readline())
         url, token = ready["url"], ready["tokens"]["admin"]
         try:
-            code = schemathesis(url, token, "--max-examples", max_examples, "--exclude-operation-id", SUICIDAL).returncode
+            code = schemathesis(
+                url, token, "--max-examples", max_examples, "--exclude-operation-id", SUICIDAL
+            ).returncode
             get(f"{url}/api/v1/me", token)
             code |= schemathesis(
                 url, token, "--phases", "coverage,fuzzing", "--include-operation-id", SUICIDAL
             ).returncode
-            counts = [line for line in get(f"{url}/metrics").splitlines() if line.startswith("ticketing_http_requests_total{")]
+            counts = [
+                line for line in get(f"{url}/metrics").splitlines() if line.startswith("ticketing_http_requests_total{")
+            ]
         finally:
             service.send_signal(signal.SIGINT)
     failed = [line for line in counts if 'status="5' in line]

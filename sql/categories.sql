@@ -3,7 +3,7 @@
 -- name: insert_category(event_id, idempotency_key, fingerprint, actor_id, project, key, name, description)^
 -- returns: Category
 -- Add a category to a project. Empty: there is no such project, or the key is taken.
--- nullable: actor_id
+-- nullable: fingerprint, actor_id
 with inserted as (
     insert into categories as c (project, key, name, description)
     select p.key, :key, :name, :description

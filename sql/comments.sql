@@ -4,6 +4,7 @@
 -- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, staff, ticket, comment_id, body, visibility)^
 -- returns: Comment
 -- Say something on a ticket. Empty: the ticket is not the author's to see, closed to them, or the key is taken.
+-- nullable: fingerprint
 with touched as (
     update tickets
        set updated_at = case when :visibility::comment_visibility = 'public' then clock_timestamp() else updated_at end

@@ -3,7 +3,7 @@
 -- name: insert_project(event_id, idempotency_key, fingerprint, actor_id, key, name, description, visibility, ticket_types)^
 -- returns: Project
 -- Add a project. Empty: the key is taken.
--- nullable: actor_id
+-- nullable: fingerprint, actor_id
 with inserted as (
     insert into projects as p (key, name, description, visibility, ticket_types)
     select :key, :name, :description, :visibility::visibility, :ticket_types::ticket_type[]

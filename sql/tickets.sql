@@ -3,6 +3,7 @@
 -- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)^
 -- returns: Ticket
 -- Open a ticket. Empty: the project, type, category or requester is not to be had, or the key is taken.
+-- nullable: fingerprint
 with place as materialized (
     select p.key as project, c.key as category
       from projects p

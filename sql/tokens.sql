@@ -3,7 +3,7 @@
 -- name: insert_token(event_id, idempotency_key, fingerprint, actor_id, token_id, user_id, name, hash, prefix, scopes, expires_at)^
 -- returns: Token
 -- Issue a token. Empty: the key is taken.
--- nullable: expires_at, actor_id
+-- nullable: fingerprint, expires_at, actor_id
 with inserted as (
     insert into tokens as t (id, user_id, name, hash, prefix, scopes, expires_at)
     select :token_id, :user_id, :name, :hash, :prefix, :scopes::token_scope[], :expires_at::timestamptz

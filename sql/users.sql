@@ -3,7 +3,7 @@
 -- name: insert_user(event_id, idempotency_key, fingerprint, actor_id, user_id, name, email, role, service_account)^
 -- returns: User
 -- Add a person or a machine. Empty: the key is taken.
--- nullable: email, actor_id
+-- nullable: fingerprint, email, actor_id
 with inserted as (
     insert into users as u (id, name, email, role, service_account)
     select :user_id, :name, :email, :role::user_role, :service_account

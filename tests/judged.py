@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -24,7 +25,9 @@ OUTSIDE_THE_CONTRACT = {405}
 def judge() -> OpenAPI:
     """openapi-core over the published document, made once."""
     document = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
-    json_like = dict.fromkeys(("application/problem+json", "application/merge-patch+json"), json.loads)
+    json_like: dict[str, Callable[[bytes], Any]] = dict.fromkeys(
+        ("application/problem+json", "application/merge-patch+json"), json.loads
+    )
     return OpenAPI.from_dict(
         {**document, "servers": [{"url": HOST + PREFIX}]}, config=Config(extra_media_type_deserializers=json_like)
     )

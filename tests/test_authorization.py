@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_scope(sign_in: Callable[..., Person], world: World, operation_id: str) 
 @pytest.fixture(scope="session")
 def dead_tokens(
     admin: Person, sign_in: Callable[..., Person], db: psycopg.Connection[Any]
-) -> Iterator[dict[str, dict[str, str]]]:
+) -> dict[str, dict[str, str]]:
     """Headers of callers who are nobody: without a token, or with one that holds no more."""
     made = {}
     for kind, change in (
@@ -140,7 +140,7 @@ def dead_tokens(
         person = sign_in("admin")
         db.execute(change, (person.id,))
         made[kind] = {"Authorization": f"Bearer {person.token}"}
-    yield made | {"none": {}, "unknown": {"Authorization": f"Bearer {admin.token[:-1]}"}}
+    return made | {"none": {}, "unknown": {"Authorization": f"Bearer {admin.token[:-1]}"}}
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)

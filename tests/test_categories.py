@@ -53,7 +53,9 @@ def test_update_category(admin: Person, agent: Person, project: str, new_events:
     assert change(admin, f"/projects/{project}/categories/nope", name="x").status_code == 404
 
 
-def test_an_archived_category_is_kept_but_not_given(admin: Person, agent: Person, project: str, new_ticket: New) -> None:
+def test_an_archived_category_is_kept_but_not_given(
+    admin: Person, agent: Person, project: str, new_ticket: New
+) -> None:
     ticket = new_ticket(category="music")
     change(admin, f"/projects/{project}/categories/music", archived=True)
     assert patch(agent, ticket["number"], title="Renamed").json()["category"] == "music"

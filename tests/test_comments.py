@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -37,9 +36,7 @@ def test_create_comment(requester: Person, new_ticket: New, new_events: Events) 
     assert requester.get(f"/tickets/{ticket['number']}").json()["updated_at"] > ticket["updated_at"]
 
 
-def test_an_internal_comment_leaves_no_trace_for_requesters(
-    requester: Person, agent: Person, new_ticket: New
-) -> None:
+def test_an_internal_comment_leaves_no_trace_for_requesters(requester: Person, agent: Person, new_ticket: New) -> None:
     number = new_ticket()["number"]
     comment(agent, number, "Looking.")
 
@@ -50,7 +47,7 @@ def test_an_internal_comment_leaves_no_trace_for_requesters(
                 f"/tickets/{number}",
                 f"/tickets/{number}/comments",
                 f"/tickets/{number}/events",
-                f"/tickets?limit=1&requester=me",
+                "/tickets?limit=1&requester=me",
             )
         ]
 

@@ -13,24 +13,23 @@ from ticketing import api, resources
 from ticketing.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted(path for path in ROOT.glob("*.md"))
+DOCUMENTS = sorted(ROOT.glob("*.md"))
 
 
 def test_the_readme_lists_every_setting() -> None:
-    comments = dict(re.findall(r"    #: (.+)\n    (\w+):", getsource(Settings))[i][::-1] for i in range(len(fields(Settings))))
+    comments = {name: text for text, name in re.findall(r"    #: (.+)\n    (\w+):", getsource(Settings))}
+    defaults = {f.name: "–" if f.default is MISSING else f"`{f.default}`" for f in fields(Settings)}
     table = (ROOT / "README.md").read_text().split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
-    rows = [
-        f"| `{PREFIX}{field.name.upper()}` | {'–' if field.default is MISSING else f'`{field.default}`'} | {comments[field.name]} |"
-        for field in fields(Settings)
+    assert table.strip().splitlines()[2:] == [
+        f"| `{PREFIX}{name.upper()}` | {default} | {comments[name]} |" for name, default in defaults.items()
     ]
-    assert table.strip().splitlines()[2:] == rows
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_paths_and_links_in_documents_exist(document: Path) -> None:
     text = document.read_text()
     named = re.findall(r"\]\((?!http)([^)#]+)\)", text)
-    named += [path for path in re.findall(r"`((?:spec|sql|src|migrations|tests|scripts)/[\w/.-]+)`", text)]
+    named += re.findall(r"`((?:spec|sql|src|migrations|tests|scripts)/[\w/.-]+)`", text)
     missing = [path for path in named if not (ROOT / path).exists()]
     assert missing == []
 
@@ -39,7 +38,7 @@ def test_make_targets_in_documents_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for document in DOCUMENTS:
         for target in re.findall(r"(?:`|\$ )make ([a-z]+)", document.read_text()):
-            assert re.search(rf"^{target}:", makefile, re.M), f"{document.name}: make {target}"
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document.name}: make {target}"
 
 
 def test_every_operation_has_its_five_files() -> None:

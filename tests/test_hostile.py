@@ -129,14 +129,23 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=10,
 )
-FIELDS = ("type", "project", "title", "description", "severity", "category", "tags", "environment", "requester", "priority")
+FIELDS = (
+    "type",
+    "project",
+    "title",
+    "description",
+    "severity",
+    "category",
+    "tags",
+    "environment",
+    "requester",
+    "priority",
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), json_values, max_size=6))
 def test_whatever_is_sent_is_judged(requester: Person, body: dict[str, Any]) -> None:
-    response = requester.post(
-        "/tickets", content=json.dumps(body, ensure_ascii=True), headers={"Content-Type": JSON}
-    )
+    response = requester.post("/tickets", content=json.dumps(body, ensure_ascii=True), headers={"Content-Type": JSON})
     assert response.status_code in (400, 403, 422)
     assert response.json()["detail"]

@@ -19,9 +19,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Person
 from psycopg.rows import dict_row
 
+from conftest import Person
 from ticketing.importing import github
 from ticketing.importing.cli import app as import_app
 from ticketing.importing.issues import Rules

@@ -42,7 +42,9 @@ def test_create_token(
     (event,) = new_events()
     assert (event["type"], event["data"]) == ("token.created", token)
     for table in ("tokens", "events", "idempotency_keys"):
-        stored = sql.SQL("select count(*) as found from {} t where strpos(t::text, %s) > 0").format(sql.Identifier(table))
+        stored = sql.SQL("select count(*) as found from {} t where strpos(t::text, %s) > 0").format(
+            sql.Identifier(table)
+        )
         assert db.execute(stored, (secret[len(token["prefix"]) :],)).fetchone() == {"found": 0}
 
 

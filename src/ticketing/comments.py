@@ -119,14 +119,10 @@ async def delete(
     if not policy.may_delete(actor, comment):
         raise Forbidden("Only its author or an admin may delete a comment.")
     if comment["deleted_at"] is None:
-        await sql.comments.delete_comment(
-            conn, event_id=Claim().event_id, actor_id=actor.id, comment_id=comment_id
-        )
+        await sql.comments.delete_comment(conn, event_id=Claim().event_id, actor_id=actor.id, comment_id=comment_id)
 
 
-async def _take(
-    conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None
-) -> sql.Comment:
+async def _take(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None) -> sql.Comment:
     row = await sql.comments.take_comment(
         conn, ticket=number, comment_id=comment_id, viewer_id=actor.id, staff=actor.staff
     )

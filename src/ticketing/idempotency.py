@@ -1,4 +1,4 @@
-"""Idempotency-Key: a POST sent twice is done once, and answered twice alike (draft-ietf-httpapi-idempotency-key-header).
+"""Idempotency-Key: a POST sent twice is done once and answered twice alike (draft-ietf-httpapi-idempotency-key-header).
 
 The key is claimed by the very statement that makes the change (`claim_idempotency_key` in migrations/0001) and points
 at the event which that statement records; the event's `data` is the stored answer. So a key costs no extra round trip,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
@@ -30,7 +30,7 @@ class Claim:
     fingerprint: bytes | None = None
     replayed: bool = False
 
-    async def __aenter__(self) -> Claim:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:

@@ -29,7 +29,9 @@ def observe(
     *, operation_id: str | None, method: str, status: int, seconds: float, request_id: str, actor: Any | None
 ) -> None:
     """Count and log one answered request; requests that match no operation count as `none`."""
-    series = _series.get((operation_id or "none", method, status)) or _new_series(operation_id or "none", method, status)
+    series = _series.get((operation_id or "none", method, status)) or _new_series(
+        operation_id or "none", method, status
+    )
     series[0].inc()
     series[1].observe(seconds)
     log.info(

@@ -158,7 +158,7 @@ class _Categories:
         project: str,
         idempotency_key: str | None,
         actor_id: UUID | None,
-        fingerprint: bytes,
+        fingerprint: bytes | None,
         event_id: UUID,
     ) -> Category | None:
         """Add a category to a project. Empty: there is no such project, or the key is taken."""
@@ -223,7 +223,7 @@ class _Comments:
         staff: bool,
         actor_id: UUID,
         idempotency_key: str | None,
-        fingerprint: bytes,
+        fingerprint: bytes | None,
         event_id: UUID,
         comment_id: UUID,
         body: str,
@@ -372,7 +372,7 @@ class _Projects:
         ticket_types: list[TicketType],
         idempotency_key: str | None,
         actor_id: UUID | None,
-        fingerprint: bytes,
+        fingerprint: bytes | None,
         event_id: UUID,
     ) -> Project | None:
         """Add a project. Empty: the key is taken."""
@@ -436,7 +436,7 @@ class _Tickets:
         channel: TicketChannel,
         idempotency_key: str | None,
         actor_id: UUID,
-        fingerprint: bytes,
+        fingerprint: bytes | None,
         event_id: UUID,
     ) -> Ticket | None:
         """Open a ticket. Empty: the project, type, category or requester is not to be had, or the key is taken."""
@@ -653,7 +653,7 @@ class _Tokens:
         expires_at: datetime | str | None,
         idempotency_key: str | None,
         actor_id: UUID | None,
-        fingerprint: bytes,
+        fingerprint: bytes | None,
         event_id: UUID,
     ) -> Token | None:
         """Issue a token. Empty: the key is taken."""
@@ -714,7 +714,7 @@ class _Users:
         service_account: bool,
         idempotency_key: str | None,
         actor_id: UUID | None,
-        fingerprint: bytes,
+        fingerprint: bytes | None,
         event_id: UUID,
     ) -> User | None:
         """Add a person or a machine. Empty: the key is taken."""

@@ -277,9 +277,7 @@ async def list_(
     listing = ["tickets", sort, filters]
     query, column, place_type = SORTS[sort]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
-    rows: list[sql.Ticket] = await query(
-        conn, **filters, after=after, after_number=after_number, page_size=limit + 1
-    )
+    rows: list[sql.Ticket] = await query(conn, **filters, after=after, after_number=after_number, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row[column], row["number"]])  # type: ignore[literal-required]
 
 

@@ -108,7 +108,9 @@ async def get(conn: sql.Connection, actor: Actor, token_id: UUID) -> sql.Token:
 
 async def revoke(conn: sql.Connection, actor: Actor, token_id: UUID) -> None:
     """End one of one's own tokens and record `token.revoked`; again is no change. Raises NotFound."""
-    row = await sql.tokens.revoke_token(conn, event_id=uuids.uuid7(), actor_id=actor.id, token_id=token_id, user_id=actor.id)
+    row = await sql.tokens.revoke_token(
+        conn, event_id=uuids.uuid7(), actor_id=actor.id, token_id=token_id, user_id=actor.id
+    )
     if row is None:
         await get(conn, actor, token_id)
     auth.forget(token_id)

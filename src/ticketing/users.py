@@ -105,7 +105,7 @@ async def update(
     changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
     if not changed:
         return user
-    wanted = {name: patch.get(name, user[name]) for name in ("name", "email", "role", "active")}  # type: ignore[literal-required]
+    wanted = {name: patch.get(name, user[name]) for name in ("name", "email", "role", "active")}
     previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
     try:
         updated = await sql.users.update_user(

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from contract.sample import library
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
+from contract.sample import library
 from ticketing import contract
 
 HOST = "http://library.test"

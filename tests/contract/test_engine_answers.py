@@ -7,9 +7,9 @@ import logging
 from typing import Any
 
 import pytest
+
 from contract.asking import JSON, LIBRARIAN, MERGE_PATCH, Chunks, ask, get, http_scope, post
 from contract.sample import library
-
 from ticketing import contract
 from ticketing.contract import Answer
 

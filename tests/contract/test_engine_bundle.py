@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from contract.sample import library
 
+from contract.sample import library
 from ticketing import contract
 from ticketing.contract import yaml12
 

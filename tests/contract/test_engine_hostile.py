@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 import schemathesis
-from contract.asking import JSON, LIBRARIAN, Chunks, app, check, exchange, http_scope, post
-from contract.sample import library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
+from contract.asking import JSON, LIBRARIAN, Chunks, app, check, exchange, http_scope, post
+from contract.sample import library
 from ticketing import contract
 from ticketing.contract import strict_json
 from ticketing.contract.document import operations

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
+
 from contract.asking import JSON, LIBRARIAN, MERGE_PATCH, Chunks, ask, get, post
 from contract.sample import library
-
 from ticketing import contract
 
 BOOK = b'{"title": "x", "kind": "novel"}'

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+
 from contract.asking import exchange, http_scope
 from contract.sample import library
-
 from ticketing import contract
 from ticketing.contract import Answer
 

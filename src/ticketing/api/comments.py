@@ -9,9 +9,7 @@ from ticketing.auth import Actor
 from ticketing.contract import Answer
 
 
-async def create_comment(
-    number: int, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
-) -> Answer:
+async def create_comment(number: int, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_comment", number, body)
     async with db.connection() as conn, claim:
         comment = await comments.create(conn, actor, number, claim=claim, **body)
