@@ -73,11 +73,11 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
         name="ticketing",
     )
     async with pool:
-        _pool = pool
+        before, _pool = _pool, pool
         try:
             yield
         finally:
-            _pool = None
+            _pool = before
 
 
 @asynccontextmanager

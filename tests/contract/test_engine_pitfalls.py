@@ -166,6 +166,31 @@ def test_nul_is_refused_in_parameters(target: str) -> None:
     assert get(target).code == "invalid_parameter"
 
 
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("/books?word=%FF", "invalid_parameter"),
+        ("/books?kind=%ED%A0%80", "invalid_parameter"),
+        ("/books?%FF=1", "malformed_request"),
+        ("/books?word=\xff", "malformed_request"),
+        ("/books/1/loans/%FF?unit=days", "invalid_parameter"),
+        ("/books/%ED%A0%80", "invalid_parameter"),
+    ],
+)
+def test_what_is_not_utf_8_is_400(target: str, code: str) -> None:
+    reply = get(target)
+    assert (reply.status, reply.code) == (400, code)
+
+
+def test_text_in_any_script_is_read() -> None:
+    assert get("/books/1/loans/%C3%A9%F0%9F%93%9A?unit=days").json() == {"loan_id": "é📚"}
+    assert get("/books?word=%C3%A9+%2B").json()["given"]["word"] == ["é +"]
+
+
+def test_an_empty_list_has_no_items() -> None:
+    assert get("/books?kind=").json()["given"]["kind"] == []
+
+
 def test_formats_are_checked() -> None:
     assert get("/books?shelf=17&since=yesterday").faults().keys() == {"shelf", "since"}
     assert get("/books/2147483648").status == 400
@@ -183,6 +208,12 @@ def test_lists_of_clients_that_encode_every_comma_are_read() -> None:
 
 
 def test_header_parameters_are_judged() -> None:
+    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document["paths"]["/books"]["post"]["parameters"][0]["required"] = True
+    application = contract.build(
+        document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate
+    )
+    assert post(BOOK, application=application).faults() == {"Idempotency-Key": "This header is required."}
     assert post(BOOK, {**JSON, "Idempotency-Key": "x" * 256}).faults().keys() == {"Idempotency-Key"}
     assert post(BOOK, {**JSON, "Idempotency-Key": "x"}).status == 201
 

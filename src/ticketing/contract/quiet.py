@@ -4,4 +4,4 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import connexion  # noqa: F401
+    import connexion  # type: ignore[import-untyped]  # noqa: F401
