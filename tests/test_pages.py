@@ -38,6 +38,8 @@ def test_the_reference_loads_nothing_from_elsewhere(web: httpx.Client) -> None:
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert assets
     for asset in assets:
+        if asset == "data:,":
+            continue
         assert asset.startswith("/")
         assert web.get(asset).status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]

@@ -217,27 +217,27 @@ class _Story:
         }
 
     def _taken(self) -> dict[str, Any]:
-        entry = self.entry
-        return {
-            **self._new(),
+        entry, new = self.entry, self._new()
+        taken = {
+            **new,
             "status": "open" if entry["status"] in ENDED else entry["status"],
             "priority": entry.get("priority", "normal"),
             "assignee_id": self._id(entry.get("assignee")),
-            "updated_at": self.taken_at,
         }
+        return {**taken, "updated_at": self.taken_at} if _changed(new, taken) else taken
 
     def _now(self) -> dict[str, Any]:
-        entry = self.entry
+        entry, taken = self.entry, self._taken()
         ended = entry["status"] in ENDED
         heard_at = [moment for _, moment, comment in self.said if comment["visibility"] == "public"]
         return {
-            **self._taken(),
+            **taken,
             "status": entry["status"],
             "resolution": entry.get("resolution", "none"),
             "resolution_note": entry.get("resolution_note"),
             "resolved_at": self.ended_at if ended else None,
             "closed_at": self.ended_at if entry["status"] == "closed" else None,
-            "updated_at": self.ended_at if ended else max([self.taken_at, *heard_at]),
+            "updated_at": self.ended_at if ended else max([taken["updated_at"], *heard_at]),
         }
 
     def _id(self, key: str | None) -> str | None:
@@ -245,7 +245,7 @@ class _Story:
 
 
 def _changed(before: Entry, after: Entry) -> dict[str, Any]:
-    """What the properties that differ were before; `updated_at` always does."""
+    """The properties that differ, as they were before; `updated_at` goes without saying."""
     return {
         "assignee" if name == "assignee_id" else name: value
         for name, value in before.items()

