@@ -15,7 +15,7 @@ up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ct
 	@$(python) -m ticketing up $(ARGS)
 
 .PHONY: test
-test: $(venv)/for-dev $(if $(shell command -v npm),$(node_tools)) ## Run the whole suite on servers of its own, in parallel, and measure its coverage
+test: $(venv)/for-dev $(node_tools) ## Run the whole suite on servers of its own, in parallel, and measure its coverage
 	@$(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
 
 .PHONY: check
@@ -46,7 +46,7 @@ generated: $(venv)/for-dev ## Check every SQL statement against schema and contr
 .PHONY: contract
 contract: $(node_tools) ## Judge the contract by the gates: lint, house rules, score, breaking changes
 	@echo "Judging the contract …"
-	@scripts/contract/gates.sh
+	@$(python) scripts/node.py scripts/contract/gates.sh
 
 .PHONY: generate
 generate: $(venv)/for-dev ## Write anew what is generated: spec/dist and sql.pyi; and format the code
@@ -92,13 +92,13 @@ help: ## List all this
 
 # Each stamp stands for what one lock file names and for the package itself. The versions in all lock files agree.
 $(venv)/for-up: requirements-up.lock pyproject.toml $(python)
-	@echo "Installing what the service needs, half a minute or less …"
+	@echo "Installing what the service needs, half a minute or less …" >&2
 	@$(pip) --require-hashes -r requirements-up.lock
 	@$(pip) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(venv)/for-dev: requirements-dev.lock pyproject.toml $(python)
-	@echo "Installing what development needs, a minute or less …"
+	@echo "Installing what development needs, a minute or less …" >&2
 	@$(pip) --require-hashes -r requirements-dev.lock
 	@$(pip) --no-build-isolation --no-deps --editable .
 	@touch $@ $(venv)/for-up
@@ -111,8 +111,6 @@ $(python):
 	done; \
 	echo "Python 3.11 or newer is needed." >&2; exit 1
 
-$(node_tools): scripts/contract/package-lock.json
-	@command -v npm >/dev/null || { echo "The contract gates need Node.js 20 or newer, with npm." >&2; exit 1; }
-	@echo "Installing what judges the contract …"
-	@cd scripts/contract && npm ci --silent --no-audit --no-fund
-	@touch $@
+$(node_tools): scripts/contract/package-lock.json | $(venv)/for-dev
+	@echo "Installing what judges the contract …" >&2
+	@$(python) scripts/node.py

@@ -238,14 +238,15 @@ end;
 
 -- `data` is the resource after the change, `previous` what the changed fields held before.
 -- `audience` is who may ever see it: everyone who sees the ticket (or the project), or staff alone.
+-- No foreign keys: the log outlives what it tells of, and each row is written by the statement that made the change.
 create table events (
     id          uuid primary key,
     position    bigint generated always as identity unique,
     type        text not null,
     occurred_at timestamptz(3) not null default now(),
-    ticket      bigint references tickets,
-    project     text references projects,
-    actor_id    uuid references users,
+    ticket      bigint,
+    project     text,
+    actor_id    uuid,
     audience    comment_visibility not null default 'public',
     data        jsonb not null,
     previous    jsonb not null default '{}'

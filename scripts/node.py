@@ -58,17 +58,16 @@ def environment() -> dict[str, str]:
         # Tests run in parallel; whoever comes second finds the work done.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not STAMP.exists() or STAMP.stat().st_mtime < LOCK_FILE.stat().st_mtime:
-            subprocess.run([*node.npm, "ci", "--silent"], cwd=FOLDER, env=found, check=True)
+            subprocess.run([*node.npm, "ci", "--loglevel=error"], cwd=FOLDER, env=found, check=True)
             STAMP.touch()
     return found
 
 
-def main(*command: str) -> None:
-    """Install the tools, and become the command."""
+def main(*command: str) -> int:
+    """Install the tools, and run the command; gives its exit code."""
     found = environment()
-    if command:
-        os.execvpe(command[0], command, found)
+    return subprocess.run(command, env=found, check=False).returncode if command else 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -5,24 +5,33 @@
 -- returns: Comment
 -- Say something on a ticket. Empty: the ticket is not the author's to see, closed to them, or the key is taken.
 -- nullable: fingerprint
-with touched as (
-    update tickets
+with seen as materialized (
+    -- Locked first: a condition of the update is evaluated again after a wait for the lock, and would claim twice.
+    select number, project
+      from tickets
+     where number = :ticket and (:staff or (requester_id = :actor_id and status <> 'closed'))
+       for no key update
+), claimed as materialized (
+    select number, project
+      from seen
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+), touched as (
+    update tickets t
        set updated_at = case when :visibility::comment_visibility = 'public' then clock_timestamp() else updated_at end
-     where number = :ticket
-       and (:staff or (requester_id = :actor_id and status <> 'closed'))
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
-    returning number, project
+      from claimed
+     where t.number = claimed.number
+    returning t.number, t.project, clock_timestamp() as moment
 ), inserted as (
     insert into comments as c (id, ticket, author_id, body, visibility, created_at, updated_at)
     select :comment_id, number, :actor_id, :body, :visibility::comment_visibility, moment, moment
-      from touched, clock_timestamp() moment
+      from touched
     returning c
 ), resource as materialized (
     select r.*, (i.c).created_at as moment from inserted i cross join lateral comment_resource(i.c) r
 ), event as (
     insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-    select :event_id, 'comment.created', moment, ticket, project, :actor_id, visibility, to_jsonb(resource) - 'moment'
+    select :event_id, 'comment.created', resource.moment, ticket, project, :actor_id, visibility, to_jsonb(resource) - 'moment'
       from resource, touched
 )
 select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;

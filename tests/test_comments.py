@@ -145,6 +145,22 @@ def test_a_repeated_comment_is_made_once(requester: Person, new_ticket: New, new
     assert [event["type"] for event in new_events()] == ["comment.created"]
 
 
+def test_no_comment_is_lost_among_concurrent_ones(requester: Person, new_ticket: New, new_events: Events) -> None:
+    """Each waits for the ticket's lock while it holds a key of its own: the wait must not use the key up."""
+    number = new_ticket()["number"]
+    new_events()
+
+    def post(n: int) -> Any:
+        key = {"Idempotency-Key": f"among-{number}-{n}"}
+        return requester.post(f"/tickets/{number}/comments", json={"body": str(n)}, headers=key)
+
+    with ThreadPoolExecutor(16) as threads:
+        responses = list(threads.map(post, range(96)))
+    assert {response.status_code for response in responses} == {201}
+    assert {item["body"] for item in requester.pages(f"/tickets/{number}/comments")} == {str(n) for n in range(96)}
+    assert len(new_events()) == 96
+
+
 def test_concurrent_comments_appear_in_the_order_of_their_events(
     requester: Person, new_ticket: New, new_events: Events
 ) -> None:

@@ -26,12 +26,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import contract_layer
 import psutil  # type: ignore[import-untyped]
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
+import contract_layer
 from ticketing import auth, embedded, migrate
 
 HERE = Path(__file__).parent
@@ -242,18 +242,22 @@ def _median(turns: list[Figures]) -> Figures:
 def counted(url: str, token: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """By scenario, the statements that each server sends a request.
 
-    Outside a transaction block each statement is a transaction, which PostgreSQL counts; a session adds its own to the
-    sum when it ends, so the servers are started for this alone.
+    Outside a transaction block each statement is a transaction, and PostgreSQL counts those of a session at its end,
+    so the servers are started for this alone: for a short while and for a longer one, as starting takes statements too.
     """
     found: dict[str, dict[str, float]] = {}
     with psycopg.connect(url, autocommit=True) as conn:
         for scenario in SCENARIOS:
             found[scenario] = {}
             for number, name in enumerate(("ours", "rival")):
-                before = _transactions(conn)
-                with running(url) as servers:
-                    requests = _load(servers[number], token, scenario, options.tickets, options.seconds / 4)["requests"]
-                found[scenario][name] = (_transactions(conn) - before) / requests
+                counts = []
+                for seconds in (options.seconds / 4, options.seconds * 5 / 4):
+                    before = _transactions(conn)
+                    with running(url) as servers:
+                        load = _load(servers[number], token, scenario, options.tickets, seconds)
+                    counts.append((_transactions(conn) - before, load["requests"]))
+                (few, short), (many, long) = counts
+                found[scenario][name] = (many - few) / (long - short)
     return found
 
 

@@ -18,11 +18,11 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
-import rival
 from fastapi import Depends, FastAPI, Query
-from load import BODIES
 from rich.table import Table
 
+import rival
+from load import BODIES
 from ticketing import api, auth, contract, resources
 
 REQUESTS = 300

@@ -20,7 +20,7 @@ import uvloop
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "create": {
         "type": "bug",
         "project": "bench",

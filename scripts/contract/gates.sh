@@ -6,7 +6,6 @@ spec=../../spec
 bin=node_modules/.bin
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
-[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci
 
 "$bin/redocly" lint "$spec/openapi.yaml" --config redocly.yaml
 "$bin/spectral" lint "$spec/dist/openapi.yaml" --ruleset .spectral.yaml --fail-severity=warn

@@ -21,7 +21,7 @@ SECONDS = Histogram(
     ["operation"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-log = structlog.stdlib.get_logger("ticketing.request")
+log = structlog.get_logger()
 _series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
 
@@ -65,7 +65,6 @@ def configure_logging(settings: Settings) -> None:
     """Send our log lines, and the libraries', to standard error: one JSON object or one readable line each."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[Any] = (
@@ -73,16 +72,20 @@ def configure_logging(settings: Settings) -> None:
         if settings.log_format == "json"
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
+    # Request lines, one a request, do not pass through `logging`, which would cost three times as much.
+    direct: list[Any] = [structlog.processors.JSONRenderer(serializer=orjson.dumps)]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *(direct if settings.log_format == "json" else renderers)],
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer)
+        if settings.log_format == "json"
+        else structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )

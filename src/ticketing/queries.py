@@ -80,11 +80,19 @@ class AsyncPsycopgAdapter:
             raise TypeError(f"{query_name}() misses the parameter {missing}") from None
         if len(given) > len(names):
             raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
-        cursor = AsyncRawCursor(conn, row_factory=row_factory)
+        cursor = _cursor(conn, row_factory)
         # A list's filters are optional: `:status is null or status = :status`. Only when it knows the values
         # can PostgreSQL drop those that are null and choose an index for the others, so lists are planned
         # each time. Everything else looks up a key, and is parsed and planned once a connection.
         return await cursor.execute(sql, values, prepare=not query_name.startswith("list_"))
+
+
+def _cursor(conn: AsyncConnection[Any], row_factory: Any) -> AsyncRawCursor[Any]:
+    # A cursor learns how to read each type of column; one that stays with its connection learns it once.
+    cursors: dict[Any, AsyncRawCursor[Any]] = vars(conn).setdefault("_cursors_by_row", {})
+    if row_factory not in cursors:
+        cursors[row_factory] = AsyncRawCursor(conn, row_factory=row_factory)
+    return cursors[row_factory]
 
 
 SUPPORTED = {

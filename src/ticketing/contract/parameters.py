@@ -112,10 +112,12 @@ class Parameters:
         ]
         for name, texts in given.items():
             parameter = self._query[name]
-            if len(texts) > 1 and not parameter.exploded:
+            if len(texts) > 1 and not parameter.is_array:
                 found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
                 continue
-            items = _items(texts[0]) if parameter.is_array and not parameter.exploded else texts
+            # Some clients repeat the name whatever `explode` says, and there is no mistaking what they mean.
+            listed = parameter.is_array and not parameter.exploded
+            items = [item for text in texts for item in _items(text)] if listed else texts
             try:
                 decoded = [_decode(text) for text in items]
             except UnicodeDecodeError:

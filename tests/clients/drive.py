@@ -1,0 +1,243 @@
+"""A user's program: it goes through the service with the client that openapi-python-client makes of the contract.
+
+Usage: python drive.py      (URL and TOKEN, an admin's, in the environment; `ticketing_client` is the generated package)
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from ticketing_client import AuthenticatedClient
+from ticketing_client.api.comments import create_comment, list_comments
+from ticketing_client.api.events import list_ticket_events
+from ticketing_client.api.me import get_me
+from ticketing_client.api.projects import create_project
+from ticketing_client.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
+from ticketing_client.api.tokens import create_token, list_tokens, revoke_token
+from ticketing_client.models import (
+    Comment,
+    CommentPage,
+    CommentVisibility,
+    CreatedToken,
+    EventPage,
+    ListTicketsSort,
+    Me,
+    NewComment,
+    NewProject,
+    NewTicket,
+    NewTicketEnvironment,
+    NewToken,
+    Problem,
+    Project,
+    ProjectVisibility,
+    Scope,
+    Ticket,
+    TicketChannel,
+    TicketPage,
+    TicketPatch,
+    TicketPatchAssigneeType0,
+    TicketPriority,
+    TicketResolution,
+    TicketSeverity,
+    TicketStatus,
+    TicketType,
+    TokenPage,
+    User,
+    UserRole,
+)
+from ticketing_client.types import UNSET, Response, Unset
+
+T = TypeVar("T")
+NO_TICKET = 2**53 - 1
+
+
+def main() -> None:
+    """The whole way; an assert says where it ended."""
+    url = os.environ["URL"] + "/api/v1"
+    with AuthenticatedClient(base_url=url, token=os.environ["TOKEN"], raise_on_unexpected_status=True) as client:
+        me = know_myself(client)
+        project = add_project(client)
+        numbers = open_tickets(client, project)
+        page_through(client, project, numbers)
+        narrow_down(client, project, numbers[0])
+        change(client, numbers[0], me)
+        discuss(client, numbers[0], me)
+        resolve(client, numbers[0])
+        look_back(client, numbers[0], me)
+        be_refused(client, project)
+        revoked = hand_out_token(client)
+    with AuthenticatedClient(base_url=url, token=revoked.token) as client:
+        assert given(Problem, get_me.sync_detailed(client=client), 401).code == "unauthenticated"
+
+
+def given(kind: type[T], response: Response[Any], status: int = 200) -> T:
+    """What was answered, if it is of that kind and status."""
+    assert response.status_code == status, response.content
+    assert isinstance(response.parsed, kind)
+    return response.parsed
+
+
+def know_myself(client: AuthenticatedClient) -> User:
+    me = given(Me, get_me.sync_detailed(client=client))
+    assert isinstance(me.user.id, UUID)
+    assert me.user.role is UserRole.ADMIN
+    assert set(me.token.scopes) == set(Scope)
+    assert me.token.revoked_at is None
+    return me.user
+
+
+def add_project(client: AuthenticatedClient) -> str:
+    key = f"py-{secrets.token_hex(5)}"
+    body = NewProject(key=key, name="Medienserver", visibility=ProjectVisibility.PUBLIC)
+    project = given(Project, create_project.sync_detailed(client=client, body=body), 201)
+    assert (project.key, project.visibility, project.archived) == (key, ProjectVisibility.PUBLIC, False)
+    assert set(project.ticket_types) == set(TicketType)
+    return key
+
+
+def open_tickets(client: AuthenticatedClient, project: str) -> list[int]:
+    bug = NewTicket(
+        type_=TicketType.BUG,
+        project=project,
+        title="Untertitel laufen nach 🎬",
+        description="Eine Sekunde alle zehn Minuten.",
+        severity=TicketSeverity.HIGH,
+        tags=["subtitles", "playback"],
+        environment=NewTicketEnvironment.from_dict({"os": "Linux"}),
+    )
+    key = secrets.token_hex(8)
+    first, again = (create_ticket.sync_detailed(client=client, body=bug, idempotency_key=key) for _ in range(2))
+    ticket = given(Ticket, first, 201)
+    assert given(Ticket, again, 201) == ticket
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (ticket.title, ticket.tags) == (bug.title, bug.tags)
+    assert ticket.environment["os"] == "Linux"
+    assert (ticket.status, ticket.severity) == (TicketStatus.OPEN, TicketSeverity.HIGH)
+    assert (ticket.channel, ticket.priority) == (TicketChannel.API, TicketPriority.NORMAL)
+    assert (ticket.assignee, ticket.resolved_at) == (None, None)
+    assert ticket.created_at.utcoffset() == timedelta(0)
+
+    numbers = [ticket.number]
+    for type_ in (TicketType.FEATURE_REQUEST, TicketType.SUPPORT):
+        body = NewTicket(type_=type_, project=project, title=type_.value, description="")
+        numbers.append(given(Ticket, create_ticket.sync_detailed(client=client, body=body), 201).number)
+    return numbers
+
+
+def page_through(client: AuthenticatedClient, project: str, numbers: list[int]) -> None:
+    seen: list[int] = []
+    cursor: str | Unset | None = UNSET
+    while cursor is not None:
+        response = list_tickets.sync_detailed(
+            client=client, project=[project], sort=ListTicketsSort.CREATED, limit=2, cursor=cursor
+        )
+        page = given(TicketPage, response)
+        assert len(page.items) <= 2
+        seen += [ticket.number for ticket in page.items]
+        cursor = page.next_
+    assert seen == numbers
+
+
+def narrow_down(client: AuthenticatedClient, project: str, number: int) -> None:
+    ticket = given(Ticket, get_ticket.sync_detailed(number, client=client))
+    response = list_tickets.sync_detailed(
+        client=client,
+        project=[project],
+        type_=[TicketType.BUG],
+        status=[TicketStatus.OPEN, TicketStatus.PENDING],
+        severity=[TicketSeverity.HIGH],
+        tag=["playback"],
+        requester="me",
+        assignee="none",
+        created_after=ticket.created_at,
+        created_before=ticket.created_at + timedelta(milliseconds=1),
+    )
+    assert given(TicketPage, response).items == [ticket]
+    earlier = list_tickets.sync_detailed(client=client, project=[project], created_before=ticket.created_at)
+    assert given(TicketPage, earlier).items == []
+
+
+def change(client: AuthenticatedClient, number: int, me: User) -> None:
+    read = get_ticket.sync_detailed(number, client=client)
+    before, version = given(Ticket, read), read.headers["ETag"]
+    assert get_ticket.sync_detailed(number, client=client, if_none_match=version).status_code == 304
+
+    patch = TicketPatch(priority=TicketPriority.URGENT, assignee=TicketPatchAssigneeType0(id=me.id))
+    response = update_ticket.sync_detailed(number, client=client, body=patch, if_match=version)
+    after = given(Ticket, response)
+    assert response.headers["ETag"] != version
+    assert after.priority is TicketPriority.URGENT
+    assert after.assignee
+    assert after.assignee.id == me.id
+    assert after.title == before.title
+    assert after.updated_at >= before.updated_at
+
+    stale = update_ticket.sync_detailed(number, client=client, body=TicketPatch(title="Zu spät"), if_match=version)
+    problem = given(Problem, stale, 412)
+    assert (problem.code, problem.status) == ("precondition_failed", 412)
+    assert problem.request_id == stale.headers["X-Request-Id"]
+
+
+def discuss(client: AuthenticatedClient, number: int, me: User) -> None:
+    body = NewComment(body="Nur unter Wayland.", visibility=CommentVisibility.INTERNAL)
+    comment = given(Comment, create_comment.sync_detailed(number, client=client, body=body), 201)
+    assert (comment.body, comment.visibility) == (body.body, CommentVisibility.INTERNAL)
+    assert (comment.ticket, comment.author.id, comment.deleted_at) == (number, me.id, None)
+    page = given(CommentPage, list_comments.sync_detailed(number, client=client))
+    assert (page.items, page.next_) == ([comment], None)
+
+
+def resolve(client: AuthenticatedClient, number: int) -> None:
+    body = TicketPatch(status=TicketStatus.RESOLVED, resolution=TicketResolution.FIXED)
+    ticket = given(Ticket, update_ticket.sync_detailed(number, client=client, body=body))
+    assert ticket.resolution is TicketResolution.FIXED
+    assert isinstance(ticket.resolved_at, datetime)
+    impossible = TicketPatch(status=TicketStatus.PENDING)
+    problem = given(Problem, update_ticket.sync_detailed(number, client=client, body=impossible), 409)
+    assert problem.code == "invalid_transition"
+    assert problem.allowed
+    assert set(problem.allowed) == {TicketStatus.OPEN, TicketStatus.CLOSED}
+
+
+def look_back(client: AuthenticatedClient, number: int, me: User) -> None:
+    events = given(EventPage, list_ticket_events.sync_detailed(number, client=client)).items
+    assert [event.type_ for event in events] == [
+        "ticket.created",
+        "ticket.updated",
+        "comment.created",
+        "ticket.resolved",
+    ]
+    assert all(event.ticket == number and event.actor and event.actor.id == me.id for event in events)
+    assert events[1].previous["priority"] == "normal"
+    assert events[1].data["priority"] == "urgent"
+
+
+def be_refused(client: AuthenticatedClient, project: str) -> None:
+    body = NewTicket(type_=TicketType.SUPPORT, project=project, title=" ", description="", tags=["Größe"])
+    problem = given(Problem, create_ticket.sync_detailed(client=client, body=body), 422)
+    assert problem.code == "validation_failed"
+    assert problem.errors
+    assert {fault.pointer for fault in problem.errors} == {"#/title", "#/tags/0"}
+    assert given(Problem, get_ticket.sync_detailed(NO_TICKET, client=client), 404).code == "not_found"
+
+
+def hand_out_token(client: AuthenticatedClient) -> CreatedToken:
+    """A token that was made, and is revoked."""
+    expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    body = NewToken(name="Ausflug", scopes=[Scope.TICKETS_READ], expires_at=expires_at)
+    token = given(CreatedToken, create_token.sync_detailed(client=client, body=body), 201)
+    assert (token.scopes, token.expires_at) == ([Scope.TICKETS_READ], expires_at)
+    assert token.token.startswith(token.prefix)
+    assert revoke_token.sync_detailed(token.id, client=client).status_code == 204
+    tokens = given(TokenPage, list_tokens.sync_detailed(client=client, limit=100)).items
+    (revoked,) = (each for each in tokens if each.id == token.id)
+    assert isinstance(revoked.revoked_at, datetime)
+    return token
+
+
+if __name__ == "__main__":
+    main()
