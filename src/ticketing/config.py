@@ -24,7 +24,7 @@ class Settings:
     #: Redis or Valkey for background jobs, as a `redis://` URL.
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: Database connections a process holds at most.
-    pool_size: int = 16
+    pool_size: int = 8
     #: `debug`, `info`, `warning` or `error`.
     log_level: str = "info"
     #: `json` for machines, `text` for people.
