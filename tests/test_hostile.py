@@ -69,6 +69,7 @@ def test_bodies(requester: Person, body: bytes, media_type: str, status: int) ->
         "/tickets?assignee=nobody",
         "/tickets?created_after=yesterday",
         "/tickets?created_after=0000-01-01T00:00:00Z",
+        "/tickets?updated_before=9999-12-31T23:59:59-23:59",
         "/tickets?tag=%00",
         "/tickets?tag=%FF",
         "/tickets?cursor=" + "A" * 3000,

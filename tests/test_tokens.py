@@ -79,6 +79,15 @@ def test_a_token_lives_no_longer_than_its_maker(agent: Person, anonymous: Judged
     assert anonymous.post("/tokens", json=body, headers=short).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("expires_at", "status"),
+    [("2879-09-06T09:50:55+20:43", 201), ("9999-12-31T23:59:59-23:59", 422), ("0000-01-01T00:00:00Z", 422)],
+)
+def test_an_expiry_at_the_edge_of_the_calendar(agent: Person, expires_at: str, status: int) -> None:
+    body = {"name": "edge", "scopes": ["tickets:read"], "expires_at": expires_at}
+    assert agent.post("/tokens", json=body).status_code == status
+
+
 def test_a_revoked_token_is_refused(agent: Person, anonymous: Judged, new_events: Events) -> None:
     made = agent.post("/tokens", json={"name": "gone", "scopes": ["tickets:read"]}).json()
     new_events()

@@ -295,12 +295,12 @@ async def _user(conn: sql.Connection, name: str) -> sql.User:
     return user
 
 
-def _moment(span: str) -> str:
+def _moment(span: str) -> datetime:
     """The end of a time that starts now, such as `30d`."""
     match = re.fullmatch(r"(\d{1,6})([mhd])", span)
     if not match:
         raise Refused(f"{span!r} is no time. Write 45m, 12h or 30d.")
-    return (datetime.now(UTC) + int(match[1]) * UNITS[match[2]]).isoformat()
+    return datetime.now(UTC) + int(match[1]) * UNITS[match[2]]
 
 
 if __name__ == "__main__":

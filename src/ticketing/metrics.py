@@ -70,7 +70,12 @@ def configure_logging(settings: Settings) -> None:
     renderers: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
         if settings.log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # A rich one shows variables: tokens, bodies.
+            )
+        ]
     )
     # Request lines, one a request, do not pass through `logging`, which would cost three times as much.
     direct: list[Any] = [structlog.processors.JSONRenderer(serializer=orjson.dumps)]

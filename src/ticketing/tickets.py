@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, paging, policy, preconditions, sql, users
+from ticketing import idempotency, moments, paging, policy, preconditions, sql, users
 from ticketing.auth import Actor
 from ticketing.config import settings
 from ticketing.errors import Conflict, Invalid, InvalidParameter, InvalidTransition, TicketClosed, found
@@ -282,9 +282,8 @@ async def list_(
 
 
 def _moment(parameter: str, text: str | None) -> datetime | None:
-    """A moment that the format allows, such as one in the year 0, need not be one that there is."""
     try:
-        return datetime.fromisoformat(text) if text else None
+        return moments.parse(text) if text else None
     except ValueError:
         raise InvalidParameter.named(parameter, "This moment is out of range.") from None
 

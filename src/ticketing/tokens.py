@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from ticketing import auth, idempotency, paging, sql
+from ticketing import auth, idempotency, moments, paging, sql
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Forbidden, Invalid, found
 from ticketing.idempotency import Claim
@@ -38,10 +38,10 @@ async def create(
             f"Your own token does not have the scope {beyond[0]}.",
             errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],
         )
-    _check_expiry(actor, expires_at)
+    expiry = _expiry(actor, expires_at)
     secret = auth.derived_token(actor, claim.event_id)
     row = await insert(
-        conn, actor.id, secret, claim=claim, actor_id=actor.id, name=name, scopes=scopes, expires_at=expires_at
+        conn, actor.id, secret, claim=claim, actor_id=actor.id, name=name, scopes=scopes, expires_at=expiry
     )
     if row:
         return {**row, "token": secret}
@@ -63,7 +63,7 @@ async def insert(
     actor_id: UUID | None,
     name: str,
     scopes: Sequence[sql.TokenScope],
-    expires_at: str | None = None,
+    expires_at: datetime | None = None,
 ) -> sql.Token | None:
     """Keep a token for a user and record `token.created`. None: the claimed key is taken."""
     return await sql.tokens.insert_token(
@@ -80,17 +80,21 @@ async def insert(
     )
 
 
-def _check_expiry(actor: Actor, expires_at: str | None) -> None:
+def _expiry(actor: Actor, expires_at: str | None) -> datetime | None:
     ours = actor.token_expires_at
     if expires_at is None:
         if ours:
             raise Invalid.at("#/expires_at", f"Your own token expires at {ours.isoformat()}: so must this one.")
-        return
-    moment = datetime.fromisoformat(expires_at)
+        return None
+    try:
+        moment = moments.parse(expires_at)
+    except ValueError:
+        raise Invalid.at("#/expires_at", "This moment is out of range.") from None
     if moment <= datetime.now(UTC):
         raise Invalid.at("#/expires_at", "This is in the past.")
     if ours and moment > ours:
         raise Invalid.at("#/expires_at", f"Your own token expires before that, at {ours.isoformat()}.")
+    return moment
 
 
 async def list_(conn: sql.Connection, actor: Actor, *, limit: int = 25, cursor: str | None = None) -> paging.Page:
