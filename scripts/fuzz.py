@@ -1,6 +1,6 @@
 """Exercise the running service with schemathesis, at length: all phases and checks, over HTTP, no failure expected.
 
-Usage: python scripts/fuzz.py [MAX_EXAMPLES]      (300 by default: more than 10,000 requests, some minutes)
+Usage: python scripts/fuzz.py [MAX_EXAMPLES]      (350 by default: more than 10,000 requests, some minutes)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def get(url: str, token: str = "") -> str:
         return str(response.read().decode())
 
 
-def main(max_examples: str = "300") -> int:
+def main(max_examples: str = "350") -> int:
     """Start an ephemeral service, run schemathesis against it, and see that its token worked to the end."""
     up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
     with subprocess.Popen(
