@@ -3,7 +3,7 @@
 Each server has a folder: its data, its newest two logs, its sockets, its password. Three things keep it out
 of trouble:
 
-* The leash: a server is started by a shell that stops it as soon as our end of a pipe closes. However this
+* The leash: beside a server a shell waits, which stops it as soon as our end of a pipe closes. However this
   process ends, kill -9 included, no server stays behind.
 * The lock: an flock that the server and all its children inherit. Whoever gets it knows that nothing is left
   running on the data, so a pid file found then is stale, whatever process has that number by now.
@@ -44,12 +44,12 @@ LONGEST_SOCKET_FOLDER = 80
 """A socket's whole path has to fit into some 104 bytes."""
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 """All that a server gets to see of ours: PGPORT or PGOPTIONS must not change what it does."""
-# Jobs of a shell read /dev/null unless told otherwise, hence the detour of the pipe through descriptor 3.
+# The server takes the shell's place, so that it does not ignore SIGINT until it has a handler, as background jobs of a
+# shell do. Those also read /dev/null unless told otherwise, hence the detour of the pipe through descriptor 3.
 LEASH = """
 exec 3<&0
-"$@" 3<&- & server=$!
-{ read -r _ <&3; kill -INT "$server" 2>/dev/null; } &
-wait "$server"
+{ read -r _ <&3; kill -INT $$; } 2>/dev/null &
+exec "$@" 3<&- </dev/null
 """
 
 
