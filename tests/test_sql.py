@@ -107,7 +107,7 @@ def test_parameters_are_those_declared(url: str, things: Any, given: dict[str, A
         run(url, lambda conn: things.get_thing(conn, **given))
 
 
-def test_all_but_lists_are_prepared(url: str, things: Any) -> None:
+def test_all_but_filtered_lists_are_prepared(url: str, things: Any) -> None:
     async def work(conn: psycopg.AsyncConnection[Any]) -> str:
         await things.get_thing(conn, id=1)
         await things.list_things(conn, kind=None, name="%")
@@ -116,6 +116,30 @@ def test_all_but_lists_are_prepared(url: str, things: Any) -> None:
 
     prepared = run(url, work)
     assert "where id = $1" in prepared and "order by id" not in prepared
+
+
+def test_a_list_is_prepared_when_no_filter_is_left(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "things.sql"
+    path.write_text(
+        "-- name: list_things(kind, staff, after, page_size)\n"
+        "-- Some of the things.\n"
+        "select id from things where (:kind::kind is null or kind = :kind::kind) and :staff\n"
+        "   and (:after::bigint is null or id > :after) order by id limit :page_size;\n"
+    )
+    listing: Any = queries.load(path)
+
+    async def work(conn: psycopg.AsyncConnection[Any]) -> list[Any]:
+        rows = [
+            await listing.list_things(conn, kind=kind, staff=True, after=after, page_size=2)
+            for kind, after in (("round", None), (None, None), (None, 1))
+        ]
+        cursor = await conn.execute("select statement from pg_prepared_statements order by length(statement)")
+        return [rows, await cursor.fetchall()]
+
+    rows, prepared = run(url, work)
+    assert [[row["id"] for row in page] for page in rows] == [[1], [1, 2], [2, 3]]
+    assert len(prepared) == 2
+    assert all("null::kind is null" in text and "limit 2" in text for (text,) in prepared)
 
 
 def test_other_operations_are_refused(tmp_path: Path) -> None:

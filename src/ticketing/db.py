@@ -116,8 +116,9 @@ def _parameters(url: str) -> dict[str, Any]:
 
 
 async def _configure(conn: Connection) -> None:
-    # Every statement of ours fits, in the few variants that its parameters' types make.
-    conn.prepared_max = 1000
+    # Every statement of ours fits, with the commonest variants of lists; a client that asks for all variants of them
+    # shall not fill the server's memory with plans.
+    conn.prepared_max = 300
 
 
 async def _checked_out(pool: Pool) -> Connection:

@@ -6,6 +6,7 @@ a list of rows: fetched at once, as a cursor left open would outlive its connect
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,14 +27,21 @@ def load(path: Path) -> Queries:
     return queries
 
 
-def parameters(sql: str) -> tuple[str, list[str]]:
-    """A statement with `$1` for the first of its named parameters and so on, and their names."""
+@lru_cache(maxsize=2048)
+def parameters(sql: str, literals: tuple[tuple[str, str], ...] = ()) -> tuple[str, list[str]]:
+    """A statement with `$1` for the first of its named parameters and so on, and their names.
+
+    Parameters named in `literals` are written into it instead.
+    """
     names: list[str] = []
+    written = dict(literals)
 
     def positional(match: Any) -> str:
         name = match["var_name"]
         if name is None:  # In quotes, a colon is just that.
             return cast(str, match[0])
+        if name in written:
+            return f"{match['lead']}{written[name]}"
         if name not in names:
             names.append(name)
         return f"{match['lead']}${names.index(name) + 1}"
@@ -49,11 +57,13 @@ class AsyncPsycopgAdapter:
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
+        self._sources: dict[str, str] = {}
 
     def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
         """Called once a query, when its file is loaded."""
         if op_type not in SUPPORTED:
             raise ValueError(f"{query_name}: this operation is not supported")
+        self._sources[query_name] = sql
         positional, self._names[query_name] = parameters(sql)
         return positional
 
@@ -80,11 +90,27 @@ class AsyncPsycopgAdapter:
             raise TypeError(f"{query_name}() misses the parameter {missing}") from None
         if len(given) > len(names):
             raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
-        cursor = _cursor(conn, row_factory)
-        # A list's filters are optional: `:status is null or status = :status`. Only when it knows the values
-        # can PostgreSQL drop those that are null and choose an index for the others, so lists are planned
-        # each time. Everything else looks up a key, and is parsed and planned once a connection.
-        return await cursor.execute(sql, values, prepare=not query_name.startswith("list_"))
+        prepare = True
+        if query_name.startswith("list_"):
+            sql, names = parameters(self._sources[query_name], _literals(given))
+            values = [given[name] for name in names]
+            prepare = STEADY.issuperset(names)
+        return await _cursor(conn, row_factory).execute(sql, values, prepare=prepare)
+
+
+# A list's filters are optional: `:status is null or status = :status`. PostgreSQL drops what is null, and chooses an
+# index by the values of the rest, only when it knows them. So what says which filters there are is written into the
+# statement, and it is prepared, that is planned once a connection, only if the values left cannot change the plan.
+STEADY = frozenset({"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"})
+
+
+def _literals(given: Given) -> tuple[tuple[str, str], ...]:
+    """What decides on the plan of a list: which filters are absent, what the viewer may see, how long a page is."""
+    return tuple(
+        (name, "null" if value is None else str(int(value)) if name == "page_size" else str(value).lower())
+        for name, value in given.items()
+        if value is None or isinstance(value, bool) or name == "page_size"
+    )
 
 
 def _cursor(conn: AsyncConnection[Any], row_factory: Any) -> AsyncRawCursor[Any]:
