@@ -15,7 +15,7 @@ from pathlib import Path
 
 CONFIG = Path(__file__).parents[1] / "tests" / "schemathesis.toml"
 # It would find the very token that it works with, revoke it, and then see nothing but 401.
-SUICIDAL = "revoke_token"
+SELF_DEFEATING = "revoke_token"
 
 
 def schemathesis(url: str, token: str, *options: str, **popen: object) -> subprocess.CompletedProcess[str]:
@@ -44,11 +44,11 @@ def main(max_examples: str = "350") -> int:
         url, token = ready["url"], ready["tokens"]["admin"]
         try:
             code = schemathesis(
-                url, token, "--max-examples", max_examples, "--exclude-operation-id", SUICIDAL
+                url, token, "--max-examples", max_examples, "--exclude-operation-id", SELF_DEFEATING
             ).returncode
             get(f"{url}/api/v1/me", token)
             code |= schemathesis(
-                url, token, "--phases", "coverage,fuzzing", "--include-operation-id", SUICIDAL
+                url, token, "--phases", "coverage,fuzzing", "--include-operation-id", SELF_DEFEATING
             ).returncode
             counts = [
                 line for line in get(f"{url}/metrics").splitlines() if line.startswith("ticketing_http_requests_total{")

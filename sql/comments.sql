@@ -31,7 +31,8 @@ with seen as materialized (
     select r.*, (i.c).created_at as moment from inserted i cross join lateral comment_resource(i.c) r
 ), event as (
     insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-    select :event_id, 'comment.created', resource.moment, ticket, project, :actor_id, visibility, to_jsonb(resource) - 'moment'
+    select :event_id, 'comment.created', resource.moment, ticket, project, :actor_id, visibility,
+           to_jsonb(resource) - 'moment'
       from resource, touched
 )
 select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import uuid_utils.compat as uuids
 
 from conftest import Person
 from test_tickets import MERGE_PATCH, Events, New, patch
+from ticketing import paging
 
 CANARY = "canary-7f3a"
 
@@ -182,3 +184,30 @@ def test_staff_may_still_note_on_a_closed_ticket(agent: Person, new_ticket: New)
     number = new_ticket()["number"]
     patch(agent, number, status="closed", resolution="fixed")
     assert comment(agent, number, visibility="internal").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("moment", "status"),
+    [
+        ("2026-W48-2", 200),
+        ("2026-11-24T10:00:00+20:43", 200),
+        ("0001-01-01T00:00:00+14:00", 400),
+        ("soon", 400),
+        (7, 400),
+        (None, 400),
+    ],
+)
+def test_a_forged_cursor_is_a_place_or_refused(requester: Person, new_ticket: New, moment: Any, status: int) -> None:
+    """Whoever knows how cursors are made gets to see no more than others, and breaks nothing."""
+    number = new_ticket()["number"]
+    forged = paging.page([0, 0], 1, ["comments", number, False], lambda _: [moment, str(uuids.uuid7())])["next"]
+    response = requester.get(f"/tickets/{number}/comments", params={"cursor": forged})
+    assert response.status_code == status
+    assert status == 200 or response.json()["code"] == "invalid_cursor"
+
+
+@pytest.mark.parametrize("position", [True, -1, 2**63, 1.5, "1"])
+def test_a_forged_position_is_refused(requester: Person, new_ticket: New, position: Any) -> None:
+    number = new_ticket()["number"]
+    forged = paging.page([0, 0], 1, ["events", number, False], lambda _: [position])["next"]
+    assert requester.get(f"/tickets/{number}/events", params={"cursor": forged}).json()["code"] == "invalid_cursor"

@@ -16,15 +16,13 @@ from uuid import UUID
 
 import orjson
 import psycopg
-import uuid_utils.compat as uuids
 from cyclopts import App, CycloptsError, Parameter, validators
 from psycopg import AsyncConnection
-from psycopg.errors import UniqueViolation
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import auth, checks, migrate, serve, sql, tokens, up
+from ticketing import auth, checks, migrate, serve, sql, tokens, up, users
 from ticketing.config import InvalidSetting, settings
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
@@ -224,20 +222,17 @@ async def create_user(
     if email is not None and not EMAIL.fullmatch(email):
         raise Refused(f"{email!r} is no e-mail address.")
     async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
-        try:
-            user = await sql.users.insert_user(
-                conn,
-                **Claim().parameters(),
-                actor_id=None,
-                user_id=uuids.uuid7(),
-                name=name,
-                email=email,
-                role=role,
-                service_account=service_account,
-            )
-        except UniqueViolation:
-            raise Refused(f"There is a user with the e-mail address {email}.") from None
-    assert user is not None
+        user = await users.insert(
+            conn,
+            claim=Claim(),
+            actor_id=None,
+            name=name,
+            email=email,
+            role=role,
+            service_account=service_account,
+        )
+    if user is None:
+        raise Refused(f"There is a user with the e-mail address {email}.")
     print(user["id"])
 
 

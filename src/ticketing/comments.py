@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, paging, policy, preconditions, sql, tickets
+from ticketing import idempotency, moments, paging, policy, preconditions, sql, tickets
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Forbidden, TicketClosed, found
 from ticketing.idempotency import Claim
@@ -55,7 +55,7 @@ async def list_(
 ) -> paging.Page:
     """A page of a ticket's comments that the actor may see, oldest first. Raises NotFound, InvalidCursor."""
     listing = ["comments", number, actor.staff]
-    after, after_id = paging.opened(cursor, listing, paging.moment, UUID)
+    after, after_id = paging.opened(cursor, listing, moments.parse, UUID)
     rows = await sql.comments.list_comments(
         conn,
         ticket=number,

@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
 import orjson
@@ -59,15 +58,9 @@ def _digest(listing: object) -> str:
     return hashlib.blake2b(orjson.dumps(listing, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
 
 
-def moment(text: str) -> str:
-    """A moment in RFC 3339, as a part of a place."""
-    datetime.fromisoformat(text)
-    return text
-
-
 def bigint(number: int) -> int:
     """A number that PostgreSQL's bigint holds, as a part of a place."""
-    if not isinstance(number, int) or not 0 <= number < 2**63:
+    if type(number) is not int or not 0 <= number < 2**63:
         raise ValueError(number)
     return number
 

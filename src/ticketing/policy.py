@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 from ticketing import sql
 from ticketing.auth import Actor
-from ticketing.errors import Forbidden
+from ticketing.config import settings
+from ticketing.errors import Forbidden, InvalidTransition, TicketClosed
 
 REQUESTER_FIELDS = frozenset({"title", "description", "severity", "tags", "environment", "status"})
 
@@ -42,12 +44,33 @@ def require_staff_for(actor: Actor, fields: Iterable[str]) -> None:
         )
 
 
-def transitions(actor: Actor, status: str, *, reopenable: bool) -> list[sql.TicketStatus]:
+def check_status(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> None:
+    """Refuse a status that the actor cannot move the ticket to, and any change of what is closed to them.
+
+    Raises InvalidTransition, which lists the statuses that are possible, and TicketClosed.
+    """
+    status = ticket["status"]
+    if wanted != status:
+        allowed = _transitions(actor, ticket)
+        if wanted not in allowed:
+            may_be = f"It may become {', '.join(allowed)}." if allowed else "You cannot change it any more."
+            raise InvalidTransition(f"A ticket that is {status} cannot become {wanted}. {may_be}", allowed=allowed)
+    elif status == "closed" and not actor.staff:
+        raise TicketClosed("This ticket is closed. Open a new one instead.")
+
+
+def _transitions(actor: Actor, ticket: sql.Ticket) -> list[sql.TicketStatus]:
     """The statuses that the actor may move a ticket to; requesters only end or reopen what was resolved."""
-    allowed = TRANSITIONS[status]
+    allowed = TRANSITIONS[ticket["status"]]
     if actor.staff:
         return list(allowed)
-    return [to for to in allowed if status == "resolved" and (to == "closed" or reopenable)]
+    return [to for to in allowed if ticket["status"] == "resolved" and (to == "closed" or _reopenable(ticket))]
+
+
+def _reopenable(ticket: sql.Ticket) -> bool:
+    resolved_at = ticket["resolved_at"]
+    window = timedelta(days=settings().reopen_days)
+    return resolved_at is not None and datetime.now(UTC) < datetime.fromisoformat(resolved_at) + window
 
 
 def may_edit(actor: Actor, comment: sql.Comment) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,10 @@ from psycopg.types.json import Jsonb
 
 from ticketing import idempotency, moments, paging, policy, preconditions, sql, users
 from ticketing.auth import Actor
-from ticketing.config import settings
-from ticketing.errors import Conflict, Invalid, InvalidParameter, InvalidTransition, TicketClosed, found
+from ticketing.errors import Conflict, Invalid, InvalidParameter, found
 from ticketing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
-STAFF_ONLY_WHEN_NEW = {"priority", "requester"}
 
 
 async def create(
@@ -65,11 +63,16 @@ async def create(
         return ticket
     if answer := await idempotency.replay(conn, actor, claim):
         return answer
-    raise await _no_place(conn, actor, type, project, category)
+    raise await _no_place(conn, actor, type, project, category, requester_id)
 
 
 async def _no_place(
-    conn: sql.Connection, actor: Actor, type: sql.TicketType, project: str, category: str | None
+    conn: sql.Connection,
+    actor: Actor,
+    type: sql.TicketType,
+    project: str,
+    category: str | None,
+    requester_id: UUID,
 ) -> Exception:
     """Why a ticket could not be opened."""
     place = await sql.projects.get_project(conn, key=project, staff=actor.staff)
@@ -82,7 +85,7 @@ async def _no_place(
         listed = await sql.categories.get_category(conn, project=project, key=category, staff=actor.staff)
         if listed is None or listed["archived"]:
             return Invalid.at("#/category", f"The project {project!r} has no category {category!r} in use.")
-    requester = await sql.users.get_user(conn, user_id=actor.id)
+    requester = await sql.users.get_user(conn, user_id=requester_id)
     if requester is None or not requester["active"]:
         return Invalid.at("#/requester", "This requester is not active.")
     return Conflict("The project changed while the ticket was opened. Send the request again.")
@@ -107,7 +110,7 @@ async def update(
     )
     preconditions.match(if_match, ticket)
     policy.require_staff_for(actor, patch.keys() - policy.REQUESTER_FIELDS)
-    _check_status(actor, ticket, patch)
+    policy.check_status(actor, ticket, patch.get("status", ticket["status"]))
     wanted = _patched(ticket, patch)
     _check_fields(ticket, wanted)
     changed = {name for name, value in wanted.items() if value != _current(ticket, name)}
@@ -125,24 +128,6 @@ async def update(
     if updated is None:
         raise await _unusable_reference(conn, ticket, wanted)
     return updated
-
-
-def _check_status(actor: Actor, ticket: sql.Ticket, patch: Mapping[str, Any]) -> None:
-    status = ticket["status"]
-    wanted = patch.get("status", status)
-    if wanted != status:
-        allowed = policy.transitions(actor, status, reopenable=_reopenable(ticket))
-        if wanted not in allowed:
-            may_be = f"It may become {', '.join(allowed)}." if allowed else "You cannot change it any more."
-            raise InvalidTransition(f"A ticket that is {status} cannot become {wanted}. {may_be}", allowed=allowed)
-    elif status == "closed" and not actor.staff:
-        raise TicketClosed("This ticket is closed. Open a new one instead.")
-
-
-def _reopenable(ticket: sql.Ticket) -> bool:
-    resolved_at = ticket["resolved_at"]
-    window = timedelta(days=settings().reopen_days)
-    return resolved_at is not None and datetime.now(UTC) < datetime.fromisoformat(resolved_at) + window
 
 
 def _patched(ticket: sql.Ticket, patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -298,10 +283,10 @@ PRIORITIES = ("low", "normal", "high", "urgent")
 _BY_PRIORITY = paging.one_of(PRIORITIES)
 
 SORTS = {
-    "created": (sql.tickets.list_tickets_by_created, "created_at", paging.moment),
-    "-created": (sql.tickets.list_tickets_by_created_desc, "created_at", paging.moment),
-    "updated": (sql.tickets.list_tickets_by_updated, "updated_at", paging.moment),
-    "-updated": (sql.tickets.list_tickets_by_updated_desc, "updated_at", paging.moment),
+    "created": (sql.tickets.list_tickets_by_created, "created_at", moments.parse),
+    "-created": (sql.tickets.list_tickets_by_created_desc, "created_at", moments.parse),
+    "updated": (sql.tickets.list_tickets_by_updated, "updated_at", moments.parse),
+    "-updated": (sql.tickets.list_tickets_by_updated_desc, "updated_at", moments.parse),
     "priority": (sql.tickets.list_tickets_by_priority, "priority", _BY_PRIORITY),
     "-priority": (sql.tickets.list_tickets_by_priority_desc, "priority", _BY_PRIORITY),
 }

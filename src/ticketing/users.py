@@ -28,11 +28,32 @@ async def create(
 ) -> sql.User | dict[str, Any]:
     """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use), KeyReused."""
     policy.require_admin(actor)
+    user = await insert(
+        conn, claim=claim, actor_id=actor.id, name=name, email=email, role=role, service_account=service_account
+    )
+    if user:
+        return user
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    raise Conflict(f"There is a user with the e-mail address {email}.")
+
+
+async def insert(
+    conn: sql.Connection,
+    *,
+    claim: Claim,
+    actor_id: UUID | None,
+    name: str,
+    email: str | None,
+    role: sql.UserRole,
+    service_account: bool,
+) -> sql.User | None:
+    """Keep a user and record `user.created`. None: the e-mail address, or the claimed key, is taken."""
     try:
-        user = await sql.users.insert_user(
+        return await sql.users.insert_user(
             conn,
             **claim.parameters(),
-            actor_id=actor.id,
+            actor_id=actor_id,
             user_id=uuids.uuid7(),
             name=name,
             email=email,
@@ -40,12 +61,7 @@ async def create(
             service_account=service_account,
         )
     except UniqueViolation:
-        user = None
-    if user:
-        return user
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
-    raise Conflict(f"There is a user with the e-mail address {email}.")
+        return None
 
 
 async def find_or_add(
