@@ -64,22 +64,18 @@ def server_url(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def new_database(server_url: str) -> Iterator[Callable[..., str]]:
-    """Make a database: a copy of the migrated template, or an empty one; gives its URL."""
-    made: list[str] = []
+def new_database(server_url: str) -> Callable[..., str]:
+    """Make a database: a copy of the migrated template, or an empty one; gives its URL. It goes with the server."""
 
     def make(template: str = TEMPLATE) -> str:
-        made.append(name := f"test_{secrets.token_hex(6)}")
+        name = f"test_{secrets.token_hex(6)}"
         with psycopg.connect(server_url, autocommit=True) as conn:
             conn.execute(
                 sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
             )
         return make_conninfo(server_url, dbname=name)
 
-    yield make
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        for name in made:
-            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    return make
 
 
 @pytest.fixture(scope="session")
