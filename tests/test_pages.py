@@ -85,7 +85,9 @@ def test_a_service_without_its_database_says_so_and_comes_back(
         with psycopg.connect(server_url, autocommit=True) as conn:
             conn.execute(sql.SQL("alter database {} with allow_connections false").format(sql.Identifier(before)))
             # Ours only: nobody but a superuser may end an autovacuum, and PostgreSQL does that itself.
-            ours = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = current_user"
+            ours = (
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = current_user"
+            )
             conn.execute(ours, (before,))
             conn.execute(
                 sql.SQL("alter database {} rename to {}").format(sql.Identifier(before), sql.Identifier(after))
