@@ -25,7 +25,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from judged import Judged
-from ticketing import app, auth, config, embedded, migrate
+from ticketing import app, auth, config, embedded, migrate, serve
 
 TEMPLATE = "ticketing_template"
 ALL_SCOPES = ("tickets:read", "tickets:write", "admin")
@@ -100,7 +100,9 @@ def service(database_url: str) -> Iterator[str]:
 def served(application: Any) -> Iterator[str]:
     """Serve an application from a thread; gives its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, lifespan="on"))
+        server = uvicorn.Server(
+            uvicorn.Config(application, http=serve.UVICORN["http"], log_config=None, access_log=False, lifespan="on")
+        )
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         await_(lambda: server.started)

@@ -139,33 +139,22 @@ def prepared(url: str, tickets: int) -> str:
 @contextlib.contextmanager
 def running(url: str) -> Iterator[tuple[Server, Server]]:
     """Both servers, each in one process, with the logs they would write in production."""
-    ours = ["ticketing.app:create", "--factory", "--no-access-log"]  # It writes an access log of its own.
-    rival = ["--app-dir", str(HERE), "rival:app"]
+    ours = ["ticketing", "serve"]
+    rival = ["uvicorn", "--app-dir", str(HERE), "rival:app", "--loop", "uvloop", "--http", "httptools"]
     with contextlib.ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         yield (
-            stack.enter_context(_uvicorn("ours", ours, {"TICKETING_DATABASE_URL": url}, logs)),
-            stack.enter_context(_uvicorn("rival", rival, {"RIVAL_DATABASE_URL": url}, logs)),
+            stack.enter_context(_running("ours", ours, {"TICKETING_DATABASE_URL": url}, logs)),
+            stack.enter_context(_running("rival", rival, {"RIVAL_DATABASE_URL": url}, logs)),
         )
 
 
 @contextlib.contextmanager
-def _uvicorn(name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> Iterator[Server]:
+def _running(name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        *arguments,
-        "--port",
-        str(port),
-        "--loop",
-        "uvloop",
-        "--http",
-        "httptools",
-    ]
+    command = [sys.executable, "-m", *arguments, "--port", str(port)]
     with (logs / f"{name}.log").open("w+") as log:
         process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=log, stderr=log)
         try:

@@ -19,7 +19,7 @@ UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "ticketing.corked:CorkedProtocol",
     "ws": "none",
     "lifespan": "on",
     "log_config": None,  # The application sets up logging, uvicorn's included, and logs requests itself.
