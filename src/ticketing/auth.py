@@ -53,13 +53,13 @@ async def authenticate(token: str) -> Actor | None:
     An accepted token is remembered for `token_cache_ms`, so that a busy client costs no look-up a request; a
     revocation takes effect within that time.
     """
-    if not well_formed(token):
-        return None
     digest = hash_token(token)
     now = time.monotonic()
     remembered = _accepted.get(digest)
     if remembered and remembered[0] > now:
         return remembered[1]
+    if not well_formed(token):
+        return None
     async with db.connection() as conn:
         row = await sql.tokens.get_identity(conn, hash=digest)
     if row is None:
