@@ -33,6 +33,18 @@ class Settings:
     reopen_days: int = 14
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
     token_cache_ms: int = 500
+    #: Seconds after which a job of a worker that went silent is given to another one.
+    job_lease_seconds: int = 15
+    #: Seconds after which a job that nobody has started is announced in Redis once more.
+    job_resend_seconds: int = 20
+    #: Seconds that running jobs get to finish when a worker is stopped.
+    job_stop_seconds: int = 10
+    #: Announcements that wait in Redis at most, for each queue.
+    job_window: int = 2000
+    #: Hours for which completed jobs are kept.
+    job_completed_hours: int = 24
+    #: Days for which discarded and cancelled jobs are kept.
+    job_failed_days: int = 30
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
