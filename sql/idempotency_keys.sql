@@ -6,3 +6,10 @@
 select k.fingerprint, k.event_id, (select e.data from events e where e.id = k.event_id) as answer
   from idempotency_keys k
  where k.user_id = :user_id and k.key = :key and k.created_at >= now() - interval '24 hours';
+
+-- name: delete_expired_idempotency_keys(batch)!
+-- Delete some of the keys that nobody can use any more.
+delete from idempotency_keys
+ where (user_id, key) in (select user_id, key from idempotency_keys
+                           where created_at < now() - interval '24 hours'
+                           limit :batch);

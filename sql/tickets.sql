@@ -157,3 +157,56 @@ select r.*
  where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
  order by t.priority desc, t.number desc
  limit :page_size;
+
+-- name: close_resolved_tickets(event_ids, resolved_before)!
+-- Close tickets that were resolved before a given moment, the longest resolved first, an event each; no more than there
+-- are ids for events. Tickets that somebody works on right now are left for the next time.
+with due as materialized (
+    select number, row_number() over (order by resolved_at, number) as place
+      from (select number, resolved_at
+              from tickets
+             where status = 'resolved' and resolved_at < :resolved_before
+             order by resolved_at, number
+             limit cardinality(:event_ids::uuid[])
+               for no key update skip locked) locked
+), closed as (
+    update tickets as t
+       set status = 'closed', closed_at = clock_timestamp(), updated_at = clock_timestamp()
+      from due
+     where t.number = due.number
+    returning t, due.place
+)
+insert into events (id, type, occurred_at, ticket, project, data, previous)
+select (:event_ids::uuid[])[c.place], 'ticket.closed', (c.t).closed_at, r.number, r.project, to_jsonb(r),
+       '{"status": "resolved", "closed_at": null}'
+  from closed c cross join lateral ticket_resource(c.t) r
+ order by c.place;
+
+-- name: escalate_tickets(event_ids, opened_before)!
+-- Record `ticket.escalated` for critical tickets, opened before a given moment, that no agent has answered in public;
+-- once a ticket, the longest waiting first, no more than there are ids for events.
+with due as materialized (
+    select number, row_number() over (order by created_at, number) as place
+      from (select number, created_at
+              from tickets t
+             where severity = 'critical' and status in ('open', 'in_progress') and created_at < :opened_before
+               and not exists (select from escalations e where e.ticket = t.number)
+               and not exists (select
+                                 from comments c join users u on u.id = c.author_id
+                                where c.ticket = t.number and c.visibility = 'public' and c.deleted_at is null
+                                  and u.role <> 'requester')
+             order by created_at, number
+             limit cardinality(:event_ids::uuid[])
+               for no key update of t skip locked) locked
+), escalated as (
+    insert into escalations (ticket, escalated_at) select number, clock_timestamp() from due
+    on conflict do nothing
+    returning *
+)
+insert into events (id, type, occurred_at, ticket, project, data)
+select (:event_ids::uuid[])[due.place], 'ticket.escalated', e.escalated_at, r.number, r.project, to_jsonb(r)
+  from escalated e
+  join due on due.number = e.ticket
+  join tickets t on t.number = e.ticket
+ cross join lateral ticket_resource(t) r
+ order by due.place;

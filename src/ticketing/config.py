@@ -31,6 +31,10 @@ class Settings:
     log_format: str = "json"
     #: Days in which a requester may reopen what was resolved.
     reopen_days: int = 14
+    #: Days after which a ticket that was resolved is closed; 0 for never.
+    close_days: int = 14
+    #: Hours after which a critical ticket that no agent has answered is escalated; 0 for never.
+    escalate_hours: int = 4
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
     token_cache_ms: int = 500
     #: Seconds after which a job of a worker that went silent is given to another one.

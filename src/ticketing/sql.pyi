@@ -321,6 +321,13 @@ class _Events:
         """
 
 class _IdempotencyKeys:
+    async def delete_expired_idempotency_keys(
+        self,
+        conn: Connection,
+        *,
+        batch: int,
+    ) -> int:
+        """Delete some of the keys that nobody can use any more."""
     async def get_idempotency_key(
         self,
         conn: Connection,
@@ -618,6 +625,26 @@ class _Projects:
         """Write the fields of a project that take_project has locked."""
 
 class _Tickets:
+    async def close_resolved_tickets(
+        self,
+        conn: Connection,
+        *,
+        resolved_before: datetime | str,
+        event_ids: list[UUID],
+    ) -> int:
+        """Close tickets that were resolved before a given moment, the longest resolved first, an event each; no more
+        than there
+        """
+    async def escalate_tickets(
+        self,
+        conn: Connection,
+        *,
+        opened_before: datetime | str,
+        event_ids: list[UUID],
+    ) -> int:
+        """Record `ticket.escalated` for critical tickets, opened before a given moment, that no agent has answered
+        in public;
+        """
     async def get_ticket(
         self,
         conn: Connection,

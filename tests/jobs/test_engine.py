@@ -235,9 +235,13 @@ def test_a_schedule_whose_times_change_starts_anew(place: Place) -> None:
     for cron, minute in (("0 0 1 1 *", 0), ("30 0 1 1 *", 30)):
         kinds.SCHEDULES["test.yearly"] = kinds.Schedule("test.yearly", cron, "test.scheduled")
         with working(place):
-            await_(lambda minute=minute: bool(place.conn.execute(  # type: ignore[misc]
-                "select from job_schedules where extract(minute from next_run_at) = %s", (minute,)
-            ).rowcount))
+            await_(
+                lambda minute=minute: bool(
+                    place.conn.execute(  # type: ignore[misc]
+                        "select from job_schedules where extract(minute from next_run_at) = %s", (minute,)
+                    ).rowcount
+                )
+            )
 
 
 def test_two_relays_dispatch_a_job_once(place: Place) -> None:

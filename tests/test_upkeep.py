@@ -1,0 +1,215 @@
+"""What the service does by itself, on a clock that is moved by moving what lies in the past."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from conftest import Person
+from ticketing import config, db, jobs, upkeep
+from ticketing.jobs import kinds
+
+Round = Callable[[Callable[[Any], Awaitable[None]]], None]
+Connection = psycopg.Connection[dict[str, Any]]
+
+
+@pytest.fixture
+def do(database_url: str, service: str) -> Round:
+    """Do one round, as a worker would."""
+
+    def do(handler: Callable[[Any], Awaitable[None]]) -> None:
+        async def within() -> None:
+            async with db.connected(database_url, 1):
+                await handler(None)
+
+        asyncio.run(within())
+
+    return do
+
+
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change settings for one test."""
+
+    def setting(**changes: Any) -> None:
+        changed = dataclasses.replace(config.settings(), **changes)
+        monkeypatch.setattr(upkeep, "settings", lambda: changed)
+
+    return setting
+
+
+@pytest.fixture
+def resolved(agent: Person, new_ticket: Callable[..., dict[str, Any]], db: Connection) -> Callable[[int], int]:
+    """A ticket that was resolved so many days ago; gives its number."""
+
+    def resolved(days: int) -> int:
+        number = int(new_ticket()["number"])
+        patch = {"status": "resolved", "resolution": "fixed", "resolution_note": "In 4.2.2."}
+        answer = agent.patch(f"/tickets/{number}", json=patch, headers={"Content-Type": "application/merge-patch+json"})
+        assert answer.status_code == 200, answer.text
+        db.execute(
+            "update tickets set resolved_at = resolved_at - %s * interval '1 day' where number = %s", (days, number)
+        )
+        return number
+
+    return resolved
+
+
+def test_what_was_resolved_long_ago_is_closed(
+    do: Round, resolved: Callable[[int], int], requester: Person, new_events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    late, early = resolved(15), resolved(13)
+    before = requester.get(f"/tickets/{late}").json()
+    new_events()
+    do(upkeep.close_resolved_tickets)
+    (event,) = [event for event in new_events() if event["ticket"] in (late, early)]
+    after = requester.get(f"/tickets/{late}").json()
+    assert (after["status"], after["resolution"], after["resolution_note"]) == ("closed", "fixed", "In 4.2.2.")
+    assert after["closed_at"] == after["updated_at"] > before["updated_at"]
+    assert (event["type"], event["ticket"], event["actor_id"]) == ("ticket.closed", late, None)
+    assert event["data"] == after
+    assert event["previous"] == {"status": "resolved", "closed_at": None}
+    assert requester.get(f"/tickets/{early}").json()["status"] == "resolved"
+
+
+def test_closing_again_changes_nothing(
+    do: Round, resolved: Callable[[int], int], new_events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    number = resolved(15)
+    do(upkeep.close_resolved_tickets)
+    new_events()
+    do(upkeep.close_resolved_tickets)
+    assert [event for event in new_events() if event["ticket"] == number] == []
+
+
+def test_more_tickets_than_fit_a_batch_are_closed_in_order(
+    do: Round,
+    resolved: Callable[[int], int],
+    monkeypatch: pytest.MonkeyPatch,
+    new_events: Callable[[], list[dict[str, Any]]],
+) -> None:
+    monkeypatch.setattr(upkeep, "BATCH", 2)
+    numbers = [resolved(days) for days in (20, 19, 18, 17, 16)]
+    new_events()
+    do(upkeep.close_resolved_tickets)
+    events = [event for event in new_events() if event["type"] == "ticket.closed"]
+    assert [event["ticket"] for event in events if event["ticket"] in numbers] == numbers
+    assert len({event["id"] for event in events}) == len(events)
+
+
+def test_a_ticket_that_somebody_changes_right_now_is_closed_later(
+    do: Round, resolved: Callable[[int], int], database_url: str, requester: Person
+) -> None:
+    number = resolved(15)
+    with psycopg.connect(database_url) as busy:
+        busy.execute("select from tickets where number = %s for no key update", (number,))
+        do(upkeep.close_resolved_tickets)
+        assert requester.get(f"/tickets/{number}").json()["status"] == "resolved"
+    do(upkeep.close_resolved_tickets)
+    assert requester.get(f"/tickets/{number}").json()["status"] == "closed"
+
+
+def test_zero_days_close_nothing(
+    do: Round, resolved: Callable[[int], int], requester: Person, setting: Callable[..., None]
+) -> None:
+    number = resolved(1000)
+    setting(close_days=0)
+    do(upkeep.close_resolved_tickets)
+    assert requester.get(f"/tickets/{number}").json()["status"] == "resolved"
+
+
+@pytest.fixture
+def critical(new_ticket: Callable[..., dict[str, Any]], db: Connection) -> Callable[..., dict[str, Any]]:
+    """A bug that was opened so many hours ago."""
+
+    def critical(hours: int, severity: str = "critical") -> dict[str, Any]:
+        ticket = new_ticket(severity=severity)
+        db.execute(
+            "update tickets set created_at = created_at - %s * interval '1 hour' where number = %s",
+            (hours, ticket["number"]),
+        )
+        return ticket
+
+    return critical
+
+
+def test_a_critical_ticket_without_an_answer_is_escalated_once(
+    do: Round,
+    critical: Callable[..., dict[str, Any]],
+    requester: Person,
+    new_events: Callable[[], list[dict[str, Any]]],
+) -> None:
+    waiting, fresh, high = critical(5), critical(3), critical(5, "high")
+    requester.post(f"/tickets/{waiting['number']}/comments", json={"body": "Is anybody there?"})
+    before = requester.get(f"/tickets/{waiting['number']}")
+    new_events()
+    do(upkeep.escalate_tickets)
+    do(upkeep.escalate_tickets)
+    numbers = {ticket["number"] for ticket in (waiting, fresh, high)}
+    (event,) = [event for event in new_events() if event["ticket"] in numbers]
+    assert (event["type"], event["ticket"], event["actor_id"]) == ("ticket.escalated", waiting["number"], None)
+    after = requester.get(f"/tickets/{waiting['number']}")
+    assert event["data"] == after.json()
+    assert event["previous"] == {}
+    assert after.headers["etag"] == before.headers["etag"]
+    (told,) = [
+        event
+        for event in requester.pages(f"/tickets/{waiting['number']}/events")
+        if event["type"] == "ticket.escalated"
+    ]
+    assert told["actor"] is None
+
+
+@pytest.mark.parametrize("visibility", ["public", "internal"])
+def test_only_a_public_word_of_an_agent_is_an_answer(
+    do: Round,
+    critical: Callable[..., dict[str, Any]],
+    agent: Person,
+    new_events: Callable[[], list[dict[str, Any]]],
+    visibility: str,
+) -> None:
+    number = critical(5)["number"]
+    agent.post(f"/tickets/{number}/comments", json={"body": "We look into it.", "visibility": visibility})
+    new_events()
+    do(upkeep.escalate_tickets)
+    escalated = [event for event in new_events() if event["ticket"] == number]
+    assert bool(escalated) == (visibility == "internal")
+
+
+def test_zero_hours_escalate_nothing(
+    do: Round,
+    critical: Callable[..., dict[str, Any]],
+    setting: Callable[..., None],
+    new_events: Callable[[], list[dict[str, Any]]],
+) -> None:
+    number = critical(1000)["number"]
+    setting(escalate_hours=0)
+    new_events()
+    do(upkeep.escalate_tickets)
+    assert [event for event in new_events() if event["ticket"] == number] == []
+
+
+def test_keys_go_when_they_may_be_used_anew(do: Round, requester: Person, project: str, db: Connection) -> None:
+    body = {"type": "bug", "project": project, "title": "x", "description": ""}
+    keys = [f"{project}-{age}" for age in (25, 23)]
+    for key in keys:
+        assert requester.post("/tickets", json=body, headers={"Idempotency-Key": key}).status_code == 201
+    for key in keys:
+        hours = int(key.rpartition("-")[2])
+        db.execute(
+            "update idempotency_keys set created_at = created_at - %s * interval '1 hour' where key = %s", (hours, key)
+        )
+    do(upkeep.delete_expired_idempotency_keys)
+    left = db.execute("select key from idempotency_keys where key = any(%s)", (keys,)).fetchall()
+    assert [row["key"] for row in left] == [keys[1]]
+
+
+def test_every_round_has_its_schedule_and_its_kind() -> None:
+    scheduled = {schedule.kind for schedule in kinds.SCHEDULES.values()}
+    assert {"tickets.close_resolved", "tickets.escalate", "idempotency_keys.delete_expired"} <= scheduled
+    assert all(jobs.kind(kind).queue == "upkeep" for kind in scheduled if kind.startswith(("tickets.", "idem")))
