@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 PREFIX = "TICKETING_"
 
@@ -26,9 +26,9 @@ class Settings:
     #: Database connections a process holds at most.
     pool_size: int = 8
     #: `debug`, `info`, `warning` or `error`.
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: `json` for machines, `text` for people.
-    log_format: str = "json"
+    log_format: Literal["json", "text"] = "json"
     #: Days in which a requester may reopen what was resolved.
     reopen_days: int = 14
     #: Days after which a ticket that was resolved is closed; 0 for never.
@@ -54,20 +54,23 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read `TICKETING_*`. Raises InvalidSetting, naming the variable at fault."""
         given: dict[str, Any] = {}
-        for field in fields(cls):
-            variable = PREFIX + field.name.upper()
-            text = environ.get(variable)
-            if text:
-                given[field.name] = _number(variable, text) if field.type == "int" else text
+        for name, kind in get_type_hints(cls).items():
+            variable = PREFIX + name.upper()
+            if text := environ.get(variable):
+                given[name] = _read(variable, text, kind)
         if "database_url" not in given:
             raise InvalidSetting(f"{PREFIX}DATABASE_URL is not set. Give it a postgresql:// URL.")
         return cls(**given)
 
 
-def _number(variable: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it a whole number.")
-    return int(text)
+def _read(variable: str, text: str, kind: Any) -> Any:
+    if kind is int:
+        if not text.isascii() or not text.isdigit() or len(text) > 9:
+            raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it a whole number.")
+        return int(text)
+    if (choices := get_args(kind)) and text not in choices:
+        raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it one of {', '.join(choices)}.")
+    return text
 
 
 @cache
