@@ -1,4 +1,4 @@
-"""What can be killed, frozen, stopped and started again: the servers from the wheels, and the service's own processes."""
+"""What can be killed, frozen, stopped and started again: servers from wheels, and the service's processes."""
 
 from __future__ import annotations
 

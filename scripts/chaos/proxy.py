@@ -15,11 +15,12 @@ from typing import Literal, Self
 Moment = Literal["before", "during", "after"]
 """When a commit is cut: before it reaches the server, while it is worked on, or when its answer is on the way."""
 CHUNK = 1 << 16
-CHANGES = re.compile(rb"\b(insert\s+into|update|delete\s+from)\b", re.IGNORECASE)
+CHANGES = re.compile(rb"\binsert\s+into\b", re.IGNORECASE)
+"""Every change that counts inserts an event."""
 
 
 class Proxy:
-    """Listens on a port of this machine, from a thread of its own, and passes everything on to the socket `upstream`."""
+    """Listens on a port of this machine, from a thread of its own, and passes everything on to a socket."""
 
     def __init__(self, upstream: Path) -> None:
         self._upstream = upstream
@@ -159,7 +160,7 @@ class _Link:
 
 
 class _Over(Exception):
-    """This connection has ended."""
+    """Either side has ended the connection, or we have."""
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -218,7 +219,7 @@ class _Messages:
     def complete(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """The messages that are complete now."""
         self._rest += data
-        found = []
+        found: list[tuple[bytes, bytes]] = []
         while True:
             head = 1 if self._typed else 0
             if len(self._rest) < head + 4:

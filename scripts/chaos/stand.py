@@ -144,7 +144,8 @@ def _prepared(url: str) -> str:
             [admin, auth.hash_token(token), token[:12], SCOPES],
         )
         conn.execute(
-            "insert into projects (key, name, visibility, ticket_types) values (%s, 'Chaos', 'public', '{bug,support}')",
+            "insert into projects (key, name, visibility, ticket_types)"
+            " values (%s, 'Chaos', 'public', '{bug,support}')",
             [PROJECT],
         )
     return token

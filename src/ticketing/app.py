@@ -9,6 +9,9 @@ from typing import Any
 from ticketing import api, auth, contract, db, metrics, migrate, pages, resources
 from ticketing.config import Settings, settings
 
+REQUESTS_A_CONNECTION = 16
+"""How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
+
 
 def create(settings_: Settings | None = None) -> Any:
     """The application, as `uvicorn ticketing.app:create --factory` runs it."""
@@ -25,11 +28,12 @@ def create(settings_: Settings | None = None) -> Any:
     engine = contract.build(
         document,
         problems,
-        handlers={name: getattr(api, name) for name in api.__all__},
+        handlers={name: db.repeated(getattr(api, name)) for name in api.__all__},
         authenticate=auth.authenticate,
         authorize=auth.authorize,
         observe=metrics.observe,
         lifespan=lifespan,
+        at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
     )
     return pages.site(engine, problems, readiness)
 

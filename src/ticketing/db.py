@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import random
 import select
+import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 import psycopg
@@ -18,16 +23,23 @@ from psycopg_pool import AsyncConnectionPool
 
 from ticketing.contract import Problem
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 2.0
 """How long a request waits for a connection; beyond that it had better be told to come back."""
+SILENCE_SECONDS = 6.0
+"""How long we wait for PostgreSQL's next word. It ends statements earlier (see SESSION), if it can be reached."""
 RECONNECT_SECONDS = 5.0
 """How long the pool insists on a new connection before it leaves that to the next request. Its pauses double,
 so a larger number would have it asleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
 RETRY_AFTER_SECONDS = 2
+REPEATS = 3
+REPEAT_SECONDS = 0.05
+"""How often, and after which time at most (twice as long each time), what lost a deadlock is done again."""
 SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
@@ -56,13 +68,35 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
+class Contended(Unavailable):
+    """PostgreSQL undid this in favour of somebody else (a deadlock, a serialization failure); it may be done again."""
+
+
+class _Line(AsyncConnection[Any]):
+    """A connection that hangs up on a server which says nothing, as one that is frozen or cut off from us does."""
+
+    async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        hanging_up = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._hang_up)
+        try:
+            return await super().wait(gen, interval, timeout)
+        finally:
+            hanging_up.cancel()
+
+    def _hang_up(self) -> None:
+        # Not by cancelling: psycopg would then ask the server to cancel as well, and wait for that.
+        with suppress(psycopg.OperationalError, OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
 @asynccontextmanager
 async def connected(url: str, size: int) -> AsyncIterator[None]:
     """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
     global _pool
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
+    chosen: type[Connection] = _Line
     pool = AsyncConnectionPool(
+        connection_class=chosen,
         kwargs=_parameters(url),
         min_size=min(WARM_CONNECTIONS, size),
         max_size=size,
@@ -82,7 +116,7 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def connection() -> AsyncIterator[Connection]:
-    """A connection in autocommit: every statement is a transaction. Raises Unavailable."""
+    """A connection in autocommit: every statement is a transaction. Raises Unavailable, or Contended."""
     assert _pool is not None, "not connected"
     pool = _pool
     try:
@@ -96,15 +130,32 @@ async def connection() -> AsyncIterator[Connection]:
             raise
         finally:
             await pool.putconn(conn)
+    except (errors.DeadlockDetected, errors.SerializationFailure) as error:
+        raise Contended from error
     except (psycopg.OperationalError, errors.FeatureNotSupported) as error:
         raise Unavailable from error
 
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
-    """A connection in a transaction, which an exception rolls back. Raises Unavailable."""
+    """A connection in a transaction, which an exception rolls back. Raises Unavailable, or Contended."""
     async with connection() as conn, conn.transaction():
         yield conn
+
+
+def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """The work, begun anew a few times if what it does in one transaction is contended."""
+
+    @wraps(work)
+    async def until_uncontended(*args: P.args, **options: P.kwargs) -> T:
+        for pause in (REPEAT_SECONDS * 2**n for n in range(REPEATS)):
+            try:
+                return await work(*args, **options)
+            except Contended:
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+        return await work(*args, **options)
+
+    return until_uncontended
 
 
 def _parameters(url: str) -> dict[str, Any]:
