@@ -12,6 +12,8 @@ from ticketing.config import Settings, settings
 REQUESTS_A_CONNECTION = 16
 """How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
 
+_leaving = False
+
 
 def create(settings_: Settings | None = None) -> Any:
     """The application, as `uvicorn ticketing.app:create --factory` runs it."""
@@ -38,8 +40,16 @@ def create(settings_: Settings | None = None) -> Any:
     return pages.site(engine, problems, readiness)
 
 
+def leave() -> None:
+    """Be ready no more, as this process is about to end."""
+    global _leaving
+    _leaving = True
+
+
 async def readiness() -> str | None:
     """Why the service cannot work just now, or None: the database must answer, with the schema this code needs."""
+    if _leaving:
+        return "This process is about to end."
     try:
         async with db.connection() as conn:
             missing = await migrate.pending(conn)
