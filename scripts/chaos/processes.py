@@ -97,8 +97,10 @@ class Program:
             )
 
     @property
-    def runs(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)

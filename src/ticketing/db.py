@@ -28,7 +28,7 @@ T = TypeVar("T")
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
-WAIT_SECONDS = 2.0
+WAIT_SECONDS = 1.0
 """How long a request waits for a connection; beyond that it had better be told to come back."""
 SILENCE_SECONDS = 6.0
 """How long we wait for PostgreSQL's next word. It ends statements earlier (see SESSION), if it can be reached."""
