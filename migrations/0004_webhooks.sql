@@ -67,6 +67,8 @@ create table deliveries (
     body            text not null,
     status          delivery_status not null default 'pending',
     attempt_count   int not null default 0,
+    -- Attempts since it was made or last redelivered; the schedule counts these.
+    tries           int not null default 0,
     created_at      timestamptz(3) not null default now(),
     next_attempt_at timestamptz(3),
     settled_at      timestamptz(3),
@@ -109,6 +111,15 @@ language sql stable rows 1 begin atomic
                        'status', a.status, 'answer', a.answer, 'error', a.error) order by a.number), '[]')
               from delivery_attempts a where a.delivery_id = d.id);
 end;
+
+-- The job that sends a delivery; one at most. The kind's settings are those of its handler.
+create function enqueue_delivery(delivery uuid, endpoint uuid, due timestamptz, queue text, max_attempts integer,
+                                 group_limit integer)
+returns uuid language sql volatile
+return enqueue_job('webhooks.deliver', jsonb_build_object('delivery_id', delivery), queue => enqueue_delivery.queue,
+                   run_at => due, max_attempts => enqueue_delivery.max_attempts, unique_key => delivery::text,
+                   group_name => 'webhook:' || endpoint, group_limit => enqueue_delivery.group_limit,
+                   shown => '{delivery_id}');
 
 -- How far the log was read ---------------------------------------------------------------------------------------
 

@@ -122,14 +122,6 @@ with endpoint as materialized (
 )
 select * from resource;
 
--- name: list_webhook_secrets(endpoint_id)
--- returns: WebhookSecret
--- The secrets of an endpoint that hold now, the newest first.
-select s.id, s.endpoint_id, s.key_id, s.sealed
-  from webhook_secrets s
- where s.endpoint_id = :endpoint_id and (s.expires_at is null or s.expires_at > now())
- order by s.id desc;
-
 -- name: get_webhook_secret(secret_id)^
 -- returns: WebhookSecret
 -- The secret that an event made.
@@ -202,3 +194,261 @@ select r.*
 select r.*
   from deliveries d cross join lateral delivery_detail_resource(d) r
  where d.id = :delivery_id and exists (select from webhook_endpoints w where w.id = d.endpoint_id);
+
+-- From the log to deliveries -----------------------------------------------------------------------------------------
+
+-- name: take_webhook_fan_out()^
+-- returns: WebhookFanOut
+-- The place in the log up to which deliveries were made, locked. Empty: another worker is at it.
+select f.position from webhook_fan_out f for update skip locked;
+
+-- name: list_events_to_fan_out(page_size)
+-- returns: EventToFanOut
+-- The settled log from that place on, each event with the endpoints to be told of it. Take the place before.
+-- An endpoint is not told of what happened before its time, an import's old tickets among it; but of its own pings always.
+select e.transaction_id::text as transaction_id, e.position, r.*,
+       (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'format', w.format, 'state', w.state)), '[]')
+          from webhook_endpoints w
+         where w.state <> 'disabled' and w.created_at <= e.occurred_at
+           and (webhook_wants(w, e) or (e.type = 'webhook.pinged' and e.data ->> 'id' = w.id::text))) as endpoints
+  from webhook_fan_out f
+ cross join lateral (select l.*
+                       from events_after(f.transaction_id, f.position) l
+                      order by l.transaction_id, l.position
+                      limit :page_size) e
+ cross join lateral event_resource(e) r
+ order by e.transaction_id, e.position;
+
+-- name: move_webhook_fan_out(transaction_id, position)!
+-- Remember that deliveries were made up to here.
+update webhook_fan_out set transaction_id = :transaction_id::text::xid8, position = :position;
+
+-- name: insert_deliveries(rows, queue, max_attempts, group_limit)$
+-- Make deliveries, each with the job that sends it unless its endpoint is paused; how many jobs that makes.
+with given as (
+    select g.*, now() + make_interval(secs => 1e-6 * row_number() over (order by g.id)) as due
+      from jsonb_to_recordset(:rows)
+        as g (id uuid, endpoint_id uuid, event_id uuid, type text, body text, paused boolean)
+), inserted as (
+    insert into deliveries as d (id, endpoint_id, event_id, type, body, next_attempt_at)
+    select g.id, g.endpoint_id, g.event_id, g.type, g.body, case when not g.paused then g.due end
+      from given g
+     order by g.id
+    on conflict (endpoint_id, event_id) do nothing
+    returning d.id
+), enqueued as (
+    -- A microsecond apart, because jobs go in the order in which they are due.
+    select enqueue_delivery(g.id, g.endpoint_id, g.due, :queue, :max_attempts, :group_limit) as job_id
+      from inserted join given g using (id)
+     where not g.paused
+)
+select count(job_id) from enqueued;
+
+-- name: list_deliveries_of_comment(ticket, comment_id)
+-- returns: DeliveryOfComment
+-- The deliveries that tell of a comment, with the events as the log has them now.
+select d.id as delivery_id, w.format, e.position, r.*
+  from events e
+  join deliveries d on d.event_id = e.id
+  join webhook_endpoints w on w.id = d.endpoint_id
+ cross join lateral event_resource(e) r
+ where e.ticket = :ticket and e.type like 'comment.%' and e.data ->> 'id' = :comment_id::text;
+
+-- name: update_delivery_body(delivery_id, body)!
+-- Write anew what is sent.
+update deliveries set body = :body where id = :delivery_id;
+
+-- Sending ------------------------------------------------------------------------------------------------------------
+
+-- name: get_delivery_to_send(delivery_id)^
+-- returns: DeliveryToSend
+-- A pending delivery with all that sending it takes. The secrets are the newest first.
+select d.id, d.endpoint_id, d.event_id, d.body, d.tries, w.url, w.state,
+       array(select s.key_id from webhook_secrets s
+              where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as key_ids,
+       array(select s.sealed from webhook_secrets s
+              where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as sealed
+  from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
+ where d.id = :delivery_id and d.status = 'pending';
+
+-- name: record_success(delivery_id, endpoint_id, started_at, milliseconds, status, answer)!
+-- Note an attempt that was accepted; the endpoint is not failing any more.
+with attempt as (
+    update deliveries
+       set status = 'delivered', attempt_count = attempt_count + 1, tries = tries + 1, next_attempt_at = null,
+           settled_at = clock_timestamp()
+     where id = :delivery_id
+    returning id, attempt_count
+), recovered as (
+    update webhook_endpoints set failing_since = null, warned_at = null
+     where id = :endpoint_id and failing_since is not null
+)
+insert into delivery_attempts (delivery_id, number, started_at, milliseconds, status, answer)
+select id, attempt_count, :started_at, :milliseconds::int, :status::int, :answer from attempt;
+
+-- name: record_failure(delivery_id, endpoint_id, started_at, milliseconds, status, answer, error, pause)$
+-- Note an attempt that failed, and when the next one is due, if any; for how many seconds the endpoint has been failing.
+-- nullable: status, answer, pause
+with updated as (
+    update deliveries
+       set status = case when :pause::float8 is null then 'failed' else 'pending' end::delivery_status,
+           attempt_count = attempt_count + 1, tries = tries + 1,
+           next_attempt_at = clock_timestamp() + make_interval(secs => :pause::float8),
+           settled_at = case when :pause::float8 is null then clock_timestamp() end
+     where id = :delivery_id
+    returning id, attempt_count
+), attempt as (
+    insert into delivery_attempts (delivery_id, number, started_at, milliseconds, status, answer, error)
+    select id, attempt_count, :started_at, :milliseconds::int, :status::int, :answer, :error from updated
+), failing as (
+    update webhook_endpoints set failing_since = clock_timestamp() where id = :endpoint_id and failing_since is null
+)
+select coalesce(extract(epoch from clock_timestamp() - w.failing_since), 0)::float8
+  from webhook_endpoints w
+ where w.id = :endpoint_id;
+
+-- name: warn_of_webhook_endpoint(event_id, endpoint_id)$
+-- Record once that an endpoint does nothing but fail. Empty: it was, or the endpoint is not active.
+with updated as (
+    update webhook_endpoints as w set warned_at = clock_timestamp()
+     where w.id = :endpoint_id and w.state = 'active' and w.warned_at is null and w.failing_since is not null
+    returning w
+), event as (
+    insert into events (id, type, audience, data)
+    select :event_id, 'webhook.failing', 'internal', to_jsonb(r)
+      from updated cross join lateral webhook_endpoint_resource(updated.w) r
+)
+select true from updated;
+
+-- name: disable_webhook_endpoint(event_id, endpoint_id)$
+-- Send nothing to an endpoint any more. Empty: it was disabled before.
+with before as (
+    select w.state from webhook_endpoints w where w.id = :endpoint_id and w.state <> 'disabled' for update
+), updated as (
+    update webhook_endpoints as w
+       set state = 'disabled', disabled_at = clock_timestamp(), updated_at = clock_timestamp()
+     where w.id = :endpoint_id and exists (select from before)
+    returning w
+), event as (
+    insert into events (id, type, audience, data, previous)
+    select :event_id, 'webhook.disabled', 'internal', to_jsonb(r),
+           jsonb_build_object('state', before.state, 'disabled_at', null)
+      from before cross join updated cross join lateral webhook_endpoint_resource(updated.w) r
+)
+select true from updated;
+
+-- name: park_delivery(delivery_id, endpoint_id)$
+-- Let a delivery wait for the end of the pause. Empty: that is over.
+with paused as (
+    -- An end of the pause waits for us, and whoever it lets go then finds this delivery without a job.
+    select from webhook_endpoints w where w.id = :endpoint_id and w.state = 'paused' for share
+)
+update deliveries set next_attempt_at = null where id = :delivery_id and exists (select from paused) returning true;
+
+-- name: give_up_delivery(delivery_id)!
+-- A delivery that nothing is sent for any more.
+update deliveries set status = 'failed', next_attempt_at = null, settled_at = clock_timestamp()
+ where id = :delivery_id and status = 'pending';
+
+-- Many at once -------------------------------------------------------------------------------------------------------
+
+-- name: enqueue_deliveries(delivery_ids, queue, max_attempts, group_limit)$
+-- Have these pending deliveries sent, in this order; how many did not have a job already.
+with enqueued as materialized (
+    select d.id, g.place,
+           enqueue_delivery(d.id, d.endpoint_id, now() + make_interval(secs => 1e-6 * g.place), :queue, :max_attempts,
+                            :group_limit) as job_id
+      from unnest(:delivery_ids::uuid[]) with ordinality as g (id, place) join deliveries d using (id)
+     where d.status = 'pending'
+), updated as (
+    update deliveries d set next_attempt_at = now() from enqueued e where d.id = e.id and e.job_id is not null
+    returning d.id
+)
+select count(*) from updated;
+
+-- name: list_held_back(endpoint_id, after, page_size)
+-- returns: HeldBack
+-- The pending deliveries of an endpoint, the oldest first, from after a given one on.
+select d.id
+  from deliveries d
+ where d.endpoint_id = :endpoint_id and d.status = 'pending' and (:after::uuid is null or d.id > :after::uuid)
+ order by d.id
+ limit :page_size;
+
+-- name: list_stray_deliveries(overdue_seconds, page_size)
+-- returns: HeldBack
+-- Pending deliveries that were due long ago and should have a job.
+select d.id
+  from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
+ where d.status = 'pending' and w.state <> 'paused'
+   and d.next_attempt_at < now() - make_interval(secs => :overdue_seconds::float8)
+ order by d.id
+ limit :page_size;
+
+-- name: revive_deliveries(endpoint_id, delivery_id, failed_since, after, page_size)
+-- returns: HeldBack
+-- Make settled deliveries pending: a given one, or those that have failed since a moment, from after a given one on.
+with chosen as (
+    select d.id
+      from deliveries d
+     where d.endpoint_id = :endpoint_id
+       and (d.id = :delivery_id::uuid or :delivery_id::uuid is null)
+       and ((d.status = 'failed' and d.settled_at >= :failed_since::timestamptz) or :failed_since::timestamptz is null)
+       and d.status <> 'pending'
+       and (:after::uuid is null or d.id > :after::uuid)
+     order by d.id
+     limit :page_size
+       for update
+), revived as (
+    update deliveries d set status = 'pending', tries = 0, settled_at = null, next_attempt_at = null
+      from chosen c
+     where d.id = c.id
+    returning d.id
+)
+select id from revived order by id;
+
+-- name: list_events_to_replay(endpoint_id, after, until, page_size)
+-- returns: EventToReplay
+-- The events recorded between two that an endpoint's filters let pass, the oldest first.
+select w.format, e.position, r.*
+  from webhook_endpoints w
+  join events e on e.id > :after and e.id < :until and webhook_wants(w, e)
+ cross join lateral event_resource(e) r
+ where w.id = :endpoint_id
+   -- What is not settled is still to come, by way of the fan-out.
+   and e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+ order by e.id
+ limit :page_size;
+
+-- name: replay_deliveries(rows)
+-- returns: HeldBack
+-- Make deliveries, or make those pending that are settled.
+with given as (
+    select * from jsonb_to_recordset(:rows) as g (id uuid, endpoint_id uuid, event_id uuid, type text, body text)
+), made as (
+    insert into deliveries as d (id, endpoint_id, event_id, type, body)
+    select g.id, g.endpoint_id, g.event_id, g.type, g.body from given g order by g.id
+    on conflict (endpoint_id, event_id) do update
+       set status = 'pending', tries = 0, settled_at = null, next_attempt_at = null, body = excluded.body
+     where d.status <> 'pending'
+    returning d.id, d.event_id
+)
+select made.id from made order by made.event_id;
+
+-- name: delete_old_deliveries(days, batch)!
+-- Forget a batch of deliveries that were settled long ago, or whose endpoint is gone.
+delete from deliveries d
+ where d.id in ((select o.id from deliveries o
+                  where o.settled_at < now() - make_interval(days => :days::int) limit :batch)
+                union all
+                (select o.id from deliveries o
+                  where not exists (select from webhook_endpoints w where w.id = o.endpoint_id) limit :batch));
+
+-- name: list_secrets_to_reseal(key_id)
+-- returns: WebhookSecret
+-- Secrets that are sealed with another key than this one.
+select s.id, s.endpoint_id, s.key_id, s.sealed from webhook_secrets s where s.key_id <> :key_id limit 500;
+
+-- name: reseal_webhook_secret(secret_id, key_id, sealed)!
+-- Keep a secret under another key.
+update webhook_secrets set key_id = :key_id, sealed = :sealed where id = :secret_id;

@@ -30,6 +30,11 @@ def new_key() -> str:
     return base64.b64encode(os.urandom(KEY_BYTES)).decode()
 
 
+def first_key() -> str | None:
+    """The id of the key that seals, if there is one."""
+    return next(iter(_keys(settings().secret_keys)), None)
+
+
 def seal(secret: bytes, context: bytes) -> tuple[str, bytes]:
     """The id of the key, and the secret sealed with it; it opens only in the same context. Raises NoKey."""
     keys = _keys(settings().secret_keys)

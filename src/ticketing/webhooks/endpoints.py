@@ -61,7 +61,7 @@ async def create(
     endpoint = await sql.webhooks.insert_webhook_endpoint(
         conn,
         **claim.parameters(),
-        **_sealed(secret, endpoint_id),
+        **sealed(secret, endpoint_id),
         actor_id=actor.id,
         endpoint_id=endpoint_id,
         url=url,
@@ -146,7 +146,7 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
     endpoint = await sql.webhooks.rotate_webhook_secret(
         conn,
         **claim.parameters(),
-        **_sealed(secret, endpoint_id),
+        **sealed(secret, endpoint_id),
         actor_id=actor.id,
         endpoint_id=endpoint_id,
         overlap_seconds=SECRET_OVERLAP_SECONDS,
@@ -174,9 +174,18 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
     raise Conflict(f"This endpoint is {endpoint['state']}. Set its state to active before you ping it.")
 
 
-def unsealed(secret: sql.WebhookSecret) -> bytes:
+def sealed(secret: bytes, endpoint_id: UUID) -> dict[str, Any]:
+    """A secret as it is kept. Raises NotConfigured."""
+    try:
+        key_id, box = sealing.seal(secret, _context(endpoint_id))
+    except sealing.NoKey as fault:
+        raise NotConfigured(str(fault)) from None
+    return {"key_id": key_id, "sealed": box}
+
+
+def unsealed(key_id: str, box: bytes, endpoint_id: UUID) -> bytes:
     """A secret in the clear. Raises sealing.NoKey."""
-    return sealing.unseal(secret["key_id"], secret["sealed"], _context(secret["endpoint_id"]))
+    return sealing.unseal(key_id, box, _context(endpoint_id))
 
 
 async def _take(conn: sql.Connection, actor: Actor, endpoint_id: UUID, if_match: str | None) -> sql.WebhookEndpoint:
@@ -196,14 +205,6 @@ async def _check_projects(conn: sql.Connection, keys: Sequence[str]) -> None:
         raise Invalid(f"There is no project {unknown[0]['key']}.", errors=faults)
 
 
-def _sealed(secret: bytes, endpoint_id: UUID) -> dict[str, Any]:
-    try:
-        key_id, sealed = sealing.seal(secret, _context(endpoint_id))
-    except sealing.NoKey as fault:
-        raise NotConfigured(str(fault)) from None
-    return {"key_id": key_id, "sealed": sealed}
-
-
 def _context(endpoint_id: UUID) -> bytes:
     """A secret opens only for the endpoint that it was made for, should rows be exchanged in the database."""
     return b"webhook:" + endpoint_id.bytes
@@ -215,4 +216,5 @@ async def _replayed(conn: sql.Connection, actor: Actor, claim: Claim) -> dict[st
     secret = await sql.webhooks.get_webhook_secret(conn, secret_id=claim.event_id)
     if answer is None or secret is None:
         raise Conflict("The request with this Idempotency-Key was done, but its secret does not hold any more.")
-    return {**answer, "secret": signing.written(unsealed(secret))}
+    clear = unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+    return {**answer, "secret": signing.written(clear)}
