@@ -33,11 +33,11 @@ class Settings:
     reopen_days: int = 14
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
     token_cache_ms: int = 500
-    #: Keys that seal webhook secrets: 32 random bytes in Base64, the newest first, commas between. Without: no webhooks.
+    #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
     secret_keys: str = field(default="", repr=False)
-    #: Receivers exempt from the rules for webhooks (public addresses, https, ports): hosts and networks, commas between.
+    #: Hosts and networks, with commas between, that webhooks may be sent to although they are not public, by http as well.
     webhook_allow: str = ""
-    #: Ports that webhooks are sent to.
+    #: Ports that webhooks are sent to, with commas between.
     webhook_ports: str = "443"
     #: Days for which the log of settled webhook deliveries is kept.
     delivery_days: int = 30

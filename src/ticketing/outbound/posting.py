@@ -72,7 +72,9 @@ async def _exchange(destination: Destination, addresses: list[str], headers: Map
             port=destination.port,
             target=destination.target.encode(),
         ),
-        headers={"Host": destination.authority, "Content-Length": str(len(body)), "Connection": "close", **headers},
+        headers=list(
+            {**headers, "Host": destination.authority, "Content-Length": str(len(body)), "Connection": "close"}.items()
+        ),
         content=body,
         extensions={"timeout": {"connect": CONNECT_SECONDS}},
     )
@@ -114,7 +116,7 @@ class _Pinned(httpcore.AnyIOBackend):
 
     async def connect_tcp(
         self,
-        host: str,
+        host: str,  # noqa: ARG002 - that is the point
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore calls it so
         local_address: str | None = None,

@@ -73,9 +73,7 @@ async def deliver(job: jobs.Job) -> None:
 
 async def _park(job: jobs.Job, delivery: sql.DeliveryToSend) -> None:
     async with job.finish() as conn:
-        if not await sql.webhooks.park_delivery(
-            conn, delivery_id=delivery["id"], endpoint_id=delivery["endpoint_id"]
-        ):
+        if not await sql.webhooks.park_delivery(conn, delivery_id=delivery["id"], endpoint_id=delivery["endpoint_id"]):
             await sql.webhooks.enqueue_deliveries(conn, delivery_ids=[delivery["id"]], **delivering())
 
 

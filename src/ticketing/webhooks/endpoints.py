@@ -23,7 +23,7 @@ FIELDS = ("url", "description", "event_types", "projects", "include_internal", "
 async def check_url(actor: Actor, url: str) -> None:
     """Refuse a URL that nothing would be sent to, as far as that can be seen now; call it without a connection.
 
-    A host that has no address yet is let pass, because the guard looks again at each delivery. Raises Forbidden, Invalid.
+    A host that has no address yet is let pass, as the guard looks again at each delivery. Raises Forbidden, Invalid.
     """
     policy.require_admin(actor)
     try:
@@ -131,9 +131,7 @@ async def delete(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, if_ma
     Raises Forbidden, NotFound, PreconditionFailed.
     """
     await _take(conn, actor, endpoint_id, if_match)
-    await sql.webhooks.delete_webhook_endpoint(
-        conn, event_id=uuids.uuid7(), actor_id=actor.id, endpoint_id=endpoint_id
-    )
+    await sql.webhooks.delete_webhook_endpoint(conn, event_id=uuids.uuid7(), actor_id=actor.id, endpoint_id=endpoint_id)
 
 
 async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing import bell, db, jobs, sql
 from ticketing.webhooks import payloads
+from ticketing.webhooks.payloads import Event
 
 BATCH = 200
 """Events read at once; each becomes a delivery for every endpoint that wants it."""
@@ -21,21 +23,19 @@ async def fan_out() -> bool:
     async with db.transaction() as conn:
         if await sql.webhooks.take_webhook_fan_out(conn) is None:
             return False
-        events = await sql.webhooks.list_events_to_fan_out(conn, page_size=BATCH)
+        events: Sequence[Event] = await sql.webhooks.list_events_to_fan_out(conn, page_size=BATCH)
         if not events:
             return False
         await _make_deliveries(conn, events)
         for event in events:
             await _follow(conn, event)
         last = events[-1]
-        await sql.webhooks.move_webhook_fan_out(
-            conn, transaction_id=last["transaction_id"], position=last["position"]
-        )
+        await sql.webhooks.move_webhook_fan_out(conn, transaction_id=last["transaction_id"], position=last["position"])
     bell.ring()
     return len(events) == BATCH
 
 
-async def _make_deliveries(conn: sql.Connection, events: list[sql.EventToFanOut]) -> None:
+async def _make_deliveries(conn: sql.Connection, events: Sequence[Event]) -> None:
     rows = []
     for event in events:
         bodies = {endpoint["format"]: "" for endpoint in event["endpoints"]}
@@ -62,7 +62,7 @@ def delivering() -> dict[str, Any]:
     return {"queue": kind.queue, "max_attempts": kind.max_attempts, "group_limit": kind.group_limit}
 
 
-async def _follow(conn: sql.Connection, event: sql.EventToFanOut) -> None:
+async def _follow(conn: sql.Connection, event: Event) -> None:
     """Do what an event asks of us, beside telling of it."""
     if event["type"] == "webhook.redelivered":
         await jobs.enqueue(conn, "webhooks.redeliver", {"event_id": event["id"]})
@@ -72,13 +72,12 @@ async def _follow(conn: sql.Connection, event: sql.EventToFanOut) -> None:
         await _forget(conn, event)
 
 
-def _released(event: sql.EventToFanOut) -> bool:
+def _released(event: Event) -> bool:
     return bool(event["previous"].get("state") == "paused" and event["data"]["state"] == "active")
 
 
-async def _forget(conn: sql.Connection, event: sql.EventToFanOut) -> None:
-    """A comment that was taken back is no longer told of either: the log has lost its text, and so do the deliveries."""
-    assert event["ticket"] is not None
+async def _forget(conn: sql.Connection, event: Event) -> None:
+    """A comment that was taken back is not told of any more: the log has lost its text, and so do the deliveries."""
     for row in await sql.webhooks.list_deliveries_of_comment(
         conn, ticket=event["ticket"], comment_id=str(event["data"]["id"])
     ):

@@ -1,4 +1,4 @@
-"""What is done about webhooks every hour: the log is kept short, secrets under the newest key, and nothing forgotten."""
+"""What is done about webhooks every hour: keep the log short, seal secrets with the newest key, forget no delivery."""
 
 from __future__ import annotations
 
