@@ -14,7 +14,7 @@ PREFIX = "/api/v1"
 
 
 def accepted(resource: Mapping[str, Any], status: int, claim: Claim) -> Answer:
-    """200 or 202, for a POST that makes nothing with an address; it says when it is the answer of an earlier request."""
+    """200 or 202, for a POST that makes nothing with an address; it says when it is an earlier request's."""
     return Answer(resource, status, {"Idempotent-Replayed": "true"} if claim.replayed else {})
 
 

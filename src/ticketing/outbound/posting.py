@@ -72,9 +72,12 @@ async def _exchange(destination: Destination, addresses: list[str], headers: Map
             port=destination.port,
             target=destination.target.encode(),
         ),
-        headers=list(
-            {**headers, "Host": destination.authority, "Content-Length": str(len(body)), "Connection": "close"}.items()
-        ),
+        headers=[
+            ("Host", destination.authority),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+            *headers.items(),
+        ],
         content=body,
         extensions={"timeout": {"connect": CONNECT_SECONDS}},
     )
