@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -33,16 +33,38 @@ class Settings:
     reopen_days: int = 14
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
     token_cache_ms: int = 500
+    #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
+    secret_keys: str = field(default="", repr=False)
+    #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.
+    webhook_allow: str = ""
+    #: Ports that webhooks are sent to, with commas between.
+    webhook_ports: str = "443"
+    #: Days for which the log of settled webhook deliveries is kept.
+    delivery_days: int = 30
+    #: Where people find this installation; links in messages begin with it.
+    public_url: str = "http://127.0.0.1:8080"
+    #: Seconds after which a job of a worker that went silent is given to another one.
+    job_lease_seconds: int = 15
+    #: Seconds after which a job that nobody has started is announced in Redis once more.
+    job_resend_seconds: int = 20
+    #: Seconds that running jobs get to finish when a worker is stopped.
+    job_stop_seconds: int = 10
+    #: Announcements that wait in Redis at most, for each queue.
+    job_window: int = 2000
+    #: Hours for which completed jobs are kept.
+    job_completed_hours: int = 24
+    #: Days for which discarded and cancelled jobs are kept.
+    job_failed_days: int = 30
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read `TICKETING_*`. Raises InvalidSetting, naming the variable at fault."""
         given: dict[str, Any] = {}
-        for field in fields(cls):
-            variable = PREFIX + field.name.upper()
+        for each in fields(cls):
+            variable = PREFIX + each.name.upper()
             text = environ.get(variable)
             if text:
-                given[field.name] = _number(variable, text) if field.type == "int" else text
+                given[each.name] = _number(variable, text) if each.type == "int" else text
         if "database_url" not in given:
             raise InvalidSetting(f"{PREFIX}DATABASE_URL is not set. Give it a postgresql:// URL.")
         return cls(**given)

@@ -97,7 +97,7 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
     chosen: type[Connection] = _Line
     pool = AsyncConnectionPool(
         connection_class=chosen,
-        kwargs=_parameters(url),
+        kwargs=parameters(url),
         min_size=min(WARM_CONNECTIONS, size),
         max_size=size,
         timeout=WAIT_SECONDS,
@@ -158,7 +158,7 @@ def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     return until_uncontended
 
 
-def _parameters(url: str) -> dict[str, Any]:
+def parameters(url: str) -> dict[str, Any]:
     """The URL's own parameters win over ours."""
     given = conninfo_to_dict(url)
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())

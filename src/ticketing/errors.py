@@ -9,6 +9,7 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── Conflict            409
 ├── InvalidTransition   409
 ├── KeyInFlight         409
+├── NotConfigured       409   an operator has to set something first
 ├── TicketClosed        409
 ├── PreconditionFailed  412
 ├── Invalid             422   a rule that the schema cannot express
@@ -59,6 +60,10 @@ class InvalidTransition(Problem):
 
 class TicketClosed(Problem):
     slug = "ticket-closed"
+
+
+class NotConfigured(Problem):
+    slug = "not-configured"
 
 
 class PreconditionFailed(Problem):

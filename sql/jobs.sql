@@ -1,0 +1,157 @@
+-- Jobs: what is to be done in the background, as the engine (src/ticketing/jobs) has it done.
+-- Whoever runs a job holds its fence; a statement with an older one finds nothing.
+
+-- name: enqueue_job(kind, args, queue, run_at, priority, max_attempts, unique_key, ordering_key, group_name, group_limit, shown)$
+-- Add a job in the caller's transaction. Empty: there is one of that kind with that unique key.
+-- nullable: run_at, unique_key, ordering_key, group_name, group_limit
+select enqueue_job(:kind, :args, :queue, :run_at, :priority, :max_attempts, :unique_key, :ordering_key, :group_name,
+                   :group_limit, :shown);
+
+-- name: claim_jobs(job_ids, lease)
+-- returns: ClaimedJob
+-- Take those of the jobs that are still due.
+select * from claim_jobs(:job_ids, :lease);
+
+-- name: claim_due_jobs(queues, rooms, lease)
+-- returns: ClaimedJob
+-- Take what is due without being told of it, at most so many of each queue.
+select * from claim_jobs(array(select d.id from due_jobs(:queues, :rooms, now()) d), :lease);
+
+-- name: complete_job(job_id, fence)$
+-- Complete a job. Empty: it is not ours any more.
+update jobs
+   set state = 'completed', finished_at = now(), lease_until = null, lane_slot = null
+ where id = :job_id and fence = :fence and state = 'running'
+returning true;
+
+-- name: complete_jobs(job_ids, fences)
+-- returns: HeldJob
+-- Complete jobs whose handlers had nothing to write; names those that were still ours.
+update jobs
+   set state = 'completed', finished_at = now(), lease_until = null, lane_slot = null
+  from unnest(:job_ids::uuid[], :fences::bigint[]) held (id, fence)
+ where jobs.id = held.id and jobs.fence = held.fence and jobs.state = 'running'
+returning jobs.id;
+
+-- name: fail_job(job_id, fence, error, delay)$
+-- Note what went wrong and let the job be tried again later, or discard it after its last attempt; gives its new state.
+-- Empty: it is not ours any more.
+update jobs
+   set state = case when attempt < max_attempts then 'available' else 'discarded' end::job_state,
+       finished_at = case when attempt < max_attempts then null else now() end,
+       run_at = case when attempt < max_attempts then clock_timestamp() + :delay else run_at end,
+       lease_until = null, lane_slot = null, errors = with_error(errors, attempt, :error)
+ where id = :job_id and fence = :fence and state = 'running'
+returning state;
+
+-- name: snooze_job(job_id, fence, delay)$
+-- Give a job back without using up its attempt. Empty: it is not ours any more.
+update jobs
+   set state = 'available', attempt = attempt - 1, run_at = clock_timestamp() + :delay, lease_until = null,
+       lane_slot = null
+ where id = :job_id and fence = :fence and state = 'running'
+returning true;
+
+-- name: abandon_job(job_id, fence, error)$
+-- End a job that is not wanted any more. Empty: it is not ours any more.
+update jobs
+   set state = 'cancelled', finished_at = now(), lease_until = null, lane_slot = null,
+       errors = with_error(errors, attempt, :error)
+ where id = :job_id and fence = :fence and state = 'running'
+returning true;
+
+-- name: extend_leases(job_ids, fences, lease)
+-- returns: Lease
+-- Hold on to running jobs; tells of each whether it is still ours, and whether an operator wants it to end.
+-- What is locked is being finished just now, perhaps by ourselves.
+with held as materialized (
+    select * from unnest(:job_ids::uuid[], :fences::bigint[]) h (id, fence)
+), extended as (
+    update jobs j
+       set lease_until = clock_timestamp() + :lease
+     where j.id in (select l.id from jobs l join held h on h.id = l.id and h.fence = l.fence
+                     where l.state = 'running' for update of l skip locked)
+)
+select h.id, h.fence, coalesce(j.fence = h.fence and j.state = 'running', false) as ours,
+       j.cancel_requested_at is not null as unwanted
+  from held h left join jobs j on j.id = h.id;
+
+-- name: rescue_jobs()
+-- returns: RescuedJob
+-- Take back jobs whose workers have gone silent. That counts as an attempt, so that a job that kills its worker ends.
+with lost as (
+    select id from jobs
+     where state = 'running' and lease_until < now()
+     order by lease_until limit 500 for update skip locked
+)
+update jobs j
+   set state = case when cancel_requested_at is not null then 'cancelled'
+                    when attempt < max_attempts then 'available' else 'discarded' end::job_state,
+       finished_at = case when cancel_requested_at is null and attempt < max_attempts then null else now() end,
+       run_at = now(), lease_until = null, lane_slot = null,
+       errors = with_error(errors, attempt, 'The worker went silent, and its lease ran out.')
+  from lost
+ where j.id = lost.id
+returning j.id, j.kind, j.attempt, j.state;
+
+-- name: dispatch_jobs(queues, rooms, resend_after)
+-- returns: DispatchedJob
+-- Note that what is due is being announced, at most so many of each queue; again if that was long ago.
+update jobs
+   set dispatched_at = clock_timestamp()
+ where id in (select j.id from jobs j
+               where j.id in (select d.id from due_jobs(:queues, :rooms, now() - :resend_after::interval) d)
+                 and j.state = 'available'
+                 and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
+                 for update skip locked)
+returning id, queue;
+
+-- name: recall_jobs(job_ids)!
+-- Take it back that jobs were announced: they were not.
+update jobs set dispatched_at = null where id = any(:job_ids) and state = 'available';
+
+-- name: recall_all_jobs()!
+-- Take back all announcements: whoever kept them has lost them.
+update jobs set dispatched_at = null where state = 'available' and dispatched_at is not null;
+
+-- name: delete_finished_jobs(completed_for, failed_for, batch)!
+-- Delete a batch of jobs that finished long enough ago.
+delete from jobs
+ where id in (select id from jobs
+               where finished_at < now() - least(:completed_for::interval, :failed_for::interval)
+                 and finished_at < now() - case state when 'completed' then :completed_for::interval else :failed_for::interval end
+               order by finished_at limit :batch for update skip locked);
+
+-- name: measure_queues(queues)
+-- returns: QueueFigures
+-- How much each queue has to do.
+select q.queue, due.count as due, coalesce(due.seconds, 0)::float8 as oldest_due_seconds,
+       (select count(*) from jobs r where r.state = 'running' and r.queue = q.queue) as running
+  from unnest(:queues::text[]) q (queue) cross join lateral (
+    select count(*), extract(epoch from clock_timestamp() - min(j.run_at)) as seconds
+      from jobs j where j.queue = q.queue and j.state = 'available' and j.run_at <= now()
+  ) due;
+
+-- name: register_schedule(name, kind, queue, cron, next_run_at)!
+-- Note a schedule; one that is known keeps its next moment unless its times changed.
+insert into job_schedules as s (name, kind, queue, cron, next_run_at)
+values (:name, :kind, :queue, :cron, :next_run_at)
+on conflict (name) do update
+   set kind = excluded.kind, queue = excluded.queue, cron = excluded.cron,
+       next_run_at = case when s.cron = excluded.cron then s.next_run_at else excluded.next_run_at end
+ where (s.kind, s.queue, s.cron) is distinct from (excluded.kind, excluded.queue, excluded.cron);
+
+-- name: due_schedules(names)
+-- returns: DueSchedule
+-- The schedules among these whose next moment has come.
+select name, next_run_at from job_schedules where name = any(:names) and next_run_at <= now();
+
+-- name: run_schedule(name, slot, next_run_at, kind, args, queue, priority, max_attempts, unique_key, shown)$
+-- Turn a moment of a schedule into a job, and move on to the next. Empty: another worker did.
+with moved as (
+    update job_schedules
+       set next_run_at = :next_run_at, last_run_at = :slot
+     where name = :name and next_run_at = :slot
+    returning 1
+)
+select enqueue_job(:kind, :args, :queue, :slot, :priority, :max_attempts, :unique_key, shown => :shown) from moved;

@@ -1,0 +1,226 @@
+"""From a hint to a handler and its outcome: claims, leases, time limits, and what is written of how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Literal, TypeAlias, cast
+from uuid import UUID
+
+import structlog
+
+from ticketing import bell, db, sql
+from ticketing.jobs import figures, kinds
+from ticketing.jobs.job import Cancel, Fenced, Job, Snooze
+from ticketing.jobs.together import Together
+
+UNKNOWN_KIND_SECONDS = 10.0
+"""How long a job waits for a worker that knows its kind, as there are during a release."""
+WRITE_ATTEMPTS = 4
+
+log = structlog.get_logger()
+# No catalog knows that what a function gives is never null.
+Claimed: TypeAlias = dict[str, Any]
+Reason = Literal["lost", "unwanted", "stopping"]
+
+
+class Execution:
+    """The jobs that this process is doing, and the statements that say so."""
+
+    def __init__(self, lease: timedelta) -> None:
+        self._lease = lease
+        self._held: dict[UUID, _Held] = {}
+        self._claims = Together(self._claim)
+        self._completions = Together(self._complete)
+
+    async def run(self, job_id: UUID, queue: str) -> None:
+        """Do a job that is said to be due, if it is still to be had."""
+        try:
+            held = await self._claims.ask(job_id)
+        except db.Unavailable:
+            return  # The row is still due, and will be announced again.
+        if held is None:
+            figures.STALE.labels(queue).inc()
+        else:
+            await self._do(held)
+
+    async def take(self, threads: dict[str, int]) -> list[Awaitable[None]]:
+        """Claim what is due without being told, as far as there are threads; what it gives does the jobs."""
+        busy = Counter(held.job.queue for held in self._held.values())
+        async with db.connection() as conn:
+            rows = await sql.jobs.claim_due_jobs(
+                conn,
+                queues=list(threads),
+                rooms=[threads[queue] - busy[queue] for queue in threads],
+                lease=self._lease,
+            )
+        return [self._do(self._hold(cast(Claimed, row))) for row in rows]
+
+    async def keep(self) -> None:
+        """Extend the leases of all jobs; end those that are lost or not wanted any more."""
+        if not self._held:
+            return
+        jobs = [held.job for held in self._held.values()]
+        async with db.connection() as conn:
+            leases = await sql.jobs.extend_leases(
+                conn, job_ids=[job.id for job in jobs], fences=[job.fence for job in jobs], lease=self._lease
+            )
+        for lease in leases:
+            held = self._held.get(lease["id"]) if lease["id"] else None
+            if held is None or held.job.fence != lease["fence"]:
+                continue
+            if not lease["ours"]:
+                held.end("lost")
+            elif lease["unwanted"]:
+                held.end("unwanted")
+
+    def stop(self) -> None:
+        """End all handlers; their jobs are available again at once, and none has lost an attempt."""
+        for held in self._held.values():
+            held.end("stopping")
+
+    async def _claim(self, job_ids: list[UUID]) -> dict[UUID, _Held]:
+        async with db.connection() as conn:
+            rows = await sql.jobs.claim_jobs(conn, job_ids=job_ids, lease=self._lease)
+        held = [self._hold(cast(Claimed, row)) for row in rows]
+        return {each.job.id: each for each in held}
+
+    def _hold(self, row: Claimed) -> _Held:
+        figures.WAITED.labels(row["queue"]).observe(max(0.0, row["waited"]))
+        held = self._held[row["id"]] = _Held(Job(row))
+        return held
+
+    async def _do(self, held: _Held) -> None:
+        job, started = held.job, time.perf_counter()
+        try:
+            await held.handle()
+            outcome = await self._settle(held)
+        except db.Unavailable:
+            outcome = "unwritten"  # Its lease runs out, and it is rescued.
+        finally:
+            if self._held.get(job.id) is held:
+                del self._held[job.id]
+        seconds = time.perf_counter() - started
+        figures.ATTEMPTS.labels(job.kind, outcome).inc()
+        figures.SECONDS.labels(job.kind).observe(seconds)
+        if outcome == "discarded":
+            figures.DISCARDED.labels(job.kind).inc()
+        if outcome == "fenced":
+            figures.FENCED.labels(job.kind).inc()
+        log.info(
+            "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
+        )
+        bell.ring()
+
+    async def _settle(self, held: _Held) -> str:
+        """Write how a job ended, unless its handler has, and name it."""
+        job, error = held.job, held.error()
+        if job.outcome is not None:
+            if error is not None:
+                log.warning("job failed after its end", id=str(job.id), kind=job.kind, error=_sentence(error))
+            return job.outcome
+        own = {"job_id": job.id, "fence": job.fence}
+        match error:
+            case None:
+                ours: Any = await _written(lambda: self._completions.ask((job.id, job.fence)))
+                outcome = "completed"
+            case Fenced():
+                return "fenced"
+            case Snooze():
+                delay = timedelta(seconds=error.seconds)
+                ours = await _written(partial(_statement, sql.jobs.snooze_job, **own, delay=delay))
+                outcome = "snoozed"
+            case Cancel():
+                ours = await _written(partial(_statement, sql.jobs.abandon_job, **own, error=_sentence(error)))
+                outcome = "cancelled"
+            case asyncio.CancelledError() if held.reason == "lost":
+                return "fenced"
+            case asyncio.CancelledError() if held.reason == "unwanted":
+                ours = await _written(
+                    partial(_statement, sql.jobs.abandon_job, **own, error="An operator cancelled it.")
+                )
+                outcome = "cancelled"
+            case asyncio.CancelledError() if held.reason == "stopping":
+                ours = await _written(partial(_statement, sql.jobs.snooze_job, **own, delay=timedelta()))
+                outcome = "released"
+            case _:
+                log.warning("job failed", id=str(job.id), kind=job.kind, attempt=job.attempt, exc_info=error)
+                fail = partial(job.fail, after_seconds=kinds.pause(job.attempt), error=_sentence(error))
+                ours = await _written(partial(_statement, fail))
+                outcome = "discarded" if ours == "discarded" else "failed"
+        return outcome if ours else "fenced"
+
+    async def _complete(self, jobs: list[tuple[UUID, int]]) -> dict[tuple[UUID, int], bool]:
+        async with db.connection() as conn:
+            rows = await sql.jobs.complete_jobs(
+                conn, job_ids=[job_id for job_id, _ in jobs], fences=[fence for _, fence in jobs]
+            )
+        completed = {row["id"] for row in rows}
+        return {(job_id, fence): True for job_id, fence in jobs if job_id in completed}
+
+
+class _Held:
+    """A job that is ours, and the task that does it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.reason: Reason | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def handle(self) -> None:
+        """Let its handler do it, to the end of whichever kind."""
+        self._task = asyncio.create_task(self._handled())
+        if self.reason is not None:
+            self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _handled(self) -> None:
+        kind = kinds.KINDS.get(self.job.kind)
+        if kind is None:
+            raise Snooze(UNKNOWN_KIND_SECONDS)
+        try:
+            async with asyncio.timeout(kind.timeout) as limit:
+                await kind.run(self.job)
+        except TimeoutError:
+            if limit.expired():
+                raise TimeoutError(f"It took longer than {kind.timeout:g} seconds.") from None
+            raise
+
+    def end(self, reason: Reason) -> None:
+        """Cancel the handler, unless it is just committing the end of its job."""
+        if self.reason is None and not self.job.ending:
+            self.reason = reason
+            if self._task is not None:
+                self._task.cancel()
+
+    def error(self) -> BaseException | None:
+        """What its handler raised."""
+        assert self._task is not None
+        return asyncio.CancelledError() if self._task.cancelled() else self._task.exception()
+
+
+async def _statement(statement: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:
+    async with db.connection() as conn:
+        return await statement(conn, **parameters)
+
+
+async def _written(write: Callable[[], Awaitable[Any]]) -> Any:
+    """What a statement gives, with some patience for a PostgreSQL that is away."""
+    for attempt in range(1, WRITE_ATTEMPTS):
+        try:
+            return await write()
+        except db.Unavailable:
+            await asyncio.sleep(random.uniform(0.2, 0.6) * attempt)  # noqa: S311 (nothing secret)
+    return await write()
+
+
+def _sentence(error: BaseException) -> str:
+    """What is kept of an error: its kind and its first line."""
+    lines = str(error).strip().splitlines()
+    name = type(error).__name__
+    return f"{name}: {lines[0]}" if lines else name

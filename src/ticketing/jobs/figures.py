@@ -1,0 +1,40 @@
+"""What Prometheus is told of jobs."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ATTEMPTS = Counter("ticketing_job_attempts", "Attempts at jobs, by how they ended.", ["kind", "outcome"])
+SECONDS = Histogram(
+    "ticketing_job_seconds",
+    "Seconds that an attempt took.",
+    ["kind"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+WAITED = Histogram(
+    "ticketing_job_wait_seconds",
+    "Seconds from when a job was due until an attempt began.",
+    ["queue"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+DISCARDED = Counter("ticketing_jobs_discarded", "Jobs given up after their last attempt.", ["kind"])
+RESCUED = Counter("ticketing_jobs_rescued", "Jobs taken back from workers that went silent.", ["kind"])
+FENCED = Counter("ticketing_jobs_fenced", "Attempts that had lost their job when they came to write.", ["kind"])
+DISPATCHED = Counter("ticketing_job_tickets_dispatched", "Messages sent to say that a job is due.", ["queue"])
+STALE = Counter("ticketing_job_tickets_stale", "Messages for jobs that were not to be had any more.", ["queue"])
+EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to have lost its memory.")
+
+# Every process looks at the same queues, so the newest look is as good as any.
+DUE = Gauge("ticketing_jobs_due", "Jobs whose time has come.", ["queue"], multiprocess_mode="mostrecent")
+OLDEST = Gauge(
+    "ticketing_jobs_oldest_due_seconds",
+    "Seconds for which the oldest due job has been waiting.",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
+RUNNING = Gauge("ticketing_jobs_running", "Jobs that are being done.", ["queue"], multiprocess_mode="mostrecent")
+DIRECT = Gauge(
+    "ticketing_jobs_without_redis",
+    "Processes that take jobs from PostgreSQL, as Redis is away.",
+    multiprocess_mode="livesum",
+)

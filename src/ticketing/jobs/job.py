@@ -1,0 +1,137 @@
+"""A job: how it is enqueued, and what its handler is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from ticketing import bell, db, sql
+from ticketing.jobs import kinds
+
+LONGEST_ERROR = 500
+
+
+class Snooze(Exception):
+    """Raised by a handler: not now, but after so many seconds; it does not count as an attempt."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Not before {seconds} seconds have passed.")
+        self.seconds = seconds
+
+
+class Cancel(Exception):
+    """Raised by a handler: the job is not wanted any more; the message says why."""
+
+
+class Fenced(Exception):
+    """The job belongs to another attempt by now, or is over. Whatever this one was about to write is rolled back."""
+
+    def __init__(self) -> None:
+        super().__init__("This job has gone to another worker in the meantime, or has been ended.")
+
+
+async def enqueue(
+    conn: sql.Connection,
+    kind: str,
+    args: Mapping[str, Any],
+    *,
+    run_at: datetime | None = None,
+    priority: int | None = None,
+    unique_key: str | None = None,
+    ordering_key: str | None = None,
+    group: str | None = None,
+) -> UUID | None:
+    """Add a job in the caller's transaction: it exists if that commits. None: there is one with the unique key.
+
+    Jobs with one ordering key run one at a time, in the order in which they were enqueued; of those in one group no
+    more than their kind's `group_limit` run at once. A job has at most one of the two.
+    """
+    declared = kinds.kind(kind)
+    if group is not None and (ordering_key is not None or declared.group_limit is None):
+        raise ValueError("A group needs the kind's group_limit, and goes without an ordering key.")
+    return await sql.jobs.enqueue_job(
+        conn,
+        kind=kind,
+        args=Jsonb(dict(args)),
+        queue=declared.queue,
+        run_at=run_at,
+        priority=declared.priority if priority is None else priority,
+        max_attempts=declared.max_attempts,
+        unique_key=unique_key,
+        ordering_key=ordering_key,
+        group_name=group,
+        group_limit=declared.group_limit,
+        shown=list(declared.shown),
+    )
+
+
+class Job:
+    """One attempt at a job, as its handler has it."""
+
+    __slots__ = ("args", "attempt", "ending", "fence", "id", "kind", "max_attempts", "outcome", "queue")
+
+    def __init__(self, claimed: Mapping[str, Any]) -> None:
+        self.id: UUID = claimed["id"]
+        self.kind: str = claimed["kind"]
+        self.queue: str = claimed["queue"]
+        self.args: dict[str, Any] = claimed["args"]
+        self.attempt: int = claimed["attempt"]
+        self.max_attempts: int = claimed["max_attempts"]
+        self.fence: int = claimed["fence"]
+        self.ending = False
+        self.outcome: str | None = None
+
+    @asynccontextmanager
+    async def finish(self) -> AsyncIterator[sql.Connection]:
+        """A transaction at whose end the job is completed, together with what the block writes. Raises Fenced.
+
+        The job's row is locked from the beginning: an attempt that has lost the job writes nothing at all.
+        Nothing slow belongs here, and nothing that reaches outside.
+        """
+        async with self._ending("completed", self._complete) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def retry(self, after_seconds: float, error: str) -> AsyncIterator[sql.Connection]:
+        """As `finish`, but the job comes again after so many seconds, or is discarded after its last attempt."""
+        outcome = "failed" if self.attempt < self.max_attempts else "discarded"
+        async with self._ending(outcome, partial(self.fail, after_seconds=after_seconds, error=error)) as conn:
+            yield conn
+
+    async def fail(self, conn: sql.Connection, *, after_seconds: float, error: str) -> sql.JobState | None:
+        """Note a failure, and give the state that the job has then. None: it is not ours any more."""
+        return await sql.jobs.fail_job(
+            conn,
+            job_id=self.id,
+            fence=self.fence,
+            error=error[:LONGEST_ERROR],
+            delay=timedelta(seconds=after_seconds),
+        )
+
+    async def _complete(self, conn: sql.Connection) -> bool | None:
+        return await sql.jobs.complete_job(conn, job_id=self.id, fence=self.fence)
+
+    @asynccontextmanager
+    async def _ending(
+        self, outcome: str, end: Callable[[sql.Connection], Awaitable[Any]]
+    ) -> AsyncIterator[sql.Connection]:
+        self.ending = True
+        try:
+            async with db.connection() as conn, AsyncExitStack() as stack:
+                # BEGIN travels with the statement instead of waiting for an answer of its own.
+                async with conn.pipeline():
+                    await stack.enter_async_context(conn.transaction())
+                    ours = await end(conn)
+                if not ours:
+                    raise Fenced
+                yield conn
+        finally:
+            self.ending = False
+        self.outcome = outcome
+        bell.ring()

@@ -1,0 +1,122 @@
+"""What there is to do in the background: the kinds of jobs, their schedules, and the loops beside them, as declared."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from cronsim import CronSim
+
+if TYPE_CHECKING:
+    from ticketing.jobs.job import Job
+
+Handler = Callable[["Job"], Awaitable[None]]
+Loop = Callable[[], Awaitable[bool]]
+H = TypeVar("H", bound=Handler)
+L = TypeVar("L", bound=Loop)
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job: who does it, and how patiently."""
+
+    name: str
+    run: Handler
+    queue: str
+    priority: int
+    max_attempts: int
+    timeout: float
+    group_limit: int | None
+    shown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When jobs of a kind come by themselves, in UTC."""
+
+    name: str
+    cron: str
+    kind: str
+
+    def after(self, moment: datetime) -> datetime:
+        """The first moment of the schedule that is later."""
+        return next(CronSim(self.cron, moment))
+
+
+KINDS: dict[str, Kind] = {}
+SCHEDULES: dict[str, Schedule] = {}
+LOOPS: dict[str, Loop] = {}
+
+
+def handler(
+    name: str,
+    *,
+    queue: str = "default",
+    priority: int = 2,
+    max_attempts: int = 20,
+    timeout: float = 60.0,
+    group_limit: int | None = None,
+    shown: tuple[str, ...] = (),
+) -> Callable[[H], H]:
+    """Declare who does jobs of a kind.
+
+    Priority 1 goes first, 4 last. A handler that takes longer than `timeout` seconds is cancelled, which counts as a
+    failure. Of jobs in one group, at most `group_limit` run at once. `shown` are the arguments that operators see.
+    """
+
+    def declare(run: H) -> H:
+        if name in KINDS:
+            raise ValueError(f"There are two handlers of {name}.")
+        KINDS[name] = Kind(name, run, queue, priority, max_attempts, timeout, group_limit, shown)
+        return run
+
+    return declare
+
+
+def schedule(name: str, cron: str) -> Callable[[H], H]:
+    """Make a job at every moment of a cron expression in UTC: one each, also those missed while no worker ran.
+
+    It stands above `handler`. The job's arguments are its `slot`, the moment it is for.
+    """
+
+    def declare(run: H) -> H:
+        declared = next(kind.name for kind in KINDS.values() if kind.run is run)
+        SCHEDULES[name] = Schedule(name, cron, declared)
+        return run
+
+    return declare
+
+
+def loop(name: str) -> Callable[[L], L]:
+    """Declare what every worker does again and again, at each ring of the bell or every half second.
+
+    It says whether there is more to do at once. Several workers run it at the same time, so it takes a lock.
+    """
+
+    def declare(run: L) -> L:
+        LOOPS[name] = run
+        return run
+
+    return declare
+
+
+def kind(name: str) -> Kind:
+    """A kind by its name. Raises KeyError for one that this process does not know."""
+    return KINDS[name]
+
+
+def queues() -> list[str]:
+    """Every queue that some kind is in."""
+    return sorted({each.queue for each in KINDS.values()})
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait after a failed attempt: twice as long each time, up to an hour, and never all at once."""
+    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempt - 1, 20))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 (nothing secret)

@@ -1,0 +1,166 @@
+"""What Dramatiq and Redis see of a job: a message that says `run_job(job_id)`.
+
+It may be lost, doubled, late or stale. So none of Dramatiq's own retries, delays and results are used: those live in Redis, and die with it. What is left
+of it is what runs the jobs: consumers that fetch, and threads that bound how many jobs of a queue run at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import dramatiq
+import redis
+import redis.asyncio
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import AgeLimit, ShutdownNotifications
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+ACTOR = "run_job"
+NAMESPACE = "ticketing:jobs"
+AGE_LIMIT_MS = 600_000
+HEARTBEAT_TIMEOUT_MS = 15_000
+MAINTENANCE_CHANCE = 100_000
+SOCKET_SECONDS = 5.0
+CONNECT_SECONDS = 2.0
+PING_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def consumer_client(url: str) -> redis.Redis:
+    """The client of Dramatiq's threads. Whoever loses the connection comes again by themselves."""
+    return redis.Redis.from_url(
+        url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def relay_client(url: str) -> redis.asyncio.Redis:
+    """The client of the relay, which had better know soon that Redis is away."""
+    return redis.asyncio.Redis.from_url(
+        url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS, retry=AsyncRetry(NoBackoff(), 0)
+    )
+
+
+async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID]) -> None:
+    """Send the messages of many jobs at once, in the form in which Dramatiq's own `enqueue` would, one by one."""
+    encoded: dict[Any, Any] = {
+        str(job_id): dramatiq.Message(
+            queue_name=queue,
+            actor_name=ACTOR,
+            args=(str(job_id),),
+            kwargs={},
+            options={"redis_message_id": str(job_id)},
+        ).encode()
+        for job_id in job_ids
+    }
+    async with client.pipeline(transaction=True) as pipe:
+        pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=encoded)
+        pipe.rpush(f"{NAMESPACE}:{queue}", *encoded)
+        await pipe.execute()
+
+
+class Runner:
+    """Dramatiq on one queue: its threads are that queue's alone, so that slow jobs elsewhere take none of them."""
+
+    def __init__(self, client: redis.Redis, queue: str, threads: int, run: Callable[[UUID], None]) -> None:
+        self._broker = _Broker(client)
+        declare = dramatiq.actor(actor_name=ACTOR, queue_name=queue, broker=self._broker)
+        declare(lambda job_id: run(UUID(job_id)))
+        self._worker = dramatiq.Worker(self._broker, worker_threads=threads, worker_timeout=_Consumer.IDLE_MS)
+        self._worker.queue_prefetch = threads
+
+    def start(self) -> None:
+        self._worker.start()
+
+    def wake(self) -> None:
+        """Let the consumer look for messages now."""
+        self._broker.woken.set()
+
+    def stop(self, seconds: float) -> None:
+        """Fetch no more, and wait for what is running."""
+        self._worker.stop(int(seconds * 1000))
+
+
+class _Broker(RedisBroker):
+    """Redis without delayed messages, and with consumers that can be woken."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            client=client,
+            namespace=NAMESPACE,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
+            maintenance_chance=MAINTENANCE_CHANCE,
+            middleware=[AgeLimit(max_age=AGE_LIMIT_MS), ShutdownNotifications()],
+        )
+        self.woken = threading.Event()
+
+    def declare_queue(self, queue_name: str) -> None:
+        # Dramatiq's own adds a queue for delayed messages, with a consumer that polls it.
+        if queue_name not in self.queues:
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> _Consumer:  # noqa: ARG002
+        return _Consumer(self, queue_name, prefetch)
+
+
+class _Consumer(dramatiq.Consumer):
+    """Fetches messages when woken, or every half second.
+
+    Dramatiq's own sleeps ever longer while there is nothing, and passes on what Redis has to complain about an
+    acknowledgement to the thread that runs jobs, which then retries that instead, or ends. An acknowledgement that
+    gets lost is no more than a message that comes twice.
+    """
+
+    IDLE_MS = 500
+
+    def __init__(self, broker: _Broker, queue: str, prefetch: int) -> None:
+        self._broker = broker
+        self._queue = queue
+        self._prefetch = prefetch
+        self._fetched: list[bytes | None] = []
+        self._running: set[str] = set()
+
+    def __next__(self) -> dramatiq.MessageProxy | None:
+        try:
+            if not self._fetched and (room := self._prefetch - len(self._running)) > 0:
+                self._fetched = self._broker.do_fetch(self._queue, room)
+        except redis.RedisError as error:
+            raise dramatiq.ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+        while self._fetched:
+            # A message that was sent twice is gone when its first copy is done.
+            if (encoded := self._fetched.pop(0)) is not None:
+                message = dramatiq.Message.decode(encoded)
+                self._running.add(message.message_id)
+                return dramatiq.MessageProxy(message)
+        self._broker.woken.wait(self.IDLE_MS / 1000)
+        self._broker.woken.clear()
+        return None
+
+    def ack(self, message: dramatiq.MessageProxy) -> None:
+        try:
+            self._broker.do_ack(self._queue, message.options["redis_message_id"])
+        except redis.RedisError as error:
+            log.debug("A message could not be acknowledged: %s", error)
+        finally:
+            self._done(message)
+
+    nack = ack
+
+    def requeue(self, messages: Iterable[dramatiq.MessageProxy]) -> None:
+        if ids := [message.options["redis_message_id"] for message in messages]:
+            try:
+                self._broker.do_requeue(self._queue, *ids)
+            except redis.RedisError as error:
+                log.debug("Messages could not be given back: %s", error)
+
+    def _done(self, message: dramatiq.MessageProxy) -> None:
+        self._running.discard(message.message_id)
+        if not self._fetched:
+            self._broker.woken.set()

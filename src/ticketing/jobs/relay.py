@@ -1,0 +1,132 @@
+"""From what is due to messages in Redis, and from silent workers back to what is due.
+
+Any number of relays may run, one in each worker, and none leads: every statement skips what another one has locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from uuid import UUID
+
+import redis
+import redis.asyncio
+import structlog
+
+from ticketing import db, sql
+from ticketing.jobs import figures, messages
+
+BATCH = 500
+EPOCH = f"{messages.NAMESPACE}:epoch"
+FAILED_PINGS = 2
+
+log = structlog.get_logger()
+
+
+class Link:
+    """Whether Redis is there."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self.client = client
+        self._failures = 0
+
+    @property
+    def away(self) -> bool:
+        return self._failures >= FAILED_PINGS
+
+    async def ping(self) -> None:
+        """Look whether it answers."""
+        was = self.away
+        try:
+            async with asyncio.timeout(messages.PING_SECONDS):
+                await self.client.ping()
+            self._failures = 0
+        except (redis.RedisError, OSError, TimeoutError):
+            self._failures += 1
+        if self.away != was:
+            figures.DIRECT.set(int(self.away))
+            log.warning("jobs come straight from PostgreSQL" if self.away else "jobs come through Redis again")
+
+
+class Relay:
+    """What one worker does so that what is due gets done, by whichever worker."""
+
+    def __init__(
+        self, link: Link, queues: Iterable[str], *, resend: timedelta, window: int, wake: Callable[[str], None]
+    ) -> None:
+        self._link = link
+        self._queues = list(queues)
+        self._resend = resend
+        self._window = window
+        self._wake = wake
+        self._epoch = 0
+
+    async def dispatch(self) -> bool:
+        """Send a message for what is due, as far as there is room in Redis; gives whether there is more.
+
+        Between the statement and the message lies a moment in which we may die: what then says that it was
+        dispatched, but was not, is dispatched again after `resend`.
+        """
+        if self._link.away:
+            return False
+        waiting = await self._waiting()
+        async with db.connection() as conn:
+            rows = await sql.jobs.dispatch_jobs(
+                conn,
+                queues=self._queues,
+                rooms=[min(BATCH, self._window - waiting[queue]) for queue in self._queues],
+                resend_after=self._resend,
+            )
+        found: dict[str, list[UUID]] = defaultdict(list)
+        for row in rows:
+            found[row["queue"]].append(row["id"])
+        for queue, job_ids in found.items():
+            await self._send(queue, job_ids)
+        return any(len(job_ids) >= BATCH for job_ids in found.values())
+
+    async def rescue(self) -> None:
+        """Take jobs back from workers that have gone silent."""
+        async with db.connection() as conn:
+            rows = await sql.jobs.rescue_jobs(conn)
+        for row in rows:
+            figures.RESCUED.labels(row["kind"]).inc()
+            if row["state"] == "discarded":
+                figures.DISCARDED.labels(row["kind"]).inc()
+            log.warning("job rescued", id=str(row["id"]), kind=row["kind"], attempt=row["attempt"], state=row["state"])
+
+    async def measure(self) -> None:
+        """Count what there is to do."""
+        async with db.connection() as conn:
+            rows = await sql.jobs.measure_queues(conn, queues=self._queues)
+        for row in rows:
+            figures.DUE.labels(row["queue"]).set(row["due"] or 0)
+            figures.OLDEST.labels(row["queue"]).set(row["oldest_due_seconds"] or 0)
+            figures.RUNNING.labels(row["queue"]).set(row["running"] or 0)
+
+    async def _waiting(self) -> dict[str, int]:
+        """How many messages wait in each queue; and if Redis has lost its memory, everything is said anew."""
+        async with self._link.client.pipeline(transaction=False) as pipe:
+            pipe.incr(EPOCH)
+            for queue in self._queues:
+                pipe.llen(f"{messages.NAMESPACE}:{queue}")
+            epoch, *lengths = await pipe.execute()
+        # It only ever counts up. One that starts anew was wiped, one that goes back was restored.
+        if epoch == 1 or epoch <= self._epoch:
+            figures.EPOCHS.inc()
+            async with db.connection() as conn:
+                recalled = await sql.jobs.recall_all_jobs(conn)
+            log.warning("Redis has lost its memory", jobs=recalled)
+        self._epoch = epoch
+        return dict(zip(self._queues, lengths, strict=True))
+
+    async def _send(self, queue: str, job_ids: list[UUID]) -> None:
+        try:
+            await messages.push(self._link.client, queue, job_ids)
+        except BaseException:
+            async with db.connection() as conn:
+                await sql.jobs.recall_jobs(conn, job_ids=job_ids)
+            raise
+        figures.DISPATCHED.labels(queue).inc(len(job_ids))
+        self._wake(queue)

@@ -1,0 +1,18 @@
+"""What has finished is kept for a while, for whoever wants to look, and then deleted in small batches."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ticketing import db, sql
+
+BATCH = 1000
+
+
+async def delete(*, completed_for: timedelta, failed_for: timedelta) -> bool:
+    """Delete a batch of what finished long enough ago; gives whether there may be more."""
+    async with db.connection() as conn:
+        deleted = await sql.jobs.delete_finished_jobs(
+            conn, completed_for=completed_for, failed_for=failed_for, batch=BATCH
+        )
+    return deleted == BATCH

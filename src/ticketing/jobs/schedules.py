@@ -1,0 +1,53 @@
+"""From moments to jobs: exactly one job for each moment of a schedule, however many workers look at the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from psycopg.types.json import Jsonb
+
+from ticketing import db, sql
+from ticketing.jobs import kinds
+
+
+async def register() -> None:
+    """Note the schedules that are declared. A new one starts with its next moment."""
+    now = datetime.now(UTC)
+    async with db.connection() as conn:
+        for schedule in kinds.SCHEDULES.values():
+            kind = kinds.kind(schedule.kind)
+            await sql.jobs.register_schedule(
+                conn,
+                name=schedule.name,
+                kind=kind.name,
+                queue=kind.queue,
+                cron=schedule.cron,
+                next_run_at=schedule.after(now),
+            )
+
+
+async def run() -> bool:
+    """Make the jobs of moments that have come, the missed ones included; gives whether there were any."""
+    async with db.connection() as conn:
+        due = await sql.jobs.due_schedules(conn, names=list(kinds.SCHEDULES))
+        for row in due:
+            await _run(conn, kinds.SCHEDULES[row["name"]], row["next_run_at"])
+    return bool(due)
+
+
+async def _run(conn: sql.Connection, schedule: kinds.Schedule, slot: datetime) -> None:
+    kind = kinds.kind(schedule.kind)
+    moment = slot.astimezone(UTC)
+    await sql.jobs.run_schedule(
+        conn,
+        name=schedule.name,
+        slot=slot,
+        next_run_at=schedule.after(moment),
+        kind=kind.name,
+        args=Jsonb({"slot": moment.isoformat()}),
+        queue=kind.queue,
+        priority=kind.priority,
+        max_attempts=kind.max_attempts,
+        unique_key=f"{schedule.name} {moment.isoformat()}",
+        shown=["slot"],
+    )

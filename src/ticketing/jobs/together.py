@@ -1,0 +1,42 @@
+"""Many questions, one statement: those that come up while one is under way share the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Reply = TypeVar("Reply")
+
+
+class Together(Generic[Question, Reply]):
+    """Asks for whoever asks; without company there is nothing to wait for."""
+
+    def __init__(self, reply: Callable[[list[Question]], Awaitable[dict[Question, Reply]]]) -> None:
+        self._reply = reply
+        self._waiting: list[tuple[Question, asyncio.Future[Reply | None]]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Question) -> Reply | None:
+        """The reply, or None if there is none to this question. Raises what asking raised."""
+        future: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, future))
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        return await future
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                replies = await self._reply([question for question, _ in batch])
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is for those who asked)
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for question, future in batch:
+                    if not future.done():
+                        future.set_result(replies.get(question))
+        self._asking = None

@@ -1,0 +1,168 @@
+"""A worker: one event loop with the relay, the leases and the handlers, and Dramatiq's threads around it.
+
+Handlers, leases and the relay share the loop and one pool of connections. Dramatiq's command line would bring a loop in
+a thread of its own and take over signals and processes, so its Worker is run from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import redis
+import structlog
+
+from ticketing import bell, db
+from ticketing.config import Settings
+from ticketing.jobs import kinds, messages, retention, schedules
+from ticketing.jobs.execution import Execution
+from ticketing.jobs.relay import Link, Relay
+
+POLL_SECONDS = 0.5
+CLOCK_SECONDS = 1.0
+MEASURE_SECONDS = 5.0
+RETENTION_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+async def work(settings: Settings, stopping: asyncio.Event, *, threads: int, queues: Iterable[str] = ()) -> None:
+    """Do jobs, of some queues or of all, until told to stop; then let running ones finish, for a while.
+
+    What is still running after `job_stop_seconds` is cancelled. Such a job is available again at once and has not used
+    up an attempt, as it is not to blame.
+    """
+    async with (
+        db.connected(settings.database_url, settings.pool_size),
+        bell.ringing(settings.database_url),
+        bell.Bell(settings.database_url) as heard,
+    ):
+        await Worker(settings, heard, threads, list(queues) or kinds.queues()).run(stopping)
+
+
+class Worker:
+    """The parts, and who calls them when."""
+
+    def __init__(self, settings: Settings, heard: bell.Bell, threads: int, queues: list[str]) -> None:
+        self._settings = settings
+        self._bell = heard
+        self._threads = dict.fromkeys(queues, threads)
+        self._lease = timedelta(seconds=settings.job_lease_seconds)
+        self._execution = Execution(self._lease)
+        self._loop = asyncio.get_running_loop()
+        self._client = messages.consumer_client(settings.redis_url)
+        self._link = Link(messages.relay_client(settings.redis_url))
+        self._runners = {queue: messages.Runner(self._client, queue, threads, self._runs(queue)) for queue in queues}
+        self._relay = Relay(
+            self._link,
+            queues,
+            resend=timedelta(seconds=settings.job_resend_seconds),
+            window=settings.job_window,
+            wake=lambda queue: self._runners[queue].wake(),
+        )
+        self._direct: set[asyncio.Task[None]] = set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until told to stop."""
+        keeping = asyncio.create_task(self._every(self._lease.total_seconds() / 3, "leases", self._execution.keep))
+        looking = [asyncio.create_task(each) for each in self._looks()]
+        for runner in self._runners.values():
+            runner.start()
+        log.info("working", queues=list(self._threads), threads=sum(self._threads.values()))
+        try:
+            await stopping.wait()
+        finally:
+            await _ended(looking)
+            await self._stop()
+            await _ended([keeping])
+            await self._link.client.aclose()
+            self._client.close()
+
+    def _looks(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Everything that is done again and again."""
+        settings = self._settings
+        yield self._at_the_bell("dispatch", self._relay.dispatch)
+        yield self._at_the_bell("direct", self._take)
+        for name, look in kinds.LOOPS.items():
+            yield self._at_the_bell(name, look)
+        yield self._every(POLL_SECONDS, "ping", self._link.ping)
+        yield self._every(CLOCK_SECONDS, "rescue", self._relay.rescue)
+        yield self._every(CLOCK_SECONDS, "schedules", self._schedules())
+        yield self._every(MEASURE_SECONDS, "measure", self._relay.measure)
+        yield self._every(
+            RETENTION_SECONDS,
+            "retention",
+            lambda: retention.delete(
+                completed_for=timedelta(hours=settings.job_completed_hours),
+                failed_for=timedelta(days=settings.job_failed_days),
+            ),
+        )
+
+    def _schedules(self) -> Callable[[], Awaitable[bool]]:
+        registered = False
+
+        async def run() -> bool:
+            nonlocal registered
+            if not registered:
+                await schedules.register()
+                registered = True
+            return await schedules.run()
+
+        return run
+
+    def _runs(self, queue: str) -> Callable[[UUID], None]:
+        """What a thread of Dramatiq does: wait until the loop has done the job."""
+
+        def run(job_id: UUID) -> None:
+            asyncio.run_coroutine_threadsafe(self._execution.run(job_id, queue), self._loop).result()
+
+        return run
+
+    async def _take(self) -> bool:
+        """Without Redis: start what is due."""
+        if not self._link.away:
+            return False
+        taken = await self._execution.take(self._threads)
+        for job in taken:
+            task = asyncio.ensure_future(job)
+            self._direct.add(task)
+            task.add_done_callback(self._direct.discard)
+        return bool(taken)
+
+    async def _stop(self) -> None:
+        """Fetch no more, give running jobs their time, and give the rest back."""
+        patience = self._settings.job_stop_seconds
+        giving_up = self._loop.call_later(patience, self._execution.stop)
+        ends: list[Awaitable[Any]] = [asyncio.to_thread(runner.stop, patience + 5) for runner in self._runners.values()]
+        await asyncio.gather(*ends, *self._direct, return_exceptions=True)
+        giving_up.cancel()
+
+    async def _at_the_bell(self, name: str, look: Callable[[], Awaitable[bool]]) -> None:
+        while True:
+            if not await self._tried(name, look):
+                await self._bell.wait(POLL_SECONDS)
+
+    async def _every(self, seconds: float, name: str, look: Callable[[], Awaitable[bool | None]]) -> None:
+        while True:
+            if not await self._tried(name, look):
+                await asyncio.sleep(seconds)
+
+    async def _tried(self, name: str, look: Callable[[], Awaitable[bool | None]]) -> bool:
+        """Whether there is more to do at once. Whatever goes wrong, it is looked at again."""
+        try:
+            return bool(await look())
+        except (db.Unavailable, redis.RedisError, OSError, TimeoutError) as error:
+            log.info("not now", look=name, error=str(error))
+        except Exception:
+            log.exception("failed", look=name)
+        await asyncio.sleep(POLL_SECONDS)
+        return False
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
