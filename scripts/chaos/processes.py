@@ -83,9 +83,11 @@ class Program:
         self._command = [sys.executable, "-m", *arguments]
         self._environment = os.environ | environment
         self._process: subprocess.Popen[bytes] | None = None
+        self._wanted = False
 
     def start(self) -> None:
         """Do not wait until it does what it is for."""
+        self._wanted = True
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -97,12 +99,18 @@ class Program:
             )
 
     @property
+    def died(self) -> bool:
+        """Whether it ended without being told to."""
+        return self._wanted and self._process is not None and self._process.poll() is not None
+
+    @property
     def pid(self) -> int:
         """Of the running process."""
         assert self._process is not None
         return self._process.pid
 
     def kill(self) -> None:
+        self._wanted = False
         self._signal(signal.SIGKILL)
         self._ended()
 
@@ -114,6 +122,7 @@ class Program:
 
     def stop(self) -> None:
         """As a deployment does it: SIGTERM, and patience."""
+        self._wanted = False
         if self._process is not None:
             self._process.terminate()
             self._ended()

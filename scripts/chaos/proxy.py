@@ -96,7 +96,7 @@ class Proxy:
         try:
             server = await asyncio.open_unix_connection(self._upstream, limit=CHUNK)
         except OSError:
-            _reset(writer)
+            reset(writer)
             return
         link = _Link(self, (reader, writer), server)
         self._links.add(link)
@@ -132,7 +132,7 @@ class _Link:
 
     def abort(self) -> None:
         """Break off both sides: the client sees a reset, the server reads what it was sent and then the end."""
-        _reset(self._to_client)
+        reset(self._to_client)
         self._to_server.close()
 
     async def _pass_requests(self) -> None:
@@ -163,7 +163,7 @@ class _Over(Exception):
     """Either side has ended the connection, or we have."""
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
+def reset(writer: asyncio.StreamWriter) -> None:
     """Close a connection as a crash would: without a goodbye, and whatever is on its way is gone."""
     with contextlib.suppress(OSError):
         # No time to linger makes it a reset.
