@@ -132,7 +132,7 @@ class _Run:
         return self._outcome
 
     def _subscribed(self) -> list[Receiver]:
-        return [self._stand.subscribe(name) for name in ("always well", "first", "second")]
+        return [self._stand.subscribe(name) for name in ("steady", "first", "second")]
 
     def _client(self) -> Client:
         return Client(self._stand.urls, self._stand.token, self._journal, self._draw)
