@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ticketing import api, auth, contract, db, metrics, migrate, pages, resources
+from ticketing import api, auth, bell, contract, db, metrics, migrate, pages, resources
 from ticketing.config import Settings, settings
+
+UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
 def create(settings_: Settings | None = None) -> Any:
@@ -19,7 +21,7 @@ def create(settings_: Settings | None = None) -> Any:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with db.connected(chosen.database_url, chosen.pool_size):
+        async with db.connected(chosen.database_url, chosen.pool_size), bell.ringing(chosen.database_url):
             yield
 
     engine = contract.build(
@@ -28,10 +30,17 @@ def create(settings_: Settings | None = None) -> Any:
         handlers={name: getattr(api, name) for name in api.__all__},
         authenticate=auth.authenticate,
         authorize=auth.authorize,
-        observe=metrics.observe,
+        observe=observe,
         lifespan=lifespan,
     )
     return pages.site(engine, problems, readiness)
+
+
+def observe(**request: Any) -> None:
+    """Measure an answered request; what it may have changed is committed by now, so whoever waits for it is woken."""
+    metrics.observe(**request)
+    if request["method"] in UNSAFE and request["status"] < 300:
+        bell.ring()
 
 
 async def readiness() -> str | None:

@@ -63,7 +63,7 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
     pool = AsyncConnectionPool(
-        kwargs=_parameters(url),
+        kwargs=parameters(url),
         min_size=min(WARM_CONNECTIONS, size),
         max_size=size,
         timeout=WAIT_SECONDS,
@@ -107,8 +107,8 @@ async def transaction() -> AsyncIterator[Connection]:
         yield conn
 
 
-def _parameters(url: str) -> dict[str, Any]:
-    """The URL's own parameters win over ours."""
+def parameters(url: str) -> dict[str, Any]:
+    """What every connection of ours is opened with; the URL's own parameters win."""
     given = conninfo_to_dict(url)
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     ours = {"application_name": "ticketing", **NETWORK}
