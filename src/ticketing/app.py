@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ticketing import api, auth, bell, contract, db, metrics, migrate, pages, resources
+from ticketing import api, auth, bell, contract, db, events, metrics, migrate, pages, resources, stream
 from ticketing.config import Settings, settings
 
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
@@ -21,7 +21,8 @@ def create(settings_: Settings | None = None) -> Any:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with db.connected(chosen.database_url, chosen.pool_size), bell.ringing(chosen.database_url):
+        url = chosen.database_url
+        async with db.connected(url, chosen.pool_size), bell.ringing(url), stream.serving(chosen):
             yield
 
     engine = contract.build(
@@ -36,6 +37,11 @@ def create(settings_: Settings | None = None) -> Any:
     return pages.site(engine, problems, readiness)
 
 
+def leave() -> None:
+    """End what would not end by itself, as this process is about to."""
+    stream.leave()
+
+
 def observe(**request: Any) -> None:
     """Measure an answered request; what it may have changed is committed by now, so whoever waits for it is woken."""
     metrics.observe(**request)
@@ -48,6 +54,9 @@ async def readiness() -> str | None:
     try:
         async with db.connection() as conn:
             missing = await migrate.pending(conn)
+            ahead = not missing and await events.ahead(conn)
     except contract.Problem as problem:
         return problem.detail
+    if ahead:
+        return f"The event log is ahead of this server, as after a restore. {events.MEND}"
     return f"The database lacks the migrations {', '.join(missing)}." if missing else None
