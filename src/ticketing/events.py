@@ -148,7 +148,7 @@ class Seal:
 
 
 async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_end: bool) -> tuple[Seal, Place]:
-    """Where a reader goes on: at their cursor, or else at either end of the log. Raises InvalidCursor, CursorExpired."""
+    """Where a reader goes on: at their cursor, or at an end of the log. Raises InvalidCursor, CursorExpired."""
     log = await sql.events.get_event_log(conn)
     assert log is not None
     seal = Seal(log["key"], reader, reader.listing)
@@ -164,7 +164,9 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
     # Between the last event that a restored log has and the first one written since, nobody can have been who has read
     # nothing but what it has.
     if place > end or (log["added_after"] or 0) < place.transaction < log["added"]:
-        raise CursorExpired("The service was restored from a backup that is older than this cursor. Read everything anew.")
+        raise CursorExpired(
+            "The service was restored from a backup that is older than this cursor. Read everything anew."
+        )
     return seal, place
 
 

@@ -43,7 +43,7 @@ _hub: Hub | None = None
 
 
 class Full(Problem):
-    """This process holds as many streams as it may; another may have room."""
+    """There are as many streams in this process as may be; another one may have room."""
 
     slug = "unavailable"
 
@@ -97,7 +97,19 @@ async def opened(
 class Listener:
     """One open stream: what is to be sent, in pieces."""
 
-    __slots__ = ("_hub", "_messages", "_seal", "_size", "_waiting", "actor", "ended", "place", "reader", "sent_at", "live")
+    __slots__ = (
+        "_hub",
+        "_messages",
+        "_seal",
+        "_size",
+        "_waiting",
+        "actor",
+        "ended",
+        "live",
+        "place",
+        "reader",
+        "sent_at",
+    )
 
     def __init__(self, hub: Hub, seal: Seal, place: Place) -> None:
         self._hub = hub

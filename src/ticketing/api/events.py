@@ -1,7 +1,9 @@
 """/events and /tickets/{number}/events"""
 
+from typing import Any
+
 from ticketing import db, events, stream
-from ticketing.api.answers import listed
+from ticketing.api.answers import followed, listed
 from ticketing.auth import Actor
 from ticketing.contract import Answer, Stream
 
@@ -20,10 +22,11 @@ async def list_events(
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:
+    filters = {"types": types, "project": project, "limit": limit}
+    given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
     async with db.connection() as conn:
-        return Answer(
-            await events.feed(conn, actor, types=types, project=project, limit=limit, start=start, cursor=cursor)
-        )
+        feed = await events.feed(conn, actor, start=start, cursor=cursor, **given)
+    return followed(feed, "/events", **given)
 
 
 async def stream_events(

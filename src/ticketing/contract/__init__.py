@@ -18,4 +18,16 @@ from ticketing.contract.engine import build
 from ticketing.contract.exchange import Answer, Pieces, Stream, etag
 from ticketing.contract.problems import Problem
 
-__all__ = ["Answer", "ContractError", "Pieces", "Problem", "Stream", "build", "bundle", "drift", "etag", "load", "write"]
+__all__ = [
+    "Answer",
+    "ContractError",
+    "Pieces",
+    "Problem",
+    "Stream",
+    "build",
+    "bundle",
+    "drift",
+    "etag",
+    "load",
+    "write",
+]
