@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -41,14 +41,18 @@ class StreamReader:
 
     name = "stream"
 
-    def __init__(self, urls: tuple[str, ...], token: str) -> None:
+    def __init__(self, client: Client, urls: Sequence[str], token: str) -> None:
+        self._client = client
         self._urls = list(urls)
         self._token = token
-        self._last_id: str | None = None
+        self._last_id = ""
         self.seen: list[str] = []
 
     async def run(self) -> None:
         """Until cancelled."""
+        page = (await self._client.ask("GET", "/events", params={"limit": 1})).json()
+        self.seen += [event["id"] for event in page["items"]]
+        self._last_id = page["next"]
         timeout = httpx.Timeout(5, read=30)
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self._token}"}, timeout=timeout) as http:
             while True:
@@ -58,13 +62,8 @@ class StreamReader:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _follow(self, http: httpx.AsyncClient) -> None:
-        headers = {"Accept": "text/event-stream"}
-        if self._last_id:
-            headers["Last-Event-ID"] = self._last_id
-        params = {} if self._last_id else {"start": "beginning"}
-        async with http.stream(
-            "GET", f"{self._urls[0]}{PREFIX}/events/stream", headers=headers, params=params
-        ) as reply:
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": self._last_id}
+        async with http.stream("GET", f"{self._urls[0]}{PREFIX}/events/stream", headers=headers) as reply:
             if reply.status_code != 200:
                 return
             async for fields in _messages(reply):

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +15,17 @@ import psycopg
 
 from chaos import accounting, naive, orders, worker
 from chaos.accounting import Entry
-from chaos.faults import Fault, Target, all_faults
+from chaos.faults import FAULTY_RECEIVERS, Fault, Target, all_faults
 from chaos.injector import Inflicted, Injector
 from chaos.journal import Journal
 from chaos.orders import Customer
+from chaos.readers import PageReader, StreamReader
 from chaos.receivers import Receiver
 from chaos.stand import Stand, standing
 from chaos.writers import Client, Writer
 
 QUIET_SECONDS = 120.0
+READ_SECONDS = 30.0
 OVERDUE_SECONDS = 2.0
 WRITERS = 6
 CUSTOMERS = 2
@@ -101,41 +103,66 @@ class _Run:
         self._plan, self._stand, self._draw = plan, stand, draw
         self._journal = Journal(stand.home / "acknowledged")
         self._outcome = Outcome(plan)
-        self._until = asyncio.Event()
         self._injector = Injector(stand, self._recovered, plan.seed)
+        self._clients: list[Client] = []
+        self._customers = [self._customer() for _ in range(CUSTOMERS)]
+        self._receivers: list[Receiver] = []
+        self._readers: list[PageReader | StreamReader] = []
 
     async def run(self) -> Outcome:
-        receivers = [] if self._plan.naive else self._subscribed()
-        clients = [self._client() for _ in range(WRITERS)]
-        environment = self._stand.environment
-        place = naive.placing(environment["TICKETING_REDIS_URL"]) if self._plan.naive else orders.place
-        customers = [Customer(environment["TICKETING_DATABASE_URL"], place, self._draw) for _ in range(CUSTOMERS)]
-        began = time.monotonic()
-        async with asyncio.TaskGroup() as users:
-            if not self._plan.naive:
-                for number, client in enumerate(clients):
-                    writer = Writer(f"w{number}", client, self._journal, self._draw)
-                    users.create_task(writer.run(self._until, WRITERS / self._plan.rate))
-            for customer in customers:
-                users.create_task(customer.run(self._until, CUSTOMERS / self._plan.rate))
-            await asyncio.to_thread(self._injector.run, self._plan.chosen(), self._plan.faults, self._plan.seconds)
-            await asyncio.sleep(max(0, began + self._plan.seconds - time.monotonic()))
-            self._until.set()
+        """Everybody uses it while it is broken; then it gets its time, and then the books are closed."""
+        if not self._plan.naive:
+            self._receivers = [self._stand.subscribe(name) for name in ("steady", *FAULTY_RECEIVERS)]
+            self._readers = [
+                PageReader(self._client()),
+                StreamReader(self._client(), self._stand.urls, self._stand.token),
+            ]
+        reading = [asyncio.create_task(reader.run()) for reader in self._readers]
+        await self._break()
         quiet = time.monotonic()
         await asyncio.to_thread(self._quieten)
         self._outcome.counted["seconds until all was done"] = time.monotonic() - quiet
-        self._outcome.inflicted = self._injector.inflicted
-        for client in clients:
+        await self._read_to_the_end()
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        for client in self._clients:
             await client.close()
-        acknowledged = [order for customer in customers for order in customer.acknowledged]
-        await asyncio.to_thread(self._account, acknowledged, receivers)
+        await asyncio.to_thread(self._account)
         return self._outcome
 
-    def _subscribed(self) -> list[Receiver]:
-        return [self._stand.subscribe(name) for name in ("steady", "first", "second")]
+    async def _break(self) -> None:
+        """Have it used, and inflict the faults meanwhile."""
+        plan, until, began = self._plan, asyncio.Event(), time.monotonic()
+        async with asyncio.TaskGroup() as users:
+            for number in range(0 if plan.naive else WRITERS):
+                writer = Writer(f"w{number}", self._client(), self._journal, self._draw)
+                users.create_task(writer.run(until, WRITERS / plan.rate))
+            for customer in self._customers:
+                users.create_task(customer.run(until, CUSTOMERS / plan.rate))
+            await asyncio.to_thread(self._injector.run, plan.chosen(), plan.faults, plan.seconds)
+            await asyncio.sleep(max(0, began + plan.seconds - time.monotonic()))
+            until.set()
+        self._outcome.inflicted = self._injector.inflicted
+
+    def _customer(self) -> Customer:
+        environment = self._stand.environment
+        place = naive.placing(environment["TICKETING_REDIS_URL"]) if self._plan.naive else orders.place
+        return Customer(environment["TICKETING_DATABASE_URL"], place, self._draw)
 
     def _client(self) -> Client:
-        return Client(self._stand.urls, self._stand.token, self._journal, self._draw)
+        client = Client(self._stand.urls, self._stand.token, self._journal, self._draw)
+        self._clients.append(client)
+        return client
+
+    async def _read_to_the_end(self) -> None:
+        """Give readers their time."""
+        with self._stand.database() as conn:
+            events = len(accounting.log(conn))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_SECONDS):
+                while any(len(reader.seen) < events for reader in self._readers):
+                    await asyncio.sleep(0.1)
 
     # Well again, and done ------------------------------------------------------------------------------------------
 
@@ -168,14 +195,18 @@ class _Run:
 
     # The accounting -------------------------------------------------------------------------------------------------
 
-    def _account(self, acknowledged: list[Any], receivers: list[Receiver]) -> None:
-        entries, counted = self._outcome.entries, self._outcome.counted
+    def _account(self) -> None:
+        entries, counted, receivers = self._outcome.entries, self._outcome.counted, self._receivers
+        acknowledged = [order for customer in self._customers for order in customer.acknowledged]
         with self._stand.database() as conn:
             entries += accounting.orders(conn, acknowledged)
             counted["orders acknowledged"] = len(acknowledged)
             if self._plan.naive:
                 return
             entries += accounting.writes(conn, list(self._journal.acknowledgements()))
+            ids = accounting.log(conn)
+            for reader in self._readers:
+                entries += accounting.read(reader.name, reader.seen, ids)
             received = {each.id: each.received for each in receivers}
             entries += accounting.deliveries(conn, received)
             entries.append(accounting.entry("signatures that do not hold", _forged(receivers), len(received)))

@@ -33,6 +33,14 @@ class Settings:
     reopen_days: int = 14
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
     token_cache_ms: int = 500
+    #: Days for which events are kept; 0 keeps them for ever.
+    event_days: int = 0
+    #: Streams of events that a process holds open at most.
+    streams: int = 2000
+    #: Streams of events that a user may hold open in a process.
+    streams_per_user: int = 20
+    #: Seconds after which a silent stream gives a sign of life.
+    heartbeat_seconds: int = 15
     #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
     secret_keys: str = field(default="", repr=False)
     #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.

@@ -159,7 +159,7 @@ def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
 
 def parameters(url: str) -> dict[str, Any]:
-    """The URL's own parameters win over ours."""
+    """What every connection of ours is opened with; the URL's own parameters win."""
     given = conninfo_to_dict(url)
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     ours = {"application_name": "ticketing", **NETWORK}

@@ -121,6 +121,14 @@ class Event(TypedDict):
     data: Any
     previous: Any
 
+class EventLog(TypedDict):
+    key: bytes
+    expired_transaction: int | None
+    expired_position: int
+    added: int
+    added_after: int | None
+    ends_before: int | None
+
 class EventRow(TypedDict):
     position: int
     id: UUID | None
@@ -201,6 +209,28 @@ class Lease(TypedDict):
     fence: int | None
     ours: bool | None
     unwanted: bool | None
+
+class LiveToken(TypedDict):
+    token_id: UUID
+    role: UserRole
+    scopes: list[str] | None
+
+class LogEntry(TypedDict):
+    until_transaction: int | None
+    until_position: int | None
+    more: bool | None
+    transaction_id: int | None
+    position: int | None
+    seen_by: list[str] | None
+    missed_by: list[str] | None
+    id: UUID | None
+    type: str | None
+    occurred_at: str | None
+    ticket: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any | None
 
 class Project(TypedDict):
     key: str
@@ -431,6 +461,39 @@ class _Comments:
         """Reword a comment that take_comment has locked."""
 
 class _Events:
+    async def expire_events(
+        self,
+        conn: Connection,
+        *,
+        batch: int,
+        recorded_before: datetime | str,
+    ) -> int:
+        """Take the oldest events out of the log, and note how far it has become void."""
+    async def get_event_log(
+        self,
+        conn: Connection,
+    ) -> EventLog | None:
+        """What holds for the log as a whole, and where it ends for now."""
+    async def is_event_log_ahead(
+        self,
+        conn: Connection,
+    ) -> bool | None:
+        """Whether the log has transactions that this server has yet to count up to, as after a restore."""
+    async def list_feed(
+        self,
+        conn: Connection,
+        *,
+        after_transaction: int,
+        after_position: int,
+        scan: int,
+        types: list[str] | None,
+        project: list[str] | None,
+        reader: list[str] | None,
+        page_size: int,
+    ) -> list[LogEntry]:
+        """A page of the log from after a given place on: what a reader, if given, may see or has to be told is gone.
+        It looks
+        """
     async def list_ticket_events(
         self,
         conn: Connection,
@@ -444,6 +507,11 @@ class _Events:
         """A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position
         on.
         """
+    async def mend_event_log(
+        self,
+        conn: Connection,
+    ) -> bool | None:
+        """Have new events come after all that are there. False: they do."""
 
 class _IdempotencyKeys:
     async def get_idempotency_key(
@@ -991,6 +1059,13 @@ class _Tokens:
         event_id: UUID,
     ) -> Token | None:
         """Issue a token. Empty: the key is taken."""
+    async def list_live_tokens(
+        self,
+        conn: Connection,
+        *,
+        token_ids: list[UUID],
+    ) -> list[LiveToken]:
+        """Which of these tokens still hold, with what they may do now."""
     async def list_tokens(
         self,
         conn: Connection,

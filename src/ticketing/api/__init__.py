@@ -2,7 +2,7 @@
 
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
-from ticketing.api.events import list_ticket_events
+from ticketing.api.events import list_events, list_ticket_events, stream_events
 from ticketing.api.me import get_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
@@ -43,6 +43,7 @@ __all__ = [
     "list_categories",
     "list_comments",
     "list_deliveries",
+    "list_events",
     "list_projects",
     "list_ticket_events",
     "list_tickets",
@@ -53,6 +54,7 @@ __all__ = [
     "redeliver_webhooks",
     "revoke_token",
     "rotate_webhook_secret",
+    "stream_events",
     "update_category",
     "update_comment",
     "update_project",

@@ -8,8 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from ticketing.contract.admission import Admission, Overloaded, Place
-from ticketing.contract.body import ClientGone
-from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
 
 log = logging.getLogger(__name__)
