@@ -16,7 +16,9 @@ with inserted as (
     select r.* from inserted i cross join lateral category_resource(i.c) r
 ), event as (
     insert into events (id, type, project, actor_id, audience, data)
-    select :event_id, 'category.created', project, :actor_id, 'internal', to_jsonb(resource) from resource
+    select :event_id, 'category.created', project, :actor_id,
+           case p.visibility when 'public' then 'public'::comment_visibility else 'internal' end, to_jsonb(resource)
+      from resource join projects p on p.key = resource.project
 )
 select * from resource;
 
@@ -58,6 +60,8 @@ with updated as (
     select r.* from updated cross join lateral category_resource(updated.c) r
 ), event as (
     insert into events (id, type, project, actor_id, audience, data, previous)
-    select :event_id, 'category.updated', project, :actor_id, 'internal', to_jsonb(resource), :previous from resource
+    select :event_id, 'category.updated', project, :actor_id,
+           case p.visibility when 'public' then 'public'::comment_visibility else 'internal' end, to_jsonb(resource), :previous
+      from resource join projects p on p.key = resource.project
 )
 select * from resource;

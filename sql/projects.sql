@@ -14,7 +14,9 @@ with inserted as (
     select r.* from inserted i cross join lateral project_resource(i.p) r
 ), event as (
     insert into events (id, type, project, actor_id, audience, data)
-    select :event_id, 'project.created', key, :actor_id, 'internal', to_jsonb(resource) from resource
+    select :event_id, 'project.created', key, :actor_id,
+           case visibility when 'public' then 'public'::comment_visibility else 'internal' end, to_jsonb(resource)
+      from resource
 )
 select * from resource;
 
@@ -52,6 +54,11 @@ with updated as (
     select r.* from updated cross join lateral project_resource(updated.p) r
 ), event as (
     insert into events (id, type, project, actor_id, audience, data, previous)
-    select :event_id, 'project.updated', key, :actor_id, 'internal', to_jsonb(resource), :previous from resource
+    -- Those who saw it are told of the change that hides it as well.
+    select :event_id, 'project.updated', key, :actor_id,
+           case when 'public' in (visibility::text, :previous::jsonb ->> 'visibility')
+                then 'public'::comment_visibility else 'internal' end,
+           to_jsonb(resource), :previous
+      from resource
 )
 select * from resource;

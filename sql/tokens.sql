@@ -44,6 +44,13 @@ select t.id as token_id, u.id as user_id, u.name, u.role, t.scopes::text[] as sc
   from tokens t join users u on u.id = t.user_id
  where t.hash = :hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > now()) and u.active;
 
+-- name: list_live_tokens(token_ids)
+-- returns: LiveToken
+-- Which of these tokens still hold, with what they may do now.
+select t.id as token_id, u.role, t.scopes::text[] as scopes
+  from tokens t join users u on u.id = t.user_id
+ where t.id = any(:token_ids) and t.revoked_at is null and (t.expires_at is null or t.expires_at > now()) and u.active;
+
 -- name: revoke_token(event_id, actor_id, token_id, user_id)^
 -- returns: Token
 -- End a token now. Empty: it is not the user's, or was revoked before.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,10 +14,12 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from ticketing import resources
 
 PREFIX = "/api/v1"
+STREAM = "text/event-stream"
 HOST = "http://judged.test"
 #: Answers that HTTP itself gives, before any operation is found.
 OUTSIDE_THE_CONTRACT = {405}
@@ -28,9 +32,18 @@ def judge() -> OpenAPI:
     json_like: dict[str, Callable[[bytes], Any]] = dict.fromkeys(
         ("application/problem+json", "application/merge-patch+json"), json.loads
     )
+    json_like[STREAM] = bytes.decode
     return OpenAPI.from_dict(
         {**document, "servers": [{"url": HOST + PREFIX}]}, config=Config(extra_media_type_deserializers=json_like)
     )
+
+
+@cache
+def judge_of_events() -> Any:
+    """The validator of what a stream's `data` holds, which OpenAPI 3.1 cannot say."""
+    document = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
+    schema = {**document, "$ref": "#/components/schemas/FeedEvent"}
+    return OAS31Validator(schema, format_checker=oas31_format_checker)
 
 
 @cache
@@ -38,6 +51,15 @@ def paths() -> list[re.Pattern[str]]:
     """The contract's paths as patterns."""
     document = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
     return [re.compile(PREFIX + re.sub(r"\{[^}]+\}", "[^/]+", path) + r"\Z") for path in document["paths"]]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One server-sent event; without a type and data it is but a place to resume from."""
+
+    id: str
+    type: str | None
+    data: dict[str, Any] | None
 
 
 class Judged(httpx.Client):
@@ -49,6 +71,31 @@ class Judged(httpx.Client):
         check(response)
         return response
 
+    def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
+        """As httpx.Client.send; but of what would go on and on, only the beginning is read."""
+        response = super().send(request, stream=True, **options)
+        if stream:
+            return response
+        if response.headers.get("content-type") == STREAM and request.method != "HEAD":
+            response._content = next(response.iter_bytes())
+            response.close()
+        response.read()
+        return response
+
+    @contextmanager
+    def follow(self, cursor: str | None = None, **params: Any) -> Iterator[Iterator[Sent]]:
+        """Open a stream of events; whatever is taken from it is judged as well."""
+        headers = {"Last-Event-ID": cursor} if cursor else {}
+        with self.stream("GET", f"{PREFIX}/events/stream", params=params, headers=headers) as response:
+            if response.status_code != 200:
+                response.read()
+            else:
+                response._content = b""
+            check(response)
+            response.raise_for_status()
+            del response._content
+            yield sent(response.iter_lines())
+
     def pages(self, url: str, **params: Any) -> list[Any]:
         """Every item of a list, page by page."""
         items: list[Any] = []
@@ -59,6 +106,26 @@ class Judged(httpx.Client):
             cursor = page["next"]
             if cursor is None:
                 return items
+
+
+def sent(lines: Iterator[str]) -> Iterator[Sent]:
+    """The events of a stream's lines, as the standard reads them."""
+    fields: dict[str, str] = {}
+    last_id = ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name:
+            fields[name] = value.removeprefix(" ")
+            continue
+        if line:
+            continue
+        last_id = fields.get("id", last_id)
+        data = json.loads(fields["data"]) if "data" in fields else None
+        if data is not None:
+            judge_of_events().validate(data)
+            assert fields["event"] == data["type"]
+        yield Sent(last_id, fields.get("event"), data)
+        fields = {}
 
 
 def check(response: httpx.Response) -> None:

@@ -51,6 +51,8 @@ EXPECTED = {
     "update_comment": (200, 404, 403, 403),
     "delete_comment": (204, 404, 403, 204),
     "list_ticket_events": (200, 404, 200, 200),
+    "list_events": (200, 200, 200, 200),
+    "stream_events": (200, 200, 200, 200),
 }
 
 

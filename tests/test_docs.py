@@ -18,7 +18,7 @@ DOCUMENTS = sorted(ROOT.glob("*.md"))
 
 def test_the_readme_lists_every_setting() -> None:
     comments = {name: text for text, name in re.findall(r"    #: (.+)\n    (\w+):", getsource(Settings))}
-    defaults = {f.name: "–" if f.default is MISSING else f"`{f.default}`" for f in fields(Settings)}
+    defaults = {f.name: "–" if f.default in (MISSING, "") else f"`{f.default}`" for f in fields(Settings)}
     table = (ROOT / "README.md").read_text().split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     assert table.strip().splitlines()[2:] == [
         f"| `{PREFIX}{name.upper()}` | {default} | {comments[name]} |" for name, default in defaults.items()
@@ -46,5 +46,7 @@ def test_every_operation_has_its_five_files() -> None:
         module = getattr(api, name).__module__.rpartition(".")[2]
         assert (resources.SPEC.parent / "src/ticketing/api" / f"{module}.py").exists()
         if module != "me":
-            for path in (f"src/ticketing/{module}.py", f"sql/{module}.sql", f"tests/test_{module}.py"):
+            rules = ROOT / "src/ticketing" / module
+            assert rules.with_suffix(".py").exists() or (rules / "__init__.py").exists(), rules
+            for path in (f"sql/{module}.sql", f"tests/test_{module}.py"):
                 assert (ROOT / path).exists(), path

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import auth, checks, migrate, serve, sql, tokens, up, users
+from ticketing import auth, checks, events, migrate, serve, sql, tokens, up, users
 from ticketing.config import InvalidSetting, settings
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
@@ -160,7 +160,7 @@ def run_api(
 
 @app.command(name="migrate")
 async def run_migrations(*, status: bool = False) -> None:
-    """Bring the database's schema to this release.
+    """Bring the database's schema to this release, and mend the event log of a database that was restored.
 
     Any number of them may run at once; what is applied already is left alone.
 
@@ -173,8 +173,11 @@ async def run_migrations(*, status: bool = False) -> None:
     """
     url = settings().database_url
     if not status:
-        applied = await migrate.migrate(url)
-        print("\n".join(f"Applied {name}." for name in applied) or "Nothing to do.")
+        done = [f"Applied {name}." for name in await migrate.migrate(url)]
+        async with await AsyncConnection.connect(url, autocommit=True) as conn:
+            if await events.mend(conn):
+                done.append("Mended the event log, as this database was restored.")
+        print("\n".join(done) or "Nothing to do.")
         return
     async with await AsyncConnection.connect(url, autocommit=True) as conn:
         current, pending = await migrate.current(conn), await migrate.pending(conn)

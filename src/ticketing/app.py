@@ -6,8 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ticketing import api, auth, contract, db, metrics, migrate, pages, resources
+from ticketing import api, auth, bell, contract, db, events, metrics, migrate, pages, resources, stream
 from ticketing.config import Settings, settings
+
+UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+REQUESTS_A_CONNECTION = 16
+"""How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
+
+_leaving = False
 
 
 def create(settings_: Settings | None = None) -> Any:
@@ -19,26 +25,47 @@ def create(settings_: Settings | None = None) -> Any:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with db.connected(chosen.database_url, chosen.pool_size):
+        url = chosen.database_url
+        async with db.connected(url, chosen.pool_size), bell.ringing(url), stream.serving(chosen):
             yield
 
     engine = contract.build(
         document,
         problems,
-        handlers={name: getattr(api, name) for name in api.__all__},
+        handlers={name: db.repeated(getattr(api, name)) for name in api.__all__},
         authenticate=auth.authenticate,
         authorize=auth.authorize,
-        observe=metrics.observe,
+        observe=observe,
         lifespan=lifespan,
+        at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
     )
     return pages.site(engine, problems, readiness)
 
 
+def leave() -> None:
+    """Be ready no more, and end what would not end by itself, as this process is about to."""
+    global _leaving
+    _leaving = True
+    stream.leave()
+
+
+def observe(**request: Any) -> None:
+    """Measure an answered request; what it may have changed is committed by now, so whoever waits for it is woken."""
+    metrics.observe(**request)
+    if request["method"] in UNSAFE and request["status"] < 300:
+        bell.ring()
+
+
 async def readiness() -> str | None:
     """Why the service cannot work just now, or None: the database must answer, with the schema this code needs."""
+    if _leaving:
+        return "This process is about to end."
     try:
         async with db.connection() as conn:
             missing = await migrate.pending(conn)
+            ahead = not missing and await events.ahead(conn)
     except contract.Problem as problem:
         return problem.detail
+    if ahead:
+        return f"The event log is ahead of this server, as after a restore. {events.MEND}"
     return f"The database lacks the migrations {', '.join(missing)}." if missing else None

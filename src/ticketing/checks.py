@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ticketing import migrate
+from ticketing import events, migrate
 from ticketing.config import InvalidSetting, Settings, settings
 
 OLDEST_POSTGRES = 15
@@ -57,11 +57,18 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
         )
         pending = await migrate.pending(conn)
         current = await migrate.current(conn)
+        ahead = not pending and await events.ahead(conn)
     yield Check(
         "Schema",
         not pending,
         f"pending: {', '.join(pending)}. Run `ticketing migrate`." if pending else f"it is at {current}.",
     )
+    if not pending:
+        yield Check(
+            "Event log",
+            not ahead,
+            f"it is ahead of this server, as after a restore. {events.MEND}" if ahead else "it can be read on.",
+        )
 
 
 async def _redis(chosen: Settings) -> Check:

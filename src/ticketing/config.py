@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -37,6 +37,24 @@ class Settings:
     escalate_hours: int = 4
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
     token_cache_ms: int = 500
+    #: Days for which events are kept; 0 keeps them for ever.
+    event_days: int = 0
+    #: Streams of events that a process holds open at most.
+    streams: int = 2000
+    #: Streams of events that a user may hold open in a process.
+    streams_per_user: int = 20
+    #: Seconds after which a silent stream gives a sign of life.
+    heartbeat_seconds: int = 15
+    #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
+    secret_keys: str = field(default="", repr=False)
+    #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.
+    webhook_allow: str = ""
+    #: Ports that webhooks are sent to, with commas between.
+    webhook_ports: str = "443"
+    #: Days for which the log of settled webhook deliveries is kept.
+    delivery_days: int = 30
+    #: Where people find this installation; links in messages begin with it.
+    public_url: str = "http://127.0.0.1:8080"
     #: Seconds after which a job of a worker that went silent is given to another one.
     job_lease_seconds: int = 15
     #: Seconds after which a job that nobody has started is announced in Redis once more.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import select
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 import psycopg
@@ -20,16 +22,21 @@ from psycopg_pool import AsyncConnectionPool
 from ticketing.contract import Problem
 from ticketing.watched import WatchedConnection
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Connection = WatchedConnection
 Pool = AsyncConnectionPool[Connection]
 
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 1.0
 """How long a request waits for a connection; beyond that it had better be told to come back."""
 RECONNECT_SECONDS = 5.0
 """How long the pool insists on a new connection before it leaves that to the next request. Its pauses double,
 so a larger number would have it asleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
 RETRY_AFTER_SECONDS = 2
+REPEATS = 3
+REPEAT_SECONDS = 0.05
+"""How often, and after which time at most (twice as long each time), what lost a deadlock is done again."""
 SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
@@ -60,6 +67,10 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
+class Contended(Unavailable):
+    """PostgreSQL undid this in favour of somebody else (a deadlock, a serialization failure); it may be done again."""
+
+
 @asynccontextmanager
 async def connected(url: str, size: int) -> AsyncIterator[None]:
     """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
@@ -87,7 +98,7 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
 
 
 class connection:  # noqa: N801 - it is used like a function
-    """`async with connection() as conn`: in autocommit, every statement a transaction. Raises Unavailable."""
+    """`async with connection() as conn`: in autocommit, each statement a transaction. Raises Unavailable, Contended."""
 
     __slots__ = ("_conn", "_pool", "_turnstile")
 
@@ -119,19 +130,36 @@ class connection:  # noqa: N801 - it is used like a function
             await self._pool.putconn(self._conn)
         finally:
             self._turnstile.release()
+        if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+            raise Contended from error
         if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
             raise Unavailable from error
 
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
-    """A connection in a transaction, which an exception rolls back. Raises Unavailable."""
+    """A connection in a transaction, which an exception rolls back. Raises Unavailable, or Contended."""
     async with connection() as conn, conn.transaction():
         yield conn
 
 
+def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """The work, begun anew a few times if what it does in one transaction is contended."""
+
+    @wraps(work)
+    async def until_uncontended(*args: P.args, **options: P.kwargs) -> T:
+        for pause in (REPEAT_SECONDS * 2**n for n in range(REPEATS)):
+            try:
+                return await work(*args, **options)
+            except Contended:
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+        return await work(*args, **options)
+
+    return until_uncontended
+
+
 def parameters(url: str) -> dict[str, Any]:
-    """The URL's own parameters win over ours."""
+    """What every connection of ours is opened with; the URL's own parameters win."""
     given = conninfo_to_dict(url)
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     ours = {"application_name": "ticketing", **NETWORK}

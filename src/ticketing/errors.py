@@ -9,10 +9,13 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── Conflict            409
 ├── InvalidTransition   409
 ├── KeyInFlight         409
+├── NotConfigured       409   an operator has to set something first
 ├── TicketClosed        409
+├── CursorExpired       410   what came after it is not all there any more, or not for this actor
 ├── PreconditionFailed  412
 ├── Invalid             422   a rule that the schema cannot express
-└── KeyReused           422
+├── KeyReused           422
+└── TooManyStreams      429
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ T = TypeVar("T")
 
 class InvalidCursor(Problem):
     slug = "invalid-cursor"
+
+
+class CursorExpired(Problem):
+    slug = "cursor-expired"
 
 
 class InvalidParameter(Problem):
@@ -61,6 +68,10 @@ class TicketClosed(Problem):
     slug = "ticket-closed"
 
 
+class NotConfigured(Problem):
+    slug = "not-configured"
+
+
 class PreconditionFailed(Problem):
     slug = "precondition-failed"
 
@@ -82,6 +93,10 @@ class KeyInFlight(Problem):
 
 class KeyReused(Problem):
     slug = "idempotency-key-reused"
+
+
+class TooManyStreams(Problem):
+    slug = "too-many-streams"
 
 
 def found(row: T | None, what: str) -> T:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypedDict, TypeVar
@@ -56,6 +57,42 @@ def _seal(listing: object, place: list[Any]) -> str:
 
 def _digest(listing: object) -> str:
     return hashlib.blake2b(orjson.dumps(listing, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
+
+
+def sealed(key: bytes, listing: object, secret: bytes) -> str:
+    """A cursor that nobody can read or make without the key: for a place that tells what its reader may not know.
+
+    Its first part authenticates the rest and is what that is encrypted with, as in SIV (RFC 5297).
+    """
+    tag = _tag(key, listing, secret)
+    return base64.urlsafe_b64encode(tag + _masked(key, tag, secret)).decode()
+
+
+def unsealed(key: bytes, listing: object, cursor: str) -> bytes:
+    """What was sealed. Raises InvalidCursor for what was not, or for another list or filter."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor.encode("ascii"))
+    except (ValueError, UnicodeEncodeError):
+        raw = b""
+    tag = raw[:TAG_BYTES]
+    secret = _masked(key, tag, raw[TAG_BYTES : TAG_BYTES + MOST_SECRET_BYTES])
+    if not hmac.compare_digest(tag, _tag(key, listing, secret)):
+        raise InvalidCursor("This cursor does not belong to this list with these filters. Start without one.")
+    return secret
+
+
+def _tag(key: bytes, listing: object, secret: bytes) -> bytes:
+    said = _digest(listing).encode() + secret
+    return hashlib.blake2b(said, key=key, digest_size=TAG_BYTES, person=b"cursor.tag").digest()
+
+
+def _masked(key: bytes, tag: bytes, text: bytes) -> bytes:
+    mask = hashlib.blake2b(tag, key=key, digest_size=MOST_SECRET_BYTES, person=b"cursor.mask").digest()
+    return bytes(a ^ b for a, b in zip(text, mask, strict=False))
+
+
+TAG_BYTES = 12
+MOST_SECRET_BYTES = 32
 
 
 def bigint(number: int) -> int:

@@ -101,7 +101,10 @@ class AsyncPsycopgAdapter:
 # A list's filters are optional: `:status is null or status = :status`. PostgreSQL drops what is null, and chooses an
 # index by the values of the rest, only when it knows them. So what says which filters there are is written into the
 # statement, and it is prepared, that is planned once a connection, only if the values left cannot change the plan.
-STEADY = frozenset({"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"})
+STEADY = frozenset(
+    {"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"}
+    | {"after_transaction", "after_position", "reader", "scan"}
+)
 
 
 def _literals(given: Given) -> tuple[tuple[str, str], ...]:

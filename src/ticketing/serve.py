@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import signal
@@ -12,9 +13,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import multiprocess
 
 BACKLOG = 2048
+DRAIN_SECONDS = 1.0
+"""How long a server that was told to stop still takes requests, so that clients and balancers learn to go elsewhere."""
 UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
@@ -39,12 +42,14 @@ def run(host: str, port: int, workers: int) -> None:
     with listen(host, port) as listener, _shared_metrics(workers):
         config = uvicorn.Config(**UVICORN, workers=workers)
         if workers > 1:
-            Multiprocess(config, [listener]).run()
+            # uvicorn has no other way to be told which server its workers shall be.
+            multiprocess.Process = _Worker  # type: ignore[misc]
+            multiprocess.Multiprocess(config, [listener]).run()
             return
         # uvicorn raises the signal that ended it once more; left alone, it would kill us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run([listener])
+            _Server(config).run([listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -67,3 +72,26 @@ def _shared_metrics(workers: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="ticketing-metrics-", ignore_cleanup_errors=True) as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         yield
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves in order: whoever still asks is answered, and told that the connection ends with that.
+
+    Without this, a request that is on its way on an idle connection while that is being closed gets no answer at all.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from ticketing import app  # noqa: PLC0415 - loaded by now, and slow to load for commands that need it not
+
+        app.leave()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        await asyncio.sleep(DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
+
+class _Worker(multiprocess.Process):
+    """One of several processes on a socket."""
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        self._server = _Server(self.config)
+        super().target(sockets)

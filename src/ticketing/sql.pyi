@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 Connection: TypeAlias = AsyncConnection[Any]
 
 CommentVisibility: TypeAlias = Literal["public", "internal"]
+DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed"]
 JobState: TypeAlias = Literal["available", "running", "completed", "cancelled", "discarded"]
 TicketChannel: TypeAlias = Literal["portal", "email", "api", "github", "import"]
 TicketPriority: TypeAlias = Literal["low", "normal", "high", "urgent"]
@@ -22,6 +23,8 @@ TicketType: TypeAlias = Literal["bug", "feature_request", "support"]
 TokenScope: TypeAlias = Literal["tickets:read", "tickets:write", "admin"]
 UserRole: TypeAlias = Literal["requester", "agent", "admin"]
 Visibility: TypeAlias = Literal["private", "public"]
+WebhookFormat: TypeAlias = Literal["standard", "slack", "discord"]
+WebhookState: TypeAlias = Literal["active", "paused", "disabled"]
 
 class Category(TypedDict):
     project: str
@@ -52,6 +55,54 @@ class Comment(TypedDict):
     updated_at: str
     deleted_at: str | None
 
+class Delivery(TypedDict):
+    id: UUID
+    endpoint_id: UUID
+    event_id: UUID
+    type: str
+    status: DeliveryStatus
+    attempt_count: int
+    created_at: str
+    next_attempt_at: str | None
+    settled_at: str | None
+
+class DeliveryDetail(TypedDict):
+    id: UUID
+    endpoint_id: UUID
+    event_id: UUID
+    type: str
+    status: DeliveryStatus
+    attempt_count: int
+    created_at: str
+    next_attempt_at: str | None
+    settled_at: str | None
+    body: str
+    attempts: Any
+
+class DeliveryOfComment(TypedDict):
+    delivery_id: UUID
+    format: WebhookFormat
+    position: int
+    id: UUID | None
+    type: str | None
+    occurred_at: str | None
+    ticket: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any | None
+
+class DeliveryToSend(TypedDict):
+    id: UUID
+    endpoint_id: UUID
+    event_id: UUID
+    body: str
+    tries: int
+    url: str
+    state: WebhookState
+    key_ids: list[str] | None
+    sealed: list[bytes] | None
+
 class DispatchedJob(TypedDict):
     id: UUID
     queue: str
@@ -59,6 +110,24 @@ class DispatchedJob(TypedDict):
 class DueSchedule(TypedDict):
     name: str
     next_run_at: datetime
+
+class Event(TypedDict):
+    id: UUID
+    type: str
+    occurred_at: str
+    ticket: int | None
+    project: str | None
+    actor: Any | None
+    data: Any
+    previous: Any
+
+class EventLog(TypedDict):
+    key: bytes
+    expired_transaction: int | None
+    expired_position: int
+    added: int
+    added_after: int | None
+    ends_before: int | None
 
 class EventRow(TypedDict):
     position: int
@@ -70,6 +139,34 @@ class EventRow(TypedDict):
     actor: Any | None
     data: Any | None
     previous: Any | None
+
+class EventToFanOut(TypedDict):
+    transaction_id: str | None
+    position: int | None
+    id: UUID | None
+    type: str | None
+    occurred_at: str | None
+    ticket: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any | None
+    endpoints: Any | None
+
+class EventToReplay(TypedDict):
+    format: WebhookFormat
+    position: int
+    id: UUID | None
+    type: str | None
+    occurred_at: str | None
+    ticket: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any | None
+
+class HeldBack(TypedDict):
+    id: UUID
 
 class HeldJob(TypedDict):
     id: UUID
@@ -112,6 +209,28 @@ class Lease(TypedDict):
     fence: int | None
     ours: bool | None
     unwanted: bool | None
+
+class LiveToken(TypedDict):
+    token_id: UUID
+    role: UserRole
+    scopes: list[str] | None
+
+class LogEntry(TypedDict):
+    until_transaction: int | None
+    until_position: int | None
+    more: bool | None
+    transaction_id: int | None
+    position: int | None
+    seen_by: list[str] | None
+    missed_by: list[str] | None
+    id: UUID | None
+    type: str | None
+    occurred_at: str | None
+    ticket: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any | None
 
 class Project(TypedDict):
     key: str
@@ -168,6 +287,10 @@ class Token(TypedDict):
     last_used_at: str | None
     revoked_at: str | None
 
+class UnknownProject(TypedDict):
+    key: str | None
+    place: int | None
+
 class User(TypedDict):
     id: UUID
     name: str
@@ -177,6 +300,38 @@ class User(TypedDict):
     active: bool
     created_at: str
     updated_at: str
+
+class WebhookEndpoint(TypedDict):
+    id: UUID
+    url: str
+    description: str
+    event_types: list[str]
+    projects: list[str]
+    include_internal: bool
+    format: WebhookFormat
+    state: WebhookState
+    failing_since: str | None
+    disabled_at: str | None
+    created_at: str
+    updated_at: str
+
+class WebhookFanOut(TypedDict):
+    position: int
+
+class WebhookRedelivery(TypedDict):
+    id: UUID
+    endpoint_id: UUID
+    delivery_id: UUID | None
+    failed_since: str | None
+    events_since: str | None
+    events_after: UUID | None
+    requested_at: str
+
+class WebhookSecret(TypedDict):
+    id: UUID
+    endpoint_id: UUID
+    key_id: str
+    sealed: bytes
 
 class _Categories:
     async def get_category(
@@ -306,6 +461,39 @@ class _Comments:
         """Reword a comment that take_comment has locked."""
 
 class _Events:
+    async def expire_events(
+        self,
+        conn: Connection,
+        *,
+        batch: int,
+        recorded_before: datetime | str,
+    ) -> int:
+        """Take the oldest events out of the log, and note how far it has become void."""
+    async def get_event_log(
+        self,
+        conn: Connection,
+    ) -> EventLog | None:
+        """What holds for the log as a whole, and where it ends for now."""
+    async def is_event_log_ahead(
+        self,
+        conn: Connection,
+    ) -> bool | None:
+        """Whether the log has transactions that this server has yet to count up to, as after a restore."""
+    async def list_feed(
+        self,
+        conn: Connection,
+        *,
+        after_transaction: int,
+        after_position: int,
+        scan: int,
+        types: list[str] | None,
+        project: list[str] | None,
+        reader: list[str] | None,
+        page_size: int,
+    ) -> list[LogEntry]:
+        """A page of the log from after a given place on: what a reader, if given, may see or has to be told is gone.
+        It looks
+        """
     async def list_ticket_events(
         self,
         conn: Connection,
@@ -319,6 +507,11 @@ class _Events:
         """A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position
         on.
         """
+    async def mend_event_log(
+        self,
+        conn: Connection,
+    ) -> bool | None:
+        """Have new events come after all that are there. False: they do."""
 
 class _IdempotencyKeys:
     async def delete_expired_idempotency_keys(
@@ -893,6 +1086,13 @@ class _Tokens:
         event_id: UUID,
     ) -> Token | None:
         """Issue a token. Empty: the key is taken."""
+    async def list_live_tokens(
+        self,
+        conn: Connection,
+        *,
+        token_ids: list[UUID],
+    ) -> list[LiveToken]:
+        """Which of these tokens still hold, with what they may do now."""
     async def list_tokens(
         self,
         conn: Connection,
@@ -986,6 +1186,354 @@ class _Users:
     ) -> User | None:
         """Write the fields of a user that take_user has locked."""
 
+class _Webhooks:
+    async def delete_old_deliveries(
+        self,
+        conn: Connection,
+        *,
+        days: int,
+        batch: int,
+    ) -> int:
+        """Forget a batch of deliveries that were settled long ago, or whose endpoint is gone."""
+    async def delete_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        event_id: UUID,
+        actor_id: UUID,
+    ) -> WebhookEndpoint | None:
+        """Remove an endpoint and its secrets. Its deliveries are not shown any more, and go with the retention."""
+    async def disable_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        event_id: UUID,
+    ) -> bool | None:
+        """Send nothing to an endpoint any more. Empty: it was disabled before."""
+    async def enqueue_deliveries(
+        self,
+        conn: Connection,
+        *,
+        queue: str,
+        max_attempts: int,
+        group_limit: int,
+        delivery_ids: list[UUID],
+    ) -> int | None:
+        """Have these pending deliveries sent, in this order; how many did not have a job already."""
+    async def get_delivery(
+        self,
+        conn: Connection,
+        *,
+        delivery_id: UUID,
+    ) -> DeliveryDetail | None:
+        """One delivery with its body and attempts."""
+    async def get_delivery_to_send(
+        self,
+        conn: Connection,
+        *,
+        delivery_id: UUID,
+    ) -> DeliveryToSend | None:
+        """A pending delivery with all that sending it takes. The secrets are the newest first."""
+    async def get_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+    ) -> WebhookEndpoint | None:
+        """One endpoint."""
+    async def get_webhook_event(
+        self,
+        conn: Connection,
+        *,
+        event_id: UUID,
+    ) -> Event | None:
+        """An event about a webhook, as it was recorded."""
+    async def get_webhook_secret(
+        self,
+        conn: Connection,
+        *,
+        secret_id: UUID,
+    ) -> WebhookSecret | None:
+        """The secret that an event made."""
+    async def give_up_delivery(
+        self,
+        conn: Connection,
+        *,
+        delivery_id: UUID,
+    ) -> int:
+        """A delivery that nothing is sent for any more."""
+    async def insert_deliveries(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+        queue: str,
+        max_attempts: int,
+        group_limit: int,
+    ) -> int | None:
+        """Make deliveries, each with the job that sends it unless its endpoint is paused; how many jobs that makes."""
+    async def insert_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        url: str,
+        description: str,
+        event_types: list[str],
+        projects: list[str],
+        include_internal: bool,
+        format: WebhookFormat,
+        idempotency_key: str | None,
+        actor_id: UUID,
+        fingerprint: bytes | None,
+        event_id: UUID,
+        key_id: str,
+        sealed: bytes,
+    ) -> WebhookEndpoint | None:
+        """Add an endpoint with its first secret. Empty: the key is taken."""
+    async def insert_webhook_ping(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        idempotency_key: str | None,
+        actor_id: UUID,
+        fingerprint: bytes | None,
+        event_id: UUID,
+    ) -> Event | None:
+        """Record a ping of an endpoint. Empty: no such endpoint, it is disabled, or the key is taken."""
+    async def insert_webhook_redelivery(
+        self,
+        conn: Connection,
+        *,
+        event_id: UUID,
+        delivery_id: UUID | None,
+        failed_since: datetime | str | None,
+        events_since: datetime | str | None,
+        events_after: UUID | None,
+        endpoint_id: UUID,
+        idempotency_key: str | None,
+        actor_id: UUID,
+        fingerprint: bytes | None,
+    ) -> WebhookRedelivery | None:
+        """Record that deliveries are to be sent again. Empty: no such endpoint or delivery, it is disabled, or the
+        key is taken.
+        """
+    async def list_deliveries(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID | None,
+        status: DeliveryStatus | None,
+        type: str | None,
+        event_id: UUID | None,
+        before: UUID | None,
+        page_size: int,
+    ) -> list[Delivery]:
+        """A page of deliveries, the newest first, from before a given one on."""
+    async def list_deliveries_of_comment(
+        self,
+        conn: Connection,
+        *,
+        ticket: int,
+        comment_id: str,
+    ) -> list[DeliveryOfComment]:
+        """The deliveries that tell of a comment, with the events as the log has them now."""
+    async def list_events_to_fan_out(
+        self,
+        conn: Connection,
+        *,
+        page_size: int,
+    ) -> list[EventToFanOut]:
+        """The settled log from that place on, each event with the endpoints to be told of it. Take the place before."""
+    async def list_events_to_replay(
+        self,
+        conn: Connection,
+        *,
+        after: UUID,
+        until: UUID,
+        endpoint_id: UUID,
+        page_size: int,
+    ) -> list[EventToReplay]:
+        """The events recorded between two that an endpoint's filters let pass, the oldest first."""
+    async def list_held_back(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[HeldBack]:
+        """The pending deliveries of an endpoint, the oldest first, from after a given one on."""
+    async def list_secrets_to_reseal(
+        self,
+        conn: Connection,
+        *,
+        key_id: str,
+    ) -> list[WebhookSecret]:
+        """Secrets that are sealed with another key than this one."""
+    async def list_stray_deliveries(
+        self,
+        conn: Connection,
+        *,
+        overdue_seconds: float,
+        page_size: int,
+    ) -> list[HeldBack]:
+        """Pending deliveries that were due long ago and should have a job."""
+    async def list_unknown_projects(
+        self,
+        conn: Connection,
+        *,
+        keys: list[str],
+    ) -> list[UnknownProject]:
+        """Those of these keys that are no project's, and where they stand among them, from 0."""
+    async def list_webhook_endpoints(
+        self,
+        conn: Connection,
+        *,
+        state: WebhookState | None,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[WebhookEndpoint]:
+        """A page of the endpoints, oldest first, from after a given one on."""
+    async def move_webhook_fan_out(
+        self,
+        conn: Connection,
+        *,
+        transaction_id: str,
+        position: int,
+    ) -> int:
+        """Remember that deliveries were made up to here."""
+    async def park_delivery(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        delivery_id: UUID,
+    ) -> bool | None:
+        """Let a delivery wait for the end of the pause. Empty: that is over."""
+    async def record_failure(
+        self,
+        conn: Connection,
+        *,
+        pause: float | None,
+        delivery_id: UUID,
+        started_at: datetime | str,
+        milliseconds: int,
+        status: int | None,
+        answer: str | None,
+        error: str,
+        endpoint_id: UUID,
+    ) -> float | None:
+        """Note an attempt that failed, and when the next one is due, if any; for how many seconds the endpoint has
+        been failing.
+        """
+    async def record_success(
+        self,
+        conn: Connection,
+        *,
+        delivery_id: UUID,
+        endpoint_id: UUID,
+        started_at: datetime | str,
+        milliseconds: int,
+        status: int,
+        answer: str,
+    ) -> int:
+        """Note an attempt that was accepted; the endpoint is not failing any more."""
+    async def replay_deliveries(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> list[HeldBack]:
+        """Make deliveries, or make those pending that are settled."""
+    async def reseal_webhook_secret(
+        self,
+        conn: Connection,
+        *,
+        key_id: str,
+        sealed: bytes,
+        secret_id: UUID,
+    ) -> int:
+        """Keep a secret under another key."""
+    async def revive_deliveries(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        delivery_id: UUID | None,
+        failed_since: datetime | str | None,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[HeldBack]:
+        """Make settled deliveries pending: a given one, or those that have failed since a moment, from after a given
+        one on.
+        """
+    async def rotate_webhook_secret(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        idempotency_key: str | None,
+        actor_id: UUID,
+        fingerprint: bytes | None,
+        event_id: UUID,
+        overlap_seconds: float,
+        key_id: str,
+        sealed: bytes,
+    ) -> WebhookEndpoint | None:
+        """Give an endpoint another secret; the present one expires after the overlap. Empty: no such endpoint, or
+        the key is taken.
+        """
+    async def take_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+    ) -> WebhookEndpoint | None:
+        """One endpoint, locked until the transaction ends."""
+    async def take_webhook_fan_out(
+        self,
+        conn: Connection,
+    ) -> WebhookFanOut | None:
+        """The place in the log up to which deliveries were made, locked. Empty: another worker is at it."""
+    async def update_delivery_body(
+        self,
+        conn: Connection,
+        *,
+        body: str,
+        delivery_id: UUID,
+    ) -> int:
+        """Write anew what is sent."""
+    async def update_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        url: str,
+        description: str,
+        event_types: list[str],
+        projects: list[str],
+        include_internal: bool,
+        state: WebhookState,
+        endpoint_id: UUID,
+        event_id: UUID,
+        actor_id: UUID,
+        previous: Jsonb,
+    ) -> WebhookEndpoint | None:
+        """Write the fields of an endpoint that take_webhook_endpoint has locked. One that was disabled starts with a
+        clean slate.
+        """
+    async def warn_of_webhook_endpoint(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        event_id: UUID,
+    ) -> bool | None:
+        """Record once that an endpoint does nothing but fail. Empty: it was, or the endpoint is not active."""
+
 categories: _Categories
 comments: _Comments
 events: _Events
@@ -996,3 +1544,4 @@ projects: _Projects
 tickets: _Tickets
 tokens: _Tokens
 users: _Users
+webhooks: _Webhooks

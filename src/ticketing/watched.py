@@ -1,12 +1,16 @@
-"""A psycopg connection that stays registered with the event loop from one statement to the next.
+"""A psycopg connection that stays registered with the event loop, and hangs up on a server that says nothing.
 
 psycopg registers for every wait and takes it back afterwards: with uvloop some ten system calls a statement, a tenth of
-what a request costs in all. Nothing else differs: statements, errors and cancellation are psycopg's.
+what a request costs in all. And where the server is frozen, or cut off from us, it waits for as long as TCP does.
+Nothing else differs: statements, errors and cancellation are psycopg's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, errors
@@ -16,6 +20,8 @@ from psycopg.waiting import Ready, Wait
 
 RV = TypeVar("RV")
 CANCEL_SECONDS = 5.0
+SILENCE_SECONDS = 6.0
+"""How long we wait for PostgreSQL's next word. It ends statements earlier (db.SESSION), if it can be reached."""
 
 
 class WatchedConnection(AsyncConnection[Any]):
@@ -67,9 +73,11 @@ class WatchedConnection(AsyncConnection[Any]):
             loop.add_reader(self._watched, self._wake, Ready.R)
         if wanted & Wait.W:
             loop.add_writer(self._watched, self._wake, Ready.W)
+        hanging_up = loop.call_later(SILENCE_SECONDS, self._hang_up)
         try:
             return await self._woken
         finally:
+            hanging_up.cancel()
             self._woken = None
             if wanted & Wait.W:
                 loop.remove_writer(self._watched)
@@ -80,6 +88,11 @@ class WatchedConnection(AsyncConnection[Any]):
             self._unwatch()
         elif not self._woken.done():
             self._woken.set_result(ready)
+
+    def _hang_up(self) -> None:
+        # Not by cancelling: that would ask the server, and wait for it again.
+        with suppress(errors.OperationalError, OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def _unwatch(self) -> None:
         if self._watched is not None:

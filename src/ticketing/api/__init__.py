@@ -2,12 +2,24 @@
 
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
-from ticketing.api.events import list_ticket_events
+from ticketing.api.events import list_events, list_ticket_events, stream_events
 from ticketing.api.me import get_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import create_token, get_token, list_tokens, revoke_token
 from ticketing.api.users import create_user, get_user, list_users, update_user
+from ticketing.api.webhooks import (
+    create_webhook_endpoint,
+    delete_webhook_endpoint,
+    get_delivery,
+    get_webhook_endpoint,
+    list_deliveries,
+    list_webhook_endpoints,
+    ping_webhook_endpoint,
+    redeliver_webhooks,
+    rotate_webhook_secret,
+    update_webhook_endpoint,
+)
 
 __all__ = [
     "create_category",
@@ -16,25 +28,37 @@ __all__ = [
     "create_ticket",
     "create_token",
     "create_user",
+    "create_webhook_endpoint",
     "delete_comment",
+    "delete_webhook_endpoint",
     "get_category",
     "get_comment",
+    "get_delivery",
     "get_me",
     "get_project",
     "get_ticket",
     "get_token",
     "get_user",
+    "get_webhook_endpoint",
     "list_categories",
     "list_comments",
+    "list_deliveries",
+    "list_events",
     "list_projects",
     "list_ticket_events",
     "list_tickets",
     "list_tokens",
     "list_users",
+    "list_webhook_endpoints",
+    "ping_webhook_endpoint",
+    "redeliver_webhooks",
     "revoke_token",
+    "rotate_webhook_secret",
+    "stream_events",
     "update_category",
     "update_comment",
     "update_project",
     "update_ticket",
     "update_user",
+    "update_webhook_endpoint",
 ]

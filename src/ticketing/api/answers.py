@@ -1,4 +1,4 @@
-"""The three kinds of answer that handlers give beyond a plain one."""
+"""The kinds of answer that handlers give beyond a plain one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ticketing.contract import Answer
+from ticketing.events import Feed
 from ticketing.idempotency import Claim
 from ticketing.paging import Page
 
 PREFIX = "/api/v1"
+
+
+def accepted(resource: Mapping[str, Any], status: int, claim: Claim) -> Answer:
+    """200 or 202, for a POST that makes nothing with an address; it says when it is an earlier request's."""
+    return Answer(resource, status, {"Idempotent-Replayed": "true"} if claim.replayed else {})
 
 
 def created(resource: Mapping[str, Any], location: str, claim: Claim) -> Answer:
@@ -23,11 +29,18 @@ def created(resource: Mapping[str, Any], location: str, claim: Claim) -> Answer:
 
 def listed(page: Page, path: str, **query: Any) -> Answer:
     """A page, with a link to the next one (RFC 8288) that repeats the filters of this one."""
-    if page["next"] is None:
-        return Answer(page)
+    return Answer(page, headers=_next(path, page["next"], query) if page["next"] is not None else {})
+
+
+def followed(feed: Feed, path: str, **query: Any) -> Answer:
+    """A page of the feed. It always has a next one, but only one that may hold something by now is linked to."""
+    return Answer(feed, headers=_next(path, feed["next"], query) if feed["more"] else {})
+
+
+def _next(path: str, cursor: str, query: Mapping[str, Any]) -> dict[str, str]:
     given = {name: ",".join(value) if isinstance(value, list) else value for name, value in query.items()}
-    given["cursor"] = page["next"]
-    return Answer(page, headers={"Link": f'<{PREFIX}{path}?{urlencode(given, quote_via=quote)}>; rel="next"'})
+    given["cursor"] = cursor
+    return {"Link": f'<{PREFIX}{path}?{urlencode(given, quote_via=quote)}>; rel="next"'}
 
 
 def gone() -> Answer:

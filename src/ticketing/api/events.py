@@ -1,12 +1,41 @@
-"""/tickets/{number}/events"""
+"""/events and /tickets/{number}/events"""
 
-from ticketing import db, events
-from ticketing.api.answers import listed
+from typing import Any
+
+from ticketing import db, events, stream
+from ticketing.api.answers import followed, listed
 from ticketing.auth import Actor
-from ticketing.contract import Answer
+from ticketing.contract import Answer, Stream
 
 
 async def list_ticket_events(number: int, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
     async with db.connection() as conn:
         page = await events.list_for_ticket(conn, actor, number, limit=limit, cursor=cursor)
     return listed(page, f"/tickets/{number}/events", limit=limit)
+
+
+async def list_events(
+    actor: Actor,
+    types: list[str] | None = None,
+    project: list[str] | None = None,
+    start: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> Answer:
+    filters = {"types": types, "project": project, "limit": limit}
+    given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+    async with db.connection() as conn:
+        feed = await events.feed(conn, actor, start=start, cursor=cursor, **given)
+    return followed(feed, "/events", **given)
+
+
+async def stream_events(
+    actor: Actor,
+    types: list[str] | None = None,
+    project: list[str] | None = None,
+    cursor: str | None = None,
+    last_event_id: str | None = None,
+) -> Stream:
+    # A browser that comes back sends the address of its first request again, and where it was since in the header.
+    opened = stream.opened(actor, types=types, project=project, cursor=last_event_id or cursor)
+    return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no"})

@@ -1,8 +1,8 @@
 """A contract engine: binds an OpenAPI 3.1 document to handlers, and enforces what it publishes. Knows no product.
 
 `bundle`, `write` and `drift` make the one document of many files; `build` makes the application. Handlers are coroutine
-functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer` or raise a
-`Problem`.
+functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer` or a
+`Stream`, or raise a `Problem`.
 
     edge        begins and ends an exchange; problems become RFC 9457
     routing     connexion's, in one look-up          404 405
@@ -15,7 +15,19 @@ from ticketing.contract import quiet  # noqa: F401 (first)
 from ticketing.contract.bundle import bundle, drift, load, write
 from ticketing.contract.document import ContractError
 from ticketing.contract.engine import build
-from ticketing.contract.exchange import Answer, etag
+from ticketing.contract.exchange import Answer, Pieces, Stream, etag
 from ticketing.contract.problems import Problem
 
-__all__ = ["Answer", "ContractError", "Problem", "build", "bundle", "drift", "etag", "load", "write"]
+__all__ = [
+    "Answer",
+    "ContractError",
+    "Pieces",
+    "Problem",
+    "Stream",
+    "build",
+    "bundle",
+    "drift",
+    "etag",
+    "load",
+    "write",
+]

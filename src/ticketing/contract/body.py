@@ -7,13 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from ticketing.contract import strict_json
-from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType, ValidationFailed
 from ticketing.contract.schemas import Schemas, body_faults
-
-
-class ClientGone(Exception):
-    """The client hung up before its request was complete; there is nobody to answer."""
 
 
 class JsonBody:
@@ -88,11 +84,12 @@ def media_type(content_type: bytes) -> str:
 
 
 @lru_cache(maxsize=256)
-def accepts_json(accept: bytes) -> bool:
-    """Whether an Accept header leaves room for what we speak."""
+def accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
+    """Whether an Accept header leaves room for one of the media types that we speak."""
+    fitting = {"*/*", *spoken, *(kind.partition("/")[0] + "/*" for kind in spoken)}
     for offer in accept.decode("latin-1").lower().split(","):
         kind, *parameters = [part.strip() for part in offer.split(";")]
         refused = any(parameter in ("q=0", "q=0.0", "q=0.00", "q=0.000") for parameter in parameters)
-        if kind in ("*/*", "application/*", "application/json", "application/problem+json") and not refused:
+        if kind in fitting and not refused:
             return True
     return not accept.strip()

@@ -10,7 +10,7 @@ from typing import Any
 
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 
-from ticketing.contract.exchange import KEY, Answer, Exchange
+from ticketing.contract.exchange import KEY, Answer, Exchange, Stream
 
 
 class _Operation:
@@ -23,12 +23,15 @@ class _Operation:
             if "etag" in response["x-headers"] and status.isdigit()
         }
 
-    async def __call__(self, scope: Any, _receive: Any, _send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, _send: Any) -> None:
         exchange: Exchange = scope[KEY]
         if self._takes_actor:
             exchange.arguments["actor"] = exchange.actor
-        answer: Answer = await self._handler(**exchange.arguments)
-        await exchange.answer(answer, answer.status in self._tagged)
+        answer: Answer | Stream = await self._handler(**exchange.arguments)
+        if isinstance(answer, Stream):
+            await exchange.stream(answer, receive)
+        else:
+            await exchange.answer(answer, answer.status in self._tagged)
 
 
 class _API(RoutedAPI[_Operation]):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from ticketing.contract.body import ClientGone
-from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.admission import Admission, Overloaded, Place
+from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,9 @@ Observe = Callable[..., None]
 class Edge:
     """An ASGI application around connexion's."""
 
-    def __init__(self, app: Any, catalogue: Catalogue, observe: Observe | None) -> None:
+    def __init__(self, app: Any, catalogue: Catalogue, observe: Observe | None, at_once: int | None) -> None:
         self._app = app
+        self._admission = Admission(at_once)
         self._catalogue = catalogue
         self._observe = observe
 
@@ -37,9 +38,13 @@ class Edge:
 
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
         began = perf_counter()
-        exchange = Exchange(scope, send)
+        full = self._admission.full
+        place = Place(self._admission, receive, send)
+        exchange = Exchange(scope, place.send)
         try:
-            await self._app({**scope, KEY: exchange}, receive, send)
+            if full:
+                raise Overloaded
+            await self._app({**scope, KEY: exchange}, place.receive, place.send)
         except Problem as problem:
             await self._refuse(exchange, problem)
         except ClientGone:
@@ -53,6 +58,7 @@ class Edge:
                 exchange, InternalError("An unexpected fault. It has been logged under this request id.")
             )
         finally:
+            place.leave()
             if self._observe is not None:
                 self._observe(
                     operation_id=exchange.operation_id,

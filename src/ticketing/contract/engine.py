@@ -34,12 +34,14 @@ def build(
     prefix: str = "/api/v1",
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
+    at_once: int | None = None,
 ) -> Any:
     """The application that keeps this contract. Raises ContractError if it cannot.
 
     Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
     What is left is answered by the handler of the operationId. `observe` is told of each request once it is answered.
+    Beyond `at_once` requests that are worked on, the next is refused (503) before all of this.
     """
     checks.check(document, handlers)
     problems.check(catalogue, {handler.__module__.partition(".")[0] for handler in handlers.values()})
@@ -53,7 +55,7 @@ def build(
     )
     connexion.add_api(skeleton(document), base_path=prefix)
     _bind(connexion)
-    return Edge(connexion, catalogue, observe)
+    return Edge(connexion, catalogue, observe, at_once)
 
 
 def _bind(connexion: ConnexionMiddleware) -> None:

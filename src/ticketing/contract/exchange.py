@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -24,6 +26,10 @@ _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 
 
+class ClientGone(Exception):
+    """The client hung up, or does not take what we send; there is nobody to answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a handler gives: a body that JSON can say (None for no body), a status and headers."""
@@ -31,6 +37,27 @@ class Answer:
     body: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pieces(Protocol):
+    """The body of a stream, piece by piece; they end soon after `end()`."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def end(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a handler gives for a body that goes on and on. Until it is opened, a Problem may still be the answer."""
+
+    opened: AbstractAsyncContextManager[Pieces]
+    media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+STALL_SECONDS = 5
+"""How long a stream waits for a client that does not read; the client may come back and go on."""
 
 
 def etag(resource: Any) -> str:
@@ -73,6 +100,27 @@ class Exchange:
                 return
         await self.respond(answer.status, head, encoded)
 
+    async def stream(self, stream: Stream, receive: Any) -> None:
+        """Send pieces as they come, until there are no more or the client is gone. Raises ClientGone."""
+        async with stream.opened as pieces:
+            head = [(name.lower().encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
+            head.append((b"content-type", stream.media_type.encode()))
+            if self.method == "HEAD":
+                await self.respond(200, head)
+                return
+            await self._begin(200, head)
+            watching = asyncio.create_task(_end_with_client(receive, pieces))
+            try:
+                async for piece in pieces:
+                    async with asyncio.timeout(STALL_SECONDS):
+                        await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+                async with asyncio.timeout(STALL_SECONDS):
+                    await self.send({"type": "http.response.body", "body": b""})
+            except TimeoutError:
+                raise ClientGone from None
+            finally:
+                watching.cancel()
+
     async def refuse(self, status: int, encoded: bytes, given: Mapping[str, str]) -> None:
         """Send problem details."""
         head = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()]
@@ -81,15 +129,18 @@ class Exchange:
 
     async def respond(self, status: int, head: list[tuple[bytes, bytes]], body: bytes | None = None) -> None:
         """Send an answer with what every answer carries; HEAD is answered like GET, without the body."""
+        if body is not None:
+            head.append((b"content-length", b"%d" % len(body)))
+        await self._begin(status, head)
+        await self.send({"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body})
+
+    async def _begin(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
         head += _ALWAYS
         head.append((b"x-request-id", self.request_id))
         if not any(name == b"cache-control" for name, _ in head):
             head.append(_UNLESS_SAID)
-        if body is not None:
-            head.append((b"content-length", b"%d" % len(body)))
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": head})
-        await self.send({"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body})
 
     def _holds(self, tag: str) -> bool:
         if self.method not in ("GET", "HEAD"):
@@ -98,6 +149,12 @@ class Exchange:
             given.strip().removeprefix("W/") for given in self.headers[b"if-none-match"].decode("latin-1").split(",")
         ]
         return tag in held or held == ["*"]
+
+
+async def _end_with_client(receive: Any, pieces: Pieces) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        """What is left of the request is no matter."""
+    pieces.end()
 
 
 def headers(pairs: Any) -> dict[bytes, bytes]:

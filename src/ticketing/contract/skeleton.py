@@ -33,7 +33,11 @@ def _operation(document: Document, operation: Operation) -> dict[str, Any]:
         "security": operation.spec["security"],
         "parameters": [_parameter(*found) for found in parameters(document, operation)],
         "responses": {
-            status: {"description": "", "x-headers": _headers(document, response)}
+            status: {
+                "description": "",
+                "x-headers": _headers(document, response),
+                "content": {kind: {} for kind in _media_types(document, response) if status.startswith("2")},
+            }
             for status, response in operation.spec["responses"].items()
         },
     }
@@ -64,3 +68,7 @@ def _body(document: Document, operation: Operation) -> dict[str, Any]:
 
 def _headers(document: Document, response: Any) -> list[str]:
     return [name.lower() for name in resolve(document, response, "")[1].get("headers", {})]
+
+
+def _media_types(document: Document, response: Any) -> list[str]:
+    return list(resolve(document, response, "")[1].get("content", {}))

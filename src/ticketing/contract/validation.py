@@ -15,7 +15,7 @@ from connexion.middleware.request_validation import (
     RequestValidationOperation,
 )
 
-from ticketing.contract.body import JsonBody, accepts_json, media_type
+from ticketing.contract.body import JsonBody, accepts, media_type
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.parameters import Parameters
@@ -43,13 +43,14 @@ class _Operation(RequestValidationOperation):
             for kind in operation.consumes
         }
         self._expected = " or ".join(self._bodies)
+        self._spoken = _spoken(operation.produces)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[KEY]
         self._parameters.validate(scope)
         accept = exchange.headers.get(b"accept")
-        if accept is not None and not accepts_json(accept):
-            raise NotAcceptable("The Accept header rules out application/json, which is what there is.")
+        if accept is not None and not accepts(accept, self._spoken):
+            raise NotAcceptable(f"The Accept header rules out {self._spoken[0]}, which is what there is.")
         if self._bodies:
             await self._body(exchange).wrap_receive(receive, scope=scope)
         await self.next_app(scope, receive, send)
@@ -64,6 +65,12 @@ class _Operation(RequestValidationOperation):
         if body is None:
             raise UnsupportedMediaType(f"The Content-Type must be {self._expected}.")
         return body
+
+
+def _spoken(produced: list[str]) -> tuple[str, ...]:
+    """The media types of an operation's answers, its problems included if they are JSON as well."""
+    other = tuple(kind for kind in produced if kind != "application/json")
+    return other or ("application/json", "application/problem+json")
 
 
 def _has_no_body(exchange: Exchange) -> bool:

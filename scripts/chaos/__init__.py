@@ -1,0 +1,1 @@
+"""Break everything that can break, for a while, and account for every write that was acknowledged meanwhile."""

@@ -1,0 +1,83 @@
+"""`make chaos`: break everything for a while, and see whether anything that was acknowledged is lost.
+
+    python -m chaos [--seconds S] [--faults N] [--seed N] [--only FAULT] [--naive] [--json FILE]
+
+Ends with 1 if anything is not as it has to be. The same seed makes the same faults, in the same order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from chaos.run import Outcome, Plan, run
+
+
+def main() -> None:
+    """Run, report, and judge."""
+    options = _arguments()
+    plan = Plan(
+        seconds=options.seconds,
+        faults=options.faults,
+        seed=options.seed,
+        naive=options.naive,
+        only=options.only,
+        lease=options.lease,
+        rate=options.rate,
+    )
+    console = Console(width=120)
+    console.print(f"{plan.faults} faults in {plan.seconds:.0f} s, seed {plan.seed} …")
+    outcome = run(plan)
+    report(outcome, console)
+    if options.json:
+        options.json.write_text(json.dumps({**asdict(outcome), "lost": outcome.lost}, indent=2) + "\n")
+    sys.exit(1 if outcome.lost else 0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60, help="how long, about")
+    parser.add_argument("--faults", type=int, default=30, help="how many")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="what the faults follow from")
+    parser.add_argument("--only", default="", metavar="FAULT", help="only faults whose names contain this")
+    parser.add_argument("--naive", action="store_true", help="commit, then send: see it lose")
+    parser.add_argument("--lease", type=int, default=5, help="seconds of a worker's lease")
+    parser.add_argument("--rate", type=float, default=20, help="writes, and orders, a second")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
+    return parser.parse_args()
+
+
+def report(outcome: Outcome, console: Console) -> None:
+    """Say what was done, and what came of it."""
+    faults = Table("fault", "times", "recovery p50 / max", title="Faults", title_justify="left")
+    by_name: dict[str, list[float]] = defaultdict(list)
+    for each in outcome.inflicted:
+        by_name[each.name].append(float("inf") if each.recovery is None else each.recovery)
+    for name, seconds in sorted(by_name.items()):
+        seconds.sort()
+        faults.add_row(name, str(len(seconds)), f"{seconds[len(seconds) // 2]:.2f} / {seconds[-1]:.2f} s")
+    console.print(faults)
+    books = Table("what", "wrong", "of", title="Accounting", title_justify="left")
+    for entry in outcome.entries:
+        books.add_row(entry.what, str(entry.wrong), str(entry.of), style="bold red" if entry.wrong else "")
+        for example in entry.examples:
+            books.add_row(f"  {example[:300]}", "", "", style="red")
+    console.print(books)
+    for name, number in outcome.counted.items():
+        console.print(f"{name}: {number:.10g}")
+    for each in outcome.inflicted:
+        if each.error:
+            console.print(f"{each.name} could not do all it should: {each.error}"[:400], style="dim")
+    console.print("Something was lost." if outcome.lost else "Nothing was lost.", style="bold")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The accounting: of every acknowledged write, every event, delivery, job and order, and of every answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from chaos.injector import Inflicted
+from chaos.journal import Acknowledgement, Exchange
+
+Database = psycopg.Connection[dict[str, Any]]
+REFUSAL_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that has to be nought, and of how many."""
+
+    what: str
+    wrong: int
+    of: int
+    examples: tuple[str, ...] = ()
+
+
+def entry(what: str, wrong: Iterable[object], of: int) -> Entry:
+    """An entry of what is wrong, with the first of it as examples."""
+    found = [str(each) for each in wrong]
+    return Entry(what, len(found), of, tuple(found[:3]))
+
+
+# Writes and events ---------------------------------------------------------------------------------------------------
+
+
+def writes(conn: Database, acknowledgements: Sequence[Acknowledgement]) -> list[Entry]:
+    """Each acknowledged write is there once, as it was acknowledged, and has one event."""
+    rows = conn.execute("select type, ticket, data from events where ticket is not null").fetchall()
+    # Every text is written once, so that of two writes of one text one was a double.
+    told = Counter(_said(row["type"], row["ticket"], row["data"]) for row in rows)
+    opened = Counter(row["description"] for row in conn.execute("select description from tickets"))
+    comments = Counter((row["ticket"], str(row["id"]), row["body"]) for row in conn.execute("select * from comments"))
+    bodies = Counter(body for _, _, body in comments.elements())
+    of = Counter(each.kind for each in acknowledgements)
+    tickets = [each for each in acknowledgements if each.kind == "ticket"]
+    commented = [each for each in acknowledgements if each.kind == "comment"]
+    return [
+        entry("acknowledged tickets missing", (a for a in tickets if not opened[_about(a)]), of["ticket"]),
+        entry("tickets opened twice", (text for text, times in opened.items() if times > 1), of["ticket"]),
+        entry(
+            "acknowledged comments missing, or other than acknowledged",
+            (a for a in commented if not comments[a.ticket, a.id or "", a.text]),
+            of["comment"],
+        ),
+        entry("comments written twice", (body for body, times in bodies.items() if times > 1), of["comment"]),
+        entry(
+            "acknowledged writes without exactly one event",
+            (a for a in acknowledgements if told[EVENTS[a.kind], a.ticket, a.text] != 1),
+            of.total(),
+        ),
+        entry("changes told of twice", (said for said, times in told.items() if times > 1), told.total()),
+        entry("tickets not in the state of their last event", _diverged(conn), len(opened)),
+    ]
+
+
+EVENTS = {"ticket": "ticket.created", "comment": "comment.created", "patch": "ticket.updated"}
+
+
+def _about(ticket: Acknowledgement) -> str:
+    return f"What {ticket.text} is about."
+
+
+def _said(type: str, ticket: int, data: Mapping[str, Any]) -> tuple[str, int, str]:
+    return type, ticket, data["body"] if type.startswith("comment.") else data["title"]
+
+
+def _diverged(conn: Database) -> Iterable[object]:
+    return conn.execute(
+        "select t.number from tickets t where t.title is distinct from"
+        " (select e.data ->> 'title' from events e where e.ticket = t.number and e.type like 'ticket.%%'"
+        "   order by e.transaction_id desc, e.position desc limit 1)"
+    ).fetchall()
+
+
+def log(conn: Database) -> list[str]:
+    """The ids of all events in the order of the log."""
+    return [
+        str(row["id"]) for row in conn.execute("select id from events order by transaction_id, position").fetchall()
+    ]
+
+
+def read(name: str, seen: Sequence[str], ids: Sequence[str]) -> list[Entry]:
+    """A reader of the feed has seen every event once, in the order of the log."""
+    times = Counter(seen)
+    place = {id: number for number, id in enumerate(ids)}
+    places = [place[id] for id in seen if id in place]
+    return [
+        entry(f"events that a reader of {name} missed", (id for id in ids if not times[id]), len(ids)),
+        entry(f"events that a reader of {name} saw twice", (id for id, n in times.items() if n > 1), len(ids)),
+        entry(
+            f"events that a reader of {name} saw out of order",
+            (seen[n] for n in range(1, len(places)) if places[n] < places[n - 1]),
+            len(ids),
+        ),
+    ]
+
+
+# Deliveries, jobs and orders -----------------------------------------------------------------------------------------
+
+
+def deliveries(conn: Database, received: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Entry]:
+    """Every event is one delivery to each endpoint, and was received; `received` is by endpoint and `webhook-id`."""
+    rows = conn.execute("select endpoint_id, event_id, status from deliveries").fetchall()
+    made = Counter((str(row["endpoint_id"]), str(row["event_id"])) for row in rows)
+    events = [str(row["id"]) for row in conn.execute("select id from events where type not like 'webhook.%'")]
+    pairs = [(endpoint, event) for endpoint in received for event in events]
+    accepted = conn.execute(
+        "select delivery_id from delivery_attempts where status between 200 and 299 group by 1 having count(*) > 1"
+    ).fetchall()
+    return [
+        entry("events without exactly one delivery to an endpoint", (p for p in pairs if made[p] != 1), len(pairs)),
+        entry("deliveries that never arrived", (p for p in pairs if not received[p[0]].get(p[1])), len(pairs)),
+        entry("deliveries not settled", _unsettled(rows, received), len(pairs)),
+        entry("successes written down twice", accepted, len(pairs)),
+        entry(
+            "messages received that are no event",
+            set().union(*received.values()) - set(events),
+            sum(map(len, received.values())),
+        ),
+    ]
+
+
+def _unsettled(rows: Sequence[Mapping[str, Any]], received: Mapping[str, object]) -> Iterable[object]:
+    return (row for row in rows if str(row["endpoint_id"]) in received and row["status"] != "delivered")
+
+
+def doubled(received: Mapping[str, Mapping[str, Sequence[float]]]) -> int:
+    """How many messages arrived more than once, which they may."""
+    return sum(len(moments) > 1 for messages in received.values() for moments in messages.values())
+
+
+def jobs(conn: Database) -> list[Entry]:
+    """Every job that is due has come to its end, and none but the poisonous ones was given up."""
+    total = conn.execute("select count(*) from jobs").fetchone()
+    of = int(total["count"]) if total else 0
+    unfinished = conn.execute("select kind, state from unfinished_jobs").fetchall()
+    discarded = conn.execute(
+        "select kind, errors from jobs where state = 'discarded' and kind <> 'chaos.poison'"
+    ).fetchall()
+    survived = conn.execute(
+        "select id from jobs where kind = 'chaos.poison' and (state <> 'discarded' or attempt <> max_attempts)"
+    ).fetchall()
+    return [
+        entry("jobs not at their end", unfinished, of),
+        entry("jobs given up", discarded, of),
+        entry("poison jobs not given up after their last attempt", survived, of),
+    ]
+
+
+def orders(conn: Database, acknowledged: Sequence[UUID]) -> list[Entry]:
+    """Each acknowledged order has had its effect, and none had two."""
+    effects = Counter(row["order_id"] for row in conn.execute("select order_id from chaos_effects"))
+    return [
+        entry("acknowledged orders without effect", (o for o in acknowledged if not effects[o]), len(acknowledged)),
+        entry("orders with two effects", (o for o, times in effects.items() if times > 1), len(effects)),
+    ]
+
+
+# Answers -------------------------------------------------------------------------------------------------------------
+
+
+def answers(exchanges: Sequence[Exchange], inflicted: Sequence[Inflicted]) -> list[Entry]:
+    """No answer says that something broke, refusals come soon and say when to come back, and Valkey is not missed."""
+    answered = [each for each in exchanges if each.status is not None]
+    refused = [each for each in answered if each.status == 503]
+    undisturbed = [each for each in exchanges if _only_valkey(each, inflicted)]
+    # What freezes an instance, or the network, delays its refusals as well.
+    prompt = [each for each in refused if not _during(each, inflicted, FREEZES)]
+    return [
+        entry("answers 500", (e for e in answered if e.status not in (*range(500), 503)), len(answered)),
+        entry("refusals without Retry-After", (e for e in refused if not e.retry_after), len(refused)),
+        entry("refusals that took too long", (e for e in prompt if e.seconds > REFUSAL_SECONDS), len(prompt)),
+        entry(
+            "requests that failed while only Valkey, workers or receivers were disturbed",
+            (e for e in undisturbed if e.status is None or e.status >= 500),
+            len(undisturbed),
+        ),
+    ]
+
+
+FREEZES = ("PostgreSQL: frozen", "PostgreSQL: packets swallowed", "PostgreSQL: table locked", "API: frozen")
+
+
+def _during(exchange: Exchange, inflicted: Sequence[Inflicted], names: Sequence[str]) -> bool:
+    return any(
+        fault.began <= exchange.began + exchange.seconds and exchange.began <= fault.mended + (fault.recovery or 0)
+        for fault in inflicted
+        if fault.name in names
+    )
+
+
+def _only_valkey(exchange: Exchange, inflicted: Sequence[Inflicted]) -> bool:
+    harmless = {fault.name for fault in inflicted if fault.target in ("valkey", "worker", "receiver")}
+    others = {fault.name for fault in inflicted} - harmless
+    return _during(exchange, inflicted, tuple(harmless)) and not _during(exchange, inflicted, tuple(others))

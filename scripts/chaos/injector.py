@@ -1,0 +1,80 @@
+"""Inflicts faults by a schedule that follows from a seed, and measures how long each takes to get over."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chaos.faults import Fault, Target
+from chaos.processes import await_
+from chaos.stand import Stand
+
+RECOVERY_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inflicted:
+    """A fault that was, with its moments on the monotonic clock."""
+
+    name: str
+    target: Target
+    began: float
+    mended: float
+    #: Seconds from the mending on until all was well again; None if it never was.
+    recovery: float | None
+    error: str | None = None
+
+
+class Injector:
+    """A thread a target: the faults of one come one after another, those of several meet."""
+
+    def __init__(self, stand: Stand, recovered: Callable[[Target, float], bool], seed: int) -> None:
+        self._stand, self._recovered, self._seed = stand, recovered, seed
+        self.inflicted: list[Inflicted] = []
+
+    def run(self, faults: Sequence[Fault], count: int, seconds: float) -> None:
+        """So many faults within about so many seconds, each kind as often as every other."""
+        lanes = _planned(faults, count, random.Random(self._seed))  # noqa: S311
+        threads = [
+            threading.Thread(target=self._lane, args=(lane, seconds / len(lane), f"{self._seed}-{target}"))
+            for target, lane in lanes.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _lane(self, faults: Sequence[Fault], pause: float, seed: str) -> None:
+        draw = random.Random(seed)  # noqa: S311
+        began = time.monotonic()
+        for number, fault in enumerate(faults):
+            start = began + (number + draw.uniform(0, 0.6)) * pause
+            time.sleep(max(0, start - time.monotonic()))
+            self._inflict(fault, draw)
+
+    def _inflict(self, fault: Fault, draw: random.Random) -> None:
+        began, error = time.monotonic(), None
+        try:
+            fault.inflict(self._stand, draw)
+        except Exception as failure:  # noqa: BLE001 - a lane goes on when the database of another one was just away
+            error = f"{type(failure).__name__}: {failure}"
+        mended = time.monotonic()
+        try:
+            recovery = await_(lambda: self._recovered(fault.target, mended), fault.name, RECOVERY_SECONDS)
+        except TimeoutError:
+            recovery = None
+        self.inflicted.append(Inflicted(fault.name, fault.target, began, mended, recovery, error))
+
+
+def _planned(faults: Sequence[Fault], count: int, draw: random.Random) -> dict[Target, list[Fault]]:
+    """Whole rounds of all faults, each in an order of its own, and a part of one more; by target."""
+    rounds = -(-count // len(faults))
+    planned = [fault for _ in range(rounds) for fault in draw.sample(faults, len(faults))][:count]
+    lanes: dict[Target, list[Fault]] = defaultdict(list)
+    for fault in planned:
+        lanes[fault.target].append(fault)
+    return lanes

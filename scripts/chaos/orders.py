@@ -1,0 +1,59 @@
+"""Orders: rows that each want exactly one effect, by a job. What is placed in a transaction cannot lose its job."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from ticketing import db
+
+SCHEMA = """
+create table chaos_orders (id uuid primary key, placed_at timestamptz not null default now());
+-- No key: a second effect of an order shall be seen, not refused.
+create table chaos_effects (order_id uuid not null, done_at timestamptz not null default clock_timestamp());
+create view unfinished_jobs as
+    select * from jobs where state = 'running' or state = 'available' and run_at <= now();
+"""
+INSERT = "insert into chaos_orders (id) values (%s) on conflict do nothing returning id"
+
+Place = Callable[[AsyncConnection[Any], uuid.UUID], Awaitable[None]]
+
+
+async def place(conn: AsyncConnection[Any], order: uuid.UUID) -> None:
+    """The order and its job, in one transaction. An order that is there already has its job."""
+    async with conn.transaction():
+        cursor = await conn.execute(INSERT, [order])
+        if await cursor.fetchone():
+            await conn.execute("select enqueue_job('chaos.effect', %s)", [Jsonb({"order": str(order)})])
+
+
+class Customer:
+    """Places one order after another, each of them again and again until it knows that it was placed."""
+
+    def __init__(self, url: str, place: Place, draw: random.Random) -> None:
+        self._url, self._place, self._draw = url, place, draw
+        self.acknowledged: list[uuid.UUID] = []
+
+    async def run(self, until: asyncio.Event, pace: float) -> None:
+        """Until told to stop; the last order is brought to its end."""
+        order = uuid.uuid4()
+        while True:
+            try:
+                async with await AsyncConnection.connect(**db.parameters(self._url)) as conn:
+                    while True:
+                        async with asyncio.timeout(10):
+                            await self._place(conn, order)
+                        self.acknowledged.append(order)
+                        if until.is_set():
+                            return
+                        order = uuid.uuid4()
+                        await asyncio.sleep(self._draw.uniform(0.5, 1.5) * pace)
+            except (psycopg.Error, TimeoutError):
+                await asyncio.sleep(0.2)

@@ -1,0 +1,232 @@
+"""A TCP proxy that can be told to misbehave: to cut connections, to swallow what passes, to lose answers to commits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import struct
+import threading
+from collections import Counter, deque
+from pathlib import Path
+from typing import Literal, Self
+
+Moment = Literal["before", "during", "after"]
+"""When a commit is cut: before it reaches the server, while it is worked on, or when its answer is on the way."""
+CHUNK = 1 << 16
+CHANGES = re.compile(rb"\binsert\s+into\b", re.IGNORECASE)
+"""Every change that counts inserts an event."""
+
+
+class Proxy:
+    """Listens on a port of this machine, from a thread of its own, and passes everything on to a socket."""
+
+    def __init__(self, upstream: Path) -> None:
+        self._upstream = upstream
+        self._links: set[_Link] = set()
+        self._to_cut: deque[Moment] = deque()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._open = asyncio.Event()
+        self.delay = 0.0
+        self.commits_cut: Counter[Moment] = Counter()
+
+    def __enter__(self) -> Self:
+        self._open.set()
+        self._thread.start()
+        starting = asyncio.start_server(self._accept, "127.0.0.1", 0, limit=CHUNK)
+        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        self._open.set()
+        while self._links:
+            self._cut()
+            await asyncio.sleep(0)
+
+    def cut(self) -> None:
+        """Break off every connection."""
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def swallow(self) -> None:
+        """Pass nothing on any more; what is on its way waits, as TCP would send it again, and again."""
+        self._loop.call_soon_threadsafe(self._open.clear)
+
+    def let_through(self) -> None:
+        """Pass everything on again."""
+        self._loop.call_soon_threadsafe(self._open.set)
+
+    def cut_commits(self, *moments: Moment) -> None:
+        """Cut each of the next commits at its moment, as soon as there is one."""
+        self._to_cut.extend(moments)
+
+    @property
+    def commits_to_cut(self) -> int:
+        """How many of them are still to come."""
+        return len(self._to_cut)
+
+    async def passable(self) -> None:
+        """Wait for as long as nothing passes."""
+        await self._open.wait()
+        if self.delay:
+            await asyncio.sleep(self.delay)
+
+    def next_cut(self) -> Moment | None:
+        """When the commit that is under way now shall be cut, if at all."""
+        if not self._to_cut:
+            return None
+        moment = self._to_cut.popleft()
+        self.commits_cut[moment] += 1
+        return moment
+
+    def _cut(self) -> None:
+        for link in list(self._links):
+            link.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            server = await asyncio.open_unix_connection(self._upstream, limit=CHUNK)
+        except OSError:
+            reset(writer)
+            return
+        link = _Link(self, (reader, writer), server)
+        self._links.add(link)
+        try:
+            await link.run()
+        finally:
+            self._links.discard(link)
+
+
+_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class _Link:
+    """One connection through the proxy."""
+
+    def __init__(self, proxy: Proxy, client: _Ends, server: _Ends) -> None:
+        self._proxy = proxy
+        self._from_client, self._to_client = client
+        self._from_server, self._to_server = server
+        self._talk = Conversation()
+        self._lose_answer = False
+
+    async def run(self) -> None:
+        """Until either side has had enough, or the proxy has."""
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass_requests())
+                both.create_task(self._pass_answers())
+        except* (OSError, _Over):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Break off both sides: the client sees a reset, the server reads what it was sent and then the end."""
+        reset(self._to_client)
+        self._to_server.close()
+
+    async def _pass_requests(self) -> None:
+        while data := await self._from_client.read(CHUNK):
+            await self._proxy.passable()
+            moment = self._proxy.next_cut() if self._talk.asked(data) else None
+            if moment == "before":
+                raise _Over
+            self._lose_answer = moment == "after"
+            self._to_server.write(data)
+            await self._to_server.drain()
+            if moment == "during":
+                raise _Over
+        raise _Over
+
+    async def _pass_answers(self) -> None:
+        while data := await self._from_server.read(CHUNK):
+            await self._proxy.passable()
+            if self._lose_answer:
+                raise _Over
+            self._talk.answered(data)
+            self._to_client.write(data)
+            await self._to_client.drain()
+        raise _Over
+
+
+class _Over(Exception):
+    """Either side has ended the connection, or we have."""
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection as a crash would: without a goodbye, and whatever is on its way is gone."""
+    with contextlib.suppress(OSError):
+        # No time to linger makes it a reset.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+class Conversation:
+    """What passes between a client and PostgreSQL, understood as far as it takes to see a commit under way.
+
+    Only for the extended protocol with a `Sync` for each statement and `COMMIT` as a simple query, which is what
+    psycopg speaks. Any other protocol never shows a commit.
+    """
+
+    def __init__(self) -> None:
+        self._requests = _Messages(typed=False)
+        self._answers = _Messages(typed=True)
+        self._statements: dict[bytes, bool] = {}
+        self._changes = False
+        self._in_transaction = False
+
+    def asked(self, data: bytes) -> bool:
+        """Take what the client sent; whether a change is committed once the server has done all of it."""
+        commits = False
+        for kind, body in self._requests.complete(data):
+            if kind == b"P":
+                name, _, rest = body.partition(b"\0")
+                self._statements[name] = bool(CHANGES.search(rest.partition(b"\0")[0]))
+            elif kind == b"B":
+                self._changes |= self._statements.get(body.split(b"\0", 2)[1], False)
+            elif kind == b"S" and not self._in_transaction:
+                commits |= self._changes
+                self._changes = False
+            elif kind == b"Q":
+                commits |= self._changes and body.startswith(b"COMMIT")
+                self._changes = False
+        return commits
+
+    def answered(self, data: bytes) -> None:
+        """Take what the server sent."""
+        for kind, body in self._answers.complete(data):
+            if kind == b"Z":
+                self._in_transaction = body != b"I"
+
+
+class _Messages:
+    """Frames of PostgreSQL's protocol 3; only the very first one of a client has no type."""
+
+    def __init__(self, *, typed: bool) -> None:
+        self._typed = typed
+        self._rest = b""
+
+    def complete(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """The messages that are complete now."""
+        self._rest += data
+        found: list[tuple[bytes, bytes]] = []
+        while True:
+            head = 1 if self._typed else 0
+            if len(self._rest) < head + 4:
+                return found
+            end = head + int.from_bytes(self._rest[head : head + 4])
+            if len(self._rest) < end:
+                return found
+            found.append((self._rest[:head], self._rest[head + 4 : end]))
+            self._rest = self._rest[end:]
+            self._typed = True

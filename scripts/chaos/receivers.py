@@ -1,0 +1,129 @@
+"""Receivers of webhooks that can misbehave, and that write down every message whose signature holds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from chaos.proxy import reset
+
+Mood = Literal["well", "slow", "silent", "dead", "wrong", "flapping"]
+SLOW_SECONDS = (0.5, 3.0)
+
+
+@dataclass(slots=True)
+class Receiver:
+    """One endpoint's end."""
+
+    name: str
+    mood: Mood = "well"
+    id: str = ""
+    secret: str = ""
+    #: Moments of receipt, by `webhook-id`; only of what was accepted.
+    received: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    forged: list[str] = field(default_factory=list)
+
+
+class Receivers:
+    """All of them, on one port, from a thread of its own; each has a path of its name."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._answering: set[asyncio.Task[None]] = set()
+        self.by_name: dict[str, Receiver] = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        starting = asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
+        self.port: int = server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    async def _end(self) -> None:
+        for task in self._answering:
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
+
+    def add(self, name: str) -> Receiver:
+        """Another one, whose secret is to be told."""
+        self.by_name[name] = Receiver(name)
+        return self.by_name[name]
+
+    def url(self, name: str) -> str:
+        """Where it is reached."""
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._answering.add(task)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            path, headers = _parsed(head)
+            body = await reader.readexactly(int(headers["content-length"]))
+            await self._answer(self.by_name[path], headers, body, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        finally:
+            self._answering.discard(task)
+
+    async def _answer(
+        self, receiver: Receiver, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter
+    ) -> None:
+        mood = receiver.mood
+        if mood == "flapping":
+            mood = self._draw.choice(("well", "dead", "wrong"))
+        if mood == "dead":
+            reset(writer)
+            return
+        if mood == "silent":
+            await asyncio.sleep(3600)
+        if mood == "slow":
+            await asyncio.sleep(self._draw.uniform(*SLOW_SECONDS))
+        if mood == "wrong":
+            writer.write(self._draw.choice(WRONG))
+        else:
+            _note(receiver, headers, body)
+            writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+
+WRONG = (
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    b"HTTP/1.1 204",
+)
+
+
+def _note(receiver: Receiver, headers: dict[str, str], body: bytes) -> None:
+    try:
+        Webhook(receiver.secret).verify(body, headers)
+    except WebhookVerificationError as fault:
+        receiver.forged.append(f"{headers.get('webhook-id')}: {fault}")
+    else:
+        receiver.received[headers["webhook-id"]].append(time.time())
+
+
+def _parsed(head: bytes) -> tuple[str, dict[str, str]]:
+    request, *lines = head.decode("latin-1").rstrip().split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    return request.split(" ")[1].strip("/"), {name.lower(): value.strip() for name, _, value in pairs}

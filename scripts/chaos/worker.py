@@ -1,0 +1,39 @@
+"""The service's worker, which knows two more kinds of job: an effect that can be counted, and a death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from ticketing import jobs, metrics
+from ticketing.config import settings
+from ticketing.jobs import worker
+from ticketing.webhooks import delivering, fan_out, redelivering, upkeep  # noqa: F401
+
+COMMAND = ("chaos.worker",)
+
+
+@jobs.handler("chaos.effect", max_attempts=50)
+async def effect(job: jobs.Job) -> None:
+    """Do what an order wants."""
+    async with job.finish() as conn:
+        await conn.execute("insert into chaos_effects (order_id) values (%s)", [job.args["order"]])
+
+
+@jobs.handler("chaos.poison", max_attempts=3)
+async def poison(_: jobs.Job) -> None:
+    """Take the whole process along, as a fault in a library might."""
+    os._exit(1)
+
+
+async def _work() -> None:
+    stopping = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+    await worker.work(settings(), stopping, threads=8)
+
+
+if __name__ == "__main__":
+    metrics.configure_logging(settings())
+    asyncio.run(_work())

@@ -1,0 +1,136 @@
+"""One POST on a connection of its own, to an address that the guard has seen."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpcore
+
+from ticketing.outbound.destination import Destination, Refused
+from ticketing.outbound.guard import Guard, Unresolved
+
+CONNECT_SECONDS = 5.0
+EXCERPT_BYTES = 1024
+EXCERPT_SECONDS = 2.0
+ADDRESSES = 3
+"""How many addresses of a host are tried before it counts as away."""
+
+
+class Failed(Exception):
+    """There was no answer; `outcome` is a word for counters, the message a sentence for people."""
+
+    def __init__(self, outcome: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the receiver answered, of its body only the beginning."""
+
+    status: int
+    headers: Mapping[str, str]
+    excerpt: bytes
+
+
+async def post(guard: Guard, url: str, headers: Mapping[str, str], body: bytes, *, seconds: float) -> Reply:
+    """Send the body and wait for the answer, all of it within so many seconds. Raises Failed."""
+    try:
+        async with asyncio.timeout(seconds):
+            destination = Destination.of(url)
+            return await _exchange(destination, await guard.addresses(destination), headers, body)
+    except TimeoutError:
+        raise Failed("timed_out", f"There was no answer within {seconds:g} seconds.") from None
+    except Refused as refusal:
+        raise Failed("refused", str(refusal)) from None
+    except Unresolved as fault:
+        raise Failed("unreachable", str(fault)) from None
+    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        raise Failed("unreachable", _sentence("There was no connection", error)) from None
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        raise Failed("broken_off", _sentence("The answer broke off", error)) from None
+
+
+async def _exchange(destination: Destination, addresses: list[str], headers: Mapping[str, str], body: bytes) -> Reply:
+    connection = httpcore.AsyncHTTPConnection(
+        # The name, not the address: TLS asks for and verifies the certificate of what it is given here.
+        httpcore.Origin(destination.scheme.encode(), destination.host.encode(), destination.port),
+        ssl_context=_trusted() if destination.scheme == "https" else None,
+        network_backend=_Pinned(addresses),
+    )
+    request = httpcore.Request(
+        "POST",
+        httpcore.URL(
+            scheme=destination.scheme.encode(),
+            host=destination.host.encode(),
+            port=destination.port,
+            target=destination.target.encode(),
+        ),
+        headers=[
+            ("Host", destination.authority),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+            *headers.items(),
+        ],
+        content=body,
+        extensions={"timeout": {"connect": CONNECT_SECONDS}},
+    )
+    async with connection:
+        response = await connection.handle_async_request(request)
+        try:
+            return Reply(
+                response.status,
+                {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers},
+                await _excerpt(response),
+            )
+        finally:
+            await response.aclose()
+
+
+async def _excerpt(response: httpcore.Response) -> bytes:
+    """The beginning of the body. The status says it all, so a body that stalls or breaks off changes nothing."""
+    excerpt = b""
+    with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
+        async with asyncio.timeout(EXCERPT_SECONDS):
+            async for chunk in response.aiter_stream():
+                excerpt += chunk
+                if len(excerpt) >= EXCERPT_BYTES:
+                    break
+    return excerpt[:EXCERPT_BYTES]
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that the system trusts (and `SSL_CERT_FILE`), so that an intranet's own authority can be."""
+    return ssl.create_default_context()
+
+
+class _Pinned(httpcore.AnyIOBackend):
+    """Connects to these addresses whatever host it is asked for, which nobody resolves a second time."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self.addresses = addresses[:ADDRESSES]
+
+    async def connect_tcp(
+        self,
+        host: str,  # noqa: ARG002 - that is the point
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore calls it so
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        for address in self.addresses[:-1]:
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+        return await super().connect_tcp(self.addresses[-1], port, timeout, local_address, socket_options)
+
+
+def _sentence(beginning: str, error: Exception) -> str:
+    said = str(error).strip().rstrip(".")
+    return f"{beginning}: {said[:200]}." if said else f"{beginning}."

@@ -1,0 +1,71 @@
+"""Secrets at rest: sealed with AES-256-GCM by a key that is not in the database.
+
+`TICKETING_SECRET_KEYS` holds one key or several. The first one seals; all of them open, so that a new key can be put
+before the old one, which may go once nothing is sealed with it any more.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from functools import cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ticketing.config import InvalidSetting, settings
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class NoKey(Exception):
+    """The key that is needed is not among the settings; the message is a sentence."""
+
+
+def new_key() -> str:
+    """A fresh key, as the setting takes it."""
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+def first_key() -> str | None:
+    """The id of the key that seals, if there is one."""
+    return next(iter(_keys(settings().secret_keys)), None)
+
+
+def seal(secret: bytes, context: bytes) -> tuple[str, bytes]:
+    """The id of the key, and the secret sealed with it; it opens only in the same context. Raises NoKey."""
+    keys = _keys(settings().secret_keys)
+    if not keys:
+        raise NoKey("This installation cannot keep secrets: an operator has to set TICKETING_SECRET_KEYS.")
+    key_id, key = next(iter(keys.items()))
+    nonce = os.urandom(NONCE_BYTES)
+    return key_id, nonce + key.encrypt(nonce, secret, context)
+
+
+def unseal(key_id: str, sealed: bytes, context: bytes) -> bytes:
+    """What was sealed in this context. Raises NoKey."""
+    key = _keys(settings().secret_keys).get(key_id)
+    if key is None:
+        raise NoKey(f"The key {key_id} is not in TICKETING_SECRET_KEYS any more.")
+    try:
+        return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
+    except InvalidTag:
+        raise NoKey("What was sealed here has been changed, or belongs elsewhere.") from None
+
+
+@cache
+def _keys(setting: str) -> dict[str, AESGCM]:
+    """The keys of the setting by their ids, which tell nothing of them. Raises InvalidSetting."""
+    keys = {}
+    for text in filter(None, (part.strip() for part in setting.split(","))):
+        try:
+            key = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise InvalidSetting("TICKETING_SECRET_KEYS takes keys of 32 bytes in Base64, with commas between.")
+        keys[hashlib.sha256(b"ticketing.key:" + key).hexdigest()[:12]] = AESGCM(key)
+    return keys

@@ -1,0 +1,88 @@
+"""Deliveries: what each endpoint was sent, how that went, and sending it again. Only admins see them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from ticketing import idempotency, moments, paging, policy, sql
+from ticketing.auth import Actor
+from ticketing.errors import Conflict, Invalid, found
+from ticketing.idempotency import Claim
+from ticketing.webhooks import endpoints
+
+
+async def list_(
+    conn: sql.Connection,
+    actor: Actor,
+    *,
+    endpoint_id: str | None = None,
+    event_id: str | None = None,
+    status: sql.DeliveryStatus | None = None,
+    type: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of deliveries, the newest first. Raises Forbidden, InvalidCursor."""
+    policy.require_admin(actor)
+    listing = ["deliveries", endpoint_id, event_id, status, type]
+    (before,) = paging.opened(cursor, listing, UUID)
+    rows = await sql.webhooks.list_deliveries(
+        conn,
+        endpoint_id=UUID(endpoint_id) if endpoint_id else None,
+        event_id=UUID(event_id) if event_id else None,
+        status=status,
+        type=type,
+        before=before,
+        page_size=limit + 1,
+    )
+    return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def get(conn: sql.Connection, actor: Actor, delivery_id: UUID) -> sql.DeliveryDetail:
+    """One delivery with its body and attempts. Raises Forbidden, NotFound."""
+    policy.require_admin(actor)
+    return found(await sql.webhooks.get_delivery(conn, delivery_id=delivery_id), f"delivery {delivery_id}")
+
+
+async def redeliver(
+    conn: sql.Connection,
+    actor: Actor,
+    endpoint_id: UUID,
+    *,
+    claim: Claim,
+    delivery_id: str | None = None,
+    failed_since: str | None = None,
+    events_since: str | None = None,
+    events_after: str | None = None,
+) -> sql.WebhookRedelivery | dict[str, Any]:
+    """Record `webhook.redelivered`, upon which the deliveries that one of these names are sent (again).
+
+    Raises Forbidden, NotFound, Invalid, Conflict (it is disabled), KeyReused.
+    """
+    policy.require_admin(actor)
+    redelivery = await sql.webhooks.insert_webhook_redelivery(
+        conn,
+        **claim.parameters(),
+        actor_id=actor.id,
+        endpoint_id=endpoint_id,
+        delivery_id=UUID(delivery_id) if delivery_id else None,
+        failed_since=_moment("#/failed_since", failed_since),
+        events_since=_moment("#/events_since", events_since),
+        events_after=UUID(events_after) if events_after else None,
+    )
+    if redelivery:
+        return redelivery
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    endpoint = await endpoints.get(conn, actor, endpoint_id)
+    if endpoint["state"] == "disabled":
+        raise Conflict("This endpoint is disabled. Set its state to active before you send to it.")
+    raise Invalid.at("#/delivery_id", "This endpoint has no delivery with this id.")
+
+
+def _moment(pointer: str, text: str | None) -> Any:
+    try:
+        return moments.parse(text) if text else None
+    except ValueError:
+        raise Invalid.at(pointer, "This moment is out of range.") from None

@@ -1,0 +1,91 @@
+"""The body of a message: by Standard Webhooks, or a line of text as the incoming webhooks of chat services take it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ticketing.config import settings
+
+DISCORD_LENGTH = 2000
+#: Bits of a message: do not unfold its links.
+DISCORD_SUPPRESS_EMBEDS = 4
+TITLE_LENGTH = 200
+EXCERPT_LENGTH = 500
+
+Event = Mapping[str, Any]
+"""An event as the log has it: the contract's Event, and its `position`."""
+
+
+def body(format: str, event: Event) -> str:
+    """What an endpoint of this format is sent."""
+    return orjson.dumps(FORMATS[format](event)).decode()
+
+
+def _standard(event: Event) -> dict[str, Any]:
+    return {
+        "type": event["type"],
+        "timestamp": event["occurred_at"],
+        # The place in the log: of two messages on one ticket, the one with the larger number tells the later state.
+        "sequence": event["position"],
+        "ticket": event["ticket"],
+        "project": event["project"],
+        "actor": event["actor"],
+        "data": event["data"],
+        "previous": event["previous"],
+    }
+
+
+# Chat ----------------------------------------------------------------------------------------------------------------
+
+
+def _slack(event: Event) -> dict[str, Any]:
+    # `mrkdwn: false` turns formatting off; what is left are links and mentions, which are written between < and >.
+    return {"text": _line(event, _slack_text, "<{url}|{text}>"), "mrkdwn": False, "unfurl_links": False}
+
+
+def _discord(event: Event) -> dict[str, Any]:
+    line = _line(event, _discord_text, "[{text}]({url})")
+    return {
+        "content": line if len(line) <= DISCORD_LENGTH else line[: DISCORD_LENGTH - 1] + "…",
+        "allowed_mentions": {"parse": []},
+        "flags": DISCORD_SUPPRESS_EMBEDS,
+    }
+
+
+def _slack_text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _discord_text(text: str) -> str:
+    return re.sub(r"([\\*_~|`>#\-\[\]()<:@+.])", r"\\\1", text)
+
+
+def _line(event: Event, escaped: Any, link: str) -> str:
+    """Who did what, in which ticket: `Ada resolved #1042 Playback stops`."""
+    actor = event["actor"]["name"] if event["actor"] else "The service"
+    noun, _, verb = event["type"].partition(".")
+    words = [escaped(actor), escaped(verb.replace("_", " "))]
+    if event["ticket"] is None:
+        return " ".join([*words, escaped(f"{noun} {_name(event['data'])}")])
+    number = event["ticket"]
+    target = link.format(text=f"#{number}", url=f"{settings().public_url}/support/tickets/{number}")
+    if noun != "ticket":
+        words += [escaped(f"a {noun} on")]
+    text = event["data"].get("title") or event["data"].get("body") or ""
+    return " ".join([*words, target, escaped(_short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH))])
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    return _short(str(data.get("name") or data.get("key") or data.get("url") or ""), TITLE_LENGTH)
+
+
+def _short(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+FORMATS = {"standard": _standard, "slack": _slack, "discord": _discord}

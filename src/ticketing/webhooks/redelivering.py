@@ -1,0 +1,104 @@
+"""Jobs of many deliveries: what a pause has held back, and what an admin wants sent again. A batch is a job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+from psycopg.types.json import Jsonb
+
+from ticketing import db, jobs, moments, sql
+from ticketing.webhooks import payloads
+from ticketing.webhooks.fan_out import delivering
+
+BATCH = 500
+
+
+@jobs.handler("webhooks.release", queue="webhooks", shown=("endpoint_id", "after"))
+async def release(job: jobs.Job) -> None:
+    """Send what has waited for the end of a pause, the oldest first."""
+    async with job.finish() as conn:
+        rows = await sql.webhooks.list_held_back(
+            conn,
+            endpoint_id=UUID(job.args["endpoint_id"]),
+            after=_uuid(job.args.get("after")),
+            page_size=BATCH,
+        )
+        await _send(conn, rows)
+        if len(rows) == BATCH:
+            await _go_on(conn, job, rows[-1]["id"])
+
+
+@jobs.handler("webhooks.redeliver", queue="webhooks", shown=("event_id", "after"))
+async def redeliver(job: jobs.Job) -> None:
+    """Do what a `webhook.redelivered` event asks for."""
+    async with db.connection() as conn:
+        event = await sql.webhooks.get_webhook_event(conn, event_id=UUID(job.args["event_id"]))
+    if event is None:
+        return
+    asked = event["data"]
+    if asked["delivery_id"] or asked["failed_since"]:
+        await _revive(job, asked)
+    else:
+        await _replay(job, asked)
+
+
+async def _revive(job: jobs.Job, asked: dict[str, Any]) -> None:
+    async with job.finish() as conn:
+        rows = await sql.webhooks.revive_deliveries(
+            conn,
+            endpoint_id=UUID(asked["endpoint_id"]),
+            delivery_id=_uuid(asked["delivery_id"]),
+            failed_since=asked["failed_since"],
+            after=_uuid(job.args.get("after")),
+            page_size=BATCH,
+        )
+        await _send(conn, rows)
+        if len(rows) == BATCH:
+            await _go_on(conn, job, rows[-1]["id"])
+
+
+async def _replay(job: jobs.Job, asked: dict[str, Any]) -> None:
+    after = job.args.get("after") or asked["events_after"]
+    async with job.finish() as conn:
+        events = await sql.webhooks.list_events_to_replay(
+            conn,
+            endpoint_id=UUID(asked["endpoint_id"]),
+            after=UUID(after) if after else first_id(moments.parse(asked["events_since"])),
+            until=UUID(asked["id"]),
+            page_size=BATCH,
+        )
+        rows = [
+            {
+                "id": uuids.uuid7(),
+                "endpoint_id": asked["endpoint_id"],
+                "event_id": event["id"],
+                "type": event["type"],
+                "body": payloads.body(event["format"], event),
+            }
+            for event in events
+        ]
+        await _send(conn, await sql.webhooks.replay_deliveries(conn, rows=Jsonb(rows)))
+        if len(events) == BATCH:
+            await _go_on(conn, job, events[-1]["id"])
+
+
+def first_id(moment: datetime) -> UUID:
+    """What sorts before every UUIDv7 made from this moment on."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+
+
+async def _send(conn: sql.Connection, rows: list[sql.HeldBack]) -> None:
+    if rows:
+        ids = [row["id"] for row in rows]
+        await sql.webhooks.enqueue_deliveries(conn, delivery_ids=ids, **delivering())
+
+
+async def _go_on(conn: sql.Connection, job: jobs.Job, last: Any) -> None:
+    await jobs.enqueue(conn, job.kind, {**job.args, "after": str(last)})
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None

@@ -1,0 +1,40 @@
+"""What is done about webhooks every hour: keep the log short, seal secrets with the newest key, forget no delivery."""
+
+from __future__ import annotations
+
+from ticketing import db, jobs, sealing, sql
+from ticketing.config import settings
+from ticketing.webhooks import endpoints
+from ticketing.webhooks.fan_out import delivering
+
+BATCH = 1000
+OVERDUE_SECONDS = 900.0
+
+
+@jobs.schedule("webhooks.upkeep", "17 * * * *")
+@jobs.handler("webhooks.upkeep", timeout=300)
+async def upkeep(job: jobs.Job) -> None:  # noqa: ARG001 - it has no arguments
+    async with db.connection() as conn:
+        await reseal(conn)
+        await pick_up_strays(conn)
+        while await sql.webhooks.delete_old_deliveries(conn, days=settings().delivery_days, batch=BATCH) >= BATCH:
+            pass
+
+
+async def reseal(conn: sql.Connection) -> None:
+    """Seal every secret with the first key, so that the others can go."""
+    key_id = sealing.first_key()
+    if key_id is None:
+        return
+    for secret in await sql.webhooks.list_secrets_to_reseal(conn, key_id=key_id):
+        clear = endpoints.unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+        await sql.webhooks.reseal_webhook_secret(
+            conn, secret_id=secret["id"], **endpoints.sealed(clear, secret["endpoint_id"])
+        )
+
+
+async def pick_up_strays(conn: sql.Connection) -> None:
+    """A delivery whose job was cancelled by an operator, or discarded with its workers, gets another one."""
+    rows = await sql.webhooks.list_stray_deliveries(conn, overdue_seconds=OVERDUE_SECONDS, page_size=BATCH)
+    if rows:
+        await sql.webhooks.enqueue_deliveries(conn, delivery_ids=[row["id"] for row in rows], **delivering())
