@@ -76,7 +76,7 @@ def unsealed(key: bytes, listing: object, cursor: str) -> bytes:
         raw = b""
     tag = raw[:TAG_BYTES]
     secret = _masked(key, tag, raw[TAG_BYTES : TAG_BYTES + MOST_SECRET_BYTES])
-    if not hmac.compare_digest(tag, _tag(key, listing, secret)):
+    if not hmac.compare_digest(sealed(key, listing, secret).encode(), cursor.encode()):
         raise InvalidCursor("This cursor does not belong to this list with these filters. Start without one.")
     return secret
 
