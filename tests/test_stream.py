@@ -50,7 +50,7 @@ class Stand:
     """A service in a process of its own, with settings and people of its own."""
 
     def __init__(self, url: str, database_url: str) -> None:
-        self.url = url
+        self.url, self.database_url = url, database_url
         self._closing = ExitStack()
         self.db = self._closing.enter_context(psycopg.connect(database_url, autocommit=True, row_factory=dict_row))
         self.admin = self.sign_in("admin")
@@ -307,6 +307,19 @@ def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(stand: Stand) -> 
     assert left < sent * 60_000
     with slow.follow() as again:
         assert next(again).id, "and they may come back"
+
+
+def test_a_busy_database_ends_who_has_to_read_it_and_delays_the_others(stand: Stand) -> None:
+    person, other = stand.sign_in("agent"), stand.sign_in("agent")
+    with following(other) as (live,):
+        number = stand.new_ticket(other)
+        assert told(live, 1)[0]["ticket"] == number
+        with psycopg.connect(stand.database_url) as busy:
+            busy.execute("lock table events in access exclusive mode")
+            with person.follow() as catching_up:
+                assert len(rest(catching_up)) == 1, "a place to come back to"
+            busy.rollback()
+        assert stand.new_ticket(other) == told(live, 1)[0]["ticket"]
 
 
 def test_a_service_that_is_told_to_stop_ends_its_streams(new_database: Callable[..., str]) -> None:
