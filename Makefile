@@ -63,6 +63,10 @@ fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
 bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)
 
+.PHONY: streams
+streams: $(venv)/for-dev ## Measure what 1,000 open streams of events cost, and how late they tell
+	@$(python) scripts/bench/streams.py $(ARGS)
+
 .PHONY: wheel
 wheel: $(venv)/for-dev ## Build the wheel into dist/
 	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .

@@ -123,14 +123,18 @@ def spawned(database_url: str, **settings: str) -> Iterator[str]:
     """Serve from a process of its own, on a database of its own; gives its URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = os.environ | {"TICKETING_DATABASE_URL": database_url, "TICKETING_LOG_LEVEL": "warning"} | settings
     command = [sys.executable, "-m", "uvicorn", "ticketing.app:create", "--factory", "--port", str(port)]
-    with subprocess.Popen([*command, "--log-level", "warning"], env=environment) as process:
+    with subprocess.Popen([*command, "--log-level", "warning"], env=environment(database_url, **settings)) as process:
         try:
-            await_(lambda: _answers(f"http://127.0.0.1:{port}/health/live"))
+            await_(lambda: answers(f"http://127.0.0.1:{port}"))
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+
+
+def environment(database_url: str, **settings: str) -> dict[str, str]:
+    """What a process of the service is to be told."""
+    return os.environ | {"TICKETING_DATABASE_URL": database_url, "TICKETING_LOG_LEVEL": "warning"} | settings
 
 
 def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -141,9 +145,10 @@ def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a service runs there."""
     try:
-        return httpx.get(url).is_success
+        return httpx.get(f"{url}/health/live").is_success
     except httpx.TransportError:
         return False
 

@@ -83,14 +83,14 @@ class Judged(httpx.Client):
         return response
 
     @contextmanager
-    def follow(self, cursor: str | None = None, **params: Any) -> Iterator[Iterator[Sent]]:
+    def follow(self, last_event_id: str | None = None, /, **params: Any) -> Iterator[Iterator[Sent]]:
         """Open a stream of events; whatever is taken from it is judged as well."""
-        headers = {"Last-Event-ID": cursor} if cursor else {}
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
         with self.stream("GET", f"{PREFIX}/events/stream", params=params, headers=headers) as response:
             if response.status_code != 200:
                 response.read()
             else:
-                response._content = b""
+                response._content = b":"
             check(response)
             response.raise_for_status()
             del response._content

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from conftest import spawned
 from ticketing import __main__, auth, checks, embedded
 from ticketing.config import InvalidSetting, Settings
 
@@ -177,8 +179,27 @@ def test_the_doctor_finds_everything_well(run: Run, url: str) -> None:
         ["ok", "Settings:"],
         ["ok", "PostgreSQL:"],
         ["ok", "Schema:"],
+        ["ok", "Event"],
         ["ok", "Redis:"],
     ]
+
+
+def test_the_doctor_finds_a_restored_log_and_migrate_mends_it(run: Run, new_database: Callable[..., str]) -> None:
+    url = new_database()
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into events (id, type, data, transaction_id)"
+            " values (gen_random_uuid(), 'ticket.created', '{}', '1000000000')"
+        )
+    with spawned(url) as service:
+        answer = httpx.get(f"{service}/health/ready")
+        assert (answer.status_code, "`ticketing migrate`" in answer.text) == (503, True)
+        code, out, _ = run("doctor", url=url)
+        assert code == 1
+        assert "WRONG  Event log: it is ahead of this server" in out
+        assert run("migrate", url=url)[:2] == (0, "Mended the event log, as this database was restored.\n")
+        assert "ok     Event log: it can be read on." in run("doctor", url=url)[1]
+        assert httpx.get(f"{service}/health/ready").status_code == 200
 
 
 def test_the_doctor_names_what_is_missing(run: Run, new_database: Callable[..., str]) -> None:

@@ -23,7 +23,7 @@ class Settings:
     database_url: str
     #: Redis or Valkey for background jobs, as a `redis://` URL.
     redis_url: str = "redis://127.0.0.1:6379/0"
-    #: Database connections a process holds at most.
+    #: Database connections a process holds at most, besides two that ring and hear the bell.
     pool_size: int = 8
     #: `debug`, `info`, `warning` or `error`.
     log_level: Literal["debug", "info", "warning", "error"] = "info"

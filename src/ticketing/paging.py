@@ -76,7 +76,7 @@ def unsealed(key: bytes, listing: object, cursor: str) -> bytes:
         raw = b""
     tag = raw[:TAG_BYTES]
     secret = _masked(key, tag, raw[TAG_BYTES : TAG_BYTES + MOST_SECRET_BYTES])
-    if not hmac.compare_digest(tag, _tag(key, listing, secret)):
+    if not hmac.compare_digest(sealed(key, listing, secret).encode(), cursor.encode()):
         raise InvalidCursor("This cursor does not belong to this list with these filters. Start without one.")
     return secret
 
@@ -87,8 +87,10 @@ def _tag(key: bytes, listing: object, secret: bytes) -> bytes:
 
 
 def _masked(key: bytes, tag: bytes, text: bytes) -> bytes:
-    mask = hashlib.blake2b(tag, key=key, digest_size=MOST_SECRET_BYTES, person=b"cursor.mask").digest()
-    return bytes(a ^ b for a, b in zip(text, mask, strict=False))
+    if not text:
+        return text
+    mask = hashlib.blake2b(tag, key=key, digest_size=len(text), person=b"cursor.mask").digest()
+    return (int.from_bytes(text) ^ int.from_bytes(mask)).to_bytes(len(text))
 
 
 TAG_BYTES = 12

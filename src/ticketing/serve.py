@@ -18,6 +18,8 @@ from uvicorn.supervisors import multiprocess
 BACKLOG = 2048
 DRAIN_SECONDS = 1.0
 """How long a server that was told to stop still takes requests, so that clients and balancers learn to go elsewhere."""
+UNREAD_SECONDS = 30
+"""How long what is sent may go unread before the connection is given up, as one may be that is closed already."""
 UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
@@ -56,11 +58,15 @@ def listen(host: str, port: int) -> socket.socket:
     """The socket of an address; port 0 is any free one. Raises CannotServe."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise CannotServe(f"Port {port} is in use. Choose another with --port; 0 takes any free one.") from None
         raise CannotServe(f"There is no listening on {host}, port {port}: {error}.") from None
+    # Its connections inherit it. Where there is no such option, those that do not read stay until the client goes.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+    return listener
 
 
 @contextmanager

@@ -127,7 +127,11 @@ class Listener:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b"retry: %d\n%s" % (RETRY_MS, self._mark())
         while not (self.ended or self.live):
-            stretch = await self._hub.missed(self.reader, self.place)
+            try:
+                stretch = await self._hub.missed(self.reader, self.place)
+            except Problem:
+                # It is too late for another answer; the client comes back, and goes on where it was.
+                return
             messages = [self.message(entry, self.reader.view(entry)) for entry in stretch.entries]
             self.place = stretch.until
             self._touch()

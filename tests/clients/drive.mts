@@ -19,6 +19,7 @@ const MERGE_PATCH = { "Content-Type": "application/merge-patch+json" };
 async function main(): Promise<void> {
   const admin = signIn(env("TOKEN"));
   const me = await knowMyself(admin);
+  const cursor = given(await admin.GET("/events", { params: { query: { start: "end" } } })).next;
   const project = await addProject(admin);
   const numbers = await openTickets(admin, project);
   const number = numbers[0]!;
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   await discuss(admin, number, me);
   await resolve(admin, number);
   await lookBack(admin, number, me);
+  await follow(admin, cursor, number);
   await beRefused(admin, project);
   const revoked = signIn(await handOutToken(admin));
   assert.equal(refused(await revoked.GET("/me"), 401).code, "unauthenticated");
@@ -204,6 +206,17 @@ async function lookBack(api: Api, number: number, me: Schemas["User"]): Promise<
   );
   assert(items.every((event) => event.ticket === number && event.actor?.id === me.id));
   assert.equal(items[1]?.previous["priority"], "normal");
+}
+
+async function follow(api: Api, cursor: string, number: number): Promise<void> {
+  const found: Schemas["FeedEvent"][] = [];
+  while (found.length < 4) {
+    const page = given(await api.GET("/events", { params: { query: { cursor, limit: 3 } } }));
+    found.push(...page.items.filter((event) => event.ticket === number));
+    cursor = page.next;
+  }
+  assert.equal(found[0]?.type, "ticket.created");
+  assert(found.every((event) => !event.tombstone && event.data !== null));
 }
 
 async function beRefused(api: Api, project: string): Promise<void> {

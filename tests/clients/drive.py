@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ticketing_client import AuthenticatedClient
 from ticketing_client.api.comments import create_comment, list_comments
-from ticketing_client.api.events import list_ticket_events
+from ticketing_client.api.events import list_events, list_ticket_events
 from ticketing_client.api.me import get_me
 from ticketing_client.api.projects import create_project
 from ticketing_client.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
@@ -24,6 +24,9 @@ from ticketing_client.models import (
     CommentVisibility,
     CreatedToken,
     EventPage,
+    Feed,
+    FeedEvent,
+    ListEventsStart,
     ListTicketsSort,
     Me,
     NewComment,
@@ -60,6 +63,7 @@ def main() -> None:
     url = os.environ["URL"] + "/api/v1"
     with AuthenticatedClient(base_url=url, token=os.environ["TOKEN"], raise_on_unexpected_status=True) as client:
         me = know_myself(client)
+        cursor = given(Feed, list_events.sync_detailed(client=client, start=ListEventsStart.END)).next_
         project = add_project(client)
         numbers = open_tickets(client, project)
         page_through(client, project, numbers)
@@ -68,6 +72,7 @@ def main() -> None:
         discuss(client, numbers[0], me)
         resolve(client, numbers[0])
         look_back(client, numbers[0], me)
+        follow(client, cursor, numbers[0])
         be_refused(client, project)
         revoked = hand_out_token(client)
     with AuthenticatedClient(base_url=url, token=revoked.token) as client:
@@ -214,6 +219,16 @@ def look_back(client: AuthenticatedClient, number: int, me: User) -> None:
     assert all(event.ticket == number and event.actor and event.actor.id == me.id for event in events)
     assert events[1].previous["priority"] == "normal"
     assert events[1].data["priority"] == "urgent"
+
+
+def follow(client: AuthenticatedClient, cursor: str, number: int) -> None:
+    found: list[FeedEvent] = []
+    while len(found) < 4:
+        page = given(Feed, list_events.sync_detailed(client=client, cursor=cursor, limit=3))
+        found += [event for event in page.items if event.ticket == number]
+        cursor = page.next_
+    assert found[0].type_ == "ticket.created"
+    assert not any(event.tombstone for event in found)
 
 
 def be_refused(client: AuthenticatedClient, project: str) -> None:
