@@ -24,6 +24,7 @@ from rich.table import Table
 
 from ticketing import auth, checks, migrate, serve, sql, tokens, up, users, work
 from ticketing.config import InvalidSetting, settings
+from ticketing.console import app as jobs_app
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
 from ticketing.idempotency import Claim
@@ -53,7 +54,7 @@ app = App(
 )
 user_app = App(name="user", help="Add people and machines, such as the first admin.")
 token_app = App(name="token", help="Issue what users sign in with.")
-for group in (user_app, token_app, import_app):
+for group in (user_app, token_app, jobs_app, import_app):
     app.command(group)
 
 

@@ -1,4 +1,4 @@
-"""The three kinds of answer that handlers give beyond a plain one."""
+"""The kinds of answer that handlers give beyond a plain one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from ticketing.idempotency import Claim
 from ticketing.paging import Page
 
 PREFIX = "/api/v1"
+
+
+def accepted(resource: Mapping[str, Any], status: int, claim: Claim) -> Answer:
+    """200 or 202, for a POST that makes nothing with an address; it says when it is an earlier request's."""
+    return Answer(resource, status, {"Idempotent-Replayed": "true"} if claim.replayed else {})
 
 
 def created(resource: Mapping[str, Any], location: str, claim: Claim) -> Answer:
