@@ -33,8 +33,9 @@ def new_job(db: Db) -> Iterator[NewJob]:
         row = db.execute(f"select enqueue_job({named}) as id", given).fetchone()
         assert row
         db.execute(
-            "update jobs set state = %(state)s, lease_until = case when %(state)s = 'running' then now() end,"
-            " finished_at = case when %(state)s not in ('available', 'running') then now() end where id = %(id)s",
+            "update jobs set state = s, lease_until = case s when 'running' then now() end,"
+            " finished_at = case when s not in ('available', 'running') then now() end"
+            " from (select %(state)s::job_state) chosen (s) where id = %(id)s",
             {"state": state, "id": row["id"]},
         )
         return str(row["id"])

@@ -11,8 +11,6 @@ import orjson
 from cyclopts import App, Parameter, validators
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
-from rich.console import Console
-from rich.table import Table
 
 from ticketing import operations, sql
 from ticketing.config import settings
@@ -184,12 +182,12 @@ def _print(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json: b
     if json:
         print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), no_wrap=column != "error", overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(_last_error(row) if column == "error" else row[column]) for column in columns))
-    Console(highlight=False, soft_wrap=True).print(table)
+    # Not a table of rich, which would cut ids to the width of the terminal, so that they cannot be copied.
+    head = [column.replace("_", " ") for column in columns]
+    body = [[_text(_last_error(row) if column == "error" else row[column]) for column in columns] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
+    for line in (head, *body):
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _print_one(row: Mapping[str, Any], *, json: bool) -> None:

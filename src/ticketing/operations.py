@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
 from ticketing.jobs import kinds
 
+NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 WHY_NOT_RETRIED = {
     "available": "It is due already, and starts as soon as a worker is free.",
     "running": "It is running.",
@@ -90,7 +92,7 @@ async def list_queues(
 ) -> paging.Page:
     """A page of queues by name. Raises Forbidden, InvalidCursor."""
     _require_operator(actor)
-    (after,) = paging.opened(cursor, ["queues"], str)
+    (after,) = paging.opened(cursor, ["queues"], _name)
     rows = await sql.operations.list_queues(conn, known=kinds.queues(), after=after, page_size=limit + 1)
     return paging.page(rows, limit, ["queues"], lambda row: [row["name"]])
 
@@ -126,9 +128,16 @@ async def list_schedules(
 ) -> paging.Page:
     """A page of schedules by name. Raises Forbidden, InvalidCursor."""
     _require_operator(actor)
-    (after,) = paging.opened(cursor, ["schedules"], str)
+    (after,) = paging.opened(cursor, ["schedules"], _name)
     rows = await sql.operations.list_schedules(conn, after=after, page_size=limit + 1)
     return paging.page(rows, limit, ["schedules"], lambda row: [row["name"]])
+
+
+def _name(text: str) -> str:
+    """The name of a queue or schedule, as a part of a place."""
+    if not NAME.fullmatch(text):
+        raise ValueError(text)
+    return text
 
 
 def _require_operator(actor: Actor | None) -> None:
