@@ -106,7 +106,7 @@ end;
 -- The jobs to start next, at most `room` of each queue, but none that was dispatched after a given moment.
 -- Nothing is locked: whoever takes them has to look again.
 create function due_jobs(queues text[], rooms integer[], dispatched_before timestamptz)
-returns table (id uuid) language sql stable begin atomic
+returns table (id uuid) language sql stable rows 100 begin atomic
     with recursive open as (
         select q.queue, q.room
           from unnest(queues, rooms) q (queue, room)
@@ -180,23 +180,32 @@ end;
 -- them, or, if only their lane is full, to be dispatched again.
 create function claim_jobs(claimed uuid[], lease interval)
 returns table (id uuid, kind text, queue text, args jsonb, attempt integer, max_attempts integer, fence bigint,
-               waited double precision)
+               laned boolean, waited double precision)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
     candidate jobs;
     slot integer;
+    taken_rows integer;
 begin
     return query
+        with taken as materialized (
+            select d.id from jobs d
+             where d.id = any(claimed) and d.state = 'available' and d.run_at <= now() and d.lane is null
+               and not exists (select from job_pauses p where p.queue = d.queue)
+               for update skip locked
+        )
         update jobs j
            set state = 'running', attempt = j.attempt + 1, fence = j.fence + 1, started_at = clock_timestamp(),
                lease_until = clock_timestamp() + lease, dispatched_at = null
-         where j.id in (select d.id from jobs d
-                         where d.id = any(claimed) and d.state = 'available' and d.run_at <= now() and d.lane is null
-                           and not exists (select from job_pauses p where p.queue = d.queue)
-                           for update skip locked)
-        returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence,
+          from taken
+         where j.id = taken.id
+        returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence, j.lane is not null,
                   extract(epoch from clock_timestamp() - j.run_at)::double precision;
+    get diagnostics taken_rows = row_count;
+    if taken_rows = cardinality(claimed) then
+        return;
+    end if;
     for candidate in
         select * from jobs d
          where d.id = any(claimed) and d.state = 'available' and d.run_at <= now() and d.lane is not null
@@ -224,7 +233,7 @@ begin
                            started_at = clock_timestamp(), lease_until = clock_timestamp() + lease,
                            dispatched_at = null, lane_slot = slot
                      where j.id = candidate.id
-                    returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence,
+                    returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence, j.lane is not null,
                               extract(epoch from clock_timestamp() - j.run_at)::double precision;
             end if;
         exception when unique_violation then

@@ -97,14 +97,16 @@ returning j.id, j.kind, j.attempt, j.state;
 -- name: dispatch_jobs(queues, rooms, resend_after)
 -- returns: DispatchedJob
 -- Note that what is due is being announced, at most so many of each queue; again if that was long ago.
-update jobs
-   set dispatched_at = clock_timestamp()
- where id in (select j.id from jobs j
-               where j.id in (select d.id from due_jobs(:queues, :rooms, now() - :resend_after::interval) d)
-                 and j.state = 'available'
-                 and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
-                 for update skip locked)
-returning id, queue;
+with due as materialized (
+    select id from due_jobs(:queues, :rooms, now() - :resend_after::interval)
+), taken as materialized (
+    select j.id
+      from due join jobs j on j.id = due.id
+     where j.state = 'available'
+       and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
+       for update of j skip locked
+)
+update jobs j set dispatched_at = clock_timestamp() from taken where j.id = taken.id returning j.id, j.queue;
 
 -- name: recall_jobs(job_ids)!
 -- Take it back that jobs were announced: they were not.

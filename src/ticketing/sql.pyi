@@ -40,6 +40,7 @@ class ClaimedJob(TypedDict):
     attempt: int | None
     max_attempts: int | None
     fence: int | None
+    laned: bool | None
     waited: float | None
 
 class Comment(TypedDict):

@@ -74,7 +74,7 @@ async def enqueue(
 class Job:
     """One attempt at a job, as its handler has it."""
 
-    __slots__ = ("args", "attempt", "ending", "fence", "id", "kind", "max_attempts", "outcome", "queue")
+    __slots__ = ("args", "attempt", "ending", "fence", "id", "kind", "laned", "max_attempts", "outcome", "queue")
 
     def __init__(self, claimed: Mapping[str, Any]) -> None:
         self.id: UUID = claimed["id"]
@@ -84,6 +84,7 @@ class Job:
         self.attempt: int = claimed["attempt"]
         self.max_attempts: int = claimed["max_attempts"]
         self.fence: int = claimed["fence"]
+        self.laned: bool = claimed["laned"]
         self.ending = False
         self.outcome: str | None = None
 
