@@ -52,9 +52,8 @@ create index jobs_lane_due on jobs (lane, priority, run_at, id)
     where state = 'available' and lane is not null and lane_limit is not null;
 create index jobs_lane_next on jobs (lane, sequence)
     where state = 'available' and lane is not null and lane_limit is null;
-create index jobs_unfinished on jobs (state, queue) where state in ('available', 'running');
+create index jobs_running on jobs (queue) where state = 'running';
 create index jobs_finished on jobs (finished_at) where finished_at is not null;
-create index jobs_kind on jobs (kind, id);
 -- Two jobs that may not be there at once, and two that may not run at once, cannot.
 create unique index jobs_unique on jobs (kind, unique_key)
     where unique_key is not null and state in ('available', 'running');
@@ -264,6 +263,18 @@ language sql stable rows 1 begin atomic
            utc(j.created_at);
 end;
 
+-- What waits in a queue, now or for later. In three parts, as each has an index of its own.
+create function waiting_jobs(queue text) returns table (run_at timestamptz) language sql stable begin atomic
+    select j.run_at from jobs j
+     where j.queue = waiting_jobs.queue and j.state = 'available' and j.lane is null
+    union all
+    select j.run_at from jobs j
+     where j.queue = waiting_jobs.queue and j.state = 'available' and j.lane is not null and j.lane_limit is not null
+    union all
+    select j.run_at from jobs j
+     where j.queue = waiting_jobs.queue and j.state = 'available' and j.lane is not null and j.lane_limit is null;
+end;
+
 -- A queue as an operator sees it.
 create function queue_resource(queue text, paused_at timestamptz)
 returns table (name text, paused boolean, paused_at text, due bigint, scheduled bigint, running bigint,
@@ -276,5 +287,5 @@ language sql stable rows 1 begin atomic
       from (select count(*) filter (where j.run_at <= now()) as due, count(*) filter (where j.run_at > now()) as scheduled,
                    coalesce(extract(epoch from now() - min(j.run_at) filter (where j.run_at <= now())), 0)
                        ::double precision as oldest
-              from jobs j where j.state = 'available' and j.queue = queue_resource.queue) waiting;
+              from waiting_jobs(queue_resource.queue) j) waiting;
 end;

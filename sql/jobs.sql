@@ -131,7 +131,7 @@ select q.queue, due.count as due, coalesce(due.seconds, 0)::float8 as oldest_due
        (select count(*) from jobs r where r.state = 'running' and r.queue = q.queue) as running
   from unnest(:queues::text[]) q (queue) cross join lateral (
     select count(*), extract(epoch from clock_timestamp() - min(j.run_at)) as seconds
-      from jobs j where j.queue = q.queue and j.state = 'available' and j.run_at <= now()
+      from waiting_jobs(q.queue) j where j.run_at <= now()
   ) due;
 
 -- name: register_schedule(name, kind, queue, cron, next_run_at)!

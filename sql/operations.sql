@@ -76,17 +76,18 @@ select * from resource;
 
 -- name: list_queues(known, after, page_size)
 -- returns: Queue
--- A page of queues by name: those of the kinds known here, and whatever else is or was paused or has jobs to do.
-with recursive busy as (
-    (select queue from jobs where state in ('available', 'running') order by queue limit 1)
+-- A page of queues by name: those of the kinds known here, and whatever else is paused or has jobs to do.
+with recursive waiting as (
+    (select queue from jobs where state = 'available' and lane is null order by queue limit 1)
     union all
-    select (select j.queue from jobs j where j.state in ('available', 'running') and j.queue > b.queue
+    select (select j.queue from jobs j where j.state = 'available' and j.lane is null and j.queue > w.queue
              order by j.queue limit 1)
-      from busy b where b.queue is not null
+      from waiting w where w.queue is not null
 ), named as (
     select unnest(:known::text[]) as name
     union select queue from job_pauses
-    union select queue from busy where queue is not null
+    union select queue from jobs where state = 'running'
+    union select queue from waiting where queue is not null
 )
 select r.*
   from named n

@@ -642,9 +642,7 @@ class _Operations:
         after: str | None,
         page_size: int,
     ) -> list[Queue]:
-        """A page of queues by name: those of the kinds known here, and whatever else is or was paused or has jobs to
-        do.
-        """
+        """A page of queues by name: those of the kinds known here, and whatever else is paused or has jobs to do."""
     async def list_schedules(
         self,
         conn: Connection,

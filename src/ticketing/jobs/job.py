@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -124,12 +124,8 @@ class Job:
     ) -> AsyncIterator[sql.Connection]:
         self.ending = True
         try:
-            async with db.connection() as conn, AsyncExitStack() as stack:
-                # BEGIN travels with the statement instead of waiting for an answer of its own.
-                async with conn.pipeline():
-                    await stack.enter_async_context(conn.transaction())
-                    ours = await end(conn)
-                if not ours:
+            async with db.transaction() as conn:
+                if not await end(conn):
                     raise Fenced
                 yield conn
         finally:
