@@ -54,7 +54,6 @@ create index jobs_lane_next on jobs (lane, sequence)
     where state = 'available' and lane is not null and lane_limit is null;
 create index jobs_running on jobs (queue) where state = 'running';
 create index jobs_finished on jobs (finished_at) where finished_at is not null;
-create index jobs_kind on jobs (kind, id);
 -- Two jobs that may not be there at once, and two that may not run at once, cannot.
 create unique index jobs_unique on jobs (kind, unique_key)
     where unique_key is not null and state in ('available', 'running');
@@ -106,7 +105,7 @@ end;
 -- The jobs to start next, at most `room` of each queue, but none that was dispatched after a given moment.
 -- Nothing is locked: whoever takes them has to look again.
 create function due_jobs(queues text[], rooms integer[], dispatched_before timestamptz)
-returns table (id uuid) language sql stable begin atomic
+returns table (id uuid) language sql stable rows 100 begin atomic
     with recursive open as (
         select q.queue, q.room
           from unnest(queues, rooms) q (queue, room)
@@ -180,23 +179,32 @@ end;
 -- them, or, if only their lane is full, to be dispatched again.
 create function claim_jobs(claimed uuid[], lease interval)
 returns table (id uuid, kind text, queue text, args jsonb, attempt integer, max_attempts integer, fence bigint,
-               waited double precision)
+               laned boolean, waited double precision)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
     candidate jobs;
     slot integer;
+    taken_rows integer;
 begin
     return query
+        with taken as materialized (
+            select d.id from jobs d
+             where d.id = any(claimed) and d.state = 'available' and d.run_at <= now() and d.lane is null
+               and not exists (select from job_pauses p where p.queue = d.queue)
+               for update skip locked
+        )
         update jobs j
            set state = 'running', attempt = j.attempt + 1, fence = j.fence + 1, started_at = clock_timestamp(),
                lease_until = clock_timestamp() + lease, dispatched_at = null
-         where j.id in (select d.id from jobs d
-                         where d.id = any(claimed) and d.state = 'available' and d.run_at <= now() and d.lane is null
-                           and not exists (select from job_pauses p where p.queue = d.queue)
-                           for update skip locked)
-        returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence,
+          from taken
+         where j.id = taken.id
+        returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence, j.lane is not null,
                   extract(epoch from clock_timestamp() - j.run_at)::double precision;
+    get diagnostics taken_rows = row_count;
+    if taken_rows = cardinality(claimed) then
+        return;
+    end if;
     for candidate in
         select * from jobs d
          where d.id = any(claimed) and d.state = 'available' and d.run_at <= now() and d.lane is not null
@@ -224,7 +232,7 @@ begin
                            started_at = clock_timestamp(), lease_until = clock_timestamp() + lease,
                            dispatched_at = null, lane_slot = slot
                      where j.id = candidate.id
-                    returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence,
+                    returning j.id, j.kind, j.queue, j.args, j.attempt, j.max_attempts, j.fence, j.lane is not null,
                               extract(epoch from clock_timestamp() - j.run_at)::double precision;
             end if;
         exception when unique_violation then
@@ -253,4 +261,31 @@ language sql stable rows 1 begin atomic
               from jsonb_each(j.args) a),
            utc(j.run_at), utc(j.started_at), utc(j.finished_at), utc(j.cancel_requested_at), j.errors,
            utc(j.created_at);
+end;
+
+-- What waits in a queue, now or for later. In three parts, as each has an index of its own.
+create function waiting_jobs(queue text) returns table (run_at timestamptz) language sql stable begin atomic
+    select j.run_at from jobs j
+     where j.queue = waiting_jobs.queue and j.state = 'available' and j.lane is null
+    union all
+    select j.run_at from jobs j
+     where j.queue = waiting_jobs.queue and j.state = 'available' and j.lane is not null and j.lane_limit is not null
+    union all
+    select j.run_at from jobs j
+     where j.queue = waiting_jobs.queue and j.state = 'available' and j.lane is not null and j.lane_limit is null;
+end;
+
+-- A queue as an operator sees it.
+create function queue_resource(queue text, paused_at timestamptz)
+returns table (name text, paused boolean, paused_at text, due bigint, scheduled bigint, running bigint,
+               oldest_due_seconds double precision)
+language sql stable rows 1 begin atomic
+    select queue_resource.queue, queue_resource.paused_at is not null, utc(queue_resource.paused_at),
+           waiting.due, waiting.scheduled,
+           (select count(*) from jobs r where r.state = 'running' and r.queue = queue_resource.queue),
+           waiting.oldest
+      from (select count(*) filter (where j.run_at <= now()) as due, count(*) filter (where j.run_at > now()) as scheduled,
+                   coalesce(extract(epoch from now() - min(j.run_at) filter (where j.run_at <= now())), 0)
+                       ::double precision as oldest
+              from waiting_jobs(queue_resource.queue) j) waiting;
 end;

@@ -97,14 +97,16 @@ returning j.id, j.kind, j.attempt, j.state;
 -- name: dispatch_jobs(queues, rooms, resend_after)
 -- returns: DispatchedJob
 -- Note that what is due is being announced, at most so many of each queue; again if that was long ago.
-update jobs
-   set dispatched_at = clock_timestamp()
- where id in (select j.id from jobs j
-               where j.id in (select d.id from due_jobs(:queues, :rooms, now() - :resend_after::interval) d)
-                 and j.state = 'available'
-                 and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
-                 for update skip locked)
-returning id, queue;
+with due as materialized (
+    select id from due_jobs(:queues, :rooms, now() - :resend_after::interval)
+), taken as materialized (
+    select j.id
+      from due join jobs j on j.id = due.id
+     where j.state = 'available'
+       and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
+       for update of j skip locked
+)
+update jobs j set dispatched_at = clock_timestamp() from taken where j.id = taken.id returning j.id, j.queue;
 
 -- name: recall_jobs(job_ids)!
 -- Take it back that jobs were announced: they were not.
@@ -129,7 +131,7 @@ select q.queue, due.count as due, coalesce(due.seconds, 0)::float8 as oldest_due
        (select count(*) from jobs r where r.state = 'running' and r.queue = q.queue) as running
   from unnest(:queues::text[]) q (queue) cross join lateral (
     select count(*), extract(epoch from clock_timestamp() - min(j.run_at)) as seconds
-      from jobs j where j.queue = q.queue and j.state = 'available' and j.run_at <= now()
+      from waiting_jobs(q.queue) j where j.run_at <= now()
   ) due;
 
 -- name: register_schedule(name, kind, queue, cron, next_run_at)!

@@ -115,7 +115,8 @@ class Execution:
         log.info(
             "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
         )
-        bell.ring()
+        if job.laned:
+            bell.ring()  # The next one in its lane may run now.
 
     async def _settle(self, held: _Held) -> str:
         """Write how a job ended, unless its handler has, and name it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -74,7 +74,7 @@ async def enqueue(
 class Job:
     """One attempt at a job, as its handler has it."""
 
-    __slots__ = ("args", "attempt", "ending", "fence", "id", "kind", "max_attempts", "outcome", "queue")
+    __slots__ = ("args", "attempt", "ending", "fence", "id", "kind", "laned", "max_attempts", "outcome", "queue")
 
     def __init__(self, claimed: Mapping[str, Any]) -> None:
         self.id: UUID = claimed["id"]
@@ -84,6 +84,7 @@ class Job:
         self.attempt: int = claimed["attempt"]
         self.max_attempts: int = claimed["max_attempts"]
         self.fence: int = claimed["fence"]
+        self.laned: bool = claimed["laned"]
         self.ending = False
         self.outcome: str | None = None
 
@@ -123,12 +124,8 @@ class Job:
     ) -> AsyncIterator[sql.Connection]:
         self.ending = True
         try:
-            async with db.connection() as conn, AsyncExitStack() as stack:
-                # BEGIN travels with the statement instead of waiting for an answer of its own.
-                async with conn.pipeline():
-                    await stack.enter_async_context(conn.transaction())
-                    ours = await end(conn)
-                if not ours:
+            async with db.transaction() as conn:
+                if not await end(conn):
                     raise Fenced
                 yield conn
         finally:

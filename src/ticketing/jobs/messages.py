@@ -1,14 +1,17 @@
 """What Dramatiq and Redis see of a job: a message that says `run_job(job_id)`.
 
-It may be lost, doubled, late or stale. So none of Dramatiq's own retries, delays and results are used: those live in Redis, and die with it. What is left
-of it is what runs the jobs: consumers that fetch, and threads that bound how many jobs of a queue run at once.
+It may be lost, doubled, late or stale. So none of Dramatiq's own retries, delays and results are used: those live in
+Redis, and die with it. What is left of it is what runs the jobs: consumers that fetch, and threads that bound how many
+jobs of a queue run at once.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -49,20 +52,22 @@ def relay_client(url: str) -> redis.asyncio.Redis:
 
 async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID]) -> None:
     """Send the messages of many jobs at once, in the form in which Dramatiq's own `enqueue` would, one by one."""
-    encoded: dict[Any, Any] = {
-        str(job_id): dramatiq.Message(
-            queue_name=queue,
-            actor_name=ACTOR,
-            args=(str(job_id),),
-            kwargs={},
-            options={"redis_message_id": str(job_id)},
-        ).encode()
-        for job_id in job_ids
-    }
+    messages: dict[Any, Any] = {str(job_id): encoded(queue, job_id) for job_id in job_ids}
     async with client.pipeline(transaction=True) as pipe:
-        pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=encoded)
-        pipe.rpush(f"{NAMESPACE}:{queue}", *encoded)
+        pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=messages)
+        pipe.rpush(f"{NAMESPACE}:{queue}", *messages)
         await pipe.execute()
+
+
+def encoded(queue: str, job_id: UUID) -> bytes:
+    """A message as it lies in Redis."""
+    return dramatiq.Message(
+        queue_name=queue,
+        actor_name=ACTOR,
+        args=(str(job_id),),
+        kwargs={},
+        options={"redis_message_id": str(job_id)},
+    ).encode()
 
 
 class Runner:
@@ -111,11 +116,11 @@ class _Broker(RedisBroker):
 
 
 class _Consumer(dramatiq.Consumer):
-    """Fetches messages when woken, or every half second.
+    """Fetches messages when woken, or every half second, and acknowledges those that are done on the same way.
 
-    Dramatiq's own sleeps ever longer while there is nothing, and passes on what Redis has to complain about an
-    acknowledgement to the thread that runs jobs, which then retries that instead, or ends. An acknowledgement that
-    gets lost is no more than a message that comes twice.
+    Dramatiq's own sleeps ever longer while there is nothing, has each thread that runs jobs wait for Redis after every
+    one, and passes on to it what Redis has to complain about, so that it retries that instead, or ends. Here an
+    acknowledgement that gets lost is no more than a message that comes twice.
     """
 
     IDLE_MS = 500
@@ -125,31 +130,24 @@ class _Consumer(dramatiq.Consumer):
         self._queue = queue
         self._prefetch = prefetch
         self._fetched: list[bytes | None] = []
-        self._running: set[str] = set()
+        self._running = 0
+        self._done: deque[str] = deque()
 
     def __next__(self) -> dramatiq.MessageProxy | None:
-        try:
-            if not self._fetched and (room := self._prefetch - len(self._running)) > 0:
-                self._fetched = self._broker.do_fetch(self._queue, room)
-        except redis.RedisError as error:
-            raise dramatiq.ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+        if not self._fetched:
+            self._exchange()
         while self._fetched:
             # A message that was sent twice is gone when its first copy is done.
             if (encoded := self._fetched.pop(0)) is not None:
-                message = dramatiq.Message.decode(encoded)
-                self._running.add(message.message_id)
-                return dramatiq.MessageProxy(message)
+                self._running += 1
+                return dramatiq.MessageProxy(dramatiq.Message.decode(encoded))
         self._broker.woken.wait(self.IDLE_MS / 1000)
         self._broker.woken.clear()
         return None
 
     def ack(self, message: dramatiq.MessageProxy) -> None:
-        try:
-            self._broker.do_ack(self._queue, message.options["redis_message_id"])
-        except redis.RedisError as error:
-            log.debug("A message could not be acknowledged: %s", error)
-        finally:
-            self._done(message)
+        self._done.append(message.options["redis_message_id"])
+        self._broker.woken.set()
 
     nack = ack
 
@@ -160,7 +158,27 @@ class _Consumer(dramatiq.Consumer):
             except redis.RedisError as error:
                 log.debug("Messages could not be given back: %s", error)
 
-    def _done(self, message: dramatiq.MessageProxy) -> None:
-        self._running.discard(message.message_id)
-        if not self._fetched:
-            self._broker.woken.set()
+    def close(self) -> None:
+        self._prefetch = 0
+        with suppress(dramatiq.ConnectionError):
+            self._exchange()
+
+    def _exchange(self) -> None:
+        """Say what is done, and fetch as many."""
+        done = [self._done.popleft() for _ in range(len(self._done))]
+        self._running -= len(done)
+        try:
+            if done:
+                self._acknowledge(done)
+            if (room := self._prefetch - self._running) > 0:
+                self._fetched = self._broker.do_fetch(self._queue, room)
+        except redis.RedisError as error:
+            raise dramatiq.ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+
+    def _acknowledge(self, ids: list[str]) -> None:
+        """As Dramatiq's own `ack` does, one by one."""
+        broker = self._broker
+        with broker.client.pipeline(transaction=False) as pipe:
+            pipe.srem(f"{NAMESPACE}:__acks__.{broker.broker_id}.{self._queue}", *ids)
+            pipe.hdel(f"{NAMESPACE}:{self._queue}.msgs", *ids)
+            pipe.execute()

@@ -72,11 +72,17 @@ class Relay:
         if self._link.away:
             return False
         waiting = await self._waiting()
+        # As long as there is plenty to do, looking for more is work for nothing.
+        rooms = [
+            min(BATCH, self._window - waiting[queue]) * (waiting[queue] <= self._window // 2) for queue in self._queues
+        ]
+        if not any(rooms):
+            return False
         async with db.connection() as conn:
             rows = await sql.jobs.dispatch_jobs(
                 conn,
                 queues=self._queues,
-                rooms=[min(BATCH, self._window - waiting[queue]) for queue in self._queues],
+                rooms=rooms,
                 resend_after=self._resend,
             )
         found: dict[str, list[UUID]] = defaultdict(list)
