@@ -44,7 +44,7 @@ async def _work(until: Callable[[], bool], seconds: float) -> None:
         while not until():
             await fan_out()
             for job in await execution.take(THREADS):
-                running.add(task := asyncio.ensure_future(job))  # type: ignore[arg-type]
+                running.add(task := asyncio.ensure_future(job))
                 task.add_done_callback(running.discard)
             await asyncio.sleep(0.005)
         await asyncio.gather(*running)
