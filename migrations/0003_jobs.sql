@@ -94,7 +94,8 @@ returns uuid language sql volatile begin atomic
     insert into jobs as j (id, kind, queue, priority, args, shown, max_attempts, run_at, unique_key, lane, lane_limit)
     select new_job_id(), enqueue_job.kind, enqueue_job.queue, enqueue_job.priority, enqueue_job.args,
            enqueue_job.shown, enqueue_job.max_attempts, coalesce(enqueue_job.run_at, now()), enqueue_job.unique_key,
-           coalesce(enqueue_job.ordering_key, enqueue_job.group_name),
+           coalesce(enqueue_job.ordering_key,
+                    case when enqueue_job.group_limit is not null then enqueue_job.group_name end),
            case when enqueue_job.ordering_key is null then enqueue_job.group_limit end
     on conflict (kind, unique_key) where unique_key is not null and state in ('available', 'running') do nothing
     returning j.id;
