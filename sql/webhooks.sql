@@ -407,7 +407,7 @@ with chosen as (
 )
 select id from revived order by id;
 
--- name: list_events_to_replay(endpoint_id, after, until, page_size)
+-- name: list_events_to_replay(endpoint_id, after, until, since, page_size)
 -- returns: EventToReplay
 -- The events recorded between two that an endpoint's filters let pass, the oldest first.
 select w.format, e.position, r.*
@@ -417,6 +417,7 @@ select w.format, e.position, r.*
  where w.id = :endpoint_id
    -- What is not settled is still to come, by way of the fan-out.
    and e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+   and (:since::timestamptz is null or e.occurred_at >= :since::timestamptz)
  order by e.id
  limit :page_size;
 

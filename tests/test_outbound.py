@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -34,12 +34,12 @@ SPECIAL = """
 2001:3::1 2001:4:112::1 2001:10::1 2001:20::1 2001:30::1 2001:db8::1 2002:7f00:1:: 2002:a9fe:a9fe:: 2002:808:808::
 2620:4f:8000::1 3fff::1 3fff:fff::1 4000::1 5f00::1 fc00::1 fd00:ec2::254 fe80::1 fe80::1%eth0 2606:4700::1%eth0
 febf::1 fec0::1 ff02::1 ff0e::1 ffff::1
-""".split()
+""".split()  # noqa: SIM905 (a table)
 PUBLIC = """
 1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0 169.253.255.255
 169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.0 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0 223.255.255.255
 2001:200::1 2001:4860:4860::8888 2003::1 2606:4700:4700::1111 2a00:1450:4001::1 3ffe::1 2620:4f:8001::1
-""".split()
+""".split()  # noqa: SIM905 (a table)
 ILL_FORMED = """
 ftp://8.8.8.8/ file:///etc/passwd gopher://127.0.0.1/ //example.org/ example.org https:/example.org https://
 javascript:alert(1) https:///path https://?query https://user@example.org/ https://user:pass@example.org/
@@ -50,7 +50,7 @@ https://example.org/#fragment https://example.org#@127.0.0.1/ https://0/ https:/
 https://017700000001/ https://0177.0.0.1/ https://127.1/ https://2130706433/ https://127.0.0.0x1/ https://1.2.3/
 https://1.2.3.4.5/ https://256.256.256.256/ https://01.2.3.4/ https://example..org/ https://.example.org/
 https://-example.org/ https://example.org/ümlaut https://xn--a/ https://a.123/ https://<script>/ https://a|b/ https://a^b/
-""".split()
+""".split()  # noqa: SIM905 (a table)
 NORMALISED = {
     "https://Example.ORG": ("https", "example.org", 443, "/"),
     "HTTPS://example.org./a?b=c": ("https", "example.org", 443, "/a?b=c"),
@@ -303,7 +303,7 @@ def tls(certificate: Path, names: list[str | None]) -> Iterator[int]:
     context.sni_callback = lambda _socket, name, _context: names.append(name)
 
     def serve() -> None:
-        with _quietly(), context.wrap_socket(listener, server_side=True) as secured:
+        with suppress(OSError), context.wrap_socket(listener, server_side=True) as secured:
             _answer_once(secured)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -312,14 +312,6 @@ def tls(certificate: Path, names: list[str | None]) -> Iterator[int]:
         thread.start()
         yield port
         thread.join(5)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, IndexError, StopIteration):
-        pass
 
 
 @pytest.mark.parametrize(
