@@ -14,8 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -95,8 +94,7 @@ async def snoozing(job: Job) -> None:
     """Come back once before it is done."""
     async with db.connection() as conn:
         cursor = await conn.execute("select count(*) from effects where job_id = %s", (job.id,), prepare=False)
-        (count,) = await cursor.fetchone()
-        if not count:
+        if await cursor.fetchone() == (0,):
             await note(conn, job, "snoozed")
             raise jobs.Snooze(0.1)
     async with job.finish() as conn:
@@ -133,6 +131,10 @@ class Place:
     settings: Settings
     conn: psycopg.Connection[dict[str, Any]]
     redis: redis.Redis
+
+    def with_settings(self, **settings: Any) -> Place:
+        """The same place, where other settings hold."""
+        return replace(self, settings=replace(self.settings, **settings))
 
     def enqueue(self, kind: str, args: dict[str, Any] | None = None, **options: Any) -> UUID | None:
         """Add one job, and ring."""
@@ -202,11 +204,12 @@ def place(database_url: str, redis_url: str, **settings: Any) -> Iterator[Place]
 @contextmanager
 def working(place: Place, *, threads: int = 8, workers: int = 1) -> Iterator[None]:
     """Workers in a thread of this process, for as long as the block runs."""
-    ready, stop = threading.Event(), [lambda: None]
+    ready = threading.Event()
+    stops: list[Callable[[], Any]] = []
 
     async def work() -> None:
         settings, stopping, loop = place.settings, asyncio.Event(), asyncio.get_running_loop()
-        stop[0] = lambda: loop.call_soon_threadsafe(stopping.set) and None
+        stops.append(lambda: loop.call_soon_threadsafe(stopping.set))
         ready.set()
         async with (
             db.connected(settings.database_url, settings.pool_size),
@@ -222,7 +225,7 @@ def working(place: Place, *, threads: int = 8, workers: int = 1) -> Iterator[Non
     try:
         yield
     finally:
-        stop[0]()
+        stops[0]()
         thread.join(20)
         assert not thread.is_alive()
 

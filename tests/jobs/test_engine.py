@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from conftest import await_
@@ -29,9 +28,8 @@ def test_a_job_exists_only_if_its_transaction_commits(place: Place) -> None:
         job_id = place.enqueue("test.note")
         assert place.await_state(job_id, "completed")["attempt"] == 1
         assert [effect["note"] for effect in place.effects(job_id)] == ["done"]
-        with pytest.raises(psycopg.errors.DivisionByZero), place.conn.transaction():
+        with place.conn.transaction(force_rollback=True):
             place.conn.execute("select enqueue_job('test.note', '{}', 'sample')")
-            place.conn.execute("select 1 / 0")
         assert place.conn.execute("select count(*) as count from jobs").fetchone() == {"count": 1}
 
 
@@ -235,9 +233,13 @@ def test_a_schedule_whose_times_change_starts_anew(place: Place) -> None:
     for cron, minute in (("0 0 1 1 *", 0), ("30 0 1 1 *", 30)):
         kinds.SCHEDULES["test.yearly"] = kinds.Schedule("test.yearly", cron, "test.scheduled")
         with working(place):
-            await_(lambda minute=minute: bool(place.conn.execute(  # type: ignore[misc]
-                "select from job_schedules where extract(minute from next_run_at) = %s", (minute,)
-            ).rowcount))
+            await_(
+                lambda minute=minute: bool(
+                    place.conn.execute(  # type: ignore[misc]
+                        "select from job_schedules where extract(minute from next_run_at) = %s", (minute,)
+                    ).rowcount
+                )
+            )
 
 
 def test_two_relays_dispatch_a_job_once(place: Place) -> None:
