@@ -23,7 +23,10 @@ from psycopg import AsyncConnection
 from ticketing import db, metrics, migrate, serve
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
+from ticketing.webhooks import delivering, fan_out, redelivering, upkeep
 
+JOBS = (delivering, fan_out, redelivering, upkeep)
+"""Where jobs, schedules and loops are declared: importing them is what makes a worker know them."""
 RESTART_SECONDS = 1.0
 LAST_SECONDS = 30.0
 """What a process that has lost its leash, and everything else with it, gets to end by itself."""
