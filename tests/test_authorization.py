@@ -51,6 +51,16 @@ EXPECTED = {
     "update_comment": (200, 404, 403, 403),
     "delete_comment": (204, 404, 403, 204),
     "list_ticket_events": (200, 404, 200, 200),
+    "list_webhook_endpoints": (403, 403, 403, 200),
+    "create_webhook_endpoint": (403, 403, 403, 201),
+    "get_webhook_endpoint": (403, 403, 403, 200),
+    "update_webhook_endpoint": (403, 403, 403, 200),
+    "delete_webhook_endpoint": (403, 403, 403, 204),
+    "rotate_webhook_secret": (403, 403, 403, 200),
+    "ping_webhook_endpoint": (403, 403, 403, 202),
+    "redeliver_webhooks": (403, 403, 403, 202),
+    "list_deliveries": (403, 403, 403, 200),
+    "get_delivery": (403, 403, 403, 200),
 }
 
 
@@ -63,6 +73,8 @@ class World:
     comment_id: str
     token_id: str
     user_id: str
+    endpoint_id: str
+    delivery_id: str
 
     def call(self, operation_id: str, by: Judged, headers: dict[str, str] | None = None) -> Any:
         method, template, _ = OPERATIONS[operation_id]
@@ -73,6 +85,8 @@ class World:
             comment_id=self.comment_id,
             token_id=self.token_id,
             user_id=self.user_id,
+            endpoint_id=self.endpoint_id,
+            delivery_id=self.delivery_id,
         )
         body = self.bodies().get(operation_id)
         headers = dict(headers or {})
@@ -94,15 +108,30 @@ class World:
             "update_ticket": {"title": "y"},
             "create_comment": {"body": "x"},
             "update_comment": {"body": "y"},
+            "create_webhook_endpoint": {"url": "https://127.0.0.1/"},
+            "update_webhook_endpoint": {"url": "https://127.0.0.2/"},
+            "redeliver_webhooks": {"delivery_id": self.delivery_id},
         }
 
 
 @pytest.fixture
-def world(requester: Person, project: str, new_ticket: Callable[..., dict[str, Any]]) -> World:
+def world(
+    admin: Person,
+    requester: Person,
+    project: str,
+    new_ticket: Callable[..., dict[str, Any]],
+    db: psycopg.Connection[dict[str, Any]],
+) -> World:
     number = new_ticket()["number"]
     comment = requester.post(f"/tickets/{number}/comments", json={"body": "x"}).json()
     token = requester.post("/tokens", json={"name": "x", "scopes": ["tickets:read"]}).json()
-    return World(project, number, comment["id"], token["id"], requester.id)
+    endpoint = admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/"}).json()
+    (delivery,) = db.execute(
+        "insert into deliveries (id, endpoint_id, event_id, type, body)"
+        " values (gen_random_uuid(), %s, gen_random_uuid(), 'ticket.created', '{}') returning id",
+        (endpoint["id"],),
+    ).fetchall()
+    return World(project, number, comment["id"], token["id"], requester.id, endpoint["id"], str(delivery["id"]))
 
 
 def test_the_table_is_complete() -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 from ticketing import api, auth, contract, db, metrics, migrate, pages, resources
 from ticketing.config import Settings, settings
+from ticketing.webhooks import endpoints
 
 
 def create(settings_: Settings | None = None) -> Any:
     """The application, as `uvicorn ticketing.app:create --factory` runs it."""
     chosen = settings_ or settings()
     metrics.configure_logging(chosen)
+    endpoints.check_settings(chosen)
     document = contract.load(resources.SPEC / "dist" / "openapi.json")
     problems = contract.load(resources.SPEC / "problems.yaml")
 
