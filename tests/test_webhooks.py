@@ -664,6 +664,28 @@ def test_a_disabled_endpoint_keeps_nothing(
     assert [message.json["ticket"] for message in receiver.messages] == [second["number"], first["number"]]
 
 
+@pytest.mark.parametrize(("state", "status"), [("disabled", "failed"), ("active", "delivered")])
+def test_a_pause_that_ends_otherwise(
+    admin: Person,
+    new_ticket: New,
+    new_receiver: NewReceiver,
+    new_endpoint: NewEndpoint,
+    db: Database,
+    state: str,
+    status: str,
+) -> None:
+    """Disabled while it was paused: its backlog fails; or is sent, if it is active again before anybody looked."""
+    endpoint = new_endpoint(new_receiver())
+    change(admin, endpoint, state="paused")
+    new_ticket()
+    read_the_log()
+    change(admin, endpoint, state="disabled")
+    change(admin, endpoint, state=state)
+    settled = "select from deliveries where endpoint_id = %s and status <> 'pending'"
+    work(lambda: db.execute(settled, (endpoint["id"],)).rowcount == 1)
+    assert deliveries(admin, endpoint)[0]["status"] == status
+
+
 def test_ping_webhook_endpoint(
     admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, new_events: Events, db: Database
 ) -> None:

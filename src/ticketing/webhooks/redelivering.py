@@ -19,7 +19,7 @@ CLOCKS_DIFFER_SECONDS = 3600
 
 @jobs.handler("webhooks.release", queue="webhooks", shown=("endpoint_id", "after"))
 async def release(job: jobs.Job) -> None:
-    """Send what has waited for the end of a pause, the oldest first."""
+    """Send what has waited for the end of a pause, the oldest first; if its endpoint was disabled, give it up."""
     async with job.finish() as conn:
         rows = await sql.webhooks.list_held_back(
             conn,
