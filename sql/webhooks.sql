@@ -407,16 +407,18 @@ with chosen as (
 )
 select id from revived order by id;
 
--- name: list_events_to_replay(endpoint_id, after, until, page_size)
+-- name: list_events_to_replay(endpoint_id, after, until, since, page_size)
 -- returns: EventToReplay
 -- The events recorded between two that an endpoint's filters let pass, the oldest first.
 select w.format, e.position, r.*
   from webhook_endpoints w
+ cross join webhook_fan_out f
   join events e on e.id > :after and e.id < :until and webhook_wants(w, e)
  cross join lateral event_resource(e) r
  where w.id = :endpoint_id
-   -- What is not settled is still to come, by way of the fan-out.
-   and e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+   -- What the fan-out has not read is still to come from there.
+   and (e.transaction_id, e.position) <= (f.transaction_id, f.position)
+   and (:since::timestamptz is null or e.occurred_at >= :since::timestamptz)
  order by e.id
  limit :page_size;
 

@@ -25,7 +25,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from judged import Judged
-from ticketing import app, auth, config, embedded, migrate, serve
+from ticketing import app, auth, config, embedded, migrate, sealing, serve
+
+pytest_plugins = ["receiving"]
 
 TEMPLATE = "ticketing_template"
 ALL_SCOPES = ("tickets:read", "tickets:write", "admin")
@@ -98,6 +100,8 @@ def service(database_url: str) -> Iterator[str]:
         patch.setenv("TICKETING_DATABASE_URL", database_url)
         patch.setenv("TICKETING_LOG_LEVEL", "warning")
         patch.setenv("TICKETING_TOKEN_CACHE_MS", "0")
+        patch.setenv("TICKETING_SECRET_KEYS", sealing.new_key())
+        patch.setenv("TICKETING_WEBHOOK_ALLOW", "127.0.0.0/8")
         config.settings.cache_clear()
         with served(app.create()) as url:
             yield url

@@ -61,6 +61,16 @@ EXPECTED = {
     "pause_queue": (403, 403, 403, 200),
     "resume_queue": (403, 403, 403, 200),
     "list_schedules": (403, 403, 403, 200),
+    "list_webhook_endpoints": (403, 403, 403, 200),
+    "create_webhook_endpoint": (403, 403, 403, 201),
+    "get_webhook_endpoint": (403, 403, 403, 200),
+    "update_webhook_endpoint": (403, 403, 403, 200),
+    "delete_webhook_endpoint": (403, 403, 403, 204),
+    "rotate_webhook_secret": (403, 403, 403, 200),
+    "ping_webhook_endpoint": (403, 403, 403, 202),
+    "redeliver_webhooks": (403, 403, 403, 202),
+    "list_deliveries": (403, 403, 403, 200),
+    "get_delivery": (403, 403, 403, 200),
 }
 
 
@@ -74,6 +84,8 @@ class World:
     token_id: str
     user_id: str
     job_id: str
+    endpoint_id: str
+    delivery_id: str
 
     def call(self, operation_id: str, by: Judged, headers: dict[str, str] | None = None) -> Any:
         method, template, _ = OPERATIONS[operation_id]
@@ -86,6 +98,8 @@ class World:
             user_id=self.user_id,
             job_id=self.job_id,
             queue_name="default",
+            endpoint_id=self.endpoint_id,
+            delivery_id=self.delivery_id,
         )
         body = self.bodies().get(operation_id)
         headers = dict(headers or {})
@@ -107,19 +121,41 @@ class World:
             "update_ticket": {"title": "y"},
             "create_comment": {"body": "x"},
             "update_comment": {"body": "y"},
+            "create_webhook_endpoint": {"url": "https://127.0.0.1/"},
+            "update_webhook_endpoint": {"url": "https://127.0.0.2/"},
+            "redeliver_webhooks": {"delivery_id": self.delivery_id},
         }
 
 
 @pytest.fixture
 def world(
-    requester: Person, project: str, new_ticket: Callable[..., dict[str, Any]], db: psycopg.Connection[dict[str, Any]]
+    admin: Person,
+    requester: Person,
+    project: str,
+    new_ticket: Callable[..., dict[str, Any]],
+    db: psycopg.Connection[dict[str, Any]],
 ) -> World:
     number = new_ticket()["number"]
     comment = requester.post(f"/tickets/{number}/comments", json={"body": "x"}).json()
     token = requester.post("/tokens", json={"name": "x", "scopes": ["tickets:read"]}).json()
     job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
     assert job
-    return World(project, number, comment["id"], token["id"], requester.id, str(job["id"]))
+    endpoint = admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/"}).json()
+    (delivery,) = db.execute(
+        "insert into deliveries (id, endpoint_id, event_id, type, body)"
+        " values (gen_random_uuid(), %s, gen_random_uuid(), 'ticket.created', '{}') returning id",
+        (endpoint["id"],),
+    ).fetchall()
+    return World(
+        project,
+        number,
+        comment["id"],
+        token["id"],
+        requester.id,
+        str(job["id"]),
+        endpoint["id"],
+        str(delivery["id"]),
+    )
 
 
 def test_the_table_is_complete() -> None:

@@ -121,6 +121,8 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
         for name in ("tokens.json", "environment"):
             assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
         assert json.loads((home / "tokens.json").read_text()) == first["tokens"]
+        key = (home / "secret.key").read_text()
+        assert key in (home / "environment").read_text()
 
         second = Started("up", "--home", str(home), "--json", "--port", "0")
         out, err = second.process.communicate(timeout=SECONDS)
@@ -137,6 +139,7 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
     with started("up", "--home", str(home), "--port", "0") as command:
         panel = command.panel()
         tokens = json.loads((home / "tokens.json").read_text())
+        assert (home / "secret.key").read_text() == key
         assert all(token in panel for token in tokens.values())
         assert f"{panel_url(panel)}/docs" in panel
         # What was revoked is replaced.

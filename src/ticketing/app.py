@@ -8,6 +8,7 @@ from typing import Any
 
 from ticketing import api, auth, bell, contract, db, events, metrics, migrate, pages, resources, stream
 from ticketing.config import Settings, settings
+from ticketing.webhooks import endpoints
 
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 REQUESTS_A_CONNECTION = 16
@@ -20,6 +21,7 @@ def create(settings_: Settings | None = None) -> Any:
     """The application, as `uvicorn ticketing.app:create --factory` runs it."""
     chosen = settings_ or settings()
     metrics.configure_logging(chosen)
+    endpoints.check_settings(chosen)
     document = contract.load(resources.SPEC / "dist" / "openapi.json")
     problems = contract.load(resources.SPEC / "problems.yaml")
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from ticketing import events, migrate
 from ticketing.config import InvalidSetting, Settings, settings
+from ticketing.webhooks import endpoints
 
 OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
@@ -31,6 +32,7 @@ async def run() -> AsyncIterator[Check]:
     """Look at one thing after the other; nothing is changed."""
     try:
         chosen = settings()
+        endpoints.check_settings(chosen)
     except InvalidSetting as error:
         yield Check("Settings", False, str(error))
         return

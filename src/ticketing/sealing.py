@@ -32,34 +32,34 @@ def new_key() -> str:
 
 def first_key() -> str | None:
     """The id of the key that seals, if there is one."""
-    return next(iter(_keys(settings().secret_keys)), None)
+    return next(iter(keys(settings().secret_keys)), None)
 
 
 def seal(secret: bytes, context: bytes) -> tuple[str, bytes]:
     """The id of the key, and the secret sealed with it; it opens only in the same context. Raises NoKey."""
-    keys = _keys(settings().secret_keys)
-    if not keys:
+    known = keys(settings().secret_keys)
+    if not known:
         raise NoKey("This installation cannot keep secrets: an operator has to set TICKETING_SECRET_KEYS.")
-    key_id, key = next(iter(keys.items()))
+    key_id, key = next(iter(known.items()))
     nonce = os.urandom(NONCE_BYTES)
     return key_id, nonce + key.encrypt(nonce, secret, context)
 
 
 def unseal(key_id: str, sealed: bytes, context: bytes) -> bytes:
     """What was sealed in this context. Raises NoKey."""
-    key = _keys(settings().secret_keys).get(key_id)
+    key = keys(settings().secret_keys).get(key_id)
     if key is None:
         raise NoKey(f"The key {key_id} is not in TICKETING_SECRET_KEYS any more.")
     try:
         return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise NoKey("What was sealed here has been changed, or belongs elsewhere.") from None
 
 
 @cache
-def _keys(setting: str) -> dict[str, AESGCM]:
+def keys(setting: str) -> dict[str, AESGCM]:
     """The keys of the setting by their ids, which tell nothing of them. Raises InvalidSetting."""
-    keys = {}
+    found = {}
     for text in filter(None, (part.strip() for part in setting.split(","))):
         try:
             key = base64.b64decode(text, validate=True)
@@ -67,5 +67,5 @@ def _keys(setting: str) -> dict[str, AESGCM]:
             key = b""
         if len(key) != KEY_BYTES:
             raise InvalidSetting("TICKETING_SECRET_KEYS takes keys of 32 bytes in Base64, with commas between.")
-        keys[hashlib.sha256(b"ticketing.key:" + key).hexdigest()[:12]] = AESGCM(key)
-    return keys
+        found[hashlib.sha256(b"ticketing.key:" + key).hexdigest()[:12]] = AESGCM(key)
+    return found

@@ -1481,6 +1481,7 @@ class _Webhooks:
         after: UUID,
         until: UUID,
         endpoint_id: UUID,
+        since: datetime | str | None,
         page_size: int,
     ) -> list[EventToReplay]:
         """The events recorded between two that an endpoint's filters let pass, the oldest first."""

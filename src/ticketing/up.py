@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 import uvicorn
 
-from ticketing import db, demo, embedded, migrate, serve, work
+from ticketing import db, demo, embedded, migrate, sealing, serve, work
 
 HOST = "127.0.0.1"
 DATA_OF_ROOT = Path("/var/lib/ticketing")
@@ -46,7 +46,7 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
         with serve.listen(HOST, port) as listener, _claimed(home):
             say(f"Starting PostgreSQL and Valkey on {home} …" if home else "Starting PostgreSQL and Valkey …")
             with embedded.servers(home) as servers:
-                _use(servers, home)
+                _use(servers, home, _url(listener))
                 tokens = asyncio.run(_prepare(servers.database_url, home, say))
                 say("Starting the API and a worker …")
                 with work.crew(1, []):
@@ -87,14 +87,29 @@ def _claimed(home: Path | None) -> Iterator[None]:
         yield
 
 
-def _use(servers: embedded.Servers, home: Path | None) -> None:
+def _use(servers: embedded.Servers, home: Path | None, url: str) -> None:
     """Make these servers the settings of this process, and of every shell that reads the file `environment`."""
-    chosen = {"TICKETING_DATABASE_URL": servers.database_url, "TICKETING_REDIS_URL": servers.redis_url}
+    chosen = {
+        "TICKETING_DATABASE_URL": servers.database_url,
+        "TICKETING_REDIS_URL": servers.redis_url,
+        "TICKETING_SECRET_KEYS": os.environ.get("TICKETING_SECRET_KEYS") or _kept_key(home),
+        "TICKETING_PUBLIC_URL": os.environ.get("TICKETING_PUBLIC_URL") or url,
+    }
     os.environ.update(chosen)
     os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
     if home is not None:
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
         _write_private(home / "environment", "".join(lines).encode())
+
+
+def _kept_key(home: Path | None) -> str:
+    """The key that seals secrets: made at the first start, as it has to be there at every later one."""
+    if home is None:
+        return sealing.new_key()
+    path = home / "secret.key"
+    if not path.exists():
+        _write_private(path, sealing.new_key().encode())
+    return path.read_text()
 
 
 async def _prepare(database_url: str, home: Path | None, say: Callable[[str], None]) -> dict[str, str]:
@@ -125,8 +140,12 @@ def _write_private(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
+def _url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
 def _serve(listener: socket.socket, tokens: dict[str, str], announce: Callable[[Ready], None]) -> None:
-    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    url = _url(listener)
     ready = Ready(url, f"{url}/docs", tokens)
     config = uvicorn.Config(**serve.UVICORN, log_level="warning")
     _AnnouncedServer(config, lambda: announce(ready)).run(sockets=[listener])

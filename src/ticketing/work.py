@@ -23,7 +23,10 @@ from psycopg import AsyncConnection
 from ticketing import db, metrics, migrate, serve
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
+from ticketing.webhooks import delivering, endpoints, fan_out, redelivering, upkeep
 
+JOBS = (delivering, fan_out, redelivering, upkeep)
+"""Where jobs, schedules and loops are declared: importing them is what makes a worker know them."""
 RESTART_SECONDS = 1.0
 LAST_SECONDS = 30.0
 """What a process that has lost its leash, and everything else with it, gets to end by itself."""
@@ -35,6 +38,7 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
     """Do jobs until told to stop by SIGINT or SIGTERM; figures and health are served at the address, if any."""
     chosen = settings()
     metrics.configure_logging(chosen)
+    endpoints.check_settings(chosen)
     logging.getLogger("dramatiq").setLevel(logging.ERROR)
     if leashed:
         threading.Thread(target=_end_with_parent, daemon=True).start()

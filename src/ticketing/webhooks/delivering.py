@@ -17,7 +17,7 @@ from ticketing.webhooks.fan_out import delivering
 
 SECONDS = 15.0
 """How long a receiver may take for everything, from the look-up of its name to its answer."""
-AT_ONCE = 4
+AT_ONCE = 2
 """Messages on their way to one endpoint: enough for a busy one, and few enough that a dead one holds nobody up."""
 USER_AGENT = "ticketing-webhooks/1"
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing import idempotency, outbound, paging, policy, preconditions, sealing, sql
 from ticketing.auth import Actor
-from ticketing.config import settings
+from ticketing.config import Settings, settings
 from ticketing.errors import Conflict, Invalid, NotConfigured, found
 from ticketing.idempotency import Claim
 from ticketing.webhooks import signing
@@ -37,6 +37,12 @@ async def check_url(actor: Actor, url: str) -> None:
 def guard() -> outbound.Guard:
     """What the settings allow to be sent to."""
     return outbound.Guard.from_settings(settings().webhook_allow, settings().webhook_ports)
+
+
+def check_settings(chosen: Settings) -> None:
+    """Let what cannot be read stop the start, and not a request. Raises InvalidSetting."""
+    outbound.Guard.from_settings(chosen.webhook_allow, chosen.webhook_ports)
+    sealing.keys(chosen.secret_keys)
 
 
 async def create(

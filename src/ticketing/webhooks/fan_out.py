@@ -15,6 +15,8 @@ from ticketing.webhooks.payloads import Event
 
 BATCH = 200
 """Events read at once; each becomes a delivery for every endpoint that wants it."""
+DELIVERIES = 1000
+"""Deliveries made by one statement, so that none takes too long, however many endpoints there are."""
 
 
 @jobs.loop("webhooks.fan_out")
@@ -38,8 +40,8 @@ async def fan_out() -> bool:
 async def _make_deliveries(conn: sql.Connection, events: Sequence[Event]) -> None:
     rows = []
     for event in events:
-        bodies = {endpoint["format"]: "" for endpoint in event["endpoints"]}
-        bodies = {format: payloads.body(format, event) for format in bodies}
+        formats = {endpoint["format"] for endpoint in event["endpoints"]}
+        bodies = {format: payloads.body(format, event) for format in formats}
         rows += [
             {
                 "id": uuids.uuid7(),
@@ -51,8 +53,9 @@ async def _make_deliveries(conn: sql.Connection, events: Sequence[Event]) -> Non
             }
             for endpoint in event["endpoints"]
         ]
-    if rows:
-        await sql.webhooks.insert_deliveries(conn, rows=Jsonb(rows), **delivering())
+    for start in range(0, len(rows), DELIVERIES):
+        batch = Jsonb(rows[start : start + DELIVERIES])
+        await sql.webhooks.insert_deliveries(conn, rows=batch, **delivering())
 
 
 def delivering() -> dict[str, Any]:
@@ -66,14 +69,15 @@ async def _follow(conn: sql.Connection, event: Event) -> None:
     """Do what an event asks of us, beside telling of it."""
     if event["type"] == "webhook.redelivered":
         await jobs.enqueue(conn, "webhooks.redeliver", {"event_id": event["id"]})
-    elif event["type"] == "webhook.updated" and _released(event):
+    elif event["type"] in ("webhook.updated", "webhook.disabled") and _released(event):
         await jobs.enqueue(conn, "webhooks.release", {"endpoint_id": event["data"]["id"]})
     elif event["type"] == "comment.deleted":
         await _forget(conn, event)
 
 
 def _released(event: Event) -> bool:
-    return bool(event["previous"].get("state") == "paused" and event["data"]["state"] == "active")
+    """Whether what was held back is now to be sent, or to be given up."""
+    return event["previous"].get("state") in ("paused", "disabled") and event["data"]["state"] != "paused"
 
 
 async def _forget(conn: sql.Connection, event: Event) -> None:

@@ -66,7 +66,7 @@ def _discord_text(text: str) -> str:
 
 def _line(event: Event, escaped: Any, link: str) -> str:
     """Who did what, in which ticket: `Ada resolved #1042 Playback stops`."""
-    actor = event["actor"]["name"] if event["actor"] else "The service"
+    actor = _short(event["actor"]["name"], TITLE_LENGTH) if event["actor"] else "The service"
     noun, _, verb = event["type"].partition(".")
     words = [escaped(actor), escaped(verb.replace("_", " "))]
     if event["ticket"] is None:

@@ -14,11 +14,12 @@ from ticketing.webhooks import payloads
 from ticketing.webhooks.fan_out import delivering
 
 BATCH = 500
+CLOCKS_DIFFER_SECONDS = 3600
 
 
 @jobs.handler("webhooks.release", queue="webhooks", shown=("endpoint_id", "after"))
 async def release(job: jobs.Job) -> None:
-    """Send what has waited for the end of a pause, the oldest first."""
+    """Send what has waited for the end of a pause, the oldest first; if its endpoint was disabled, give it up."""
     async with job.finish() as conn:
         rows = await sql.webhooks.list_held_back(
             conn,
@@ -66,8 +67,9 @@ async def _replay(job: jobs.Job, asked: dict[str, Any]) -> None:
         events = await sql.webhooks.list_events_to_replay(
             conn,
             endpoint_id=UUID(asked["endpoint_id"]),
-            after=UUID(after) if after else first_id(moments.parse(asked["events_since"])),
+            after=UUID(after) if after else _first_id(moments.parse(asked["events_since"])),
             until=UUID(asked["id"]),
+            since=asked["events_since"],
             page_size=BATCH,
         )
         rows = [
@@ -85,9 +87,9 @@ async def _replay(job: jobs.Job, asked: dict[str, Any]) -> None:
             await _go_on(conn, job, events[-1]["id"])
 
 
-def first_id(moment: datetime) -> UUID:
-    """What sorts before every UUIDv7 made from this moment on."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+def _first_id(moment: datetime) -> UUID:
+    """A UUIDv7 from before every event since this moment, whatever the clocks of those who make them."""
+    return UUID(int=max(0, int((moment.timestamp() - CLOCKS_DIFFER_SECONDS) * 1000)) << 80)
 
 
 async def _send(conn: sql.Connection, rows: list[sql.HeldBack]) -> None:

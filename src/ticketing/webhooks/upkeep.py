@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from ticketing import db, jobs, sealing, sql
 from ticketing.config import settings
 from ticketing.webhooks import endpoints
@@ -9,6 +11,8 @@ from ticketing.webhooks.fan_out import delivering
 
 BATCH = 1000
 OVERDUE_SECONDS = 900.0
+
+log = structlog.get_logger()
 
 
 @jobs.schedule("webhooks.upkeep", "17 * * * *")
@@ -27,7 +31,11 @@ async def reseal(conn: sql.Connection) -> None:
     if key_id is None:
         return
     for secret in await sql.webhooks.list_secrets_to_reseal(conn, key_id=key_id):
-        clear = endpoints.unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+        try:
+            clear = endpoints.unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+        except sealing.NoKey as fault:
+            log.warning("webhook secret is lost", endpoint=str(secret["endpoint_id"]), reason=str(fault))
+            continue
         await sql.webhooks.reseal_webhook_secret(
             conn, secret_id=secret["id"], **endpoints.sealed(clear, secret["endpoint_id"])
         )

@@ -1,0 +1,176 @@
+"""How many webhooks a worker delivers a second, and how late the others' are when one receiver of twenty is dead.
+
+Usage: python scripts/bench/webhooks.py [--events N] [--endpoints N] [--threads N]
+
+Everything runs here: PostgreSQL, Valkey, one worker, and receivers in a process of their own. The events are written to
+the log by SQL, so that nothing but the way from the log to the receivers is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import uuid_utils.compat as uuids
+from psycopg.rows import dict_row
+
+from ticketing import embedded, migrate, sealing
+from ticketing.config import settings
+from ticketing.webhooks import endpoints, signing
+
+Database = psycopg.Connection[dict[str, Any]]
+DEAD = "/dead"
+PATIENCE_SECONDS = 120.0
+LOAD = 0.4
+"""How much of what a worker can do it is asked to do while one receiver is dead."""
+SECONDS = 20.0
+"""For how long; longer than a worker waits for an answer."""
+
+RECEIVER = f"""
+import asyncio, sys
+
+async def serve(reader, writer):
+    head = await reader.readuntil(b"\\r\\n\\r\\n")
+    length = next(int(line[15:]) for line in head.split(b"\\r\\n") if line.lower().startswith(b"content-length:"))
+    await reader.readexactly(length)
+    if head.startswith(b"POST {DEAD}"):
+        await asyncio.sleep(60)
+    writer.write(b"HTTP/1.1 204 No Content\\r\\nConnection: close\\r\\n\\r\\n")
+    await writer.drain()
+    writer.close()
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def main() -> int:
+    """Run both measurements, and tell the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1000)
+    parser.add_argument("--endpoints", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=8)
+    chosen = parser.parse_args()
+    with embedded.servers() as servers:
+        os.environ |= {
+            "TICKETING_DATABASE_URL": servers.database_url,
+            "TICKETING_REDIS_URL": servers.redis_url,
+            "TICKETING_SECRET_KEYS": sealing.new_key(),
+            "TICKETING_WEBHOOK_ALLOW": "127.0.0.1",
+            "TICKETING_LOG_LEVEL": "warning",
+        }
+        settings.cache_clear()
+        asyncio.run(migrate.migrate(servers.database_url))
+        with (
+            psycopg.connect(servers.database_url, autocommit=True, row_factory=dict_row) as db,
+            _receivers() as url,
+            _worker(chosen.threads),
+        ):
+            _throughput(db, url, 1, chosen.events)
+            rate = _throughput(db, url, chosen.endpoints, chosen.events)
+            for dead in (0, 1):
+                _isolation(db, url, chosen.endpoints, dead, LOAD * rate / chosen.endpoints)
+    return 0
+
+
+def _throughput(db: Database, url: str, count: int, events: int) -> float:
+    _endpoints(db, [url] * count)
+    total = events // count * count
+    started = time.perf_counter()
+    _events(db, events // count)
+    _await(db, "select count(*) as n from deliveries where status = 'delivered'", total)
+    seconds = time.perf_counter() - started
+    print(f"{total} deliveries to {count} endpoint(s): {total / seconds:.0f} a second.")
+    return total / seconds
+
+
+def _isolation(db: Database, url: str, count: int, dead: int, rate: float) -> None:
+    """Events at a steady rate; from each event to the answer of each receiver that is alive."""
+    _endpoints(db, [*[url + DEAD] * dead, *[url] * (count - dead)])
+    rounds = int(SECONDS * rate)
+    for _ in range(rounds):
+        _events(db, 1)
+        time.sleep(1 / rate)
+    alive = rounds * (count - dead)
+    _await(db, "select count(*) as n from deliveries where status = 'delivered'", alive)
+    rows = db.execute(
+        "select extract(epoch from d.settled_at - e.occurred_at)::float8 as seconds"
+        "  from deliveries d join events e on e.id = d.event_id where d.status = 'delivered'"
+    ).fetchall()
+    late = [row["seconds"] * 1000 for row in rows]
+    cuts = statistics.quantiles(late, n=100)
+    print(
+        f"{alive} deliveries to {count - dead} endpoints at {rate * count:.0f} a second, {dead} of {count} dead:"
+        f" p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms, latest {max(late):.0f} ms."
+    )
+
+
+def _endpoints(db: Database, urls: list[str]) -> None:
+    db.execute("delete from jobs where kind = 'webhooks.deliver' and state = 'available'")
+    db.execute("delete from webhook_endpoints")
+    db.execute("delete from deliveries")
+    for url in urls:
+        endpoint_id = uuids.uuid7()
+        sealed = endpoints.sealed(signing.new_secret(), endpoint_id)
+        db.execute("insert into webhook_endpoints (id, url) values (%s, %s)", (endpoint_id, url))
+        db.execute(
+            "insert into webhook_secrets (id, endpoint_id, key_id, sealed) values (%s, %s, %s, %s)",
+            (uuids.uuid7(), endpoint_id, sealed["key_id"], sealed["sealed"]),
+        )
+
+
+def _events(db: Database, count: int) -> None:
+    db.execute(
+        "insert into events (id, type, ticket, project, data)"
+        " select gen_random_uuid(), 'ticket.created', n, 'media-server',"
+        "        jsonb_build_object('number', n, 'title', 'Playback stops', 'description', repeat('x', 500))"
+        "   from generate_series(1, %s) n",
+        (count,),
+    )
+    db.execute("notify ticketing")
+
+
+def _await(db: Database, query: str, wanted: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (row := db.execute(query).fetchone()) is None or row["n"] < wanted:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"After {PATIENCE_SECONDS:.0f} seconds there are {row and row['n']} of {wanted}.")
+        time.sleep(0.02)
+
+
+@contextmanager
+def _receivers() -> Iterator[str]:
+    with subprocess.Popen([sys.executable, "-c", RECEIVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _worker(threads: int) -> Iterator[None]:
+    command = [sys.executable, "-m", "ticketing", "work", "--threads", str(threads)]
+    with subprocess.Popen(command) as process:
+        try:
+            time.sleep(2)
+            yield
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

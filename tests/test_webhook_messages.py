@@ -1,0 +1,203 @@
+"""What is written to receivers: signatures, the form of the body, and that nobody's text becomes mark-up in a chat."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from ticketing import config, outbound, sealing
+from ticketing.webhooks import payloads, schedule, signing
+
+EVENT: dict[str, Any] = {
+    "id": UUID("01a20d6d-5a00-7ed8-8033-fe2b4cf0aaa5"),
+    "type": "ticket.resolved",
+    "occurred_at": "2026-11-24T12:00:00.000Z",
+    "position": 5131,
+    "ticket": 1042,
+    "project": "media-server",
+    "actor": {"id": "019cad94-3fe0-72dc-899c-8e59c150e3ec", "name": "Ines Aydin"},
+    "data": {"number": 1042, "title": "Playback stops"},
+    "previous": {"status": "open"},
+}
+#: From what people write to what may be left of it as mark-up, which is nothing.
+MARK_UP = [
+    "<!channel>", "<!here>", "<@U123>", "<https://evil.example|Click>", "*bold*", "_italic_", "~struck~", "`code`",
+    "> quoted", "# title", "@everyone", "@here", "<@123>", "<@&123>", "<#123>", "<:emoji:123>", "<t:1:R>",
+    "[text](https://evil.example)", "||spoiler||", "```block```", "- item", "1. item", "https://evil.example/",
+    "\\*", "&lt;!channel&gt;", "line\nbreak", "tab\tand\r\nmore", "\u202eright to left",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def configured(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    monkeypatch.setenv("TICKETING_DATABASE_URL", database_url)
+
+
+@given(st.binary(max_size=200), st.lists(st.binary(min_size=24, max_size=64), min_size=1, max_size=3))
+def test_signatures(body: bytes, secrets: list[bytes]) -> None:
+    """Every secret that holds verifies, by the library of the standard itself; no other one does."""
+    text = body.decode("latin-1").encode()
+    headers = dict(signing.headers(EVENT["id"], datetime.now(UTC), text, secrets))
+    for secret in secrets:
+        Webhook(signing.written(secret)).verify(text, headers, json_parse=False)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(signing.written(b"another secret, as long as one")).verify(text, headers, json_parse=False)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(signing.written(secrets[0])).verify(text + b" ", headers, json_parse=False)
+
+
+def test_the_standard_body() -> None:
+    body = json.loads(payloads.body("standard", EVENT))
+    assert list(body)[:3] == ["type", "timestamp", "sequence"]
+    assert (body["type"], body["timestamp"], body["sequence"]) == (EVENT["type"], EVENT["occurred_at"], 5131)
+    assert (body["data"], body["previous"]) == (EVENT["data"], EVENT["previous"])
+
+
+@pytest.mark.parametrize(
+    ("event", "slack", "discord"),
+    [
+        (
+            EVENT,
+            "Ines Aydin resolved <{url}/support/tickets/1042|#1042> Playback stops",
+            "Ines Aydin resolved [#1042]({url}/support/tickets/1042) Playback stops",
+        ),
+        (
+            EVENT | {"type": "comment.created", "data": {"body": "The same\nhere."}},
+            "Ines Aydin created a comment on <{url}/support/tickets/1042|#1042> The same here.",
+            "Ines Aydin created a comment on [#1042]({url}/support/tickets/1042) The same here\\.",
+        ),
+        (
+            EVENT | {"type": "comment.deleted", "data": {"body": None}, "actor": None},
+            "The service deleted a comment on <{url}/support/tickets/1042|#1042> ",
+            "The service deleted a comment on [#1042]({url}/support/tickets/1042) ",
+        ),
+        (
+            EVENT | {"type": "project.created", "ticket": None, "data": {"key": "m", "name": "Media"}},
+            "Ines Aydin created project Media",
+            "Ines Aydin created project Media",
+        ),
+    ],
+)
+def test_chat(event: dict[str, Any], slack: str, discord: str) -> None:
+    url = config.settings().public_url
+    assert json.loads(payloads.body("slack", event))["text"] == slack.format(url=url)
+    assert json.loads(payloads.body("discord", event))["content"] == discord.format(url=url)
+
+
+@pytest.mark.parametrize("text", MARK_UP)
+def test_text_is_no_mark_up(text: str) -> None:
+    event = EVENT | {"data": {"title": text}, "actor": {"name": text}}
+    slack = json.loads(payloads.body("slack", event))
+    told = slack["text"].replace(f"<{config.settings().public_url}/support/tickets/1042|#1042>", "")
+    assert "<" not in told
+    assert ">" not in told
+    assert "\n" not in told
+    assert slack["mrkdwn"] is False
+    discord = json.loads(payloads.body("discord", event))
+    told = discord["content"].replace(f"[#1042]({config.settings().public_url}/support/tickets/1042)", "")
+    for place, character in enumerate(told):
+        if character in "*_~|`>#-[]()<:@":
+            before = told[:place]
+            assert (len(before) - len(before.rstrip("\\"))) % 2 == 1, told
+    assert discord["allowed_mentions"] == {"parse": []}
+
+
+@given(st.text(max_size=5000))
+def test_a_line_is_never_too_long(text: str) -> None:
+    event = EVENT | {"type": "comment.created", "data": {"body": text}, "actor": {"name": text[:100] or "x"}}
+    assert len(json.loads(payloads.body("discord", event))["content"]) <= payloads.DISCORD_LENGTH
+
+
+# Pauses -------------------------------------------------------------------------------------------------------------
+
+
+def test_pauses_differ() -> None:
+    """What failed together does not come back together, and never before its time."""
+    pauses = [schedule.pause_after(3) or 0 for _ in range(100)]
+    assert len(set(pauses)) > 90
+    assert 1800 <= min(pauses) <= max(pauses) <= 1980
+    assert schedule.pause_after(10) is None
+
+
+@given(st.text(max_size=50))
+def test_any_retry_after_is_a_number_of_seconds(header: str) -> None:
+    assert schedule.retry_after(header, datetime.now(UTC)) >= 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Sun, 06 Nov 9999 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 06 Nov 1994 08:49:37 +9999999999",
+        "Mon, 99 Feb 2026 99:99:99 GMT",
+        "1e9",
+        "٣",
+        "1 2",
+        ",",
+        "0" * 5000,
+    ],
+)
+def test_an_odd_retry_after(header: str) -> None:
+    assert schedule.retry_after(header, datetime.now(UTC)) >= 0
+
+
+# Secrets at rest ----------------------------------------------------------------------------------------------------
+
+
+def use(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("TICKETING_SECRET_KEYS", keys)
+    config.settings.cache_clear()
+
+
+def test_sealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = sealing.new_key(), sealing.new_key()
+    try:
+        use(monkeypatch, old)
+        key_id, sealed = sealing.seal(b"secret", b"here")
+        assert b"secret" not in sealed
+        assert sealing.seal(b"secret", b"here")[1] != sealed
+        use(monkeypatch, f" {new}, {old} ")
+        assert sealing.unseal(key_id, sealed, b"here") == b"secret"
+        assert sealing.seal(b"secret", b"here")[0] == sealing.first_key() != key_id
+        for box, context in ((sealed, b"elsewhere"), (sealed[:-1] + b"x", b"here"), (b"", b"here")):
+            with pytest.raises(sealing.NoKey, match="changed, or belongs elsewhere"):
+                sealing.unseal(key_id, box, context)
+        use(monkeypatch, new)
+        with pytest.raises(sealing.NoKey, match="not in TICKETING_SECRET_KEYS"):
+            sealing.unseal(key_id, sealed, b"here")
+        use(monkeypatch, "")
+        with pytest.raises(sealing.NoKey, match="has to set TICKETING_SECRET_KEYS"):
+            sealing.seal(b"secret", b"here")
+        for nonsense in ("x", "AAAA", f"{new}x", f"{new} {old}"):
+            use(monkeypatch, nonsense)
+            with pytest.raises(config.InvalidSetting):
+                sealing.first_key()
+        assert old not in repr(config.settings())
+    finally:
+        monkeypatch.undo()
+        config.settings.cache_clear()
+
+
+def test_what_is_sent_twice_is_resolved_twice() -> None:
+    """No answer of a name server outlives the message it was asked for."""
+    asked: list[str] = []
+
+    async def resolve(host: str) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"]
+
+    guard = outbound.Guard(resolver=resolve)
+    for _ in range(2):
+        with pytest.raises(outbound.Failed):
+            asyncio.run(outbound.post(guard, "https://hooks.lumen.example/", {}, b"", seconds=1))
+    assert len(asked) == 2

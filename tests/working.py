@@ -1,0 +1,54 @@
+"""A worker for tests: the engine's execution and the fan-out on one event loop, without Redis, for as long as wanted.
+
+In a process of its own, to be killed: python tests/working.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+from ticketing import db
+from ticketing.config import settings
+from ticketing.jobs.execution import Execution
+from ticketing.webhooks import delivering, redelivering, upkeep
+from ticketing.webhooks.fan_out import fan_out
+
+THREADS = {"webhooks": 16, "default": 2}
+KINDS = (delivering.deliver, redelivering.redeliver, upkeep.upkeep)
+"""Imported, so that the engine knows them."""
+
+
+def work(until: Callable[[], bool], seconds: float = 20) -> None:
+    """Do what there is to do in this process until it holds. Ask the service nothing meanwhile: it shares the pool."""
+    asyncio.run(_work(until, seconds))
+
+
+def read_the_log() -> None:
+    """Make deliveries of all events so far."""
+    asyncio.run(_read_the_log())
+
+
+async def _read_the_log() -> None:
+    async with db.connected(settings().database_url, 2):
+        while await fan_out():
+            pass
+
+
+async def _work(until: Callable[[], bool], seconds: float) -> None:
+    execution = Execution(timedelta(seconds=15))
+    running: set[asyncio.Task[None]] = set()
+    async with db.connected(settings().database_url, 8), asyncio.timeout(seconds):
+        while not until():
+            await fan_out()
+            for job in await execution.take(THREADS):
+                running.add(task := asyncio.ensure_future(job))
+                task.add_done_callback(running.discard)
+            await asyncio.sleep(0.005)
+        await asyncio.gather(*running)
+
+
+if __name__ == "__main__":
+    work(lambda: False, float(sys.argv[1]))
