@@ -16,7 +16,8 @@ COMMAND = ("chaos.worker",)
 
 @jobs.handler("chaos.effect", max_attempts=50)
 async def effect(job: jobs.Job) -> None:
-    """Do what an order wants."""
+    """Do what an order wants, which may take some seconds."""
+    await asyncio.sleep(job.args.get("seconds", 0))
     async with job.finish() as conn:
         await conn.execute("insert into chaos_effects (order_id) values (%s)", [job.args["order"]])
 
