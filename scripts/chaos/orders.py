@@ -22,6 +22,7 @@ create view unfinished_jobs as
     select * from jobs where state = 'running' or state = 'available' and run_at <= now();
 """
 INSERT = "insert into chaos_orders (id) values (%s) on conflict do nothing returning id"
+ENQUEUE = "select enqueue_job('chaos.effect', %s, max_attempts => 50)"
 
 Place = Callable[[AsyncConnection[Any], uuid.UUID], Awaitable[None]]
 
@@ -42,7 +43,7 @@ def place_now(conn: psycopg.Connection[Any], seconds: float = 0) -> uuid.UUID:
     with conn.transaction():
         conn.execute("insert into chaos_orders (id) values (%s)", [order])
         job = Jsonb({"order": str(order), "seconds": seconds})
-        conn.execute("select enqueue_job('chaos.effect', %s, max_attempts => 50)", [job])
+        conn.execute(ENQUEUE, [job])
     return order
 
 

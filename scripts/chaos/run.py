@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from chaos.faults import FAULTY_RECEIVERS, Fault, Target, all_faults
 from chaos.injector import Inflicted, Injector
 from chaos.journal import Journal
 from chaos.orders import Customer
+from chaos.processes import await_
 from chaos.readers import PageReader, StreamReader
 from chaos.receivers import Receiver
 from chaos.stand import Stand, standing
@@ -74,12 +75,12 @@ def run(plan: Plan) -> Outcome:
     settings = {"TICKETING_JOB_LEASE_SECONDS": str(plan.lease)}
     draw = random.Random(plan.seed)  # noqa: S311
     work = naive.COMMAND if plan.naive else worker.COMMAND
-    with standing(settings=settings, work=work, draw=draw) as stand, _kept_alive(stand):
+    with standing(settings=settings, work=work, draw=draw) as stand, kept_alive(stand):
         return asyncio.run(_Run(plan, stand, draw).run())
 
 
 @contextmanager
-def _kept_alive(stand: Stand) -> Any:
+def kept_alive(stand: Stand) -> Iterator[None]:
     """Start what died on its own once more, as whatever runs it in production does."""
     over = threading.Event()
 
@@ -160,9 +161,9 @@ class _Run:
         with self._stand.database() as conn:
             events = len(accounting.log(conn))
         with suppress(TimeoutError):
-            async with asyncio.timeout(READ_SECONDS):
-                while any(len(reader.seen) < events for reader in self._readers):
-                    await asyncio.sleep(0.1)
+            await asyncio.to_thread(
+                await_, lambda: all(len(reader.seen) >= events for reader in self._readers), "read", READ_SECONDS
+            )
 
     # Well again, and done ------------------------------------------------------------------------------------------
 
