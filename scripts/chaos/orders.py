@@ -32,9 +32,7 @@ async def place(conn: AsyncConnection[Any], order: uuid.UUID) -> None:
     async with conn.transaction():
         cursor = await conn.execute(INSERT, [order])
         if await cursor.fetchone():
-            await conn.execute(
-                "select enqueue_job('chaos.effect', %s, max_attempts => 50)", [Jsonb({"order": str(order)})]
-            )
+            await conn.execute(ENQUEUE, [Jsonb({"order": str(order)})])
 
 
 def place_now(conn: psycopg.Connection[Any], seconds: float = 0) -> uuid.UUID:
