@@ -52,7 +52,7 @@ create index jobs_lane_due on jobs (lane, priority, run_at, id)
     where state = 'available' and lane is not null and lane_limit is not null;
 create index jobs_lane_next on jobs (lane, sequence)
     where state = 'available' and lane is not null and lane_limit is null;
-create index jobs_running on jobs (queue) where state = 'running';
+create index jobs_unfinished on jobs (state, queue) where state in ('available', 'running');
 create index jobs_finished on jobs (finished_at) where finished_at is not null;
 create index jobs_kind on jobs (kind, id);
 -- Two jobs that may not be there at once, and two that may not run at once, cannot.
@@ -94,7 +94,8 @@ returns uuid language sql volatile begin atomic
     insert into jobs as j (id, kind, queue, priority, args, shown, max_attempts, run_at, unique_key, lane, lane_limit)
     select new_job_id(), enqueue_job.kind, enqueue_job.queue, enqueue_job.priority, enqueue_job.args,
            enqueue_job.shown, enqueue_job.max_attempts, coalesce(enqueue_job.run_at, now()), enqueue_job.unique_key,
-           coalesce(enqueue_job.ordering_key, enqueue_job.group_name),
+           coalesce(enqueue_job.ordering_key,
+                    case when enqueue_job.group_limit is not null then enqueue_job.group_name end),
            case when enqueue_job.ordering_key is null then enqueue_job.group_limit end
     on conflict (kind, unique_key) where unique_key is not null and state in ('available', 'running') do nothing
     returning j.id;
@@ -252,4 +253,19 @@ language sql stable rows 1 begin atomic
               from jsonb_each(j.args) a),
            utc(j.run_at), utc(j.started_at), utc(j.finished_at), utc(j.cancel_requested_at), j.errors,
            utc(j.created_at);
+end;
+
+-- A queue as an operator sees it.
+create function queue_resource(queue text, paused_at timestamptz)
+returns table (name text, paused boolean, paused_at text, due bigint, scheduled bigint, running bigint,
+               oldest_due_seconds double precision)
+language sql stable rows 1 begin atomic
+    select queue_resource.queue, queue_resource.paused_at is not null, utc(queue_resource.paused_at),
+           waiting.due, waiting.scheduled,
+           (select count(*) from jobs r where r.state = 'running' and r.queue = queue_resource.queue),
+           waiting.oldest
+      from (select count(*) filter (where j.run_at <= now()) as due, count(*) filter (where j.run_at > now()) as scheduled,
+                   coalesce(extract(epoch from now() - min(j.run_at) filter (where j.run_at <= now())), 0)
+                       ::double precision as oldest
+              from jobs j where j.state = 'available' and j.queue = queue_resource.queue) waiting;
 end;

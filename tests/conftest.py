@@ -79,6 +79,13 @@ def new_database(server_url: str) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Valkey for this worker's tests of jobs."""
+    with embedded.valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def database_url(new_database: Callable[..., str]) -> str:
     """The database of this worker's service."""
     return new_database()

@@ -53,6 +53,14 @@ EXPECTED = {
     "list_ticket_events": (200, 404, 200, 200),
     "list_events": (200, 200, 200, 200),
     "stream_events": (200, 200, 200, 200),
+    "list_jobs": (403, 403, 403, 200),
+    "get_job": (403, 403, 403, 200),
+    "retry_job": (403, 403, 403, 200),
+    "cancel_job": (403, 403, 403, 200),
+    "list_queues": (403, 403, 403, 200),
+    "pause_queue": (403, 403, 403, 200),
+    "resume_queue": (403, 403, 403, 200),
+    "list_schedules": (403, 403, 403, 200),
 }
 
 
@@ -65,6 +73,7 @@ class World:
     comment_id: str
     token_id: str
     user_id: str
+    job_id: str
 
     def call(self, operation_id: str, by: Judged, headers: dict[str, str] | None = None) -> Any:
         method, template, _ = OPERATIONS[operation_id]
@@ -75,6 +84,8 @@ class World:
             comment_id=self.comment_id,
             token_id=self.token_id,
             user_id=self.user_id,
+            job_id=self.job_id,
+            queue_name="default",
         )
         body = self.bodies().get(operation_id)
         headers = dict(headers or {})
@@ -100,11 +111,15 @@ class World:
 
 
 @pytest.fixture
-def world(requester: Person, project: str, new_ticket: Callable[..., dict[str, Any]]) -> World:
+def world(
+    requester: Person, project: str, new_ticket: Callable[..., dict[str, Any]], db: psycopg.Connection[dict[str, Any]]
+) -> World:
     number = new_ticket()["number"]
     comment = requester.post(f"/tickets/{number}/comments", json={"body": "x"}).json()
     token = requester.post("/tokens", json={"name": "x", "scopes": ["tickets:read"]}).json()
-    return World(project, number, comment["id"], token["id"], requester.id)
+    job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
+    assert job
+    return World(project, number, comment["id"], token["id"], requester.id, str(job["id"]))
 
 
 def test_the_table_is_complete() -> None:

@@ -51,7 +51,7 @@ def rows(url: str, query: str) -> list[dict[str, Any]]:
         return conn.execute(query.encode()).fetchall()
 
 
-COMMANDS = ("up", "serve", "migrate", "doctor", "user create", "token create", "import github")
+COMMANDS = ("up", "serve", "work", "migrate", "doctor", "user create", "token create", "import github")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -72,6 +72,7 @@ def test_the_version_is_the_package_s(run: Run) -> None:
         (["up", "--port", "many"], "--port"),
         (["serve", "--port", "65536"], "--port"),
         (["serve", "--workers", "0"], "--workers"),
+        (["work", "--threads", "0"], "--threads"),
         (["user", "create"], "--name"),
         (["user", "create", "--name", "Ada", "--role", "emperor"], "--role"),
     ],

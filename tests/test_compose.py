@@ -23,8 +23,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def test_all_that_is_needed_is_a_service() -> None:
-    assert set(COMPOSE["services"]) == {"postgres", "valkey", "migrate", "api"}
-    assert set(OURS) == {"migrate", "api"}
+    assert set(COMPOSE["services"]) == {"postgres", "valkey", "migrate", "api", "worker"}
+    assert set(OURS) == {"migrate", "api", "worker"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -70,6 +70,15 @@ def test_the_published_port_is_the_one_served_and_asked() -> None:
     assert api["ports"] == [f"{port}:{port}"]
     assert f"127.0.0.1:{port}/health/ready" in api["healthcheck"]["test"][-1]
     assert instructions("EXPOSE") == [port]
+
+
+def test_the_worker_is_asked_where_it_answers_and_gets_time_to_stop() -> None:
+    worker = OURS["worker"]
+    port = worker["command"][worker["command"].index("--port") + 1]
+    assert f"127.0.0.1:{port}/health/ready" in worker["healthcheck"]["test"][-1]
+    assert "ports" not in worker
+    assert int(worker["stop_grace_period"].removesuffix("s")) > 2 * Settings(database_url="").job_stop_seconds
+    assert "noeviction" in COMPOSE["services"]["valkey"]["command"]
 
 
 def test_the_image_copies_what_is_there_and_what_the_wheel_is_made_of() -> None:

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -110,46 +111,55 @@ def test_a_poison_job_is_given_up_and_the_others_go_on(stand: Stand, conn: Datab
     assert row.fetchone() == {"attempt": 3, "errors": 3}
 
 
+@contextmanager
 def _away(stand: Stand) -> Iterator[None]:
     stand.valkey.kill()
-    yield
-    stand.valkey.start()
+    try:
+        yield
+    finally:
+        stand.valkey.start()
 
 
+@contextmanager
 def _frozen(stand: Stand) -> Iterator[None]:
     stand.valkey.freeze()
-    yield
-    stand.valkey.thaw()
+    try:
+        yield
+    finally:
+        stand.valkey.thaw()
 
 
+@contextmanager
 def _full(stand: Stand) -> Iterator[None]:
     with faults.valkey(stand) as server:
         server.config_set("maxmemory-policy", "noeviction")
         server.config_set("maxmemory", "1")
-        yield
-        server.config_set("maxmemory", "0")
+        try:
+            yield
+        finally:
+            server.config_set("maxmemory", "0")
 
 
+@contextmanager
 def _cut_off(stand: Stand) -> Iterator[None]:
     stand.to_valkey.swallow()
-    yield
-    stand.to_valkey.let_through()
+    try:
+        yield
+    finally:
+        stand.to_valkey.let_through()
 
 
 @pytest.mark.parametrize("fault", [_away, _frozen, _full, _cut_off])
 def test_without_valkey_jobs_start_within_ten_seconds_and_the_api_misses_nothing(
-    stand: Stand, conn: Database, fault: Callable[[Stand], Iterator[None]]
+    stand: Stand, conn: Database, fault: Callable[[Stand], AbstractContextManager[None]]
 ) -> None:
     before = [place_now(conn, seconds=0.2) for _ in range(20)]
-    disturbed = fault(stand)
-    next(disturbed)
-    during = [place_now(conn) for _ in range(20)]
     headers = {"Authorization": f"Bearer {stand.token}"}
     body = {"type": "bug", "project": PROJECT, "title": "Without Valkey", "description": "It is not missed."}
-    with httpx.Client(base_url=f"{stand.urls[0]}/api/v1", headers=headers, timeout=30) as client:
+    with fault(stand), httpx.Client(base_url=f"{stand.urls[0]}/api/v1", headers=headers, timeout=30) as client:
+        during = [place_now(conn) for _ in range(20)]
         assert {client.post("/tickets", json=body).status_code for _ in range(20)} == {201}
-    assert_effects(conn, before + during, 10 + SLACK)
-    next(disturbed, None)
+        assert_effects(conn, before + during, 10 + SLACK)
     assert_effects(conn, [place_now(conn) for _ in range(20)], 5 + SLACK)
 
 

@@ -22,12 +22,14 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import auth, checks, events, migrate, serve, sql, tokens, up, users
+from ticketing import auth, checks, events, migrate, serve, sql, tokens, up, users, work
 from ticketing.config import InvalidSetting, settings
+from ticketing.console import app as jobs_app
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
 from ticketing.idempotency import Claim
 from ticketing.importing.cli import app as import_app
+from ticketing.jobs import kinds
 from ticketing.migrate import MigrationError
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -52,7 +54,7 @@ app = App(
 )
 user_app = App(name="user", help="Add people and machines, such as the first admin.")
 token_app = App(name="token", help="Issue what users sign in with.")
-for group in (user_app, token_app, import_app):
+for group in (user_app, token_app, jobs_app, import_app):
     app.command(group)
 
 
@@ -94,7 +96,7 @@ def _fail(sentence: str, code: int) -> NoReturn:
 
 @app.command(name="up")
 def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bool = False, json: bool = False) -> None:
-    """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API.
+    """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API, a worker.
 
     For trying and for development; nothing has to be installed or running. Ctrl-C stops it all, and the next start
     finds its data. Other commands find the running servers after `. .ticketing/environment`.
@@ -156,6 +158,44 @@ def run_api(
     """
     settings()
     serve.run(host, port, workers)
+
+
+@app.command(name="work")
+def run_worker(
+    *,
+    processes: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=256))] = 1,
+    threads: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=256))] = 8,
+    queues: str | None = None,
+    host: str = "127.0.0.1",
+    port: Port | None = None,
+    leashed: Annotated[bool, Parameter(show=False)] = False,
+) -> None:
+    """Do background jobs, from the servers that the settings name.
+
+    SIGTERM lets running jobs finish; those that take too long are given back. Any number of workers may run.
+
+    For example: ticketing work --processes 2 --port 8081
+
+    Parameters
+    ----------
+    processes
+        How many processes share the work; one a core at most.
+    threads
+        How many jobs of a queue each process does at once.
+    queues
+        Only these queues, separated by commas, such as default,webhooks.
+    host
+        The address to serve health and figures on.
+    port
+        The port to serve /health/live, /health/ready and /metrics on; none if not given.
+    leashed
+        End when standard input closes.
+    """
+    chosen = queues.split(",") if queues else []
+    if unknown := sorted(set(chosen) - set(kinds.queues())):
+        raise Refused(f"There is no queue {unknown[0]}. There are {', '.join(kinds.queues())}.")
+    address = None if port is None else (host, port)
+    work.run(processes=processes, threads=threads, queues=chosen, address=address, leashed=leashed)
 
 
 @app.command(name="migrate")

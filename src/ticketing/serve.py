@@ -38,7 +38,7 @@ class CannotServe(Exception):
 
 def run(host: str, port: int, workers: int) -> None:
     """Serve until told to stop by SIGINT or SIGTERM, then let running requests finish."""
-    with listen(host, port) as listener, _shared_metrics(workers):
+    with listen(host, port) as listener, shared_metrics(workers):
         config = uvicorn.Config(**UVICORN, workers=workers)
         if workers > 1:
             # uvicorn has no other way to be told which server its workers shall be.
@@ -63,7 +63,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def _shared_metrics(workers: int) -> Iterator[None]:
+def shared_metrics(workers: int) -> Iterator[None]:
     """A folder in which several workers keep their counters, so that whichever is asked tells the sum of all."""
     if workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         yield

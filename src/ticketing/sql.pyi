@@ -204,6 +204,22 @@ class ImportedUser(TypedDict):
 class InsertedTicket(TypedDict):
     number: int
 
+class Job(TypedDict):
+    id: UUID
+    kind: str
+    queue: str
+    priority: int
+    state: JobState
+    attempt: int
+    max_attempts: int
+    args: Any
+    run_at: str
+    started_at: str | None
+    finished_at: str | None
+    cancel_requested_at: str | None
+    errors: Any
+    created_at: str
+
 class Lease(TypedDict):
     id: UUID | None
     fence: int | None
@@ -242,6 +258,15 @@ class Project(TypedDict):
     created_at: str
     updated_at: str
 
+class Queue(TypedDict):
+    name: str
+    paused: bool
+    paused_at: str | None
+    due: int
+    scheduled: int
+    running: int
+    oldest_due_seconds: float
+
 class QueueFigures(TypedDict):
     queue: str | None
     due: int | None
@@ -253,6 +278,14 @@ class RescuedJob(TypedDict):
     kind: str
     attempt: int
     state: JobState
+
+class Schedule(TypedDict):
+    name: str
+    kind: str
+    queue: str
+    cron: str
+    next_run_at: str
+    last_run_at: str | None
 
 class Ticket(TypedDict):
     number: int
@@ -753,6 +786,100 @@ class _Jobs:
         fence: int,
     ) -> bool | None:
         """Give a job back without using up its attempt. Empty: it is not ours any more."""
+
+class _Operations:
+    async def cancel_job(
+        self,
+        conn: Connection,
+        *,
+        job_id: UUID,
+        idempotency_key: str | None,
+        actor_id: UUID | None,
+        fingerprint: bytes | None,
+        event_id: UUID,
+    ) -> Job | None:
+        """End a job that waits, or ask the worker of one that runs to end it. Empty: it has ended or was asked for
+        before, or
+        """
+    async def get_job(
+        self,
+        conn: Connection,
+        *,
+        job_id: UUID,
+    ) -> Job | None:
+        """One job."""
+    async def get_queue(
+        self,
+        conn: Connection,
+        *,
+        name: str,
+    ) -> Queue | None:
+        """One queue."""
+    async def list_jobs(
+        self,
+        conn: Connection,
+        *,
+        state: JobState | None,
+        kind: str | None,
+        queue: str | None,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[Job]:
+        """A page of jobs, newest first, from after a given one on."""
+    async def list_queues(
+        self,
+        conn: Connection,
+        *,
+        known: list[str],
+        after: str | None,
+        page_size: int,
+    ) -> list[Queue]:
+        """A page of queues by name: those of the kinds known here, and whatever else is or was paused or has jobs to
+        do.
+        """
+    async def list_schedules(
+        self,
+        conn: Connection,
+        *,
+        after: str | None,
+        page_size: int,
+    ) -> list[Schedule]:
+        """A page of schedules by name."""
+    async def pause_queue(
+        self,
+        conn: Connection,
+        *,
+        name: str,
+        idempotency_key: str | None,
+        actor_id: UUID | None,
+        fingerprint: bytes | None,
+        event_id: UUID,
+    ) -> Queue | None:
+        """Start no more jobs of a queue. Empty: it is paused, or the key is taken."""
+    async def resume_queue(
+        self,
+        conn: Connection,
+        *,
+        name: str,
+        idempotency_key: str | None,
+        actor_id: UUID | None,
+        fingerprint: bytes | None,
+        event_id: UUID,
+    ) -> Queue | None:
+        """Start jobs of a queue again, and announce anew what is due. Empty: it is not paused, or the key is taken."""
+    async def retry_job(
+        self,
+        conn: Connection,
+        *,
+        job_id: UUID,
+        idempotency_key: str | None,
+        actor_id: UUID | None,
+        fingerprint: bytes | None,
+        event_id: UUID,
+    ) -> Job | None:
+        """Let a job that ended without success, or waits, run now, with all its attempts. Empty: it does neither, or
+        the key
+        """
 
 class _Projects:
     async def get_project(
@@ -1513,6 +1640,7 @@ events: _Events
 idempotency_keys: _IdempotencyKeys
 imports: _Imports
 jobs: _Jobs
+operations: _Operations
 projects: _Projects
 tickets: _Tickets
 tokens: _Tokens

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 import uvicorn
 
-from ticketing import db, demo, embedded, migrate, serve
+from ticketing import db, demo, embedded, migrate, serve, work
 
 HOST = "127.0.0.1"
 DATA_OF_ROOT = Path("/var/lib/ticketing")
@@ -48,8 +48,9 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
             with embedded.servers(home) as servers:
                 _use(servers, home)
                 tokens = asyncio.run(_prepare(servers.database_url, home, say))
-                say("Starting the API …")
-                _serve(listener, tokens, announce)
+                say("Starting the API and a worker …")
+                with work.crew(1, []):
+                    _serve(listener, tokens, announce)
     except KeyboardInterrupt:
         say("Stopped.")
 

@@ -4,6 +4,16 @@ from ticketing.api.categories import create_category, get_category, list_categor
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
 from ticketing.api.events import list_events, list_ticket_events, stream_events
 from ticketing.api.me import get_me
+from ticketing.api.operations import (
+    cancel_job,
+    get_job,
+    list_jobs,
+    list_queues,
+    list_schedules,
+    pause_queue,
+    resume_queue,
+    retry_job,
+)
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import create_token, get_token, list_tokens, revoke_token
@@ -22,6 +32,7 @@ from ticketing.api.webhooks import (
 )
 
 __all__ = [
+    "cancel_job",
     "create_category",
     "create_comment",
     "create_project",
@@ -34,6 +45,7 @@ __all__ = [
     "get_category",
     "get_comment",
     "get_delivery",
+    "get_job",
     "get_me",
     "get_project",
     "get_ticket",
@@ -44,14 +56,20 @@ __all__ = [
     "list_comments",
     "list_deliveries",
     "list_events",
+    "list_jobs",
     "list_projects",
+    "list_queues",
+    "list_schedules",
     "list_ticket_events",
     "list_tickets",
     "list_tokens",
     "list_users",
     "list_webhook_endpoints",
+    "pause_queue",
     "ping_webhook_endpoint",
     "redeliver_webhooks",
+    "resume_queue",
+    "retry_job",
     "revoke_token",
     "rotate_webhook_secret",
     "stream_events",

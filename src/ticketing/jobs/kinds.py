@@ -18,6 +18,7 @@ Loop = Callable[[], Awaitable[bool]]
 H = TypeVar("H", bound=Handler)
 L = TypeVar("L", bound=Loop)
 
+DEFAULT_QUEUE = "default"
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 3600.0
 
@@ -57,7 +58,7 @@ LOOPS: dict[str, Loop] = {}
 def handler(
     name: str,
     *,
-    queue: str = "default",
+    queue: str = DEFAULT_QUEUE,
     priority: int = 2,
     max_attempts: int = 20,
     timeout: float = 60.0,
@@ -112,8 +113,8 @@ def kind(name: str) -> Kind:
 
 
 def queues() -> list[str]:
-    """Every queue that some kind is in."""
-    return sorted({each.queue for each in KINDS.values()})
+    """Every queue that some kind is in, and the one that they are in unless they say otherwise."""
+    return sorted({DEFAULT_QUEUE, *(each.queue for each in KINDS.values())})
 
 
 def pause(attempt: int) -> float:

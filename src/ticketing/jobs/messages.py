@@ -1,7 +1,8 @@
 """What Dramatiq and Redis see of a job: a message that says `run_job(job_id)`.
 
-It may be lost, doubled, late or stale. So none of Dramatiq's own retries, delays and results are used: those live in Redis, and die with it. What is left
-of it is what runs the jobs: consumers that fetch, and threads that bound how many jobs of a queue run at once.
+It may be lost, doubled, late or stale. So none of Dramatiq's own retries, delays and results are used: those live in
+Redis, and die with it. What is left of it is what runs the jobs: consumers that fetch, and threads that bound how many
+jobs of a queue run at once.
 """
 
 from __future__ import annotations
@@ -49,20 +50,22 @@ def relay_client(url: str) -> redis.asyncio.Redis:
 
 async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID]) -> None:
     """Send the messages of many jobs at once, in the form in which Dramatiq's own `enqueue` would, one by one."""
-    encoded: dict[Any, Any] = {
-        str(job_id): dramatiq.Message(
-            queue_name=queue,
-            actor_name=ACTOR,
-            args=(str(job_id),),
-            kwargs={},
-            options={"redis_message_id": str(job_id)},
-        ).encode()
-        for job_id in job_ids
-    }
+    messages: dict[Any, Any] = {str(job_id): encoded(queue, job_id) for job_id in job_ids}
     async with client.pipeline(transaction=True) as pipe:
-        pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=encoded)
-        pipe.rpush(f"{NAMESPACE}:{queue}", *encoded)
+        pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=messages)
+        pipe.rpush(f"{NAMESPACE}:{queue}", *messages)
         await pipe.execute()
+
+
+def encoded(queue: str, job_id: UUID) -> bytes:
+    """A message as it lies in Redis."""
+    return dramatiq.Message(
+        queue_name=queue,
+        actor_name=ACTOR,
+        args=(str(job_id),),
+        kwargs={},
+        options={"redis_message_id": str(job_id)},
+    ).encode()
 
 
 class Runner:

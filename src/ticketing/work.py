@@ -1,0 +1,179 @@
+"""`ticketing work`: the composition root of the worker, as one process or several."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg
+import structlog
+import uvloop
+from prometheus_client.multiprocess import mark_process_dead
+from psycopg import AsyncConnection
+
+from ticketing import db, metrics, migrate, serve
+from ticketing.config import Settings, settings
+from ticketing.jobs import worker
+
+RESTART_SECONDS = 1.0
+LAST_SECONDS = 30.0
+"""What a process that has lost its leash, and everything else with it, gets to end by itself."""
+
+log = structlog.get_logger()
+
+
+def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[str, int] | None, leashed: bool) -> None:
+    """Do jobs until told to stop by SIGINT or SIGTERM; figures and health are served at the address, if any."""
+    chosen = settings()
+    metrics.configure_logging(chosen)
+    logging.getLogger("dramatiq").setLevel(logging.ERROR)
+    if leashed:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    with ExitStack() as stack:
+        stack.enter_context(serve.shared_metrics(processes))
+        if address:
+            stack.enter_context(_observed(chosen, address))
+        if processes == 1:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_work(chosen, threads, queues))
+        else:
+            options = ["--threads", str(threads), *(["--queues", ",".join(queues)] if queues else [])]
+            with crew(processes, options):
+                _await_signal()
+
+
+async def _work(chosen: Settings, threads: int, queues: Sequence[str]) -> None:
+    stopping = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+    await worker.work(chosen, stopping, threads=threads, queues=queues)
+
+
+def _await_signal() -> None:
+    told = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: told.set())
+    told.wait()
+
+
+def _end_with_parent() -> None:
+    """Nothing is ever written to our standard input. It closes when whoever started us ends, however they end."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(LAST_SECONDS)
+    os._exit(1)
+
+
+# Several processes ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def crew(count: int, options: Sequence[str]) -> Iterator[None]:
+    """Keep so many workers running as children, for as long as the block or this process lasts."""
+    children = [_Child(options) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.stop()
+        for child in children:
+            child.join()
+
+
+class _Child(threading.Thread):
+    """A worker process, started again whenever it dies."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self._command = [sys.executable, "-m", "ticketing", "work", "--leashed", *options]
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def run(self) -> None:
+        while (process := self._spawned()) is not None:
+            # One that ends with 0 was told to, like us by Ctrl-C.
+            if process.wait() == 0:
+                return
+            if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+                mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
+            if not self._stopping.wait(RESTART_SECONDS):
+                log.error("a worker died and is started again", status=process.returncode)
+
+    def stop(self) -> None:
+        """Let it end, and start none after it."""
+        self._stopping.set()
+        with self._starting, suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.terminate()
+
+    def _spawned(self) -> subprocess.Popen[bytes] | None:
+        with self._starting:
+            if self._stopping.is_set():
+                return None
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
+            return self._process
+
+
+# Health and figures ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _observed(chosen: Settings, address: tuple[str, int]) -> Iterator[None]:
+    """Serve `/health/live`, `/health/ready` and `/metrics` from a thread."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/health/live":
+                self._answer(HTTPStatus.OK, "text/plain; charset=utf-8", b"ok\n")
+            elif self.path == "/health/ready":
+                problem = asyncio.run(_unready(chosen))
+                status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
+                self._answer(status, "text/plain; charset=utf-8", f"{problem or 'ok'}\n".encode())
+            elif self.path == "/metrics":
+                self._answer(HTTPStatus.OK, *metrics.exposition())
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"There is no such thing.\n")
+
+        def _answer(self, status: HTTPStatus, media_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep quiet."""
+
+    try:
+        server = ThreadingHTTPServer(address, Handler)
+    except OSError as error:
+        raise serve.CannotServe(
+            f"There is no listening on {address[0]}, port {address[1]}: {error.strerror}."
+        ) from None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def _unready(chosen: Settings) -> str | None:
+    """Why jobs cannot be done just now. Redis is no reason."""
+    try:
+        async with await AsyncConnection.connect(**db.parameters(chosen.database_url)) as conn:
+            missing = await migrate.pending(conn)
+    except psycopg.OperationalError:
+        return "The database does not answer."
+    return f"The database lacks the migrations {', '.join(missing)}." if missing else None

@@ -1,0 +1,99 @@
+"""`ticketing work`, and the worker of `ticketing up`: they work, tell of it, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+import psycopg
+import pytest
+
+from conftest import await_
+from test_up import SECONDS, home, started
+
+__all__ = ["home"]
+
+
+@pytest.fixture
+def settings(new_database: Callable[..., str], redis_url: str) -> dict[str, str]:
+    """Where a worker finds its servers."""
+    return {
+        "TICKETING_DATABASE_URL": new_database(),
+        "TICKETING_REDIS_URL": redis_url,
+        "TICKETING_LOG_LEVEL": "warning",
+        "TICKETING_JOB_LEASE_SECONDS": "2",
+    }
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_worker_works_tells_of_it_and_ends_well(settings: dict[str, str], processes: int) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with started("work", "--processes", str(processes), "--port", str(port), **settings) as command:
+        await_(lambda: is_ready(url), SECONDS)
+        assert httpx.get(f"{url}/health/live").status_code == 200
+        assert httpx.get(f"{url}/elsewhere").status_code == 404
+        with psycopg.connect(settings["TICKETING_DATABASE_URL"], autocommit=True) as conn:
+            # Its kind is known to nobody, so it is put off, and no attempt is used up.
+            conn.execute("select enqueue_job('test.unknown', '{}')")
+            put_off = "select from jobs where state = 'available' and run_at > now() and attempt = 0 and fence = 1"
+            await_(lambda: bool(conn.execute(put_off).rowcount), SECONDS)
+        await_(lambda: 'ticketing_jobs_due{queue="default"} 0.0' in httpx.get(f"{url}/metrics").text, SECONDS)
+        figures = httpx.get(f"{url}/metrics").text
+        assert 'ticketing_job_attempts_total{kind="test.unknown",outcome="snoozed"} 1.0' in figures
+        assert len(psutil.Process(command.process.pid).children()) == (processes if processes > 1 else 0)
+        code, out, err = command.stop(signal.SIGTERM)
+    assert (code, out) == (0, "")
+    assert "Traceback" not in err
+
+
+def test_a_worker_s_figures_need_a_port_of_their_own(settings: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        with started("work", "--port", str(port), **settings) as command:
+            _, err = command.process.communicate(timeout=SECONDS)
+    assert command.process.returncode == 1
+    assert err.startswith(f"ticketing: There is no listening on 127.0.0.1, port {port}: ")
+
+
+def test_a_worker_that_dies_is_started_again_and_none_outlives_its_parent(home: Path) -> None:
+    with started("up", "--home", str(home), "--json", "--port", "0") as command:
+        command.ready()
+        (worker,) = workers_below(command.process.pid)
+        assert os.getpgid(worker.pid) == os.getpgid(command.process.pid)
+        worker.kill()
+        await_(lambda: any(each.pid != worker.pid for each in workers_below(command.process.pid)), SECONDS)
+        (worker,) = workers_below(command.process.pid)
+        below = psutil.Process(command.process.pid).children(recursive=True)
+        command.process.kill()
+        _, alive = psutil.wait_procs(below, timeout=SECONDS)
+        assert alive == []
+
+
+def workers_below(pid: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(pid).children():
+        try:
+            if "work" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
