@@ -66,24 +66,24 @@ def running(conn: Database) -> int:
 
 
 def test_jobs_of_killed_workers_are_begun_anew_when_their_lease_is_over(stand: Stand, conn: Database) -> None:
-    orders = [place_now(conn, seconds=1) for _ in range(6)]
-    await_(lambda: running(conn) == 6, "all of them run")
+    orders = [place_now(conn, seconds=2) for _ in range(6)]
+    await_(lambda: running(conn) >= 3, "many of them run")
     for worker in stand.workers:
         worker.kill()
     for worker in stand.workers:
         worker.start()
-    # Two for the relay to see it, one for the job, and one to start Python.
-    assert_effects(conn, orders, LEASE + 2 + 1 + 1 + SLACK)
+    # Two for the relay to see it, two for the job, and one to start Python.
+    assert_effects(conn, orders, LEASE + 2 + 2 + 1 + SLACK)
 
 
 def test_a_worker_that_comes_back_from_the_dead_has_lost_its_jobs(stand: Stand, conn: Database) -> None:
-    orders = [place_now(conn, seconds=1) for _ in range(6)]
-    await_(lambda: running(conn) == 6, "all of them run")
+    orders = [place_now(conn, seconds=2) for _ in range(6)]
+    await_(lambda: running(conn) >= 3, "many of them run")
     for worker in stand.workers:
         worker.freeze()
     time.sleep(LEASE + 1)
     stand.workers[0].thaw()
-    assert_effects(conn, orders, 2 + 1 + SLACK)
+    assert_effects(conn, orders, 2 + 2 + SLACK)
     stand.workers[1].thaw()
     # It finishes what it believes is its own, to no effect.
     assert_effects(conn, [place_now(conn, seconds=1) for _ in range(8)], 5 + SLACK)

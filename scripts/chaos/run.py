@@ -25,7 +25,6 @@ from chaos.receivers import Receiver
 from chaos.stand import Stand, standing
 from chaos.writers import Client, Writer
 
-QUIET_SECONDS = 120.0
 READ_SECONDS = 30.0
 OVERDUE_SECONDS = 2.0
 WRITERS = 6
@@ -45,7 +44,9 @@ class Plan:
     #: Seconds of a worker's lease.
     lease: int = 5
     #: Writes, and orders, a second.
-    rate: float = 20.0
+    rate: float = 6.0
+    #: Seconds that it gets at the end to do what is left.
+    quiet: float = 120.0
 
     def chosen(self) -> list[Fault]:
         """The faults to inflict."""
@@ -175,7 +176,7 @@ class _Run:
 
     def _quieten(self) -> None:
         """Wait until nothing is left to do. The pauses between the tries of a delivery are not waited out."""
-        deadline = time.monotonic() + QUIET_SECONDS
+        deadline = time.monotonic() + self._plan.quiet
         while time.monotonic() < deadline:
             if self._plan.naive:
                 if not self._count(WITHOUT_EFFECT):
