@@ -18,7 +18,7 @@ from chaos.run import Plan, run
 
 
 def test_commit_then_send_is_seen_to_lose() -> None:
-    outcome = run(Plan(seconds=10, faults=6, seed=7, naive=True, only="Valkey", rate=40, quiet=5))
+    outcome = run(Plan(seconds=5, faults=2, seed=7, naive=True, only="Valkey: kill", rate=40, quiet=3))
     lost = {entry.what: entry.wrong for entry in outcome.entries}
     assert lost["acknowledged orders without effect"] > 0
     assert outcome.lost
@@ -50,7 +50,9 @@ def test_the_books_find_a_write_that_is_not_there(conn: accounting.Database, tmp
     journal = Journal(tmp_path / "journal")
     journal.acknowledge(Acknowledgement("ticket", 1, "never written"))
     journal.acknowledge(Acknowledgement("comment", 1, "neither", str(uuid.uuid4())))
-    assert wrong(accounting.writes(conn, list(journal.acknowledgements()))) == {
+    acknowledged = list(journal.acknowledgements())
+    journal.close()
+    assert wrong(accounting.writes(conn, acknowledged)) == {
         "acknowledged tickets missing",
         "acknowledged comments missing, or other than acknowledged",
         "acknowledged writes without exactly one event",

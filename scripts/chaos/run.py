@@ -131,6 +131,7 @@ class _Run:
         for client in self._clients:
             await client.close()
         await asyncio.to_thread(self._account)
+        self._journal.close()
         return self._outcome
 
     async def _break(self) -> None:
