@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median_low
 
 from rich.console import Console
 from rich.table import Table
@@ -62,8 +63,7 @@ def report(outcome: Outcome, console: Console) -> None:
     for each in outcome.inflicted:
         by_name[each.name].append(float("inf") if each.recovery is None else each.recovery)
     for name, seconds in sorted(by_name.items()):
-        seconds.sort()
-        faults.add_row(name, str(len(seconds)), f"{seconds[len(seconds) // 2]:.2f} / {seconds[-1]:.2f} s")
+        faults.add_row(name, str(len(seconds)), f"{median_low(seconds):.2f} / {max(seconds):.2f} s")
     console.print(faults)
     books = Table("what", "wrong", "of", title="Accounting", title_justify="left")
     for entry in outcome.entries:
