@@ -242,67 +242,6 @@ OVERDUE = (
     "select count(*) from jobs where kind = 'chaos.effect'"
     " and (state = 'available' and run_at < now() - %s * interval '1 second' or state = 'running' and lease_until < now())"
 )
-WITHOUT_EFFECT):
-                    return
-            else:
-                self._count(HURRIED)
-                if not self._count(UNDONE):
-                    return
-            time.sleep(0.5)
-
-    def _count(self, statement: str, parameters: Sequence[Any] = ()) -> int:
-        try:
-            with self._stand.database() as conn:
-                row = conn.execute(statement, parameters).fetchone()
-                return int(row["count"]) if row else 0
-        except psycopg.OperationalError:
-            return -1
-
-    # The accounting -------------------------------------------------------------------------------------------------
-
-    def _account(self) -> None:
-        entries, counted, receivers = self._outcome.entries, self._outcome.counted, self._receivers
-        acknowledged = [order for customer in self._customers for order in customer.acknowledged]
-        with self._stand.database() as conn:
-            entries += accounting.orders(conn, acknowledged)
-            counted["orders acknowledged"] = len(acknowledged)
-            if self._plan.naive:
-                return
-            entries += accounting.writes(conn, list(self._journal.acknowledgements()))
-            ids = accounting.log(conn)
-            for reader in self._readers:
-                entries += accounting.read(reader.name, reader.seen, ids)
-            received = {each.id: each.received for each in receivers}
-            entries += accounting.deliveries(conn, received)
-            entries.append(accounting.entry("signatures that do not hold", _forged(receivers), len(received)))
-            entries += accounting.jobs(conn)
-            entries += accounting.answers(self._journal.exchanges, self._outcome.inflicted)
-            entries.append(self._connections(conn))
-            counted["writes acknowledged"] = self._journal.acknowledged
-            counted["requests"] = len(self._journal.exchanges)
-            counted["messages received more than once"] = accounting.doubled(received)
-
-    def _connections(self, conn: accounting.Database) -> Entry:
-        """What is open in a transaction although nobody asks for anything, and what is beyond the pools' sizes."""
-        rows = conn.execute(
-            "select pid, state, query from pg_stat_activity where application_name = 'ticketing'"
-            " and state <> 'idle' and state_change < now() - interval '2 seconds'"
-        ).fetchall()
-        total = self._count("select count(*) from pg_stat_activity where application_name = 'ticketing'")
-        most = CONNECTIONS_A_PROCESS * (len(self._stand.apis) + len(self._stand.workers))
-        return accounting.entry("connections leaked", [*rows, *range(most, total)], total)
-
-
-def _forged(receivers: Sequence[Receiver]) -> list[str]:
-    return [each for receiver in receivers for each in receiver.forged]
-
-
-CONNECTIONS_A_PROCESS = 12
-"""The pool's eight, and what hears and rings the bell."""
-OVERDUE = (
-    "select count(*) from jobs where state = 'available' and run_at < now() - %s * interval '1 second'"
-    " or state = 'running' and lease_until < now()"
-)
 WITHOUT_EFFECT = (
     "select count(*) from chaos_orders o where not exists (select from chaos_effects e where e.order_id = o.id)"
 )
