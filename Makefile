@@ -59,6 +59,10 @@ generate: $(venv)/for-dev ## Write anew what is generated: spec/dist and sql.pyi
 fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
 	@$(python) scripts/fuzz.py $(ARGS)
 
+.PHONY: chaos
+chaos: $(venv)/for-dev ## Break everything for a minute under load, and account for every write; --seconds 1800 --faults 300
+	@PYTHONPATH=scripts $(python) -m chaos $(ARGS)
+
 .PHONY: bench
 bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)

@@ -50,3 +50,16 @@ def test_every_operation_has_its_five_files() -> None:
             assert rules.with_suffix(".py").exists() or (rules / "__init__.py").exists(), rules
             for path in (f"sql/{module}.sql", f"tests/test_{module}.py"):
                 assert (ROOT / path).exists(), path
+
+
+def test_every_fault_is_shown_by_a_test() -> None:
+    table = (ROOT / "FAULTS.md").read_text().split("<!-- faults -->")[1].split("<!-- /faults -->")[0]
+    rows = [re.split(r"\s*\|\s*", row.strip("| ")) for row in table.strip().splitlines()[2:]]
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    for fault, _, measured, test in rows:
+        assert measured, fault
+        assert re.search(rf"^def {test.strip('`')}\(", tests, re.MULTILINE), fault
+    named = {row[3].strip("`") for row in rows}
+    for path in (ROOT / "tests").glob("test_faults_of_*.py"):
+        shown = set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
+        assert shown <= named, shown - named

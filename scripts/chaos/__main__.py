@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median_low
 
 from rich.console import Console
 from rich.table import Table
@@ -45,12 +46,12 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="how long, about")
-    parser.add_argument("--faults", type=int, default=30, help="how many")
+    parser.add_argument("--faults", type=int, default=20, help="how many")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="what the faults follow from")
     parser.add_argument("--only", default="", metavar="FAULT", help="only faults whose names contain this")
     parser.add_argument("--naive", action="store_true", help="commit, then send: see it lose")
     parser.add_argument("--lease", type=int, default=5, help="seconds of a worker's lease")
-    parser.add_argument("--rate", type=float, default=20, help="writes, and orders, a second")
+    parser.add_argument("--rate", type=float, default=6, help="writes, and orders, a second")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
     return parser.parse_args()
 
@@ -62,8 +63,7 @@ def report(outcome: Outcome, console: Console) -> None:
     for each in outcome.inflicted:
         by_name[each.name].append(float("inf") if each.recovery is None else each.recovery)
     for name, seconds in sorted(by_name.items()):
-        seconds.sort()
-        faults.add_row(name, str(len(seconds)), f"{seconds[len(seconds) // 2]:.2f} / {seconds[-1]:.2f} s")
+        faults.add_row(name, str(len(seconds)), f"{median_low(seconds):.2f} / {max(seconds):.2f} s")
     console.print(faults)
     books = Table("what", "wrong", "of", title="Accounting", title_justify="left")
     for entry in outcome.entries:

@@ -105,21 +105,22 @@ def _deadlocked(stand: Stand, draw: random.Random) -> None:
 # Valkey --------------------------------------------------------------------------------------------------------------
 
 
-def _valkey(stand: Stand) -> redis.Redis:
+def valkey(stand: Stand) -> redis.Redis:
+    """A client past the proxy."""
     return redis.Redis.from_url(stand.valkey.url, socket_timeout=5)
 
 
 def _flushed(stand: Stand, _: random.Random) -> None:
-    with _valkey(stand) as valkey:
-        valkey.flushall()
+    with valkey(stand) as server:
+        server.flushall()
 
 
 def _restored(stand: Stand, draw: random.Random) -> None:
     """It comes back as it was some seconds ago: with messages that were done with, and without those since."""
-    with _valkey(stand) as valkey:
-        kept = {key: valkey.dump(key) for key in valkey.scan_iter(count=1000)}
+    with valkey(stand) as server:
+        kept = {key: server.dump(key) for key in server.scan_iter(count=1000)}
         time.sleep(draw.uniform(1, 4))
-        with valkey.pipeline(transaction=True) as restore:
+        with server.pipeline(transaction=True) as restore:
             restore.flushall()
             for key, value in kept.items():
                 if value is not None:
@@ -128,11 +129,11 @@ def _restored(stand: Stand, draw: random.Random) -> None:
 
 
 def _full(stand: Stand, draw: random.Random) -> None:
-    with _valkey(stand) as valkey:
-        valkey.config_set("maxmemory-policy", "noeviction")
-        valkey.config_set("maxmemory", "1")
+    with valkey(stand) as server:
+        server.config_set("maxmemory-policy", "noeviction")
+        server.config_set("maxmemory", "1")
         time.sleep(draw.uniform(2, 8))
-        valkey.config_set("maxmemory", "0")
+        server.config_set("maxmemory", "0")
 
 
 def _valkey_swallowed(stand: Stand, draw: random.Random) -> None:
@@ -189,6 +190,11 @@ def all_faults(lease: float) -> list[Fault]:
         Fault("Valkey: packets swallowed", "valkey", _valkey_swallowed),
         *(Fault(f"receiver: {mood}", "receiver", _moody(mood)) for mood in MOODS),
     ]
+
+
+def by_name(name: str) -> Fault:
+    """One of them."""
+    return next(fault for fault in all_faults(lease=5) if fault.name == name)
 
 
 def _all_killed(stand: Stand, _: random.Random) -> None:

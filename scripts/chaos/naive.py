@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.errors import ConnectionError as BrokerGone
+from dramatiq.errors import BrokerConnectionError
 from psycopg import AsyncConnection
 
 from chaos.orders import INSERT, Place
@@ -26,7 +26,7 @@ def placing(redis_url: str) -> Place:
         cursor = await conn.execute(INSERT, [order])
         if await cursor.fetchone():
             message: Message[None] = Message("default", "effect", (str(order),), {}, {})
-            with suppress(BrokerGone, redis.RedisError):
+            with suppress(BrokerConnectionError, redis.RedisError):
                 broker.enqueue(message)
 
     return place

@@ -22,6 +22,7 @@ create view unfinished_jobs as
     select * from jobs where state = 'running' or state = 'available' and run_at <= now();
 """
 INSERT = "insert into chaos_orders (id) values (%s) on conflict do nothing returning id"
+ENQUEUE = "select enqueue_job('chaos.effect', %s, max_attempts => 50)"
 
 Place = Callable[[AsyncConnection[Any], uuid.UUID], Awaitable[None]]
 
@@ -31,7 +32,17 @@ async def place(conn: AsyncConnection[Any], order: uuid.UUID) -> None:
     async with conn.transaction():
         cursor = await conn.execute(INSERT, [order])
         if await cursor.fetchone():
-            await conn.execute("select enqueue_job('chaos.effect', %s)", [Jsonb({"order": str(order)})])
+            await conn.execute(ENQUEUE, [Jsonb({"order": str(order)})])
+
+
+def place_now(conn: psycopg.Connection[Any], seconds: float = 0) -> uuid.UUID:
+    """An order whose effect takes so long."""
+    order = uuid.uuid4()
+    with conn.transaction():
+        conn.execute("insert into chaos_orders (id) values (%s)", [order])
+        job = Jsonb({"order": str(order), "seconds": seconds})
+        conn.execute(ENQUEUE, [job])
+    return order
 
 
 class Customer:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +19,12 @@ from chaos.faults import FAULTY_RECEIVERS, Fault, Target, all_faults
 from chaos.injector import Inflicted, Injector
 from chaos.journal import Journal
 from chaos.orders import Customer
+from chaos.processes import await_
 from chaos.readers import PageReader, StreamReader
 from chaos.receivers import Receiver
 from chaos.stand import Stand, standing
 from chaos.writers import Client, Writer
 
-QUIET_SECONDS = 120.0
 READ_SECONDS = 30.0
 OVERDUE_SECONDS = 2.0
 WRITERS = 6
@@ -44,7 +44,9 @@ class Plan:
     #: Seconds of a worker's lease.
     lease: int = 5
     #: Writes, and orders, a second.
-    rate: float = 20.0
+    rate: float = 6.0
+    #: Seconds that it gets at the end to do what is left.
+    quiet: float = 120.0
 
     def chosen(self) -> list[Fault]:
         """The faults to inflict."""
@@ -74,12 +76,12 @@ def run(plan: Plan) -> Outcome:
     settings = {"TICKETING_JOB_LEASE_SECONDS": str(plan.lease)}
     draw = random.Random(plan.seed)  # noqa: S311
     work = naive.COMMAND if plan.naive else worker.COMMAND
-    with standing(settings=settings, work=work, draw=draw) as stand, _kept_alive(stand):
+    with standing(settings=settings, work=work, draw=draw) as stand, kept_alive(stand):
         return asyncio.run(_Run(plan, stand, draw).run())
 
 
 @contextmanager
-def _kept_alive(stand: Stand) -> Any:
+def kept_alive(stand: Stand) -> Iterator[None]:
     """Start what died on its own once more, as whatever runs it in production does."""
     over = threading.Event()
 
@@ -129,6 +131,7 @@ class _Run:
         for client in self._clients:
             await client.close()
         await asyncio.to_thread(self._account)
+        self._journal.close()
         return self._outcome
 
     async def _break(self) -> None:
@@ -160,9 +163,9 @@ class _Run:
         with self._stand.database() as conn:
             events = len(accounting.log(conn))
         with suppress(TimeoutError):
-            async with asyncio.timeout(READ_SECONDS):
-                while any(len(reader.seen) < events for reader in self._readers):
-                    await asyncio.sleep(0.1)
+            await asyncio.to_thread(
+                await_, lambda: all(len(reader.seen) >= events for reader in self._readers), "read", READ_SECONDS
+            )
 
     # Well again, and done ------------------------------------------------------------------------------------------
 
@@ -174,7 +177,7 @@ class _Run:
 
     def _quieten(self) -> None:
         """Wait until nothing is left to do. The pauses between the tries of a delivery are not waited out."""
-        deadline = time.monotonic() + QUIET_SECONDS
+        deadline = time.monotonic() + self._plan.quiet
         while time.monotonic() < deadline:
             if self._plan.naive:
                 if not self._count(WITHOUT_EFFECT):
@@ -234,9 +237,10 @@ def _forged(receivers: Sequence[Receiver]) -> list[str]:
 
 CONNECTIONS_A_PROCESS = 12
 """The pool's eight, and what hears and rings the bell."""
+# Deliveries may wait for a receiver that is not well; nothing holds these up.
 OVERDUE = (
-    "select count(*) from jobs where state = 'available' and run_at < now() - %s * interval '1 second'"
-    " or state = 'running' and lease_until < now()"
+    "select count(*) from jobs where kind = 'chaos.effect'"
+    " and (state = 'available' and run_at < now() - %s * interval '1 second' or state = 'running' and lease_until < now())"
 )
 WITHOUT_EFFECT = (
     "select count(*) from chaos_orders o where not exists (select from chaos_effects e where e.order_id = o.id)"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 
-from ticketing import jobs, metrics
-from ticketing.config import settings
-from ticketing.jobs import worker
+from ticketing import jobs, work
 from ticketing.webhooks import delivering, fan_out, redelivering, upkeep  # noqa: F401
 
 COMMAND = ("chaos.worker",)
@@ -16,7 +13,8 @@ COMMAND = ("chaos.worker",)
 
 @jobs.handler("chaos.effect", max_attempts=50)
 async def effect(job: jobs.Job) -> None:
-    """Do what an order wants."""
+    """Do what an order wants, which may take some seconds."""
+    await asyncio.sleep(job.args.get("seconds", 0))
     async with job.finish() as conn:
         await conn.execute("insert into chaos_effects (order_id) values (%s)", [job.args["order"]])
 
@@ -27,13 +25,5 @@ async def poison(_: jobs.Job) -> None:
     os._exit(1)
 
 
-async def _work() -> None:
-    stopping = asyncio.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
-    await worker.work(settings(), stopping, threads=8)
-
-
 if __name__ == "__main__":
-    metrics.configure_logging(settings())
-    asyncio.run(_work())
+    work.run(processes=1, threads=8, queues=(), address=None, leashed=False)

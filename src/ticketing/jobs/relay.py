@@ -20,13 +20,14 @@ from ticketing.jobs import figures, messages
 
 BATCH = 500
 EPOCH = f"{messages.NAMESPACE}:epoch"
+PULSE = f"{messages.NAMESPACE}:pulse"
 FAILED_PINGS = 2
 
 log = structlog.get_logger()
 
 
 class Link:
-    """Whether Redis is there."""
+    """Whether Redis is there, and takes what it is told: one that is full still answers a PING."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self.client = client
@@ -41,7 +42,7 @@ class Link:
         was = self.away
         try:
             async with asyncio.timeout(messages.PING_SECONDS):
-                await self.client.ping()
+                await self.client.set(PULSE, 1)
             self._failures = 0
         except (redis.RedisError, OSError, TimeoutError):
             self._failures += 1
@@ -62,6 +63,7 @@ class Relay:
         self._window = window
         self._wake = wake
         self._epoch = 0
+        self._was_away = False
 
     async def dispatch(self) -> bool:
         """Send a message for what is due, as far as there is room in Redis; gives whether there is more.
@@ -70,6 +72,7 @@ class Relay:
         dispatched, but was not, is dispatched again after `resend`.
         """
         if self._link.away:
+            self._was_away = True
             return False
         waiting = await self._waiting()
         # As long as there is plenty to do, looking for more is work for nothing.
@@ -118,13 +121,14 @@ class Relay:
             for queue in self._queues:
                 pipe.llen(f"{messages.NAMESPACE}:{queue}")
             epoch, *lengths = await pipe.execute()
-        # It only ever counts up. One that starts anew was wiped, one that goes back was restored.
-        if epoch == 1 or epoch <= self._epoch:
+        # It only ever counts up. One that starts anew was wiped, one that goes back was restored. And while it was
+        # away, messages may have been fetched by connections that nobody reads from any more.
+        if epoch == 1 or epoch <= self._epoch or self._was_away:
             figures.EPOCHS.inc()
             async with db.connection() as conn:
                 recalled = await sql.jobs.recall_all_jobs(conn)
             log.warning("Redis has lost its memory", jobs=recalled)
-        self._epoch = epoch
+        self._epoch, self._was_away = epoch, False
         return dict(zip(self._queues, lengths, strict=True))
 
     async def _send(self, queue: str, job_ids: list[UUID]) -> None:

@@ -159,6 +159,7 @@ def test_a_rolling_restart_fails_no_request(stand: Stand, tmp_path: Any) -> None
         await_(lambda: stand.answers(stand.urls[instance]), "the instance answers")
 
     asyncio.run(load())
+    journal.close()
     assert [exchange for exchange in journal.exchanges if (exchange.status or 0) >= 500] == []
     assert [exchange for exchange in journal.exchanges if exchange.lost] == []
     assert journal.acknowledged > 100

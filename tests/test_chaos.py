@@ -1,0 +1,78 @@
+"""The chaos suite can fail: what commits first and sends then is seen to lose, and the books find what is planted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from chaos import accounting, orders
+from chaos.faults import all_faults
+from chaos.journal import Acknowledgement, Journal
+from chaos.run import Plan, run
+
+
+def test_commit_then_send_is_seen_to_lose() -> None:
+    outcome = run(Plan(seconds=5, faults=2, seed=7, naive=True, only="Valkey: kill", rate=40, quiet=3))
+    lost = {entry.what: entry.wrong for entry in outcome.entries}
+    assert lost["acknowledged orders without effect"] > 0
+    assert outcome.lost
+
+
+@pytest.fixture
+def conn(new_database: Callable[..., str]) -> Any:
+    with psycopg.connect(new_database(), autocommit=True, row_factory=dict_row) as conn:
+        conn.execute(orders.SCHEMA)
+        yield conn
+
+
+def wrong(entries: list[accounting.Entry]) -> set[str]:
+    return {entry.what for entry in entries if entry.wrong}
+
+
+def test_the_books_find_an_order_without_effect_and_one_with_two(conn: accounting.Database) -> None:
+    done, twice, never = (uuid.uuid4() for _ in range(3))
+    for order in (done, twice, twice):
+        conn.execute("insert into chaos_effects (order_id) values (%s)", [order])
+    assert wrong(accounting.orders(conn, [done])) == {"orders with two effects"}
+    assert wrong(accounting.orders(conn, [done, never])) == {
+        "orders with two effects",
+        "acknowledged orders without effect",
+    }
+
+
+def test_the_books_find_a_write_that_is_not_there(conn: accounting.Database, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.acknowledge(Acknowledgement("ticket", 1, "never written"))
+    journal.acknowledge(Acknowledgement("comment", 1, "neither", str(uuid.uuid4())))
+    acknowledged = list(journal.acknowledgements())
+    journal.close()
+    assert wrong(accounting.writes(conn, acknowledged)) == {
+        "acknowledged tickets missing",
+        "acknowledged comments missing, or other than acknowledged",
+        "acknowledged writes without exactly one event",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        (["a", "b", "c"], ""),
+        (["a", "c"], "missed"),
+        (["a", "b", "b", "c"], "saw twice"),
+        (["b", "a", "c"], "saw out of order"),
+    ],
+)
+def test_the_books_find_what_a_reader_missed_or_mixed_up(seen: list[str], found: str) -> None:
+    expected = {f"events that a reader of pages {found}"} if found else set()
+    assert wrong(accounting.read("pages", seen, ["a", "b", "c"])) == expected
+
+
+def test_faults_have_names_of_their_own() -> None:
+    names = [fault.name for fault in all_faults(lease=5)]
+    assert len(names) == len(set(names)) >= 25
