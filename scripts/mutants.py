@@ -26,6 +26,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -37,6 +38,7 @@ COPIED = ("src", "sql", "migrations", "spec", "tests", "scripts", "pyproject.tom
 MATRIX = "tests/test_authorization.py"
 AT_ONCE = 2
 TIMEOUT_SECONDS = 600
+PATIENCE_SECONDS = 60
 NICENESS = 10
 
 #: Mutants that change nothing, by name (`--list` prints it), and why not.
@@ -137,7 +139,8 @@ class _Python(ast.NodeVisitor):
         self._within.pop()
         self._actors, self._literals = before
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self.visit_FunctionDef(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         names = [target.id for target in node.targets if isinstance(target, ast.Name)]
@@ -170,9 +173,7 @@ class _Python(ast.NodeVisitor):
     def visit_If(self, node: ast.If) -> None:
         if self._within[-1:] == ["authenticate"]:
             self._add_sign_in(node)
-        elif self._refuses(node) and not self._is_check(node.test):
-            self._add("refusal", node.test, "False")
-        elif self._limits(node):
+        elif (self._refuses(node) or self._limits(node)) and not self._is_check(node.test):
             self._add("refusal", node.test, "False")
         self.generic_visit(node)
 
@@ -194,11 +195,7 @@ class _Python(ast.NodeVisitor):
 
     def _limits(self, node: ast.If) -> bool:
         """Whether something is cut down because of who the actor is."""
-        return (
-            self._mentions_actor(node.test)
-            and not self._is_check(node.test)
-            and all(isinstance(each, ast.Assign) for each in node.body)
-        )
+        return self._mentions_actor(node.test) and all(isinstance(each, ast.Assign) for each in node.body)
 
     def _is_check(self, test: ast.expr) -> bool:
         """Whether a condition is one of the checks below, so that this would be the same mutant again."""
@@ -281,6 +278,7 @@ def _last_name(node: ast.AST) -> str:
 DEFINITION = re.compile(r"^create (?:or replace )?function (\w+)", re.MULTILINE)
 SCOPE = re.compile(rf"^-- name: (\w+)|{DEFINITION.pattern}", re.MULTILINE)
 COLUMN = r"(?<![\w.])(?:\(?\w+(?:\.\w+)?\)?\.)?"
+AUDIENCE = rf"{COLUMN}(?:audience|visibility)"
 NOT_ELSE = r"(?<!\bor )"
 """What comes after `:staff or` is no check of its own: the whole is true without either."""
 #: What a check looks like, and what it is without.
@@ -381,10 +379,6 @@ class Bench:
     def __init__(self, started: ExitStack) -> None:
         self._folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
         self._url = started.enter_context(embedded.postgres())
-        with psycopg.connect(self._url, autocommit=True) as conn:
-            # It would stand in the way of dropping databases.
-            conn.execute("alter system set autovacuum = off")
-            conn.execute("select pg_reload_conf()")
 
     def judge(self, mutant: Mutant) -> Verdict:
         """Run the matrix, then the noun's tests, until one of them fails."""
@@ -432,7 +426,20 @@ class Bench:
                 "select datname from pg_database where datname <> all('{postgres,template0,template1}')"
             ).fetchall()
             for (name,) in left:
-                conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+                _drop(conn, sql.Identifier(name))
+
+
+def _drop(conn: psycopg.Connection[Any], name: sql.Identifier) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            conn.execute(sql.SQL("drop database {} with (force)").format(name))
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            # An autovacuum is in it, which is not ours to end.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _copied(folder: Path) -> Path:
