@@ -40,6 +40,7 @@ AT_ONCE = 2
 TIMEOUT_SECONDS = 600
 PATIENCE_SECONDS = 60
 NICENESS = 10
+QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:cacheprovider", "-p", "xdist.plugin")
 
 #: Mutants that change nothing, by name (`--list` prints it), and why not.
 EQUIVALENT: dict[str, str] = {}
@@ -391,10 +392,12 @@ class Bench:
 
     def failure(self, copy: Path, tests: list[str]) -> str:
         """The first test that fails, and how; empty if none does."""
-        command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *tests]
+        command = [sys.executable, "-m", "pytest", *QUICKLY, *tests]
         environment = os.environ | {
             "PYTHONPATH": str(copy / "src"),
             "TICKETING_TEST_SERVER": self._url,
+            # Plugins, of which the tests need none here, take longer to load than the service.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "COLUMNS": "200",
         }
         try:
@@ -423,7 +426,8 @@ class Bench:
         """Drop the databases that a run has left."""
         with psycopg.connect(self._url, autocommit=True) as conn:
             left = conn.execute(
-                "select datname from pg_database where datname <> all('{postgres,template0,template1}')"
+                "select datname from pg_database"
+                " where not datistemplate and datname not in ('postgres', current_database())"
             ).fetchall()
             for (name,) in left:
                 _drop(conn, sql.Identifier(name))
@@ -483,7 +487,10 @@ def verdicts(found: list[Mutant]) -> Iterator[Verdict]:
     """Judge some at once, each on a bench of its own; says how it goes."""
     os.nice(NICENESS)
     benches: SimpleQueue[Bench] = SimpleQueue()
-    with ExitStack() as started, ThreadPoolExecutor(AT_ONCE) as threads:
+    with ExitStack() as started:
+        threads = started.enter_context(ThreadPoolExecutor(AT_ONCE))
+        # What has not begun shall not begin after a failure.
+        started.callback(threads.shutdown, cancel_futures=True)
         for _ in range(AT_ONCE):
             benches.put(Bench(started))
 
