@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -158,15 +159,18 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
 }
 
 
+@dataclass
 class World:
     """One of each thing, made when it is first asked for; the owner's where things have owners."""
 
-    def __init__(self, owner: Person, agent: Person, admin: Person) -> None:
-        self.owner = owner
-        self.agent = agent
-        self.admin = admin
-        self.category_key = "music"
-        self.user_id = owner.id
+    owner: Person
+    agent: Person
+    admin: Person
+    category_key = "music"
+
+    @property
+    def user_id(self) -> str:
+        return self.owner.id
 
     def call(self, row: str, by: httpx.Client, headers: dict[str, str] | None = None) -> httpx.Response:
         """Make the request of a row of the matrix."""
