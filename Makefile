@@ -59,6 +59,10 @@ generate: $(venv)/for-dev ## Write anew what is generated: spec/dist and sql.pyi
 fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
 	@$(python) scripts/fuzz.py $(ARGS)
 
+.PHONY: mutants
+mutants: $(venv)/for-dev ## Take away one authorization check after the other, and see that a test notices
+	@$(python) scripts/mutants.py $(ARGS)
+
 .PHONY: bench
 bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)
