@@ -63,6 +63,10 @@ fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
 chaos: $(venv)/for-dev ## Break everything for a minute under load, and account for every write; --seconds 1800 --faults 300
 	@PYTHONPATH=scripts $(python) -m chaos $(ARGS)
 
+.PHONY: mutants
+mutants: $(venv)/for-dev ## Take away one authorization check after the other, and see that a test notices
+	@$(python) scripts/mutants.py $(ARGS)
+
 .PHONY: bench
 bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)

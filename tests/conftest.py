@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SERVER_URL] = config.workerinput["server_url"]
         return
     config.stash[STARTED] = started = ExitStack()
-    url = started.enter_context(embedded.postgres())
+    url = os.environ.get("TICKETING_TEST_SERVER") or started.enter_context(embedded.postgres())
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
     asyncio.run(migrate.migrate(make_conninfo(url, dbname=TEMPLATE)))

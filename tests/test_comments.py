@@ -180,9 +180,10 @@ def test_what_a_comment_may_not_be(requester: Person, new_ticket: New, body: Any
     assert response.status_code == (400 if body == "a\u0000b" else 422)
 
 
-def test_staff_may_still_note_on_a_closed_ticket(agent: Person, new_ticket: New) -> None:
+def test_only_staff_may_still_note_on_a_closed_ticket(agent: Person, requester: Person, new_ticket: New) -> None:
     number = new_ticket()["number"]
     patch(agent, number, status="closed", resolution="fixed")
+    assert comment(requester, number).json()["code"] == "ticket_closed"
     assert comment(agent, number, visibility="internal").status_code == 201
 
 

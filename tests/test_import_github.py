@@ -234,8 +234,10 @@ def test_the_timeline(database_url: str, agent: Person, project: str, repository
     assert ended["data"] == ticket | {"updated_at": ticket["closed_at"]}
     (joon,) = db.execute("select * from users where external_source = 'github' and external_id = 'joon'").fetchall()
     assert (joon["name"], joon["email"], joon["role"], joon["service_account"]) == ("joon", None, "requester", False)
-    added = db.execute("select data from events where type = 'user.created' and data ->> 'name' = 'joon'").fetchall()
-    assert [event["data"]["id"] for event in added] == [str(joon["id"])]
+    (added,) = db.execute(
+        "select data, audience from events where type = 'user.created' and data ->> 'name' = 'joon'"
+    ).fetchall()
+    assert (added["data"]["id"], added["audience"]) == (str(joon["id"]), "internal")
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the file is not part of the repository")

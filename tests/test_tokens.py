@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
 
-from conftest import Person
+from conftest import Person, await_, spawned
 from judged import Judged
 from test_tickets import Events
 from ticketing import auth
@@ -105,6 +105,27 @@ def test_an_expired_token_is_refused(agent: Person, anonymous: Judged, db: psyco
     made = agent.post("/tokens", json={"name": "old", "scopes": ["tickets:read"]}).json()
     db.execute("update tokens set expires_at = now() where id = %s", (made["id"],))
     assert bearer(anonymous, made["token"]).status_code == 401
+
+
+def test_a_remembered_token_still_expires(
+    sign_in: Callable[..., Person], database_url: str, db: psycopg.Connection[Any]
+) -> None:
+    person = sign_in("agent")
+    with spawned(database_url, TICKETING_TOKEN_CACHE_MS="60000") as url, Judged(base_url=url) as client:
+        db.execute("update tokens set expires_at = now() + interval '3 s' where user_id = %s", (person.id,))
+        assert bearer(client, person.token).status_code == 200
+        await_(lambda: bearer(client, person.token).status_code == 401)
+
+
+@pytest.mark.parametrize("change", ["revoked_at = now()", "expires_at = now()"])
+def test_a_dead_token_is_not_used(
+    sign_in: Callable[..., Person], anonymous: Judged, db: psycopg.Connection[dict[str, Any]], change: str
+) -> None:
+    person = sign_in("agent")
+    db.execute(f"update tokens set {change} where user_id = %s", (person.id,))
+    assert bearer(anonymous, person.token).status_code == 401
+    row = db.execute("select last_used_at from tokens where user_id = %s", (person.id,)).fetchone()
+    assert row == {"last_used_at": None}
 
 
 def test_everyone_keeps_their_own_tokens(agent: Person, admin: Person) -> None:
