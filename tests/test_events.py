@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from conftest import Person
 from test_comments import comment, edit
 from test_tickets import New, patch
@@ -41,3 +43,16 @@ def test_the_timeline_of_a_ticket(agent: Person, requester: Person, stranger: Pe
         e for e in events if e["data"].get("visibility") != "internal"
     ]
     assert stranger.get(f"/tickets/{number}/events").status_code == 404
+
+
+def test_its_cursors_tell_nothing_of_what_else_happens(agent: Person, requester: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    for _ in range(3):
+        comment(requester, number)
+    cursor = requester.get(f"/tickets/{number}/events", params={"limit": 2}).json()["next"]
+    raw = base64.urlsafe_b64decode(cursor)
+    assert len(raw) == 20 and not raw.isascii()
+    assert len(requester.get(f"/tickets/{number}/events", params={"cursor": cursor}).json()["items"]) == 2
+    for by, other in ((agent, number), (requester, new_ticket()["number"])):
+        response = by.get(f"/tickets/{other}/events", params={"cursor": cursor})
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_cursor")

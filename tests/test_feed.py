@@ -8,7 +8,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -22,7 +21,7 @@ from psycopg.types.json import Jsonb
 from conftest import Person, await_
 from test_comments import CANARY, comment, edit
 from test_tickets import MERGE_PATCH, New, patch
-from ticketing import events
+from ticketing import contract, events, resources
 from ticketing.events import START, Place
 
 Db = psycopg.Connection[dict[str, Any]]
@@ -73,6 +72,13 @@ def project_of(admin: Person, key: str, **fields: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     changed: dict[str, Any] = response.json()
     return changed
+
+
+def test_the_contract_names_the_same_types_everywhere() -> None:
+    schemas = contract.load(resources.SPEC / "dist" / "openapi.json")["components"]["schemas"]
+    named = schemas["EventType"]["enum"]
+    assert schemas["Event"]["properties"]["type"]["x-extensible-enum"] == named
+    assert schemas["FeedEvent"]["properties"]["type"]["x-extensible-enum"] == named
 
 
 # Nothing is lost, nothing comes twice ------------------------------------------------------------------------------
@@ -558,7 +564,3 @@ def test_cursors_of_what_a_backup_lacks_expire(new_database: Callable[..., str],
         db.execute("update event_log set added = %s, added_after = %s", (log["added"], log["after"]))
     assert (response.status_code, response.json()["code"]) == (410, "cursor_expired")
     assert "backup" in response.json()["detail"]
-
-
-def test_retention_is_a_day_at_least() -> None:
-    assert timedelta(days=events.LEAST_DAYS) >= timedelta(hours=24)

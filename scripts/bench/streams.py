@@ -170,6 +170,7 @@ async def measure(running: Service, streams: int, events: int, idle: float) -> N
         )
 
         latencies: list[float] = []
+        cpu = running.cpu_seconds()
         for _ in range(events):
             told.clear()
             await _say_something(author, number)
@@ -181,6 +182,8 @@ async def measure(running: Service, streams: int, events: int, idle: float) -> N
             latencies += [max(at - answered, 0) * 1000 for at in told]
         cuts = statistics.quantiles(latencies, n=100)
         print(f"{events} events to {streams} streams: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms")
+        cost = (running.cpu_seconds() - cpu) / events
+        print(f"processor: {cost * 1000:.1f} ms an event, {cost / streams * 1e6:.1f} µs a message")
         print(f"the last stream has one after {max(latencies):.1f} ms at most")
         print(f"memory at the end: {running.megabytes():.1f} MiB")
 

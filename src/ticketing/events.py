@@ -26,6 +26,7 @@ View = Literal["whole", "public", "gone"]
 MEND = "Run `ticketing migrate`, which mends it."
 
 _PACKED = struct.Struct(">BQQ")
+_POSITION = struct.Struct(">Q")
 
 
 class Place(NamedTuple):
@@ -92,17 +93,27 @@ async def list_for_ticket(
 ) -> paging.Page:
     """A page of a ticket's timeline as far as the actor may see it, oldest first. Raises NotFound, InvalidCursor."""
     listing = ["events", number, actor.staff]
-    (after,) = paging.opened(cursor, listing, paging.bigint)
+    after = None
+    if cursor is not None:
+        (after,) = _POSITION.unpack(paging.unsealed(await _key(conn), listing, cursor))
     rows = await sql.events.list_ticket_events(
         conn, ticket=number, viewer_id=actor.id, staff=actor.staff, after=after, page_size=limit + 1
     )
     if not rows:
         await tickets.get(conn, actor, number)
-    page = paging.page(rows, limit, listing, lambda row: [row["position"]])
+    shown, following = rows[:limit], None
+    if len(rows) > limit:
+        following = paging.sealed(await _key(conn), listing, _POSITION.pack(shown[-1]["position"]))
     return {
-        "items": [{name: value for name, value in row.items() if name != "position"} for row in page["items"]],
-        "next": page["next"],
+        "items": [{name: value for name, value in row.items() if name != "position"} for row in shown],
+        "next": following,
     }
+
+
+async def _key(conn: sql.Connection) -> bytes:
+    log = await sql.events.get_event_log(conn)
+    assert log is not None
+    return log["key"]
 
 
 async def feed(

@@ -122,7 +122,7 @@ class Listener:
         self.place = place
         self.live = False
         self.ended = False
-        self.sent_at = 0.0
+        self.sent_at = time.monotonic()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b"retry: %d\n%s" % (RETRY_MS, self._mark())
