@@ -63,6 +63,10 @@ fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
 bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)
 
+.PHONY: bench-jobs
+bench-jobs: $(venv)/for-dev ## Compare the speed of background jobs with plain Dramatiq
+	@$(python) scripts/bench/jobs.py $(ARGS)
+
 .PHONY: wheel
 wheel: $(venv)/for-dev ## Build the wheel into dist/
 	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .
@@ -86,7 +90,7 @@ clean: ## Remove everything that make makes, but not the data in .ticketing/
 
 .PHONY: help
 help: ## List all this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 # What is installed ----------------------------------------------------------------------------------------------------
 
