@@ -71,9 +71,13 @@ mutants: $(venv)/for-dev ## Take away one authorization check after the other, a
 bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)
 
-.PHONY: streams
-streams: $(venv)/for-dev ## Measure what 1,000 open streams of events cost, and how late they tell
+.PHONY: bench-streams
+bench-streams: $(venv)/for-dev ## Measure what 1,000 open streams of events cost, and how late they tell
 	@$(python) scripts/bench/streams.py $(ARGS)
+
+.PHONY: bench-jobs
+bench-jobs: $(venv)/for-dev ## Compare the speed of background jobs with plain Dramatiq
+	@$(python) scripts/bench/jobs.py $(ARGS)
 
 .PHONY: wheel
 wheel: $(venv)/for-dev ## Build the wheel into dist/
@@ -98,7 +102,7 @@ clean: ## Remove everything that make makes, but not the data in .ticketing/
 
 .PHONY: help
 help: ## List all this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 # What is installed ----------------------------------------------------------------------------------------------------
 

@@ -34,10 +34,16 @@ def test_paths_and_links_in_documents_exist(document: Path) -> None:
     assert missing == []
 
 
+def test_tests_named_in_documents_exist() -> None:
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {name for document in DOCUMENTS for name in re.findall(r"`(test_\w+)`", document.read_text())}
+    assert {name for name in named if f"def {name}(" not in written} == set()
+
+
 def test_make_targets_in_documents_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for document in DOCUMENTS:
-        for target in re.findall(r"(?:`|\$ )make ([a-z]+)", document.read_text()):
+        for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", document.read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document.name}: make {target}"
 
 
