@@ -240,7 +240,8 @@ CONNECTIONS_A_PROCESS = 12
 # Deliveries may wait for a receiver that is not well; nothing holds these up.
 OVERDUE = (
     "select count(*) from jobs where kind = 'chaos.effect'"
-    " and (state = 'available' and run_at < now() - %s * interval '1 second' or state = 'running' and lease_until < now())"
+    " and (state = 'available' and run_at < now() - %s * interval '1 second'"
+    "      or state = 'running' and lease_until < now())"
 )
 WITHOUT_EFFECT = (
     "select count(*) from chaos_orders o where not exists (select from chaos_effects e where e.order_id = o.id)"

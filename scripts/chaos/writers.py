@@ -57,11 +57,17 @@ class Client:
             elif response.status_code == 503 or _in_flight(response):
                 pause = float(response.headers.get("retry-after", 1))
             else:
+                # An instance that is about to end says so.
+                if response.headers.get("connection") == "close":
+                    self._elsewhere()
                 return response
             # Whoever is refused here is served elsewhere.
-            self._urls.append(self._urls.pop(0))
+            self._elsewhere()
             await asyncio.sleep(self._draw.uniform(0.2, 1) * pause)
         raise GaveUp(f"{method} {path}")
+
+    def _elsewhere(self) -> None:
+        self._urls.append(self._urls.pop(0))
 
     async def _once(self, method: str, path: str, **options: Any) -> httpx.Response | None:
         instance, began, lost = self._urls[0], time.monotonic(), False
