@@ -48,9 +48,10 @@ create unique index webhook_secrets_current on webhook_secrets (endpoint_id) whe
 create index webhook_secrets_endpoint on webhook_secrets (endpoint_id, id);
 
 -- Whether an endpoint is told of an event. What tells of webhooks and tokens has to be asked for by name, or an
--- endpoint that is told of everything would be told of its own failing, and fail again.
+-- endpoint that is told of everything would be told of its own failing, and fail again. What operators do with jobs and
+-- queues is for the audit trail alone.
 create function webhook_wants(w webhook_endpoints, e events) returns boolean language sql stable
-return case when w.event_types = '{}' then e.type not like 'webhook.%' and e.type not like 'token.%'
+return case when w.event_types = '{}' then e.type !~ '^(webhook|token|job|queue)\.'
             else e.type = any(w.event_types) end
    and (w.projects = '{}' or e.project = any(w.projects))
    and (w.include_internal or e.audience = 'public' or e.ticket is null);
