@@ -25,7 +25,7 @@ from conftest import Person, await_
 from receiving import Receiver
 from test_comments import comment, edit
 from test_tickets import Events, New, patch
-from ticketing import config, contract, resources, sealing
+from ticketing import config, contract, embedded, resources, sealing
 from ticketing.webhooks import delivering, schedule
 from working import read_the_log, work
 
@@ -402,7 +402,7 @@ def test_a_receiver_that_fails(
     receiver.behaviour = behaviour
     receive_one(db, new_ticket, receiver, endpoint)
     assert len(receiver.messages) == 1
-    assert 4 < due_in(db, endpoint) < 6
+    assert 1 < due_in(db, endpoint) < 6
     (delivery,) = deliveries(admin, endpoint, status="pending")
     (attempt,) = attempts(admin, delivery)
     assert attempt["status"] == status
@@ -512,14 +512,14 @@ def test_a_receiver_that_is_gone(
 @pytest.mark.parametrize(
     ("status", "header", "least", "most"),
     [
-        (429, "120", 119, 121),
-        (503, "in", 3599, 3601),
-        (503, "999999999999", 86399, 86401),
-        (429, "1", 4, 6),
-        (429, "soon", 4, 6),
-        (503, "-5", 4, 6),
-        (503, "Thu, 01 Jan 1970 00:00:00 GMT", 4, 6),
-        (500, "120", 4, 6),
+        (429, "120", 100, 121),
+        (503, "in", 3500, 3601),
+        (503, "999999999999", 86300, 86401),
+        (429, "1", 1, 6),
+        (429, "soon", 1, 6),
+        (503, "-5", 1, 6),
+        (503, "Thu, 01 Jan 1970 00:00:00 GMT", 1, 6),
+        (500, "120", 1, 6),
     ],
 )
 def test_retry_after(
@@ -555,9 +555,8 @@ def test_ten_tries_in_three_days(
         if tries < 10:
             pauses.append(due_in(db, endpoint))
             again(db)
-    assert [round(pause) // 5 * 5 for pause in pauses[:1]] == [5]
     for pause, planned in zip(pauses, schedule.PAUSES, strict=True):
-        assert planned - 1 <= pause <= planned * 1.1
+        assert planned - 4 <= pause <= planned * 1.1
     assert 72 * 3600 < sum(schedule.PAUSES) < 80 * 3600
     assert len(set(receiver.ids)) == 1
     assert len({message.body for message in receiver.messages}) == 1
@@ -1005,17 +1004,26 @@ def test_workers_race_and_die(
 
 
 def test_one_dead_receiver_of_twenty(new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint) -> None:
-    """The others are told within two seconds."""
+    """The others are told within two seconds, although it has as many messages as the worker has threads."""
     dead, alive = new_receiver(), [new_receiver() for _ in range(19)]
-    for receiver in (dead, *alive):
-        new_endpoint(receiver)
-    dead.behaviour = receiving.slow(4)
-    for _ in range(10):
-        new_ticket()
-    started = time.monotonic()
-    work(lambda: all(len(receiver.messages) == 10 for receiver in alive), 30)
+    dead.behaviour = receiving.slow(8)
+    new_endpoint(dead)
+    with embedded.valkey() as redis_url:
+        command = [sys.executable, "-m", "ticketing", "work", "--threads", "5"]
+        with subprocess.Popen(command, env=os.environ | {"TICKETING_REDIS_URL": redis_url}) as worker:
+            try:
+                for _ in range(5):
+                    new_ticket()
+                await_(lambda: len(dead.messages) >= delivering.AT_ONCE)
+                for receiver in alive:
+                    new_endpoint(receiver)
+                started = time.monotonic()
+                new_ticket()
+                await_(lambda: all(receiver.messages for receiver in alive))
+            finally:
+                worker.terminate()
     late = sorted(message.at - started for receiver in alive for message in receiver.messages)
-    assert late[int(len(late) * 0.99)] < 2
+    assert late[-1] < 2
     assert dead.most_at_once <= delivering.AT_ONCE
 
 
