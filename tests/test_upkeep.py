@@ -209,7 +209,32 @@ def test_keys_go_when_they_may_be_used_anew(do: Round, requester: Person, projec
     assert [row["key"] for row in left] == [keys[1]]
 
 
+def test_events_go_when_they_are_older_than_is_wanted(
+    do: Round, new_ticket: Callable[..., dict[str, Any]], setting: Callable[..., None], db: Connection
+) -> None:
+    old, new = new_ticket()["number"], new_ticket()["number"]
+    db.execute(
+        "update events set recorded_at = recorded_at - interval '31 days' where ticket = %s",
+        (old,),
+    )
+
+    def left() -> list[int]:
+        rows = db.execute("select distinct ticket from events where ticket = any(%s) order by 1", ([old, new],))
+        return [row["ticket"] for row in rows.fetchall()]
+
+    do(upkeep.expire_events)
+    assert left() == [old, new]
+    setting(event_days=30)
+    do(upkeep.expire_events)
+    assert left() == [new]
+
+
 def test_every_round_has_its_schedule_and_its_kind() -> None:
     scheduled = {schedule.kind for schedule in kinds.SCHEDULES.values()}
-    assert {"tickets.close_resolved", "tickets.escalate", "idempotency_keys.delete_expired"} <= scheduled
+    assert {
+        "tickets.close_resolved",
+        "tickets.escalate",
+        "idempotency_keys.delete_expired",
+        "events.expire",
+    } <= scheduled
     assert all(jobs.kind(kind).queue == "upkeep" for kind in scheduled if kind.startswith(("tickets.", "idem")))

@@ -6,7 +6,6 @@ import asyncio
 import os
 
 from ticketing import jobs, work
-from ticketing.webhooks import delivering, fan_out, redelivering, upkeep  # noqa: F401
 
 COMMAND = ("chaos.worker",)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import uuid_utils.compat as uuids
 
-from ticketing import db, jobs, sql
+from ticketing import db, events, jobs, sql
 from ticketing.config import settings
 from ticketing.jobs import Job
 
@@ -45,6 +45,13 @@ async def delete_expired_idempotency_keys(_: Job) -> None:
     await _batches(
         KEYS_BATCH, lambda conn: sql.idempotency_keys.delete_expired_idempotency_keys(conn, batch=KEYS_BATCH)
     )
+
+
+@jobs.schedule("expire_events", "*/10 * * * *")
+@jobs.handler("events.expire", queue="upkeep", timeout=240, shown=("slot",))
+async def expire_events(_: Job) -> None:
+    """Take events out of the log that are older than `event_days`."""
+    await _batches(BATCH, lambda conn: events.expire(conn, days=settings().event_days, batch=BATCH))
 
 
 def _ids() -> list[uuids.UUID]:
