@@ -165,7 +165,7 @@ class _Consumer(dramatiq.Consumer):
 
     def close(self) -> None:
         self._prefetch = 0
-        with suppress(dramatiq.ConnectionError):
+        with suppress(dramatiq.BrokerConnectionError):
             self._exchange()
 
     def _exchange(self) -> None:
