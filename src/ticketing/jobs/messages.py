@@ -90,7 +90,8 @@ class Runner:
 
     def stop(self, seconds: float) -> None:
         """Fetch no more, and wait for what is running."""
-        for thread in (*self._worker.workers, *self._worker.consumers.values()):
+        threads: list[Any] = [*self._worker.workers, *self._worker.consumers.values()]
+        for thread in threads:
             while not thread.running:  # One that is told to stop before it has begun does not hear it.
                 time.sleep(0.001)
         self.wake()
