@@ -90,6 +90,11 @@ class Runner:
 
     def stop(self, seconds: float) -> None:
         """Fetch no more, and wait for what is running."""
+        threads: list[Any] = [*self._worker.workers, *self._worker.consumers.values()]
+        for thread in threads:
+            while not thread.running:  # One that is told to stop before it has begun does not hear it.
+                time.sleep(0.001)
+        self.wake()
         self._worker.stop(int(seconds * 1000))
 
 
@@ -165,7 +170,7 @@ class _Consumer(dramatiq.Consumer):
 
     def close(self) -> None:
         self._prefetch = 0
-        with suppress(dramatiq.ConnectionError):
+        with suppress(dramatiq.BrokerConnectionError):
             self._exchange()
 
     def _exchange(self) -> None:

@@ -163,6 +163,9 @@ class Worker:
 
 
 async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        # Libraries have been known to take a cancellation for a time-out of their own.
+        pending = (await asyncio.wait(pending, timeout=1))[1]
