@@ -48,8 +48,8 @@ create unique index webhook_secrets_current on webhook_secrets (endpoint_id) whe
 create index webhook_secrets_endpoint on webhook_secrets (endpoint_id, id);
 
 -- Whether an endpoint is told of an event. What tells of webhooks and tokens has to be asked for by name, or an
--- endpoint that is told of everything would be told of its own failing, and fail again. What operators do with jobs and
--- queues is for the audit trail alone.
+-- endpoint that is told of everything would be told of its own failing, and fail again. What operators do with
+-- jobs and queues is nobody else's business either.
 create function webhook_wants(w webhook_endpoints, e events) returns boolean language sql stable
 return case when w.event_types = '{}' then e.type !~ '^(webhook|token|job|queue)\.'
             else e.type = any(w.event_types) end

@@ -170,22 +170,29 @@ def sign_in(service: str, db: psycopg.Connection[dict[str, Any]]) -> Iterator[Ca
     clients: list[Person] = []
 
     def sign_in(role: str, *, name: str | None = None, scopes: tuple[str, ...] = ALL_SCOPES) -> Person:
-        user_id, secret = uuids.uuid7(), auth.sealed("".join(secrets.choice(auth.ALPHABET) for _ in range(30)))
-        name = name or f"{role.title()} {secrets.token_hex(3)}"
-        db.execute(
-            "insert into users (id, name, email, role) values (%s, %s, %s, %s)",
-            (user_id, name, f"{user_id}@lumen.example", role),
-        )
-        db.execute(
-            "insert into tokens (id, user_id, name, hash, prefix, scopes) values (%s, %s, 'test', %s, %s, %s)",
-            (uuids.uuid7(), user_id, auth.hash_token(secret), secret[:12], list(scopes)),
-        )
-        clients.append(person := Person(service, user_id, name, role, secret))
+        clients.append(person := Person(service, *signed_up(db, role, name=name, scopes=scopes)))
         return person
 
     yield sign_in
     for client in clients:
         client.close()
+
+
+def signed_up(
+    conn: psycopg.Connection[Any], role: str, *, name: str | None = None, scopes: tuple[str, ...] = ALL_SCOPES
+) -> tuple[UUID, str, str, str]:
+    """Add a user with a token; what a Person is made of: their id, name and role, and the token."""
+    user_id, secret = uuids.uuid7(), auth.new_token()
+    name = name or f"{role.title()} {secrets.token_hex(3)}"
+    conn.execute(
+        "insert into users (id, name, email, role) values (%s, %s, %s, %s)",
+        (user_id, name, f"{user_id}@lumen.example", role),
+    )
+    conn.execute(
+        "insert into tokens (id, user_id, name, hash, prefix, scopes) values (%s, %s, 'test', %s, %s, %s)",
+        (uuids.uuid7(), user_id, auth.hash_token(secret), secret[:12], list(scopes)),
+    )
+    return user_id, name, role, secret
 
 
 class Person(Judged):

@@ -313,12 +313,18 @@ def test_no_connection_is_lost_in_500_cycles(stand: Stand) -> None:
                 with suppress(db.Unavailable, ZeroDivisionError, DivisionByZero, TimeoutError):
                     await endings[n % len(endings)](stand)
             # All of them at once, so that a lost one would be missed.
-            await asyncio.gather(*(_well() for _ in range(4)))
+            together = asyncio.Barrier(4)
+            await asyncio.gather(*(_held(together) for _ in range(4)))
             with stand.database() as conn:
                 states = conn.execute("select state from pg_stat_activity where application_name = 'cycles'").fetchall()
             assert [state["state"] for state in states] == ["idle"] * 4
 
     asyncio.run(cycles())
+
+
+async def _held(together: asyncio.Barrier) -> None:
+    async with db.connection():
+        await together.wait()
 
 
 async def _well(_: Stand | None = None) -> None:

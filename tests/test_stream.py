@@ -18,15 +18,14 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
-import uuid_utils.compat as uuids
 from psycopg.rows import dict_row
 
-from conftest import ALL_SCOPES, Person, answers, await_, environment, spawned
+from conftest import Person, answers, await_, environment, signed_up, spawned
 from judged import Sent
 from test_comments import CANARY, comment
 from test_feed import end, since
 from test_tickets import New
-from ticketing import auth, stream
+from ticketing import stream
 
 Db = psycopg.Connection[dict[str, Any]]
 
@@ -63,13 +62,7 @@ class Stand:
         self._closing.close()
 
     def sign_in(self, role: str) -> Person:
-        user_id, secret = uuids.uuid7(), auth.new_token()
-        self.db.execute("insert into users (id, name, role) values (%s, %s, %s)", (user_id, role, role))
-        self.db.execute(
-            "insert into tokens (id, user_id, name, hash, prefix, scopes) values (%s, %s, 'test', %s, %s, %s)",
-            (uuids.uuid7(), user_id, auth.hash_token(secret), secret[:12], list(ALL_SCOPES)),
-        )
-        return self._closing.enter_context(Person(self.url, user_id, role, role, secret))
+        return self._closing.enter_context(Person(self.url, *signed_up(self.db, role)))
 
     def new_ticket(self, by: Person, **fields: Any) -> int:
         body = {"type": "support", "project": "media", "title": "x", "description": ""} | fields

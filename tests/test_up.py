@@ -23,6 +23,7 @@ import psycopg
 import pytest
 
 from ticketing import up
+from ticketing.config import PREFIX
 
 SECONDS = 90
 """Patience for machines that do much else."""
@@ -37,7 +38,7 @@ class Started:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | environment,
+            env={name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | environment,
         )
 
     def ready(self) -> Any:

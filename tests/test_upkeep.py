@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
 from conftest import Person
-from ticketing import config, db, jobs, upkeep
+from ticketing import config, jobs, upkeep
 from ticketing.jobs import kinds
+from working import do
 
-Round = Callable[[Callable[[Any], Awaitable[None]]], None]
 Connection = psycopg.Connection[dict[str, Any]]
-
-
-@pytest.fixture
-def do(database_url: str, service: str) -> Round:
-    """Do one round, as a worker would."""
-
-    def do(handler: Callable[[Any], Awaitable[None]]) -> None:
-        async def within() -> None:
-            async with db.connected(database_url, 1):
-                await handler(None)
-
-        asyncio.run(within())
-
-    return do
 
 
 @pytest.fixture
@@ -61,7 +46,7 @@ def resolved(agent: Person, new_ticket: Callable[..., dict[str, Any]], db: Conne
 
 
 def test_what_was_resolved_long_ago_is_closed(
-    do: Round, resolved: Callable[[int], int], requester: Person, new_events: Callable[[], list[dict[str, Any]]]
+    resolved: Callable[[int], int], requester: Person, new_events: Callable[[], list[dict[str, Any]]]
 ) -> None:
     late, early = resolved(15), resolved(13)
     before = requester.get(f"/tickets/{late}").json()
@@ -78,7 +63,7 @@ def test_what_was_resolved_long_ago_is_closed(
 
 
 def test_closing_again_changes_nothing(
-    do: Round, resolved: Callable[[int], int], new_events: Callable[[], list[dict[str, Any]]]
+    resolved: Callable[[int], int], new_events: Callable[[], list[dict[str, Any]]]
 ) -> None:
     number = resolved(15)
     do(upkeep.close_resolved_tickets)
@@ -88,7 +73,6 @@ def test_closing_again_changes_nothing(
 
 
 def test_more_tickets_than_fit_a_batch_are_closed_in_order(
-    do: Round,
     resolved: Callable[[int], int],
     monkeypatch: pytest.MonkeyPatch,
     new_events: Callable[[], list[dict[str, Any]]],
@@ -103,7 +87,7 @@ def test_more_tickets_than_fit_a_batch_are_closed_in_order(
 
 
 def test_a_ticket_that_somebody_changes_right_now_is_closed_later(
-    do: Round, resolved: Callable[[int], int], database_url: str, requester: Person
+    resolved: Callable[[int], int], database_url: str, requester: Person
 ) -> None:
     number = resolved(15)
     with psycopg.connect(database_url) as busy:
@@ -115,7 +99,7 @@ def test_a_ticket_that_somebody_changes_right_now_is_closed_later(
 
 
 def test_zero_days_close_nothing(
-    do: Round, resolved: Callable[[int], int], requester: Person, setting: Callable[..., None]
+    resolved: Callable[[int], int], requester: Person, setting: Callable[..., None]
 ) -> None:
     number = resolved(1000)
     setting(close_days=0)
@@ -139,7 +123,6 @@ def critical(new_ticket: Callable[..., dict[str, Any]], db: Connection) -> Calla
 
 
 def test_a_critical_ticket_without_an_answer_is_escalated_once(
-    do: Round,
     critical: Callable[..., dict[str, Any]],
     requester: Person,
     new_events: Callable[[], list[dict[str, Any]]],
@@ -167,7 +150,6 @@ def test_a_critical_ticket_without_an_answer_is_escalated_once(
 
 @pytest.mark.parametrize("visibility", ["public", "internal"])
 def test_only_a_public_word_of_an_agent_is_an_answer(
-    do: Round,
     critical: Callable[..., dict[str, Any]],
     agent: Person,
     new_events: Callable[[], list[dict[str, Any]]],
@@ -182,7 +164,6 @@ def test_only_a_public_word_of_an_agent_is_an_answer(
 
 
 def test_zero_hours_escalate_nothing(
-    do: Round,
     critical: Callable[..., dict[str, Any]],
     setting: Callable[..., None],
     new_events: Callable[[], list[dict[str, Any]]],
@@ -194,7 +175,7 @@ def test_zero_hours_escalate_nothing(
     assert [event for event in new_events() if event["ticket"] == number] == []
 
 
-def test_keys_go_when_they_may_be_used_anew(do: Round, requester: Person, project: str, db: Connection) -> None:
+def test_keys_go_when_they_may_be_used_anew(requester: Person, project: str, db: Connection) -> None:
     body = {"type": "bug", "project": project, "title": "x", "description": ""}
     keys = [f"{project}-{age}" for age in (25, 23)]
     for key in keys:
@@ -210,11 +191,13 @@ def test_keys_go_when_they_may_be_used_anew(do: Round, requester: Person, projec
 
 
 def test_events_go_when_they_are_older_than_is_wanted(
-    do: Round, new_ticket: Callable[..., dict[str, Any]], setting: Callable[..., None], db: Connection
+    new_ticket: Callable[..., dict[str, Any]], setting: Callable[..., None], db: Connection
 ) -> None:
     old, new = new_ticket()["number"], new_ticket()["number"]
+    # It goes from its beginning, so that all before it are as old.
     db.execute(
-        "update events set recorded_at = recorded_at - interval '31 days' where ticket = %s",
+        "update events set recorded_at = recorded_at - interval '31 days'"
+        " where position <= (select max(position) from events where ticket = %s)",
         (old,),
     )
 

@@ -26,8 +26,9 @@ from receiving import Receiver
 from test_comments import comment, edit
 from test_tickets import Events, New, patch
 from ticketing import config, contract, embedded, resources, sealing
+from ticketing.upkeep import escalate_tickets
 from ticketing.webhooks import delivering, schedule
-from working import read_the_log, work
+from working import do, read_the_log, work
 
 Database = psycopg.Connection[dict[str, Any]]
 NewEndpoint = Callable[..., dict[str, Any]]
@@ -900,6 +901,15 @@ def test_every_type_of_event(
     other.secrets.clear()
     other.faults.clear()
     admin.delete(f"/webhook-endpoints/{victim['id']}")
+    critical = requester.post("/tickets", json=body | {"severity": "critical"}).json()["number"]
+    db.execute("update tickets set created_at = now() - interval '5 hours' where number = %s", (critical,))
+    do(escalate_tickets)
+    job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
+    assert job
+    steps = [f"/jobs/{job['id']}/{step}" for step in ("cancel", "retry")]
+    for step in (*steps, "/queues/webhooks/pause", "/queues/webhooks/resume"):
+        assert admin.post(step).is_success
+    db.execute("delete from jobs where id = %s", (job["id"],))
     work(lambda: {"webhook.disabled", "webhook.deleted"} <= set(receiver.types))
     # The text of a comment that is taken back is not told of any more, so this comes last.
     admin.delete(f"/tickets/{number}/comments/{said['id']}")

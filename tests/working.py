@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from ticketing import db
 from ticketing.config import settings
@@ -24,6 +25,16 @@ KINDS = (delivering.deliver, redelivering.redeliver, upkeep.upkeep)
 def work(until: Callable[[], bool], seconds: float = 20) -> None:
     """Do what there is to do in this process until it holds. Ask the service nothing meanwhile: it shares the pool."""
     asyncio.run(_work(until, seconds))
+
+
+def do(handler: Callable[[Any], Awaitable[None]]) -> None:
+    """Do the job of a schedule, in this process."""
+
+    async def within() -> None:
+        async with db.connected(settings().database_url, 1):
+            await handler(None)
+
+    asyncio.run(within())
 
 
 def read_the_log() -> None:

@@ -80,7 +80,7 @@ def _line(event: Event, escaped: Any, link: str) -> str:
 
 
 def _name(data: Mapping[str, Any]) -> str:
-    return _short(str(data.get("name") or data.get("key") or data.get("url") or ""), TITLE_LENGTH)
+    return _short(str(data.get("name") or data.get("key") or data.get("url") or data.get("kind") or ""), TITLE_LENGTH)
 
 
 def _short(text: str, length: int) -> str:
