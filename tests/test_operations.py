@@ -40,6 +40,7 @@ def new_job(db: Db) -> Iterator[NewJob]:
         )
         return str(row["id"])
 
+    db.execute("delete from jobs")
     yield new_job
     db.execute("delete from jobs")
     db.execute("delete from job_pauses")
@@ -171,6 +172,7 @@ def test_an_unknown_queue_cannot_be_paused(admin: Person) -> None:
 
 
 def test_schedules_are_listed(admin: Person, db: Db) -> None:
+    db.execute("delete from job_schedules")
     for name in ("one", "two"):
         db.execute(
             "insert into job_schedules (name, kind, queue, cron, next_run_at)"
@@ -219,7 +221,8 @@ def test_the_command_lists_and_shows(command: Callable[..., Any], new_job: NewJo
     assert json.loads(command("show", job_id, "--json")[1])["args"] == {"ticket": 7, "secret": "redacted"}
 
 
-def test_the_command_steps_in(command: Callable[..., Any], new_job: NewJob, new_events: Events) -> None:
+def test_the_command_steps_in(command: Callable[..., Any], new_job: NewJob, new_events: Events, db: Db) -> None:
+    db.execute("delete from job_schedules")
     job_id = new_job("discarded", queue="letters")
     assert json.loads(command("retry", job_id, "--json")[1])["state"] == "available"
     assert json.loads(command("cancel", job_id, "--json")[1])["state"] == "cancelled"
