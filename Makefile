@@ -79,6 +79,14 @@ bench-streams: $(venv)/for-dev ## Measure what 1,000 open streams of events cost
 bench-jobs: $(venv)/for-dev ## Compare the speed of background jobs with plain Dramatiq
 	@$(python) scripts/bench/jobs.py $(ARGS)
 
+.PHONY: bench-webhooks
+bench-webhooks: $(venv)/for-dev ## Measure deliveries, also beside a dead receiver
+	@$(python) scripts/bench/webhooks.py $(ARGS)
+
+.PHONY: bench-overload
+bench-overload: $(venv)/for-dev ## Measure what is left of the peak under five times the load
+	@$(python) scripts/bench/overload.py $(ARGS)
+
 .PHONY: wheel
 wheel: $(venv)/for-dev ## Build the wheel into dist/
 	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .
