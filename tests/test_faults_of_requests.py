@@ -224,7 +224,9 @@ def test_whoever_loses_a_deadlock_begins_anew(stand: Stand, client: httpx.Client
             # It holds the ticket: now we wait for each other, and it has waited longer.
             conn.execute("select from tickets where number = %s for update", [number])
         assert patch.result().status_code == 200
-        events = conn.execute("select data ->> 'title' as title from events where ticket = %s", [number]).fetchall()
+        events = conn.execute(
+            "select data ->> 'title' as title from events where ticket = %s order by position", [number]
+        ).fetchall()
         deadlocks = conn.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
     assert [event["title"] for event in events] == ["deadlock", "won"]
     assert deadlocks and deadlocks["deadlocks"] >= 1
