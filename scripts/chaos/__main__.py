@@ -76,7 +76,7 @@ def report(outcome: Outcome, console: Console) -> None:
     for each in outcome.inflicted:
         if each.error:
             console.print(f"{each.name} could not do all it should: {each.error}"[:400], style="dim")
-    console.print("Something was lost." if outcome.lost else "Nothing was lost.", style="bold")
+    console.print("Something is wrong." if outcome.lost else "Nothing was lost.", style="bold")
 
 
 if __name__ == "__main__":
