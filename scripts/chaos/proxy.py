@@ -7,10 +7,11 @@ import contextlib
 import re
 import socket
 import struct
-import threading
 from collections import Counter, deque
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
+
+from chaos.listening import Listener
 
 Moment = Literal["before", "during", "after"]
 """When a commit is cut: before it reaches the server, while it is worked on, or when its answer is on the way."""
@@ -19,35 +20,20 @@ CHANGES = re.compile(rb"\binsert\s+into\b", re.IGNORECASE)
 """Every change that counts inserts an event."""
 
 
-class Proxy:
-    """Listens on a port of this machine, from a thread of its own, and passes everything on to a socket."""
+class Proxy(Listener):
+    """Passes everything on to a socket."""
 
     def __init__(self, upstream: Path) -> None:
+        super().__init__()
         self._upstream = upstream
         self._links: set[_Link] = set()
         self._to_cut: deque[Moment] = deque()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._open = asyncio.Event()
+        self._open.set()
         self.delay = 0.0
         self.commits_cut: Counter[Moment] = Counter()
 
-    def __enter__(self) -> Self:
-        self._open.set()
-        self._thread.start()
-        starting = asyncio.start_server(self._accept, "127.0.0.1", 0, limit=CHUNK)
-        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
     async def _end(self) -> None:
-        self._server.close()
         self._open.set()
         while self._links:
             self._cut()

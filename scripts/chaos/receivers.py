@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from chaos.listening import Listener
 from chaos.proxy import reset
 
 Mood = Literal["well", "slow", "silent", "dead", "wrong", "flapping"]
@@ -31,31 +31,16 @@ class Receiver:
     forged: list[str] = field(default_factory=list)
 
 
-class Receivers:
-    """All of them, on one port, from a thread of its own; each has a path of its name."""
+class Receivers(Listener):
+    """All of them, on one port; each has a path of its name."""
 
     def __init__(self, draw: random.Random) -> None:
+        super().__init__()
         self._draw = draw
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._answering: set[asyncio.Task[None]] = set()
         self.by_name: dict[str, Receiver] = {}
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        starting = asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
     async def _end(self) -> None:
-        self._server.close()
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)

@@ -114,11 +114,10 @@ class connection:  # noqa: N801 - it is used like a function
         try:
             # Not with pool.connection(): that would commit, and there is nothing to commit.
             self._conn = await _checked_out(self._pool, deadline)
-        except psycopg.OperationalError as error:
+        except BaseException as error:
             self._turnstile.release()
-            raise Unavailable from error
-        except BaseException:
-            self._turnstile.release()
+            if isinstance(error, psycopg.OperationalError):
+                raise Unavailable from error
             raise
         return self._conn
 
