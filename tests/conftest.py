@@ -53,10 +53,23 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["server_url"] = node.config.stash[SERVER_URL]
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores, as many tests wait for something."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started."""
     if STARTED in config.stash:
         config.stash[STARTED].close()
+
+
+@pytest.fixture(scope="module")
+def unmeasured() -> Iterator[None]:
+    """Processes that are started meanwhile run at full speed: nobody asks which of their lines have run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -147,6 +160,11 @@ def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def settled(conn: psycopg.Connection[Any]) -> None:
+    """Wait until the log has settled: other tests' transactions on the same server may hold it back."""
+    await_(lambda: not conn.execute("select from events where transaction_id >= log_end() limit 1").fetchall())
 
 
 def answers(url: str) -> bool:

@@ -16,6 +16,8 @@ from chaos.faults import all_faults
 from chaos.journal import Acknowledgement, Journal
 from chaos.run import Plan, run
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 def test_commit_then_send_is_seen_to_lose() -> None:
     outcome = run(Plan(seconds=5, faults=2, seed=7, naive=True, only="Valkey: kill", rate=40, quiet=3))

@@ -15,6 +15,8 @@ import node
 from conftest import Person
 from ticketing import resources
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PROGRAMS = Path(__file__).with_name("clients")
 DOCUMENT = resources.SPEC / "dist" / "openapi.json"
 BIN = Path(sys.executable).parent

@@ -17,6 +17,7 @@ from ticketing import api, contract, errors, resources
 DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     "options",
     [

@@ -28,7 +28,7 @@ Database = psycopg.Connection[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def stand() -> Iterator[Stand]:
+def stand(unmeasured: None) -> Iterator[Stand]:
     settings = {"TICKETING_JOB_LEASE_SECONDS": str(LEASE), "TICKETING_JOB_RESEND_SECONDS": str(RESEND)}
     with standing(apis=1, settings=settings) as stand, kept_alive(stand):
         yield stand

@@ -32,7 +32,7 @@ BODY = {"type": "bug", "project": PROJECT, "title": "Playback stops", "descripti
 
 
 @pytest.fixture(scope="module")
-def stand() -> Iterator[Stand]:
+def stand(unmeasured: None) -> Iterator[Stand]:
     with standing(workers=0) as stand:
         yield stand
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,7 @@ def new_job(db: Db) -> Iterator[NewJob]:
             " from (select %(state)s::job_state) chosen (s) where id = %(id)s",
             {"state": state, "id": row["id"]},
         )
+        time.sleep(0.001)  # Ids of one millisecond are in no order.
         return str(row["id"])
 
     db.execute("delete from jobs")

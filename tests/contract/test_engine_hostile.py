@@ -146,7 +146,7 @@ def test_schemathesis_finds_no_broken_promise() -> None:
 
 
 def sample(operation: Any, mode: GenerationMode) -> None:
-    @settings(max_examples=8, deadline=None, derandomize=True)
+    @settings(max_examples=4, deadline=None, derandomize=True)
     @given(operation.as_strategy(generation_mode=mode))
     def judged(case: Any) -> None:
         case.call_and_validate(headers=LIBRARIAN)
