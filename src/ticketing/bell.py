@@ -4,7 +4,7 @@ Whoever committed something calls `ring()`; whoever reads the event log or takes
 so everybody also looks on their own from time to time.
 
 Statements themselves never NOTIFY: each such commit takes a lock that there is once in the whole server, and so undoes
-group commit. Here that is at most one small transaction in ten milliseconds, on a connection of its own, and nobody
+group commit. Here that is at most one small transaction in 25 milliseconds, on a connection of its own, and nobody
 waits for it.
 """
 
@@ -23,7 +23,7 @@ from psycopg import AsyncConnection
 from ticketing import db
 
 CHANNEL = "ticketing"
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.025
 """The least time between two rings of one process: what is committed in between shares the second one."""
 RECONNECT_SECONDS = 0.5
 

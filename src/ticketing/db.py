@@ -15,7 +15,7 @@ import orjson
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import ConnStatus
+from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
@@ -33,6 +33,8 @@ RECONNECT_SECONDS = 5.0
 """How long the pool insists on a new connection before it leaves that to the next request. Its pauses double,
 so a larger number would have it asleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
+AT_HAND_SECONDS = 10.0
+"""How long a connection goes from one request to the next before the pool sees it again, and may replace it."""
 RETRY_AFTER_SECONDS = 2
 REPEATS = 3
 REPEAT_SECONDS = 0.05
@@ -52,10 +54,6 @@ NETWORK: dict[str, str | int] = {
     "keepalives_count": 3,
 }
 
-_pool: Pool | None = None
-_turnstile = asyncio.Semaphore(0)
-"""Lets in as many as the pool has connections. Waiting here costs a tenth of what waiting in the pool does."""
-
 
 class Unavailable(Problem):
     """PostgreSQL is away or too slow just now; the same request may well succeed a little later."""
@@ -71,10 +69,51 @@ class Contended(Unavailable):
     """PostgreSQL undid this in favour of somebody else (a deadlock, a serialization failure); it may be done again."""
 
 
+class _Connections:
+    """The pool, and what is at hand of it: connections that the next request takes without asking the pool.
+
+    Nobody waits in the pool: the turnstile lets in as many as it has connections. Both cost a tenth of the pool's own.
+    """
+
+    def __init__(self, pool: Pool, size: int) -> None:
+        self.turnstile = asyncio.Semaphore(size)
+        self._pool = pool
+        self._at_hand: list[tuple[Connection, float]] = []
+
+    async def take(self, deadline: float) -> tuple[Connection, float]:
+        """A connection that PostgreSQL has not closed while it was idle, and since when it is out of the pool."""
+        while self._at_hand:
+            conn, since = self._at_hand.pop()
+            if _alive(conn):
+                return conn, since
+            await self._pool.putconn(conn)
+        while True:
+            conn = await self._pool.getconn(timeout=deadline - time.monotonic())
+            if _alive(conn):
+                return conn, time.monotonic()
+            await self._pool.putconn(conn)
+
+    async def give_back(self, conn: Connection, since: float) -> None:
+        """The pool mends or replaces what is not as it was, or old."""
+        idle = conn.pgconn.transaction_status == TransactionStatus.IDLE
+        if idle and time.monotonic() - since < AT_HAND_SECONDS and not self._pool.closed:
+            self._at_hand.append((conn, since))
+        else:
+            await self._pool.putconn(conn)
+
+    async def end(self) -> None:
+        """Leave all to the pool, which is about to close."""
+        while self._at_hand:
+            await self._pool.putconn(self._at_hand.pop()[0])
+
+
+_connections: _Connections | None = None
+
+
 @asynccontextmanager
 async def connected(url: str, size: int) -> AsyncIterator[None]:
     """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
-    global _pool, _turnstile
+    global _connections
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
     pool = AsyncConnectionPool(
@@ -89,33 +128,34 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
         name="ticketing",
     )
     async with pool:
-        before = _pool, _turnstile
-        _pool, _turnstile = pool, asyncio.Semaphore(size)
+        before, _connections = _connections, _Connections(pool, size)
+        ours = _connections
         try:
             yield
         finally:
-            _pool, _turnstile = before
+            _connections = before
+            await ours.end()
 
 
 class connection:  # noqa: N801 - it is used like a function
     """`async with connection() as conn`: in autocommit, each statement a transaction. Raises Unavailable, Contended."""
 
-    __slots__ = ("_conn", "_pool", "_turnstile")
+    __slots__ = ("_conn", "_connections", "_since")
 
     async def __aenter__(self) -> Connection:
-        assert _pool is not None, "not connected"
-        self._pool, self._turnstile = _pool, _turnstile
+        assert _connections is not None, "not connected"
+        self._connections = _connections
+        turnstile = _connections.turnstile
         deadline = time.monotonic() + WAIT_SECONDS
         try:
-            async with asyncio.timeout(WAIT_SECONDS) if self._turnstile.locked() else nullcontext():
-                await self._turnstile.acquire()
+            async with asyncio.timeout(WAIT_SECONDS) if turnstile.locked() else nullcontext():
+                await turnstile.acquire()
         except TimeoutError:
             raise Unavailable from None
         try:
-            # Not with pool.connection(): that would commit, and there is nothing to commit.
-            self._conn = await _checked_out(self._pool, deadline)
+            self._conn, self._since = await _connections.take(deadline)
         except BaseException as error:
-            self._turnstile.release()
+            turnstile.release()
             if isinstance(error, psycopg.OperationalError):
                 raise Unavailable from error
             raise
@@ -126,9 +166,9 @@ class connection:  # noqa: N801 - it is used like a function
             if isinstance(error, errors.FeatureNotSupported):
                 # A migration changed what a prepared statement gives; a new connection prepares it anew.
                 await self._conn.close()
-            await self._pool.putconn(self._conn)
+            await self._connections.give_back(self._conn, self._since)
         finally:
-            self._turnstile.release()
+            self._connections.turnstile.release()
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
             raise Contended from error
         if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
@@ -169,15 +209,6 @@ async def _configure(conn: Connection) -> None:
     # Every statement of ours fits, with the commonest variants of lists; a client that asks for all variants of them
     # shall not fill the server's memory with plans.
     conn.prepared_max = 300
-
-
-async def _checked_out(pool: Pool, deadline: float) -> Connection:
-    """A connection that PostgreSQL has not closed while it was idle; the pool replaces those it has."""
-    while True:
-        conn = await pool.getconn(timeout=deadline - time.monotonic())
-        if _alive(conn):
-            return conn
-        await pool.putconn(conn)
 
 
 def _alive(conn: Connection) -> bool:

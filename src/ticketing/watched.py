@@ -29,6 +29,8 @@ class WatchedConnection(AsyncConnection[Any]):
 
     _watched: int | None = None
     _woken: asyncio.Future[Ready] | None = None
+    _silent_since = 0.0
+    _listening: asyncio.TimerHandle | None = None
 
     async def wait(
         self,
@@ -55,6 +57,8 @@ class WatchedConnection(AsyncConnection[Any]):
     async def close(self) -> None:
         """As psycopg has it; the loop must not watch what may soon be another file."""
         self._unwatch()
+        if self._listening is not None:
+            self._listening.cancel()
         await super().close()
 
     async def _run(self, gen: PQGen[RV], wanted: Wait) -> RV:
@@ -73,11 +77,12 @@ class WatchedConnection(AsyncConnection[Any]):
             loop.add_reader(self._watched, self._wake, Ready.R)
         if wanted & Wait.W:
             loop.add_writer(self._watched, self._wake, Ready.W)
-        hanging_up = loop.call_later(SILENCE_SECONDS, self._hang_up)
+        self._silent_since = loop.time()
+        if self._listening is None:
+            self._listening = loop.call_later(SILENCE_SECONDS, self._listen)
         try:
             return await self._woken
         finally:
-            hanging_up.cancel()
             self._woken = None
             if wanted & Wait.W:
                 loop.remove_writer(self._watched)
@@ -88,6 +93,18 @@ class WatchedConnection(AsyncConnection[Any]):
             self._unwatch()
         elif not self._woken.done():
             self._woken.set_result(ready)
+
+    def _listen(self) -> None:
+        """Hang up if it was silent for so long, or listen on, if anybody waits. One timer serves many statements."""
+        self._listening = None
+        if self._woken is None:
+            return
+        loop = asyncio.get_running_loop()
+        rest = self._silent_since + SILENCE_SECONDS - loop.time()
+        if rest > 0:
+            self._listening = loop.call_later(rest, self._listen)
+        else:
+            self._hang_up()
 
     def _hang_up(self) -> None:
         # Not by cancelling: that would ask the server, and wait for it again.
