@@ -1,9 +1,8 @@
 -- Comments: the conversation on a ticket. Internal ones exist for staff alone, and leave no trace for anyone else:
 -- not even the moment of the ticket's last change moves.
 
--- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, staff, ticket, comment_id, body, visibility)^
--- returns: Comment
--- Say something on a ticket. Empty: the ticket is not the author's to see, closed to them, or the key is taken.
+-- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, staff, ticket, comment_id, body, visibility)$
+-- Say something on a ticket, and give what the event of it keeps: the Comment. Empty: the ticket is not the author's to see, closed to them, or the key is taken.
 -- nullable: fingerprint
 with seen as materialized (
     -- Locked first: a condition of the update is evaluated again after a wait for the lock, and would claim twice.
@@ -27,15 +26,13 @@ with seen as materialized (
     select :comment_id, number, :actor_id, :body, :visibility::comment_visibility, moment, moment
       from touched
     returning c
-), resource as materialized (
-    select r.*, (i.c).created_at as moment from inserted i cross join lateral comment_resource(i.c) r
 ), event as (
     insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-    select :event_id, 'comment.created', resource.moment, ticket, project, :actor_id, visibility,
-           to_jsonb(resource) - 'moment'
-      from resource, touched
+    select :event_id, 'comment.created', (c).created_at, (c).ticket, project, :actor_id, (c).visibility, to_jsonb(r)
+      from inserted cross join touched cross join lateral comment_resource(c) r
+    returning data
 )
-select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;
+select data from event;
 
 -- name: list_comments(ticket, viewer_id, staff, after, after_id, page_size)
 -- returns: Comment

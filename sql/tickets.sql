@@ -1,8 +1,7 @@
 -- Tickets: the unit of work. Every read and every lock goes through visible_tickets (migrations/0001).
 
--- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)^
--- returns: Ticket
--- Open a ticket. Empty: the project, type, category or requester is not to be had, or the key is taken.
+-- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)$
+-- Open a ticket, and give what the event of it keeps: the Ticket. Empty: the project, type, category or requester is not to be had, or the key is taken.
 -- nullable: fingerprint
 with place as materialized (
     select p.key as project, c.key as category
@@ -23,17 +22,13 @@ with place as materialized (
      where :idempotency_key::text is null
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
     returning t
-), resource as materialized (
-    select r.*, (i.t).created_at as moment from inserted i cross join lateral ticket_resource(i.t) r
 ), event as (
     insert into events (id, type, occurred_at, ticket, project, actor_id, data)
-    select :event_id, 'ticket.created', moment, number, project, :actor_id, to_jsonb(resource) - 'moment'
-      from resource
+    select :event_id, 'ticket.created', (t).created_at, (t).number, (t).project, :actor_id, to_jsonb(r)
+      from inserted cross join lateral ticket_resource(t) r
+    returning data
 )
-select number, type, project, title, description, status, resolution, resolution_note, priority, severity, category,
-       tags, environment, channel, requester, assignee, external_reference, created_at, updated_at, resolved_at,
-       closed_at
-  from resource;
+select data from event;
 
 -- name: get_ticket(number, viewer_id, staff)^
 -- returns: Ticket

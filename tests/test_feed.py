@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from conftest import Person, await_, settled
 from test_comments import CANARY, comment, edit
 from test_tickets import MERGE_PATCH, New, patch
-from ticketing import contract, events, resources
+from ticketing import config, contract, events, resources
 from ticketing.events import START, Place
 
 Db = psycopg.Connection[dict[str, Any]]
@@ -30,14 +30,10 @@ insert into events (id, type, ticket, project, data) values (%s, 'ticket.created
 """
 
 
-@pytest.fixture(autouse=True)
-def settled_log(db: Db) -> None:
-    """What was written before a test is not part of it."""
-    settled(db)
-
-
 def end(by: Person, **filters: str) -> str:
-    """A cursor from now on."""
+    """A cursor from now on, after all that was written before."""
+    with psycopg.connect(config.settings().database_url, autocommit=True) as conn:
+        settled(conn)
     page = by.get("/events", params={"start": "end"} | filters).json()
     assert (page["items"], page["more"]) == ([], False)
     return str(page["next"])

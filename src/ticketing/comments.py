@@ -23,14 +23,14 @@ async def create(
     claim: Claim,
     body: str,
     visibility: sql.CommentVisibility = "public",
-) -> sql.Comment | dict[str, Any]:
+) -> dict[str, Any]:
     """Comment on a ticket and record `comment.created`, in one statement; or give the answer a used key stands for.
 
     Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, KeyReused.
     """
     if visibility == "internal":
         policy.require_staff_for(actor, ["visibility"])
-    comment = await sql.comments.insert_comment(
+    comment: dict[str, Any] | None = await sql.comments.insert_comment(
         conn,
         **claim.parameters(),
         actor_id=actor.id,

@@ -456,9 +456,9 @@ class _Comments:
         visibility: CommentVisibility,
         comment_id: UUID,
         body: str,
-    ) -> Comment | None:
-        """Say something on a ticket. Empty: the ticket is not the author's to see, closed to them, or the key is
-        taken.
+    ) -> Any | None:
+        """Say something on a ticket, and give what the event of it keeps: the Comment. Empty: the ticket is not the
+        author's to see, closed to them, or the key is taken.
         """
     async def list_comments(
         self,
@@ -993,8 +993,10 @@ class _Tickets:
         actor_id: UUID,
         fingerprint: bytes | None,
         event_id: UUID,
-    ) -> Ticket | None:
-        """Open a ticket. Empty: the project, type, category or requester is not to be had, or the key is taken."""
+    ) -> Any | None:
+        """Open a ticket, and give what the event of it keeps: the Ticket. Empty: the project, type, category or
+        requester is not to be had, or the key is taken.
+        """
     async def list_tickets_by_created(
         self,
         conn: Connection,

@@ -33,7 +33,7 @@ async def create(
     priority: sql.TicketPriority | None = None,
     requester: Mapping[str, str] | None = None,
     channel: sql.TicketChannel = "api",
-) -> sql.Ticket | dict[str, Any]:
+) -> dict[str, Any]:
     """Open a ticket and record `ticket.created`, in one statement; or give the answer a used key stands for.
 
     Agents may set the priority and open it for another requester, `{"id": …}` or `{"email": …, "name": …}`; the
@@ -42,7 +42,7 @@ async def create(
     given = {"priority": priority, "requester": requester}
     policy.require_staff_for(actor, (name for name, value in given.items() if value is not None))
     requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.id
-    ticket = await sql.tickets.insert_ticket(
+    ticket: dict[str, Any] | None = await sql.tickets.insert_ticket(
         conn,
         **claim.parameters(),
         actor_id=actor.id,
