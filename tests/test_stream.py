@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from conftest import Person, answers, await_, environment, signed_up, spawned
+from conftest import Person, answers, await_, environment, settled, signed_up, spawned
 from judged import Sent
 from test_comments import CANARY, comment
 from test_feed import end, since
@@ -87,6 +87,12 @@ def stand(new_database: Callable[..., str]) -> Iterator[Stand]:
     }
     with spawned(database_url, **settings) as url, Stand(url, database_url) as stand:
         yield stand
+
+
+@pytest.fixture(autouse=True)
+def settled_log(stand: Stand) -> None:
+    """What was written before a test comes in none of its streams."""
+    settled(stand.db)
 
 
 @contextmanager
