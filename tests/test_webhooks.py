@@ -26,6 +26,8 @@ from receiving import Receiver
 from test_comments import comment, edit
 from test_tickets import Events, New, patch
 from ticketing import config, contract, embedded, resources, sealing
+from ticketing import db as pool
+from ticketing import sql as statements
 from ticketing.upkeep import escalate_tickets
 from ticketing.webhooks import delivering, schedule
 from working import do, read_the_log, work
@@ -1011,6 +1013,31 @@ def test_workers_race_and_die(
         await_(lambda: len(set(receiver.ids)) == 60)
         await_(lambda: {d["status"] for d in deliveries(admin, endpoint)} == {"delivered"}, 30)
     assert len(deliveries(admin, endpoint)) == 60
+
+
+def test_a_worker_that_dies_before_it_notes_what_it_sent_sends_it_again(
+    admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    """Under the same id, by which the receiver knows it."""
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver)
+
+    async def rescue(_: Any) -> None:
+        async with pool.connection() as conn:
+            assert [row["attempt"] for row in await statements.jobs.rescue_jobs(conn)] == [1]
+
+    with spawned_workers(1) as (worker,):
+        receiver.behaviour = lambda _: worker.kill()
+        new_ticket()
+        assert worker.wait(20) == -signal.SIGKILL
+    assert [delivery["status"] for delivery in deliveries(admin, endpoint)] == ["pending"]
+    receiver.behaviour = receiving.answering()
+    db.execute("update jobs set lease_until = now() - interval '1 second' where state = 'running'")
+    do(rescue)
+    work(lambda: tried(db, endpoint) == 1)
+    assert [delivery["status"] for delivery in deliveries(admin, endpoint)] == ["delivered"]
+    first, second = receiver.messages
+    assert (first.id, first.body) == (second.id, second.body)
 
 
 def test_one_dead_receiver_of_twenty(new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint) -> None:
