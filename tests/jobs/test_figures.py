@@ -74,7 +74,8 @@ def test_a_lost_job_counts_as_rescued_and_its_late_attempt_as_fenced(place: Plac
 
         def lost() -> bool:
             place.conn.execute(
-                "update jobs set lease_until = now() - interval '1 minute' where id = %s and attempt = 1 and state = 'running'",
+                "update jobs set lease_until = now() - interval '1 minute'"
+                " where id = %s and attempt = 1 and state = 'running'",
                 (job_id,),
             )
             return bool(place.job(job_id)["attempt"] == 2)
