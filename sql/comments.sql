@@ -26,13 +26,11 @@ with seen as materialized (
     select :comment_id, number, :actor_id, :body, :visibility::comment_visibility, moment, moment
       from touched
     returning c
-), event as (
-    insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-    select :event_id, 'comment.created', (c).created_at, (c).ticket, project, :actor_id, (c).visibility, to_jsonb(r)
-      from inserted cross join touched cross join lateral comment_resource(c) r
-    returning data
 )
-select data from event;
+insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
+select :event_id, 'comment.created', (c).created_at, r.ticket, project, :actor_id, r.visibility, to_jsonb(r)
+  from inserted cross join touched cross join lateral comment_resource(c) r
+returning data;
 
 -- name: list_comments(ticket, viewer_id, staff, after, after_id, page_size)
 -- returns: Comment
@@ -67,26 +65,21 @@ select r.*
    and c.id = :comment_id and (:staff or c.visibility = 'public')
    for no key update of t, c;
 
--- name: update_comment(event_id, actor_id, comment_id, body, previous)^
--- returns: Comment
--- Reword a comment that take_comment has locked.
+-- name: update_comment(event_id, actor_id, comment_id, body, previous)$
+-- Reword a comment that take_comment has locked, and give what the event of it keeps: the Comment.
 with updated as (
     update comments as c set body = :body, updated_at = clock_timestamp() where id = :comment_id returning c
 ), touched as (
     update tickets t set updated_at = clock_timestamp()
       from updated u where t.number = (u.c).ticket and (u.c).visibility = 'public'
-), resource as materialized (
-    select r.*, (u.c).updated_at as moment from updated u cross join lateral comment_resource(u.c) r
-), event as (
-    insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data, previous)
-    select :event_id, 'comment.updated', moment, t.number, t.project, :actor_id, visibility,
-           to_jsonb(resource) - 'moment', :previous
-      from resource join tickets t on t.number = resource.ticket
 )
-select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;
+insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data, previous)
+select :event_id, 'comment.updated', (c).updated_at, t.number, t.project, :actor_id, r.visibility, to_jsonb(r),
+       :previous
+  from updated cross join lateral comment_resource(c) r join tickets t on t.number = r.ticket
+returning data;
 
--- name: delete_comment(event_id, actor_id, comment_id)^
--- returns: Comment
+-- name: delete_comment(event_id, actor_id, comment_id)!
 -- Turn a comment that take_comment has locked into a tombstone, and take its text out of the event log.
 with deleted as (
     update comments as c set body = null, updated_at = clock_timestamp(), deleted_at = clock_timestamp()
@@ -102,12 +95,7 @@ with deleted as (
       from deleted d
      where e.ticket = (d.c).ticket and e.type in ('comment.created', 'comment.updated')
        and e.data ->> 'id' = (d.c).id::text
-), resource as materialized (
-    select r.*, (d.c).deleted_at as moment from deleted d cross join lateral comment_resource(d.c) r
-), event as (
-    insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-    select :event_id, 'comment.deleted', moment, t.number, t.project, :actor_id, visibility,
-           to_jsonb(resource) - 'moment'
-      from resource join tickets t on t.number = resource.ticket
 )
-select id, ticket, author, body, visibility, created_at, updated_at, deleted_at from resource;
+insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
+select :event_id, 'comment.deleted', (c).deleted_at, t.number, t.project, :actor_id, r.visibility, to_jsonb(r)
+  from deleted cross join lateral comment_resource(c) r join tickets t on t.number = r.ticket;

@@ -22,13 +22,11 @@ with place as materialized (
      where :idempotency_key::text is null
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
     returning t
-), event as (
-    insert into events (id, type, occurred_at, ticket, project, actor_id, data)
-    select :event_id, 'ticket.created', (t).created_at, (t).number, (t).project, :actor_id, to_jsonb(r)
-      from inserted cross join lateral ticket_resource(t) r
-    returning data
 )
-select data from event;
+insert into events (id, type, occurred_at, ticket, project, actor_id, data)
+select :event_id, 'ticket.created', (t).created_at, r.number, r.project, :actor_id, to_jsonb(r)
+  from inserted cross join lateral ticket_resource(t) r
+returning data;
 
 -- name: get_ticket(number, viewer_id, staff)^
 -- returns: Ticket
@@ -43,9 +41,8 @@ select r.*
  where t.number = :number and (:staff or t.requester_id = :viewer_id)
    for no key update of t;
 
--- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)^
--- returns: Ticket
--- Write the fields of a ticket that take_ticket has locked. Empty: the category or the assignee is not to be had.
+-- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)$
+-- Write the fields of a ticket that take_ticket has locked, and give what the event of it keeps: the Ticket. Empty: the category or the assignee is not to be had.
 -- nullable: category, resolution_note
 with updated as (
     update tickets as t
@@ -63,17 +60,11 @@ with updated as (
        and (:category::text is null or :category is not distinct from category
             or exists (select from categories c where c.project = t.project and c.key = :category and not archived))
     returning t
-), resource as materialized (
-    select r.*, (u.t).updated_at as moment from updated u cross join lateral ticket_resource(u.t) r
-), event as (
-    insert into events (id, type, occurred_at, ticket, project, actor_id, data, previous)
-    select :event_id, :event_type, moment, number, project, :actor_id, to_jsonb(resource) - 'moment', :previous
-      from resource
 )
-select number, type, project, title, description, status, resolution, resolution_note, priority, severity, category,
-       tags, environment, channel, requester, assignee, external_reference, created_at, updated_at, resolved_at,
-       closed_at
-  from resource;
+insert into events (id, type, occurred_at, ticket, project, actor_id, data, previous)
+select :event_id, :event_type, (t).updated_at, r.number, r.project, :actor_id, to_jsonb(r), :previous
+  from updated cross join lateral ticket_resource(t) r
+returning data;
 
 -- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, after, after_number, page_size)
 -- returns: Ticket

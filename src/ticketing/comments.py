@@ -95,17 +95,15 @@ async def update(
         raise Conflict("This comment is deleted.")
     if patch["body"] == comment["body"]:
         return comment
-    return found(
-        await sql.comments.update_comment(
-            conn,
-            event_id=Claim().event_id,
-            actor_id=actor.id,
-            comment_id=comment_id,
-            body=patch["body"],
-            previous=Jsonb({"body": comment["body"]}),
-        ),
-        f"comment {comment_id}",
+    reworded: sql.Comment | None = await sql.comments.update_comment(
+        conn,
+        event_id=Claim().event_id,
+        actor_id=actor.id,
+        comment_id=comment_id,
+        body=patch["body"],
+        previous=Jsonb({"body": comment["body"]}),
     )
+    return found(reworded, f"comment {comment_id}")
 
 
 async def delete(

@@ -431,7 +431,7 @@ class _Comments:
         comment_id: UUID,
         event_id: UUID,
         actor_id: UUID,
-    ) -> Comment | None:
+    ) -> int:
         """Turn a comment that take_comment has locked into a tombstone, and take its text out of the event log."""
     async def get_comment(
         self,
@@ -491,8 +491,8 @@ class _Comments:
         event_id: UUID,
         actor_id: UUID,
         previous: Jsonb,
-    ) -> Comment | None:
-        """Reword a comment that take_comment has locked."""
+    ) -> Any | None:
+        """Reword a comment that take_comment has locked, and give what the event of it keeps: the Comment."""
 
 class _Events:
     async def expire_events(
@@ -1176,9 +1176,9 @@ class _Tickets:
         event_type: str,
         actor_id: UUID,
         previous: Jsonb,
-    ) -> Ticket | None:
-        """Write the fields of a ticket that take_ticket has locked. Empty: the category or the assignee is not to be
-        had.
+    ) -> Any | None:
+        """Write the fields of a ticket that take_ticket has locked, and give what the event of it keeps: the Ticket.
+        Empty: the category or the assignee is not to be had.
         """
 
 class _Tokens:

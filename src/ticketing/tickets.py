@@ -116,7 +116,7 @@ async def update(
     changed = {name for name, value in wanted.items() if value != _current(ticket, name)}
     if not changed:
         return ticket
-    updated = await sql.tickets.update_ticket(
+    updated: sql.Ticket | None = await sql.tickets.update_ticket(
         conn,
         event_id=Claim().event_id,
         event_type=_event_type(ticket["status"], wanted["status"]),
