@@ -60,7 +60,7 @@ class _Pool(dramatiq.Middleware):
     def __init__(self, settings: Settings) -> None:
         self._connected = db.connected(settings.database_url, settings.pool_size)
 
-    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         loop = dramatiq.asyncio.get_event_loop_thread()
         assert loop
         loop.run_coroutine(self._connected.__aenter__())
