@@ -1,5 +1,6 @@
 -- Jobs: what is to be done in the background, as the engine (src/ticketing/jobs) has it done.
--- Whoever runs a job holds its fence; a statement with an older one finds nothing.
+-- Whoever runs a job holds its fence; a statement with an older one finds nothing. What runs has a lease: said like
+-- that, as `state = 'running'` lets the planner read the whole index of running jobs, and its dead entries, for one.
 
 -- name: enqueue_job(kind, args, queue, run_at, priority, max_attempts, unique_key, ordering_key, group_name, group_limit, shown)$
 -- Add a job in the caller's transaction. Empty: there is one of that kind with that unique key.
@@ -21,7 +22,7 @@ select * from claim_jobs(array(select d.id from due_jobs(:queues, :rooms, now())
 -- Complete a job. Empty: it is not ours any more.
 update jobs
    set state = 'completed', finished_at = now(), lease_until = null, lane_slot = null
- where id = :job_id and fence = :fence and state = 'running'
+ where id = :job_id and fence = :fence and lease_until is not null
 returning true;
 
 -- name: complete_jobs(job_ids, fences)
@@ -30,7 +31,7 @@ returning true;
 update jobs
    set state = 'completed', finished_at = now(), lease_until = null, lane_slot = null
   from unnest(:job_ids::uuid[], :fences::bigint[]) held (id, fence)
- where jobs.id = held.id and jobs.fence = held.fence and jobs.state = 'running'
+ where jobs.id = held.id and jobs.fence = held.fence and jobs.lease_until is not null
 returning jobs.id;
 
 -- name: fail_job(job_id, fence, error, delay)$
@@ -41,7 +42,7 @@ update jobs
        finished_at = case when attempt < max_attempts then null else now() end,
        run_at = case when attempt < max_attempts then clock_timestamp() + :delay else run_at end,
        lease_until = null, lane_slot = null, errors = with_error(errors, attempt, :error)
- where id = :job_id and fence = :fence and state = 'running'
+ where id = :job_id and fence = :fence and lease_until is not null
 returning state;
 
 -- name: snooze_job(job_id, fence, delay)$
@@ -49,7 +50,7 @@ returning state;
 update jobs
    set state = 'available', attempt = attempt - 1, run_at = clock_timestamp() + :delay, lease_until = null,
        lane_slot = null
- where id = :job_id and fence = :fence and state = 'running'
+ where id = :job_id and fence = :fence and lease_until is not null
 returning true;
 
 -- name: abandon_job(job_id, fence, error)$
@@ -57,7 +58,7 @@ returning true;
 update jobs
    set state = 'cancelled', finished_at = now(), lease_until = null, lane_slot = null,
        errors = with_error(errors, attempt, :error)
- where id = :job_id and fence = :fence and state = 'running'
+ where id = :job_id and fence = :fence and lease_until is not null
 returning true;
 
 -- name: extend_leases(job_ids, fences, lease)

@@ -7,7 +7,7 @@ import random
 import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -147,11 +147,14 @@ class connection:  # noqa: N801 - it is used like a function
         self._connections = _connections
         turnstile = _connections.turnstile
         deadline = time.monotonic() + WAIT_SECONDS
-        try:
-            async with asyncio.timeout(WAIT_SECONDS) if turnstile.locked() else nullcontext():
-                await turnstile.acquire()
-        except TimeoutError:
-            raise Unavailable from None
+        if turnstile.locked():
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await turnstile.acquire()
+            except TimeoutError:
+                raise Unavailable from None
+        else:
+            await turnstile.acquire()
         try:
             self._conn, self._since = await _connections.take(deadline)
         except BaseException as error:

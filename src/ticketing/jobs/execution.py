@@ -37,6 +37,17 @@ class Execution:
         self._held: dict[UUID, _Held] = {}
         self._claims = Together(self._claim)
         self._completions = Together(self._complete)
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, job_id: UUID, queue: str, ended: Callable[[BaseException | None], None]) -> None:
+        """Run a job for another thread, which is told when it has ended, and what went wrong with that."""
+
+        def tell(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            ended(asyncio.CancelledError() if task.cancelled() else task.exception())
+
+        self._running.add(task := asyncio.create_task(self.run(job_id, queue)))
+        task.add_done_callback(tell)
 
     async def run(self, job_id: UUID, queue: str) -> None:
         """Do a job that is said to be due, if it is still to be had."""

@@ -34,6 +34,9 @@ SOCKET_SECONDS = 5.0
 CONNECT_SECONDS = 2.0
 PING_SECONDS = 1.0
 
+# One command costs half of what redis-py takes for a pipeline of two.
+ACKNOWLEDGE = "redis.call('srem', KEYS[1], unpack(ARGV)) redis.call('hdel', KEYS[2], unpack(ARGV))"
+
 log = logging.getLogger(__name__)
 
 
@@ -110,6 +113,7 @@ class _Broker(RedisBroker):
             middleware=[AgeLimit(max_age=AGE_LIMIT_MS), ShutdownNotifications()],
         )
         self.woken = threading.Event()
+        self.acknowledge = client.register_script(ACKNOWLEDGE)
 
     def declare_queue(self, queue_name: str) -> None:
         # Dramatiq's own adds a queue for delayed messages, with a consumer that polls it.
@@ -187,8 +191,5 @@ class _Consumer(dramatiq.Consumer):
 
     def _acknowledge(self, ids: list[str]) -> None:
         """As Dramatiq's own `ack` does, one by one."""
-        broker = self._broker
-        with broker.client.pipeline(transaction=False) as pipe:
-            pipe.srem(f"{NAMESPACE}:__acks__.{broker.broker_id}.{self._queue}", *ids)
-            pipe.hdel(f"{NAMESPACE}:{self._queue}.msgs", *ids)
-            pipe.execute()
+        fetched = f"{NAMESPACE}:__acks__.{self._broker.broker_id}.{self._queue}"
+        self._broker.acknowledge(keys=[fetched, f"{NAMESPACE}:{self._queue}.msgs"], args=ids)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import timedelta
+from queue import SimpleQueue
 from typing import Any
 from uuid import UUID
 
@@ -117,7 +118,11 @@ class Worker:
         """What a thread of Dramatiq does: wait until the loop has done the job."""
 
         def run(job_id: UUID) -> None:
-            asyncio.run_coroutine_threadsafe(self._execution.run(job_id, queue), self._loop).result()
+            # As run_coroutine_threadsafe, whose futures cost more than a job's statements do to send.
+            ended: SimpleQueue[BaseException | None] = SimpleQueue()
+            self._loop.call_soon_threadsafe(self._execution.start, job_id, queue, ended.put)
+            if (error := ended.get()) is not None:
+                raise error
 
         return run
 
