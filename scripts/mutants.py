@@ -46,6 +46,14 @@ PATIENCE_SECONDS = 60
 NICENESS = 10
 QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:cacheprovider", "-p", "xdist.plugin")
 
+#: What else a file is about than it is called.
+ALSO = {
+    "src/ticketing/events.py": ("feed", "stream"),
+    "migrations/0005_event_feed.sql": ("feed",),
+    "sql/tickets.sql": ("upkeep",),
+    "sql/tokens.sql": ("stream",),
+}
+
 #: Mutants that change nothing, by name (`--list` prints it), and why not.
 EQUIVALENT = {
     "src/ticketing/auth.py authenticate: not well_formed(token) → False": (
@@ -479,7 +487,7 @@ def _copied(folder: Path) -> Path:
 def nouns_of(path: str) -> list[str]:
     """What a file is about, in the singular: as operations are called, and files of tests."""
     *folders, file = Path(path).parts
-    return [re.sub("(?:ie)?s$", "", name) for name in (*folders[2:], Path(file).stem)]
+    return [re.sub("(?:ie)?s$", "", name) for name in (*folders[2:], Path(file).stem, *ALSO.get(path, ()))]
 
 
 def tests_of(path: str) -> list[str]:

@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from concurrent import futures
 from datetime import timedelta
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
@@ -44,7 +45,7 @@ class Execution:
 
         def tell(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
-            ended(asyncio.CancelledError() if task.cancelled() else task.exception())
+            ended(futures.CancelledError() if task.cancelled() else task.exception())
 
         self._running.add(task := asyncio.create_task(self.run(job_id, queue)))
         task.add_done_callback(tell)

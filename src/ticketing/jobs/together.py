@@ -11,7 +11,7 @@ Reply = TypeVar("Reply")
 
 
 class Together(Generic[Question, Reply]):
-    """Asks for whoever asks; without company there is nothing to wait for."""
+    """Asks for whoever asks; without company there is nothing to wait for. Of those who ask the same, one is told."""
 
     def __init__(self, reply: Callable[[list[Question]], Awaitable[dict[Question, Reply]]]) -> None:
         self._reply = reply
@@ -38,5 +38,5 @@ class Together(Generic[Question, Reply]):
             else:
                 for question, future in batch:
                     if not future.done():
-                        future.set_result(replies.get(question))
+                        future.set_result(replies.pop(question, None))
         self._asking = None
