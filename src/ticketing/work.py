@@ -72,7 +72,8 @@ def _await_signal() -> None:
 
 def _end_with_parent() -> None:
     """Nothing is ever written to our standard input. It closes when whoever started us ends, however they end."""
-    sys.stdin.buffer.read()
+    # Not by sys.stdin: at exit Python would wait for its lock, which this thread has.
+    os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(LAST_SECONDS)
     os._exit(1)
