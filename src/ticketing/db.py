@@ -82,15 +82,13 @@ class _Connections:
 
     async def take(self, deadline: float) -> tuple[Connection, float]:
         """A connection that PostgreSQL has not closed while it was idle, and since when it is out of the pool."""
-        while self._at_hand:
-            conn, since = self._at_hand.pop()
+        while True:
+            if self._at_hand:
+                conn, since = self._at_hand.pop()
+            else:
+                conn, since = await self._pool.getconn(timeout=deadline - time.monotonic()), time.monotonic()
             if _alive(conn):
                 return conn, since
-            await self._pool.putconn(conn)
-        while True:
-            conn = await self._pool.getconn(timeout=deadline - time.monotonic())
-            if _alive(conn):
-                return conn, time.monotonic()
             await self._pool.putconn(conn)
 
     async def give_back(self, conn: Connection, since: float) -> None:
