@@ -1,6 +1,6 @@
 -- Jobs: what is to be done in the background, as the engine (src/ticketing/jobs) has it done.
 -- Whoever runs a job holds its fence; a statement with an older one finds nothing. What runs has a lease: said like
--- that, as `state = 'running'` lets the planner read the whole index of running jobs, and its dead entries, for one.
+-- that, as with `state = 'running'` the planner may choose to read the index of all that run, dead entries included.
 
 -- name: enqueue_job(kind, args, queue, run_at, priority, max_attempts, unique_key, ordering_key, group_name, group_limit, shown)$
 -- Add a job in the caller's transaction. Empty: there is one of that kind with that unique key.

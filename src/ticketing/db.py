@@ -72,7 +72,7 @@ class Contended(Unavailable):
 class _Connections:
     """The pool, and what is at hand of it: connections that the next request takes without asking the pool.
 
-    Nobody waits in the pool: the turnstile lets in as many as it has connections. Both cost a tenth of the pool's own.
+    Nobody waits in the pool, which costs ten times as much: the turnstile lets in as many as it has connections.
     """
 
     def __init__(self, pool: Pool, size: int) -> None:

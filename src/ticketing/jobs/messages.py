@@ -34,7 +34,7 @@ SOCKET_SECONDS = 5.0
 CONNECT_SECONDS = 2.0
 PING_SECONDS = 1.0
 
-# One command costs half of what redis-py takes for a pipeline of two.
+# One command, where redis-py would make a pipeline of two.
 ACKNOWLEDGE = "redis.call('srem', KEYS[1], unpack(ARGV)) redis.call('hdel', KEYS[2], unpack(ARGV))"
 
 log = logging.getLogger(__name__)

@@ -118,7 +118,7 @@ class Worker:
         """What a thread of Dramatiq does: wait until the loop has done the job."""
 
         def run(job_id: UUID) -> None:
-            # As run_coroutine_threadsafe, whose futures cost more than a job's statements do to send.
+            # As run_coroutine_threadsafe, without its two futures for each job.
             ended: SimpleQueue[BaseException | None] = SimpleQueue()
             self._loop.call_soon_threadsafe(self._execution.start, job_id, queue, ended.put)
             if (error := ended.get()) is not None:
