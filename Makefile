@@ -98,9 +98,10 @@ lock: $(venv)/for-dev ## Lock the dependencies anew; ARGS=--upgrade takes the ne
 	@$(call compile,requirements-up.lock,--extra embedded --group build --constraint requirements-dev.lock)
 	@$(call compile,requirements.lock,--constraint requirements-dev.lock)
 
-# Hashes, and nothing of the machine it was made on.
+# Hashes, extras (without them a pip before 23.3 takes the newest that has the extra, and refuses it for want of a hash),
+# and nothing of the machine it was made on.
 compile = $(venv)/bin/uv pip compile pyproject.toml $(2) --output-file $(1) $(ARGS) --quiet --universal \
-	--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+	--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .PHONY: clean
 clean: ## Remove everything that make makes, but not the data in .ticketing/

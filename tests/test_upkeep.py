@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from conftest import Person
+from conftest import Person, settled
 from ticketing import config, jobs, upkeep
 from ticketing.jobs import kinds
 from working import do
@@ -205,6 +205,7 @@ def test_events_go_when_they_are_older_than_is_wanted(
         rows = db.execute("select distinct ticket from events where ticket = any(%s) order by 1", ([old, new],))
         return [row["ticket"] for row in rows.fetchall()]
 
+    settled(db)
     do(upkeep.expire_events)
     assert left() == [old, new]
     setting(event_days=30)

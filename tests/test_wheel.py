@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -87,7 +88,9 @@ print(resources.SPEC, len(migrate.load(resources.MIGRATIONS)), hasattr(sql, "tic
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_names_nothing_but_versions_and_hashes(lock: str) -> None:
-    requirement = r"[a-z0-9._-]+==[\w.+!]+( ; [\w .<>='!()]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    requirement = (
+        r"[a-z0-9._-]+(\[[a-z0-9, ]+\])?==[\w.+!]+( ; [\w .<>='!()]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    )
     assert re.fullmatch(rf"({requirement})+", (ROOT / lock).read_text())
 
 
@@ -97,17 +100,27 @@ def test_the_locks_hold_what_is_asked_for() -> None:
     for_up = needed + project["optional-dependencies"]["embedded"] + groups["build"]
     for_dev = for_up + [each for each in groups["dev"] if isinstance(each, str)]
     for lock, requirements in zip(LOCKS, (needed, for_up, for_dev), strict=True):
-        versions = locked(lock)
+        pins = locked(lock)
         for requirement in map(Requirement, requirements):
-            version = versions.get(canonicalize_name(requirement.name))
-            assert version, f"{lock} lacks {requirement}; run `make lock`"
-            assert requirement.specifier.contains(version, prereleases=True), f"{lock}: {requirement}"
+            pin = pins.get(canonicalize_name(requirement.name))
+            assert pin, f"{lock} lacks {requirement}; run `make lock`"
+            assert requirement.specifier.contains(version(pin), prereleases=True), f"{lock}: {requirement}"
 
 
 def test_the_locks_agree() -> None:
-    everything = locked("requirements-dev.lock")
+    everything = {name: version(pin) for name, pin in locked("requirements-dev.lock").items()}
     for lock in LOCKS:
-        assert locked(lock).items() <= everything.items(), lock
+        assert {name: version(pin) for name, pin in locked(lock).items()}.items() <= everything.items(), lock
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_the_extras_that_are_asked_for(lock: str) -> None:
+    """A pip before 23.3 that is asked for `coverage[toml]` takes the newest, and refuses it as it is not locked."""
+    pins = locked(lock)
+    for name in ["ticketing", *pins]:
+        for requirement in required(name):
+            pin = pins.get(canonicalize_name(requirement.name))
+            assert pin is None or requirement.extras <= pin.extras, f"{lock}: {name} asks for {requirement}"
 
 
 def tracked(folder: str) -> set[Path]:
@@ -116,7 +129,22 @@ def tracked(folder: str) -> set[Path]:
     return {path for path in files if not any(part.startswith((".", "__pycache__")) for part in path.parts)}
 
 
-def locked(lock: str) -> dict[str, str]:
-    """The versions in a lock file, by name."""
+def locked(lock: str) -> dict[str, Requirement]:
+    """What a lock file pins, by name."""
     lines = (ROOT / lock).read_text().splitlines()
-    return dict(line.split(" ")[0].split("==") for line in lines if not line.startswith(" "))
+    pins = [Requirement(line.removesuffix("\\")) for line in lines if not line.startswith(" ")]
+    return {canonicalize_name(pin.name): pin for pin in pins}
+
+
+def version(pin: Requirement) -> str:
+    """The one that it names."""
+    return str(pin.specifier).removeprefix("==")
+
+
+def required(name: str) -> list[Requirement]:
+    """What an installed package needs here, beside its extras; nothing if it is for other platforms."""
+    try:
+        requirements = [Requirement(each) for each in metadata.requires(name) or ()]
+    except metadata.PackageNotFoundError:
+        return []
+    return [each for each in requirements if each.marker is None or each.marker.evaluate({"extra": ""})]
