@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,26 @@ async def snoozing(job: Job) -> None:
 @jobs.handler("test.unwanted", queue="sample")
 async def unwanted(_: Job) -> None:
     raise jobs.Cancel("nobody wants it")
+
+
+@jobs.handler("test.crossed", queue="sample", max_attempts=1)
+async def crossed(_: Job) -> None:
+    """Be cancelled by something of its own, as by a task that it waits for."""
+    task = asyncio.create_task(asyncio.sleep(30))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await task
+
+
+@jobs.handler("test.stubborn", queue="sample")
+async def stubborn(job: Job) -> None:
+    """Say that it began, and go on when told to end."""
+    async with db.connection() as conn:
+        await note(conn, job, "began")
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(25)
+    await asyncio.sleep(0.01)
+    async with job.finish() as conn:
+        await note(conn, job)
 
 
 @jobs.handler("test.poison", queue="sample", max_attempts=2)

@@ -88,6 +88,13 @@ def test_a_handler_that_takes_too_long_fails(place: Place) -> None:
     assert job["errors"][0]["error"] == "TimeoutError: It took longer than 0.1 seconds."
 
 
+def test_a_handler_that_something_else_cancels_fails(place: Place) -> None:
+    with working(place):
+        job = place.await_state(place.enqueue("test.crossed"), "discarded")
+        place.await_state(place.enqueue("test.note"), "completed")
+    assert job["errors"][0]["error"] == "CancelledError"
+
+
 def test_only_the_newest_errors_are_kept(place: Place) -> None:
     job_id = place.enqueue("test.fail")
     place.conn.execute("update jobs set errors = (select jsonb_agg(i) from generate_series(1, 20) i)")

@@ -86,6 +86,35 @@ def test_an_operator_cancels_a_running_job_and_its_handler_ends(place: Place) ->
     assert [effect["note"] for effect in place.effects(job_id)] == ["began"]
 
 
+def test_a_handler_that_will_not_end_may_finish_its_job(place: Place) -> None:
+    with working(place):
+        job_id = place.enqueue("test.stubborn")
+        place.await_effect(job_id, "began")
+        place.conn.execute("update jobs set cancel_requested_at = now() where id = %s", (job_id,))
+        job = place.await_state(job_id, "completed", seconds=5)
+    assert job["errors"] == []
+    assert [effect["note"] for effect in place.effects(job_id)] == ["began", "done"]
+
+
+def test_quick_jobs_are_fetched_ahead_and_none_waits_behind_slow_ones(place: Place) -> None:
+    """What one worker has fetched, another one does not see."""
+
+    def fetched() -> int:
+        return sum(int(place.redis.scard(key)) for key in place.redis.scan_iter(f"{messages.NAMESPACE}:__acks__.*"))
+
+    place = place.with_settings(job_resend_seconds=60)
+    with working(place, threads=2):
+        place.enqueue_all([("test.nothing", {}, {})] * 300)
+        await_(lambda: fetched() > 2)
+        await_(lambda: not place.conn.execute("select from jobs where state <> 'completed'").fetchall())
+        await_(lambda: fetched() == 0)
+        place.enqueue_all([("test.slow", {"seconds": 0.3}, {})] * 12)
+        most = 0
+        while place.conn.execute("select from jobs where state <> 'completed'").fetchall():
+            most = max(most, fetched())
+        assert most == 2
+
+
 def test_a_worker_that_is_stopped_lets_jobs_finish_and_gives_the_rest_back(place: Place) -> None:
     with spawned(place) as process:
         short = place.enqueue("test.slow", {"seconds": 0.7})

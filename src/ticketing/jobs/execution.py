@@ -110,8 +110,7 @@ class Execution:
     async def _do(self, held: _Held) -> None:
         job, started = held.job, time.perf_counter()
         try:
-            await held.handle()
-            outcome = await self._settle(held)
+            outcome = await self._settle(held, await held.handle())
         except db.Unavailable:
             outcome = "unwritten"  # Its lease runs out, and it is rescued.
         finally:
@@ -130,9 +129,9 @@ class Execution:
         if job.laned:
             bell.ring()  # The next one in its lane may run now.
 
-    async def _settle(self, held: _Held) -> str:
+    async def _settle(self, held: _Held, error: BaseException | None) -> str:
         """Write how a job ended, unless its handler has, and name it."""
-        job, error = held.job, held.error()
+        job = held.job
         if job.outcome is not None:
             if error is not None:
                 log.warning("job failed after its end", id=str(job.id), kind=job.kind, error=_sentence(error))
@@ -185,12 +184,25 @@ class _Held:
         self.reason: Reason | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def handle(self) -> None:
-        """Let its handler do it, to the end of whichever kind."""
-        self._task = asyncio.create_task(self._handled())
-        if self.reason is not None:
-            self._task.cancel()
-        await asyncio.wait({self._task})
+    async def handle(self) -> BaseException | None:
+        """Let its handler do it, to the end of whichever kind; gives what it raised."""
+        if self._is_ended():
+            return asyncio.CancelledError()
+        self._task = task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._handled()
+        except asyncio.CancelledError as error:
+            if task.cancelling() and not self._is_ended():
+                raise  # It is not only this job that is to end.
+            return error
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is noted)
+            return error
+        finally:
+            self._task = None
+            if self._is_ended():
+                task.uncancel()
+        return None
 
     async def _handled(self) -> None:
         kind = kinds.KINDS.get(self.job.kind)
@@ -206,15 +218,13 @@ class _Held:
 
     def end(self, reason: Reason) -> None:
         """Cancel the handler, unless it is just committing the end of its job."""
-        if self.reason is None and not self.job.ending:
+        if not self._is_ended() and not self.job.ending:
             self.reason = reason
             if self._task is not None:
                 self._task.cancel()
 
-    def error(self) -> BaseException | None:
-        """What its handler raised."""
-        assert self._task is not None
-        return asyncio.CancelledError() if self._task.cancelled() else self._task.exception()
+    def _is_ended(self) -> bool:
+        return self.reason is not None
 
 
 async def _statement(statement: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:

@@ -131,17 +131,22 @@ class _Consumer(dramatiq.Consumer):
     Dramatiq's own sleeps ever longer while there is nothing, has each thread that runs jobs wait for Redis after every
     one, and passes on to it what Redis has to complain about, so that it retries that instead, or ends. Here an
     acknowledgement that gets lost is no more than a message that comes twice.
+
+    For jobs that were quick some more than there are threads are fetched ahead, so that no thread waits for Redis. Slow
+    ones would have them wait where no other worker sees them, until they are announced again.
     """
 
     IDLE_MS = 500
     LINGER_SECONDS = 0.002
+    BUSY_SECONDS = 0.008
+    QUICK_SECONDS = 0.1
 
-    def __init__(self, broker: _Broker, queue: str, prefetch: int) -> None:
+    def __init__(self, broker: _Broker, queue: str, threads: int) -> None:
         self._broker = broker
         self._queue = queue
-        self._prefetch = prefetch
+        self._threads = threads
         self._fetched: list[bytes | None] = []
-        self._running = 0
+        self._held: dict[str, float] = {}
         self._done: deque[str] = deque()
 
     def __next__(self) -> dramatiq.MessageProxy | None:
@@ -150,12 +155,14 @@ class _Consumer(dramatiq.Consumer):
         while self._fetched:
             # A message that was sent twice is gone when its first copy is done.
             if (encoded := self._fetched.pop(0)) is not None:
-                self._running += 1
-                return dramatiq.MessageProxy(dramatiq.Message.decode(encoded))
+                message = dramatiq.MessageProxy(dramatiq.Message.decode(encoded))
+                self._held[message.options["redis_message_id"]] = time.monotonic()
+                return message
         self._broker.woken.wait(self.IDLE_MS / 1000)
-        if self._running:
+        if self._held:
             # Among many quick jobs, those that end in this moment share what follows: from here to their claim.
-            time.sleep(self.LINGER_SECONDS)
+            busy = len(self._held) - len(self._done) > self._threads
+            time.sleep(self.BUSY_SECONDS if busy else self.LINGER_SECONDS)
         self._broker.woken.clear()
         return None
 
@@ -173,23 +180,23 @@ class _Consumer(dramatiq.Consumer):
                 log.debug("Messages could not be given back: %s", error)
 
     def close(self) -> None:
-        self._prefetch = 0
-        with suppress(dramatiq.BrokerConnectionError):
-            self._exchange()
+        with suppress(redis.RedisError):
+            self._acknowledge()
 
     def _exchange(self) -> None:
-        """Say what is done, and fetch as many."""
-        done = [self._done.popleft() for _ in range(len(self._done))]
-        self._running -= len(done)
+        """Say what is done, and fetch as many; and ahead what will be done until the next time but one."""
         try:
-            if done:
-                self._acknowledge(done)
-            if (room := self._prefetch - self._running) > 0:
+            quick = self._acknowledge()
+            if (room := self._threads + 2 * quick - len(self._held)) > 0:
                 self._fetched = self._broker.do_fetch(self._queue, room)
         except redis.RedisError as error:
             raise dramatiq.ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
 
-    def _acknowledge(self, ids: list[str]) -> None:
-        """As Dramatiq's own `ack` does, one by one."""
-        fetched = f"{NAMESPACE}:__acks__.{self._broker.broker_id}.{self._queue}"
-        self._broker.acknowledge(keys=[fetched, f"{NAMESPACE}:{self._queue}.msgs"], args=ids)
+    def _acknowledge(self) -> int:
+        """As Dramatiq's own `ack` does, one by one; gives how many of them were quick."""
+        now = time.monotonic()
+        done = [self._done.popleft() for _ in range(len(self._done))]
+        if done:
+            fetched = f"{NAMESPACE}:__acks__.{self._broker.broker_id}.{self._queue}"
+            self._broker.acknowledge(keys=[fetched, f"{NAMESPACE}:{self._queue}.msgs"], args=done)
+        return sum(now - self._held.pop(message_id, 0) < self.QUICK_SECONDS for message_id in done)

@@ -6,7 +6,8 @@ Any number of relays may run, one in each worker, and none leads: every statemen
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
@@ -22,6 +23,8 @@ BATCH = 500
 EPOCH = f"{messages.NAMESPACE}:epoch"
 PULSE = f"{messages.NAMESPACE}:pulse"
 FAILED_PINGS = 2
+COUNT_SECONDS = 0.2
+"""How long it is enough to know what waited in Redis, and what was sent since: it is that much at most."""
 
 log = structlog.get_logger()
 
@@ -64,6 +67,8 @@ class Relay:
         self._wake = wake
         self._epoch = 0
         self._was_away = False
+        self._waiting: Counter[str] = Counter()
+        self._count_at = 0.0
 
     async def dispatch(self) -> bool:
         """Send a message for what is due, as far as there is room in Redis; gives whether there is more.
@@ -74,10 +79,12 @@ class Relay:
         if self._link.away:
             self._was_away = True
             return False
-        waiting = await self._waiting()
+        if self._was_away or time.monotonic() >= self._count_at:
+            await self._count()
         # As long as there is plenty to do, looking for more is work for nothing.
         rooms = [
-            min(BATCH, self._window - waiting[queue]) * (waiting[queue] <= self._window // 2) for queue in self._queues
+            min(BATCH, self._window - self._waiting[queue]) * (self._waiting[queue] <= self._window // 2)
+            for queue in self._queues
         ]
         if not any(rooms):
             return False
@@ -114,8 +121,8 @@ class Relay:
             figures.OLDEST.labels(row["queue"]).set(row["oldest_due_seconds"] or 0)
             figures.RUNNING.labels(row["queue"]).set(row["running"] or 0)
 
-    async def _waiting(self) -> dict[str, int]:
-        """How many messages wait in each queue; and if Redis has lost its memory, everything is said anew."""
+    async def _count(self) -> None:
+        """Count what waits in each queue; and if Redis has lost its memory, have everything said anew."""
         async with self._link.client.pipeline(transaction=False) as pipe:
             pipe.incr(EPOCH)
             for queue in self._queues:
@@ -129,7 +136,8 @@ class Relay:
                 recalled = await sql.jobs.recall_all_jobs(conn)
             log.warning("Redis has lost its memory", jobs=recalled)
         self._epoch, self._was_away = epoch, False
-        return dict(zip(self._queues, lengths, strict=True))
+        self._waiting = Counter(dict(zip(self._queues, lengths, strict=True)))
+        self._count_at = time.monotonic() + COUNT_SECONDS
 
     async def _send(self, queue: str, job_ids: list[UUID]) -> None:
         try:
@@ -138,5 +146,6 @@ class Relay:
             async with db.connection() as conn:
                 await sql.jobs.recall_jobs(conn, job_ids=job_ids)
             raise
+        self._waiting[queue] += len(job_ids)
         figures.DISPATCHED.labels(queue).inc(len(job_ids))
         self._wake(queue)
