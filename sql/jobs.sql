@@ -1,6 +1,7 @@
 -- Jobs: what is to be done in the background, as the engine (src/ticketing/jobs) has it done.
--- Whoever runs a job holds its fence; a statement with an older one finds nothing. What runs has a lease: said like
--- that, as with `state = 'running'` the planner may choose to read the index of all that run, dead entries included.
+-- Whoever runs a job holds its fence; a statement with an older one finds nothing. Where jobs are found by their ids,
+-- what runs is said to have a lease, and what is available to have neither lease nor end: by the state a planner that
+-- has last counted in a quiet hour would read the whole index of what runs, or waits, with its dead entries.
 
 -- name: enqueue_job(kind, args, queue, run_at, priority, max_attempts, unique_key, ordering_key, group_name, group_limit, shown)$
 -- Add a job in the caller's transaction. Empty: there is one of that kind with that unique key.
@@ -103,7 +104,7 @@ with due as materialized (
 ), taken as materialized (
     select j.id
       from due join jobs j on j.id = due.id
-     where j.state = 'available'
+     where j.lease_until is null and j.finished_at is null
        and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
        for update of j skip locked
 )
@@ -111,7 +112,7 @@ update jobs j set dispatched_at = clock_timestamp() from taken where j.id = take
 
 -- name: recall_jobs(job_ids)!
 -- Take it back that jobs were announced: they were not.
-update jobs set dispatched_at = null where id = any(:job_ids) and state = 'available';
+update jobs set dispatched_at = null where id = any(:job_ids) and lease_until is null and finished_at is null;
 
 -- name: recall_all_jobs()!
 -- Take back all announcements: whoever kept them has lost them.

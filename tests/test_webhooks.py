@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -170,13 +171,15 @@ def test_a_repeated_request_gets_the_same_secret(admin: Person, db: Database) ->
         ("https://hooks.lumen.example/#top", "no fragment"),
     ],
 )
-def test_a_url_that_nothing_is_sent_to(admin: Person, new_events: Events, url: str, reason: str) -> None:
+def test_a_url_that_nothing_is_sent_to(admin: Person, agent: Person, new_events: Events, url: str, reason: str) -> None:
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.lumen.example/"}).json()
     new_events()
     for response in (admin.post("/webhook-endpoints", json={"url": url}), change(admin, endpoint, url=url)):
         (fault,) = response.json()["errors"]
         assert (response.status_code, fault["pointer"]) == (422, "#/url")
         assert reason in fault["detail"]
+    for response in (agent.post("/webhook-endpoints", json={"url": url}), change(agent, endpoint, url=url)):
+        assert response.status_code == 403, "whoever may not add endpoints may not have the network looked at either"
     assert new_events() == []
 
 
@@ -310,6 +313,7 @@ def test_rotate_webhook_secret(
     assert receiver.faults == []
 
     db.execute("update webhook_secrets set expires_at = now() - interval '1 day' where expires_at is not null")
+    assert admin.post(f"/webhook-endpoints/{uuid4()}/secrets").status_code == 404
     third = admin.post(path).json()["secret"]
     (kept,) = db.execute(
         "select count(*) as n from webhook_secrets where endpoint_id = %s", (endpoint["id"],)
@@ -587,7 +591,9 @@ def test_an_endpoint_that_does_nothing_but_fail(
         since = "update webhook_endpoints set failing_since = now() - %s where id = %s"
         db.execute(since, (timedelta(hours=hours), endpoint["id"]))
         receive_one(db, new_ticket, receiver, endpoint)
-        return [event["type"] for event in new_events() if event["type"] != "ticket.created"]
+        told = [event for event in new_events() if event["type"] != "ticket.created"]
+        assert all(event["audience"] == "internal" for event in told)
+        return [event["type"] for event in told]
 
     receive_one(db, new_ticket, receiver, endpoint)
     assert failing_for(71) == []

@@ -8,9 +8,12 @@ Ends with 1 if anything is not as it has to be. The same seed makes the same fau
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import secrets
+import signal
 import sys
+import time
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +22,7 @@ from statistics import median_low
 from rich.console import Console
 from rich.table import Table
 
+from chaos.injector import RECOVERY_SECONDS, Inflicted
 from chaos.run import Outcome, Plan, run
 
 
@@ -36,7 +40,21 @@ def main() -> None:
     )
     console = Console(width=120)
     console.print(f"{plan.faults} faults in {plan.seconds:.0f} s, seed {plan.seed} …")
-    outcome = run(plan)
+    # Whoever ends it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    began, numbers = time.monotonic(), itertools.count(1)
+
+    def tell(fault: Inflicted) -> None:
+        recovery = (
+            f"not over within {RECOVERY_SECONDS:.0f} s"
+            if fault.recovery is None
+            else f"over after {fault.recovery:.1f} s"
+        )
+        console.print(
+            f"{fault.mended - began:6.0f} s  {next(numbers)}/{plan.faults}  {fault.name}: {recovery}", style="dim"
+        )
+
+    outcome = run(plan, tell)
     report(outcome, console)
     if options.json:
         options.json.write_text(json.dumps({**asdict(outcome), "lost": outcome.lost}, indent=2) + "\n")

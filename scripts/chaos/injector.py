@@ -32,8 +32,10 @@ class Inflicted:
 class Injector:
     """A thread a target: the faults of one come one after another, those of several meet."""
 
-    def __init__(self, stand: Stand, recovered: Callable[[Target, float], bool], seed: int) -> None:
-        self._stand, self._recovered, self._seed = stand, recovered, seed
+    def __init__(
+        self, stand: Stand, recovered: Callable[[Target, float], bool], seed: int, tell: Callable[[Inflicted], None]
+    ) -> None:
+        self._stand, self._recovered, self._seed, self._tell = stand, recovered, seed, tell
         self.inflicted: list[Inflicted] = []
 
     def run(self, faults: Sequence[Fault], count: int, seconds: float) -> None:
@@ -67,7 +69,9 @@ class Injector:
             recovery = await_(lambda: self._recovered(fault.target, mended), fault.name, RECOVERY_SECONDS)
         except TimeoutError:
             recovery = None
-        self.inflicted.append(Inflicted(fault.name, fault.target, began, mended, recovery, error))
+        inflicted = Inflicted(fault.name, fault.target, began, mended, recovery, error)
+        self.inflicted.append(inflicted)
+        self._tell(inflicted)
 
 
 def _planned(faults: Sequence[Fault], count: int, draw: random.Random) -> dict[Target, list[Fault]]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,13 +71,13 @@ class Outcome:
         return any(each.wrong for each in self.entries) or any(each.recovery is None for each in self.inflicted)
 
 
-def run(plan: Plan) -> Outcome:
-    """Do it."""
+def run(plan: Plan, tell: Callable[[Inflicted], None] = lambda _: None) -> Outcome:
+    """Do it, and tell of each fault once it is over; from several threads."""
     settings = {"TICKETING_JOB_LEASE_SECONDS": str(plan.lease)}
     draw = random.Random(plan.seed)  # noqa: S311
     work = naive.COMMAND if plan.naive else worker.COMMAND
     with standing(settings=settings, work=work, draw=draw) as stand, kept_alive(stand):
-        return asyncio.run(_Run(plan, stand, draw).run())
+        return asyncio.run(_Run(plan, stand, draw, tell).run())
 
 
 @contextmanager
@@ -101,11 +101,11 @@ def kept_alive(stand: Stand) -> Iterator[None]:
 
 
 class _Run:
-    def __init__(self, plan: Plan, stand: Stand, draw: random.Random) -> None:
+    def __init__(self, plan: Plan, stand: Stand, draw: random.Random, tell: Callable[[Inflicted], None]) -> None:
         self._plan, self._stand, self._draw = plan, stand, draw
         self._journal = Journal(stand.home / "acknowledged")
         self._outcome = Outcome(plan)
-        self._injector = Injector(stand, self._recovered, plan.seed)
+        self._injector = Injector(stand, self._recovered, plan.seed, tell)
         self._clients: list[Client] = []
         self._customers = [self._customer() for _ in range(CUSTOMERS)]
         self._receivers: list[Receiver] = []

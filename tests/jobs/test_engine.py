@@ -256,3 +256,23 @@ def test_two_relays_dispatch_a_job_once(place: Place) -> None:
             place.await_state(job_id, "completed")
     assert len(place.effects()) == 300
     assert place.conn.execute("select from jobs where attempt <> 1 or fence <> 1").rowcount == 0
+
+
+def test_a_claim_costs_the_same_however_many_jobs_wait(place: Place) -> None:
+    """Also if the planner has last counted when nothing waited, as before every flood."""
+    many = "select enqueue_job('test.note', '{}', 'sample') from generate_series(1, 10000)"
+    last = "select id from jobs where finished_at is null and lease_until is null order by sequence desc limit 1"
+    place.conn.execute(many)
+    place.conn.execute("update jobs set state = 'completed', finished_at = now()")
+    place.conn.execute("vacuum analyze jobs")
+    place.conn.execute(many)
+    pages = []
+    for _ in range(3):
+        job = place.conn.execute(last).fetchone()
+        assert job
+        claim = f"select claim_jobs(array['{job['id']}'::uuid], '15 s')"
+        row = place.conn.execute(f"explain (analyze, buffers, format json) {claim}".encode()).fetchone()
+        assert row
+        (plan,) = row["QUERY PLAN"]
+        pages.append(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+    assert min(pages) < 40
