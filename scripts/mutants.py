@@ -62,6 +62,9 @@ EQUIVALENT = {
     "src/ticketing/tickets.py _no_place: actor.staff (2) → True": (
         "The project was looked up as the actor sees it, just before; its categories are seen by the same people."
     ),
+    "src/ticketing/webhooks/endpoints.py create: policy.require_admin(actor) → pass": (
+        "check_url, which has to be called before, refuses the same."
+    ),
     "sql/imports.sql insert_events: coalesce(c.visibility, 'public') → 'public'": (
         "No source has internal comments, so that all that is imported is public."
     ),
