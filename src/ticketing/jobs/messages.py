@@ -138,7 +138,9 @@ class _Consumer(dramatiq.Consumer):
 
     IDLE_MS = 500
     LINGER_SECONDS = 0.002
+    """Among many quick jobs, those that end in this time share what follows: from here to their claim."""
     BUSY_SECONDS = 0.008
+    """The same while some are fetched ahead, and no thread is waiting."""
     QUICK_SECONDS = 0.1
 
     def __init__(self, broker: _Broker, queue: str, threads: int) -> None:
@@ -160,7 +162,6 @@ class _Consumer(dramatiq.Consumer):
                 return message
         self._broker.woken.wait(self.IDLE_MS / 1000)
         if self._held:
-            # Among many quick jobs, those that end in this moment share what follows: from here to their claim.
             busy = len(self._held) - len(self._done) > self._threads
             time.sleep(self.BUSY_SECONDS if busy else self.LINGER_SECONDS)
         self._broker.woken.clear()
