@@ -26,6 +26,7 @@ from psycopg.rows import dict_row
 
 from judged import Judged
 from ticketing import app, auth, config, embedded, migrate, sealing, serve
+from working import SETTLED
 
 pytest_plugins = ["receiving"]
 
@@ -164,7 +165,7 @@ def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def settled(conn: psycopg.Connection[Any]) -> None:
     """Wait until the log has settled: other tests' transactions on the same server may hold it back."""
-    await_(lambda: not conn.execute("select from events where transaction_id >= log_end() limit 1").fetchall())
+    await_(lambda: bool(conn.execute(SETTLED).fetchall()))
 
 
 def answers(url: str) -> bool:
