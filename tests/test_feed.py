@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from conftest import Person, await_, settled
 from test_comments import CANARY, comment, edit
 from test_tickets import MERGE_PATCH, New, patch
-from ticketing import config, contract, events, resources
+from ticketing import config, contract, events, resources, sql
 from ticketing.events import START, Place
 
 Db = psycopg.Connection[dict[str, Any]]
@@ -544,6 +544,10 @@ def test_a_restored_log_goes_on(new_database: Callable[..., str]) -> None:
                 "select transaction_id::text as id, position from events order by transaction_id, position"
             ).fetchall()
         ]
+        conn.execute(
+            "update webhook_fan_out set (transaction_id, position) ="
+            " (select transaction_id, position from events order by transaction_id desc, position desc limit 1)"
+        )
         assert on(url, events.ahead)
         early = write(conn)
         await_(lambda: read(START) == [early])  # Before all others, where no reader looks for it.
@@ -555,6 +559,8 @@ def test_a_restored_log_goes_on(new_database: Callable[..., str]) -> None:
         assert read(START) == [*old, early, late]
         for index, place in enumerate(places):
             assert read(place) == [*old, early, late][index + 1 :], "places from before are what they were"
+        to_tell = on(url, lambda conn: sql.webhooks.list_events_to_fan_out(conn, page_size=100))
+        assert [str(event["id"]) for event in to_tell] == [early, late], "webhooks go on there as well"
         assert not on(url, events.mend), "again there is nothing to mend"
         log = conn.execute("select added, added_after::text::bigint as after from event_log").fetchone()
         assert log
