@@ -2,9 +2,10 @@
 
     python scripts/bench/jobs.py [--quick] [--rounds N] [--jobs N] [--json FILE]
 
-Each side is one process with eight threads, on the same PostgreSQL and Valkey, and they take turns; every figure is the
-median of the rounds. The handler writes one row, in a transaction. Plain Dramatiq only sends and runs: what it is asked
-to do is in Redis alone, is lost with it, and is done twice or not at all where ours is done once.
+Each side is one process with eight threads, on the same Valkey and PostgreSQL (which does not wait for the disk, for
+neither), and they take turns; every figure is the median of the rounds. The handler writes one row, in a transaction.
+Plain Dramatiq only sends and runs: what it is asked to do is in Redis alone, is lost with it, and is done twice or not
+at all where ours is done once.
 """
 
 from __future__ import annotations
