@@ -3,8 +3,8 @@
     python scripts/bench/compare.py [--quick] [--rounds N] [--seconds S] [--json FILE]
 
 Both run as one uvicorn process each, with access logs, and take turns under the same load; every figure is the median
-of the rounds, so that whatever else the machine does hits both. Only ratios mean anything elsewhere. PostgreSQL does not
-wait for the disk, for neither.
+of the rounds, so that whatever else the machine does hits both. Only ratios mean anything elsewhere. Their PostgreSQL
+does not wait for the disk.
 """
 
 from __future__ import annotations
