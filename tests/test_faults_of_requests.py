@@ -114,6 +114,7 @@ def test_every_backend_terminated_costs_at_most_one_request_a_connection(stand: 
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'ticketing'"
             ).fetchall()
         assert ended
+        time.sleep(0.2)  # Until the proxy has passed that on.
         # They were idle, and the pool notices.
         assert [_open(client, f"terminated-{n}").status_code for n in range(5)] == [201] * 5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,7 +71,8 @@ def _ipv6(text: str) -> str:
     address = literal(text)
     if address is None or address.version != 6:
         raise Refused("The address in brackets is no IPv6 address.")
-    return str(address)
+    # Not all versions of Python write an address that holds an IPv4 address in the same way.
+    return socket.inet_ntop(socket.AF_INET6, address.packed)
 
 
 def _name(text: str) -> str:
