@@ -95,9 +95,10 @@ def stand(new_database: Callable[..., str]) -> Iterator[Stand]:
 
 
 @pytest.fixture(autouse=True)
-def settled_log(stand: Stand) -> None:
-    """What was written before a test comes in none of its streams."""
-    settled(stand.db)
+def settled_logs(stand: Stand, db: Db) -> None:
+    """What was written before a test comes in none of its streams, whichever service it asks."""
+    for conn in (stand.db, db):
+        settled(conn)
 
 
 @contextmanager
