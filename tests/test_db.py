@@ -188,3 +188,19 @@ def test_a_migration_that_changes_a_statement_costs_one_request_a_connection(url
         return before, await prepared()
 
     assert connected(url, work, size=1) == (1, 2)
+
+
+def test_the_loop_forgets_a_file_that_is_closed(url: str) -> None:
+    """Otherwise whoever gets its number next, an HTTP client for one, would never be heard."""
+
+    async def watched_after_the_end() -> int | None:
+        async with db.connection() as conn:
+            await conn.execute("select 1")
+            assert conn._watched is not None
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute("select pg_terminate_backend(%s, 5000)", (conn.info.backend_pid,))
+            time.sleep(0.1)  # noqa: ASYNC251 (the loop shall not hear of it first)
+            assert not db._alive(conn)
+            return conn._watched
+
+    assert connected(url, watched_after_the_end) is None

@@ -7,7 +7,7 @@ import random
 import select
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -217,9 +217,10 @@ def _alive(conn: Connection) -> bool:
     pgconn = conn.pgconn
     socket = select.poll()
     socket.register(pgconn.socket, select.POLLIN)
-    try:
+    with suppress(psycopg.OperationalError):
         while socket.poll(0):
             pgconn.consume_input()
-    except psycopg.OperationalError:
-        return False
-    return pgconn.status == ConnStatus.OK
+    if pgconn.status == ConnStatus.OK:
+        return True
+    conn.unwatch()  # libpq has just closed the file.
+    return False

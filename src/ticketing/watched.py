@@ -40,7 +40,7 @@ class WatchedConnection(AsyncConnection[Any]):
     ) -> RV:
         """Run what psycopg does on the connection until it is done."""
         if timeout is not None:
-            self._unwatch()
+            self.unwatch()
             return await super().wait(gen, interval, timeout)
         try:
             return await self._run(gen, next(gen))
@@ -52,11 +52,11 @@ class WatchedConnection(AsyncConnection[Any]):
             raise
         finally:
             if self.pgconn.status != ConnStatus.OK:
-                self._unwatch()
+                self.unwatch()
 
     async def close(self) -> None:
         """As psycopg has it; the loop must not watch what may soon be another file."""
-        self._unwatch()
+        self.unwatch()
         if self._listening is not None:
             self._listening.cancel()
         await super().close()
@@ -90,7 +90,7 @@ class WatchedConnection(AsyncConnection[Any]):
     def _wake(self, ready: Ready) -> None:
         if self._woken is None:
             # Nobody waits: the server says goodbye, or tells something that can wait for the next statement.
-            self._unwatch()
+            self.unwatch()
         elif not self._woken.done():
             self._woken.set_result(ready)
 
@@ -111,7 +111,8 @@ class WatchedConnection(AsyncConnection[Any]):
         with suppress(errors.OperationalError, OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
             line.shutdown(socket.SHUT_RDWR)
 
-    def _unwatch(self) -> None:
+    def unwatch(self) -> None:
+        """Have the loop forget the file, at once when it is closed: who gets its number next would never be woken."""
         if self._watched is not None:
             asyncio.get_running_loop().remove_reader(self._watched)
             self._watched = None
