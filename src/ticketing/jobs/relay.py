@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
@@ -67,7 +67,7 @@ class Relay:
         self._wake = wake
         self._epoch = 0
         self._was_away = False
-        self._waiting: Counter[str] = Counter()
+        self._waiting: dict[str, int] = {}
         self._count_at = 0.0
 
     async def dispatch(self) -> bool:
@@ -136,7 +136,7 @@ class Relay:
                 recalled = await sql.jobs.recall_all_jobs(conn)
             log.warning("Redis has lost its memory", jobs=recalled)
         self._epoch, self._was_away = epoch, False
-        self._waiting = Counter(dict(zip(self._queues, lengths, strict=True)))
+        self._waiting = dict(zip(self._queues, lengths, strict=True))
         self._count_at = time.monotonic() + COUNT_SECONDS
 
     async def _send(self, queue: str, job_ids: list[UUID]) -> None:
