@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import MISSING, fields
 from inspect import getsource
 from pathlib import Path
@@ -13,7 +14,7 @@ from ticketing import api, resources
 from ticketing.config import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def test_the_readme_lists_every_setting() -> None:
@@ -30,7 +31,7 @@ def test_paths_and_links_in_documents_exist(document: Path) -> None:
     text = document.read_text()
     named = re.findall(r"\]\((?!http)([^)#]+)\)", text)
     named += re.findall(r"`((?:spec|sql|src|migrations|tests|scripts)/[\w/.-]+)`", text)
-    missing = [path for path in named if not (ROOT / path).exists()]
+    missing = [path for path in named if not ((ROOT / path).exists() or (document.parent / path).exists())]
     assert missing == []
 
 
@@ -45,6 +46,13 @@ def test_make_targets_in_documents_exist() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", document.read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document.name}: make {target}"
+
+
+def test_documents_install_nobody_else_s_package() -> None:
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+    for document in DOCUMENTS:
+        for installed in re.findall(r"pip install .*?\b(ticketing[\w-]*)(?![\w-]*/)", document.read_text()):
+            assert installed.replace("_", "-").startswith(name), f"{document.name}: pip install {installed}"
 
 
 def test_every_operation_has_its_five_files() -> None:

@@ -96,7 +96,8 @@ def client(ready: Any, role: str) -> httpx.Client:
 def test_everything_runs_and_is_gone_after_ctrl_c() -> None:
     with started("up", "--ephemeral", "--json", "--port", "0") as command:
         ready = command.ready()
-        assert set(ready) == {"url", "docs_url", "tokens"}
+        assert set(ready) == {"url", "docs_url", "tokens", "environment"}
+        assert ready["environment"] is None
         assert list(ready["tokens"]) == ["admin", "agent", "requester"]
         assert httpx.get(ready["docs_url"]).status_code == 200
         assert httpx.get(f"{ready['url']}/health/ready").status_code == 200
@@ -119,8 +120,7 @@ def test_everything_runs_and_is_gone_after_ctrl_c() -> None:
 def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -> None:
     with started("up", "--home", str(home), "--json", "--port", "0") as command:
         first = command.ready()
-        for name in ("tokens.json", "environment"):
-            assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
+        assert readable_by_others(home) == []
         assert json.loads((home / "tokens.json").read_text()) == first["tokens"]
         key = (home / "secret.key").read_text()
         assert key in (home / "environment").read_text()
@@ -143,6 +143,10 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
         assert (home / "secret.key").read_text() == key
         assert all(token in panel for token in tokens.values())
         assert f"{panel_url(panel)}/docs" in panel
+        shell = ["sh", "-c", f". {home}/environment && ticketing doctor"]
+        assert f" {shell[2].split(' && ')[0]} " in panel
+        doctor = subprocess.run(shell, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
+        assert (doctor.returncode, doctor.stderr) == (0, "")
         # What was revoked is replaced.
         assert {role for role in tokens if tokens[role] != first["tokens"][role]} == {"admin"}
         again = {"url": panel_url(panel), "tokens": tokens}
@@ -152,6 +156,20 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
             # The demo is not loaded twice.
             assert len(admin.get("/users").json()["items"]) == 6
         assert command.stop(signal.SIGINT)[0] == 0
+
+
+def readable_by_others(folder: Path) -> list[Path]:
+    """What is in a folder and can be read by somebody other than its owner; programs are nobody's secret."""
+    found = [path for path in folder.rglob("*") if "programs" not in path.parts]
+    assert len(found) > 10
+    return [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o044]
+
+
+def test_a_lock_that_others_may_read_is_closed(home: Path) -> None:
+    home.mkdir()
+    (home / "lock").touch(0o644)
+    with up._claimed(home):
+        assert stat.S_IMODE((home / "lock").stat().st_mode) == 0o600
 
 
 def panel_url(panel: str) -> str:

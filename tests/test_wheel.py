@@ -67,6 +67,12 @@ def test_the_wheel_holds_all_that_the_service_reads(wheel: Path) -> None:
     assert strangers == set()
 
 
+def test_the_wheel_has_a_name_of_its_own(wheel: Path) -> None:
+    """On PyPI, `ticketing` is somebody else's package, and `pip install ticketing` would run their code."""
+    assert wheel.name.startswith("ticketing_service-")
+    assert PYPROJECT["project"]["scripts"] == {"ticketing": "ticketing.__main__:main"}
+
+
 def test_the_wheel_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     assert run(installed, tmp_path, "-m", "ticketing", "--version") == f"{PYPROJECT['project']['version']}\n"
     assert run(installed.with_name("ticketing"), tmp_path, "--version") == f"{PYPROJECT['project']['version']}\n"
@@ -117,7 +123,7 @@ def test_the_locks_agree() -> None:
 def test_a_lock_names_the_extras_that_are_asked_for(lock: str) -> None:
     """A pip before 23.3 that is asked for `coverage[toml]` takes the newest, and refuses it as it is not locked."""
     pins = locked(lock)
-    for name in ["ticketing", *pins]:
+    for name in [PYPROJECT["project"]["name"], *pins]:
         for requirement in required(name):
             pin = pins.get(canonicalize_name(requirement.name))
             assert pin is None or requirement.extras <= pin.extras, f"{lock}: {name} asks for {requirement}"

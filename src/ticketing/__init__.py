@@ -10,4 +10,4 @@ nothing of tickets.
 
 from importlib.metadata import version
 
-__version__ = version("ticketing")
+__version__ = version("ticketing-service")

@@ -6,10 +6,10 @@ What a command cannot do it says in one sentence on standard error, and ends wit
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 from uuid import UUID
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import auth, checks, events, migrate, serve, sql, tokens, up, users, work
+from ticketing import __version__, auth, checks, events, migrate, serve, sql, tokens, up, users, work
 from ticketing.config import InvalidSetting, settings
 from ticketing.console import app as jobs_app
 from ticketing.contract import Problem
@@ -46,7 +46,7 @@ app = App(
     help="""A self-hosted ticketing service whose published OpenAPI contract is the product.
 
     Settings are read from variables such as TICKETING_DATABASE_URL; `ticketing up` needs none.""",
-    version=version("ticketing"),
+    version=__version__,
     default_parameter=Parameter(negative=()),
     exit_on_error=False,
     print_error=False,
@@ -112,7 +112,8 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
     ephemeral
         Use a temporary folder instead, gone in the end.
     json
-        Print nothing but one line of JSON when everything runs: url, docs_url and tokens by role.
+        Print nothing but one line of JSON when everything runs: url, docs_url, tokens by role, and environment: the
+        file for other shells, or null.
     """
     if ephemeral and home:
         raise Refused("--home and --ephemeral exclude each other.")
@@ -122,14 +123,19 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
 
 
 def _print_json(ready: up.Ready) -> None:
-    print(orjson.dumps(ready).decode(), flush=True)
+    print(orjson.dumps(ready, default=str).decode(), flush=True)
 
 
 def _print_panel(ready: up.Ready) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(no_wrap=True, overflow="ignore")
-    for label, text in {"URL": ready.url, "Docs": ready.docs_url, **ready.tokens}.items():
+    rows = {"URL": ready.url, "Docs": ready.docs_url, **ready.tokens}
+    if ready.environment:
+        inside = ready.environment.is_relative_to(Path.cwd() / up.HOME)
+        file = ready.environment.relative_to(Path.cwd()) if inside else ready.environment
+        rows["Shell"] = f". {shlex.quote(str(file))}"
+    for label, text in rows.items():
         table.add_row(label, text)
     Console(highlight=False).print(Panel.fit(table, title="Ticketing is ready", subtitle="Ctrl-C stops it"))
 

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import uvicorn
 from ticketing import db, demo, embedded, migrate, sealing, serve, work
 
 HOST = "127.0.0.1"
+HOME = ".ticketing"
 DATA_OF_ROOT = Path("/var/lib/ticketing")
 
 
@@ -33,6 +35,8 @@ class Ready:
     url: str
     docs_url: str
     tokens: dict[str, str]
+    environment: Path | None = None
+    """What a shell reads to find all this, and the command; none for what is gone in the end."""
 
 
 def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: Callable[[Ready], None]) -> None:
@@ -50,20 +54,20 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
                 tokens = asyncio.run(_prepare(servers.database_url, home, say))
                 say("Starting the API and a worker …")
                 with work.crew(1, []):
-                    _serve(listener, tokens, announce)
+                    _serve(listener, tokens, home and home / "environment", announce)
     except KeyboardInterrupt:
         say("Stopped.")
 
 
 def default_home() -> Path:
-    """`TICKETING_HOME`, or `.ticketing` in the working directory.
+    """`TICKETING_HOME`, or HOME in the working directory.
 
     If we are root and nobody else may enter that, as in /root, it is a folder elsewhere: PostgreSQL does not run as
     root, and has to get there.
     """
     if given := os.environ.get("TICKETING_HOME"):
         return Path(given).absolute()
-    home = Path(".ticketing").absolute()
+    home = Path(HOME).absolute()
     if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in home.parents):
         return DATA_OF_ROOT / "-".join(home.parent.parts[1:])
     return home
@@ -76,8 +80,9 @@ def _claimed(home: Path | None) -> Iterator[None]:
         yield
         return
     # The servers of root run as another user, who has to get through.
-    home.mkdir(mode=0o711, parents=True, exist_ok=True)
-    with (home / "lock").open("a") as lock:
+    home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    with open(os.open(home / "lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as lock:
+        os.fchmod(lock.fileno(), 0o600)  # An earlier release let others read it.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -99,6 +104,7 @@ def _use(servers: embedded.Servers, home: Path | None, url: str) -> None:
     os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
     if home is not None:
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
+        lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n")
         _write_private(home / "environment", "".join(lines).encode())
 
 
@@ -144,9 +150,11 @@ def _url(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-def _serve(listener: socket.socket, tokens: dict[str, str], announce: Callable[[Ready], None]) -> None:
+def _serve(
+    listener: socket.socket, tokens: dict[str, str], environment: Path | None, announce: Callable[[Ready], None]
+) -> None:
     url = _url(listener)
-    ready = Ready(url, f"{url}/docs", tokens)
+    ready = Ready(url, f"{url}/docs", tokens, environment)
     config = uvicorn.Config(**serve.UVICORN, log_level="warning")
     _AnnouncedServer(config, lambda: announce(ready)).run(sockets=[listener])
 
