@@ -38,3 +38,10 @@ def test_what_is_set_is_read() -> None:
 def test_what_cannot_be_read_is_named(environ: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidSetting, match=message):
         Settings.from_environ(environ)
+
+
+def test_networks_and_prefixes_that_cannot_be_read_are_named() -> None:
+    with pytest.raises(InvalidSetting, match=r"TICKETING_TRUSTED_PROXIES is '10\.0\.0\.1/8'"):
+        Settings.from_environ(DATABASE | {"TICKETING_TRUSTED_PROXIES": "10.0.0.1/8"})
+    with pytest.raises(InvalidSetting, match=r"TICKETING_PUBLIC_URL is 'https://example\.org/a//b'"):
+        _ = Settings.from_environ(DATABASE | {"TICKETING_PUBLIC_URL": "https://example.org/a//b"}).prefix

@@ -40,6 +40,7 @@ def create(settings_: Settings | None = None) -> Any:
         observe=observe,
         lifespan=lifespan,
         at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
+        proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
     )
     return pages.site(engine, problems, readiness)
 

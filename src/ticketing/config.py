@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
+from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
+
 PREFIX = "TICKETING_"
 
 
@@ -55,6 +57,8 @@ class Settings:
     delivery_days: int = 30
     #: Where people find this installation; links in messages begin with it.
     public_url: str = "http://127.0.0.1:8080"
+    #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are believed, with commas between; `unix` is a socket.
+    trusted_proxies: Networks = NOBODY
     #: Seconds after which a job of a worker that went silent is given to another one.
     job_lease_seconds: int = 15
     #: Seconds after which a job that nobody has started is announced in Redis once more.
@@ -67,6 +71,16 @@ class Settings:
     job_completed_hours: int = 24
     #: Days for which discarded and cancelled jobs are kept.
     job_failed_days: int = 30
+
+    @property
+    def prefix(self) -> str:
+        """What stands before every path where people see this installation, such as `/support`; or nothing."""
+        try:
+            return prefix_of(self.public_url)
+        except ValueError:
+            raise InvalidSetting(
+                f"{PREFIX}PUBLIC_URL is {self.public_url[:50]!r}. Give it an address such as https://example.org/support."
+            ) from None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -86,6 +100,13 @@ def _read(variable: str, text: str, kind: Any) -> Any:
         if not text.isascii() or not text.isdigit() or len(text) > 9:
             raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it a whole number.")
         return int(text)
+    if kind is Networks:
+        try:
+            return Networks(text)
+        except ValueError:
+            raise InvalidSetting(
+                f"{variable} is {text[:50]!r}. Give it addresses and networks such as 10.0.0.0/8, with commas between."
+            ) from None
     if (choices := get_args(kind)) and text not in choices:
         raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it one of {', '.join(choices)}.")
     return text

@@ -30,28 +30,54 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 STREAMS = Gauge("ticketing_event_streams", "Streams of events that are open.", multiprocess_mode="livesum")
+LONGEST_PATH = 200
+"""How many characters of a path are logged."""
 log = structlog.get_logger()
 _series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
 
 def observe(
-    *, operation_id: str | None, method: str, status: int, seconds: float, request_id: str, actor: Any | None
+    *,
+    operation_id: str | None,
+    method: str,
+    path: str,
+    status: int,
+    seconds: float,
+    request_id: str,
+    actor: Any | None,
+    client: str,
+    reason: str | None = None,
+    trace_id: str | None = None,
 ) -> None:
-    """Count and log one answered request; requests that match no operation count as `none`."""
+    """Count and log one answered request; requests that match no operation count as `none`.
+
+    The line is a warning if the service could not answer just now (503), an error if it is at fault (other 5xx).
+    """
     series = _series.get((operation_id or "none", method, status)) or _new_series(
         operation_id or "none", method, status
     )
     series[0].inc()
     series[1].observe(seconds)
-    log.info(
-        "request",
-        operation=operation_id,
-        method=method,
-        status=status,
-        ms=round(seconds * 1000, 2),
-        request_id=request_id,
-        actor=str(actor.id) if actor else None,
-    )
+    line: dict[str, Any] = {
+        "operation": operation_id,
+        "method": method,
+        "path": path[:LONGEST_PATH],
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+        "request_id": request_id,
+        "actor": str(actor.id) if actor else None,
+        "client": client,
+    }
+    if reason is not None:
+        line["reason"] = reason
+    if trace_id is not None:
+        line["trace_id"] = trace_id
+    if status < 500:
+        log.info("request", **line)
+    elif status == 503:
+        log.warning("request", **line)
+    else:
+        log.error("request", **line)
 
 
 def _new_series(operation: str, method: str, status: int) -> tuple[Any, Any]:

@@ -16,13 +16,16 @@ from ticketing.contract.bundle import bundle, drift, load, write
 from ticketing.contract.document import ContractError
 from ticketing.contract.engine import build
 from ticketing.contract.exchange import Answer, Pieces, Stream, etag
+from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.problems import Problem
 
 __all__ = [
     "Answer",
     "ContractError",
+    "Networks",
     "Pieces",
     "Problem",
+    "Proxies",
     "Stream",
     "build",
     "bundle",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ticketing.contract.admission import Admission, Overloaded, Place
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
+from ticketing.contract.forwarded import Proxies
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,11 @@ Observe = Callable[..., None]
 class Edge:
     """An ASGI application around connexion's."""
 
-    def __init__(self, app: Any, catalogue: Catalogue, observe: Observe | None, at_once: int | None) -> None:
+    def __init__(
+        self, app: Any, catalogue: Catalogue, observe: Observe | None, at_once: int | None, proxies: Proxies
+    ) -> None:
         self._app = app
+        self._proxies = proxies
         self._admission = Admission(at_once)
         self._catalogue = catalogue
         self._observe = observe
@@ -40,7 +44,7 @@ class Edge:
         began = perf_counter()
         full = self._admission.full
         place = Place(self._admission, receive, send)
-        exchange = Exchange(scope, place.send)
+        exchange = Exchange(scope, place.send, self._proxies)
         try:
             if full:
                 raise Overloaded
@@ -67,8 +71,12 @@ class Edge:
                     seconds=perf_counter() - began,
                     request_id=exchange.request_id.decode(),
                     actor=exchange.actor,
+                    path=exchange.path,
+                    client=exchange.origin.address,
+                    reason=exchange.reason,
+                    trace_id=exchange.trace_id,
                 )
 
     async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
-        status, encoded = render(problem, self._catalogue, exchange.request_id.decode())
+        status, encoded = render(problem, self._catalogue, exchange.request_id.decode(), exchange.origin.prefix)
         await exchange.refuse(status, encoded, problem.headers)

@@ -18,6 +18,7 @@ from ticketing.contract.checks import Handlers
 from ticketing.contract.dispatch import Dispatcher
 from ticketing.contract.document import Document
 from ticketing.contract.edge import Edge, Observe
+from ticketing.contract.forwarded import NOBODY, Proxies
 from ticketing.contract.problems import Catalogue
 from ticketing.contract.routing import Routing
 from ticketing.contract.security import Authenticate, Authorize, Bearer, Security
@@ -35,13 +36,15 @@ def build(
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
     at_once: int | None = None,
+    proxies: Proxies | None = None,
 ) -> Any:
     """The application that keeps this contract. Raises ContractError if it cannot.
 
     Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
     What is left is answered by the handler of the operationId. `observe` is told of each request once it is answered.
-    Beyond `at_once` requests that are worked on, the next is refused (503) before all of this.
+    Beyond `at_once` requests that are worked on, the next is refused (503) before all of this. Whom a
+    request comes from, and what its links begin with, is taken from `proxies` if they are trusted.
     """
     checks.check(document, handlers)
     problems.check(catalogue, {handler.__module__.partition(".")[0] for handler in handlers.values()})
@@ -55,7 +58,7 @@ def build(
     )
     connexion.add_api(skeleton(document), base_path=prefix)
     _bind(connexion)
-    return Edge(connexion, catalogue, observe, at_once)
+    return Edge(connexion, catalogue, observe, at_once, proxies or Proxies(NOBODY))
 
 
 def _bind(connexion: ConnexionMiddleware) -> None:

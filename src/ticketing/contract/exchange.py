@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 import orjson
 
+from ticketing.contract.forwarded import Origin, Proxies
+from ticketing.contract.tracing import trace_of
+
 KEY = "contract.exchange"
 """Where a scope holds its exchange."""
 
@@ -69,12 +72,27 @@ def etag(resource: Any) -> str:
 class Exchange:
     """A request on its way in, and the answer on its way out."""
 
-    __slots__ = ("actor", "arguments", "context", "headers", "method", "operation_id", "request_id", "send", "status")
+    __slots__ = (
+        "actor",
+        "arguments",
+        "context",
+        "headers",
+        "method",
+        "operation_id",
+        "origin",
+        "path",
+        "reason",
+        "request_id",
+        "send",
+        "status",
+    )
 
-    def __init__(self, scope: Any, send: Any) -> None:
+    def __init__(self, scope: Any, send: Any, proxies: Proxies) -> None:
         self.send = send
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = headers(scope["headers"])
+        self.origin: Origin = proxies.origin(scope.get("client"), self.headers)
+        self.path: str = _path(scope, self.origin.prefix)
         given = self.headers.get(b"x-request-id")
         self.request_id = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex().encode()
         self.operation_id: str | None = None
@@ -82,10 +100,17 @@ class Exchange:
         self.arguments: dict[str, Any] = {}
         self.context: dict[str, Any] = {}
         self.status = 0
+        self.reason: str | None = None
+        """Why the client was refused, for the log only."""
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the request belongs to, if it says so."""
+        return trace_of(self.headers.get(b"traceparent"))
 
     async def answer(self, answer: Answer, tagged: bool) -> None:
         """Send what a handler answered; `tagged` if the contract promises an ETag with this status."""
-        head = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+        head = [(name.lower().encode(), self._seen(name, value)) for name, value in answer.headers.items()]
         if answer.body is None:
             await self.respond(answer.status, head)
             return
@@ -142,6 +167,12 @@ class Exchange:
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": head})
 
+    def _seen(self, name: str, value: str) -> bytes:
+        """The value of a header, its link as the client sees us."""
+        if self.origin.prefix and name in ("Location", "Link"):
+            value = value.replace("/", f"{self.origin.prefix}/", 1)
+        return value.encode("latin-1")
+
     def _holds(self, tag: str) -> bool:
         if self.method not in ("GET", "HEAD"):
             return False
@@ -155,6 +186,14 @@ async def _end_with_client(receive: Any, pieces: Pieces) -> None:
     while (await receive())["type"] != "http.disconnect":
         """What is left of the request is no matter."""
     pieces.end()
+
+
+def _path(scope: Any, prefix: str) -> str:
+    """The path as it was sent, with all that is encoded, but without the prefix under which clients see us."""
+    path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] == "/":
+        return path[len(prefix) :]
+    return path
 
 
 def headers(pairs: Any) -> dict[bytes, bytes]:

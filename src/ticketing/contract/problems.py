@@ -71,11 +71,11 @@ class InternalError(Problem):
     slug = "internal-error"
 
 
-def render(problem: Problem, catalogue: Catalogue, request_id: str) -> tuple[int, bytes]:
-    """Status and body of the answer to a problem."""
+def render(problem: Problem, catalogue: Catalogue, request_id: str, prefix: str = "") -> tuple[int, bytes]:
+    """Status and body of the answer to a problem; the prefix stands before our paths where the client sees them."""
     known = catalogue[problem.slug]
     details = {
-        "type": f"/problems/{problem.slug}",
+        "type": f"{prefix}/problems/{problem.slug}",
         "title": known["title"],
         "status": known["status"],
         "code": problem.slug.replace("-", "_"),

@@ -87,7 +87,7 @@ class Routing(SpecMiddleware):
             await self.app(scope, receive, send)
             return
         exchange: Exchange = scope[KEY]
-        route, scope["path_params"] = self._find(scope)
+        route, scope["path_params"] = self._find(exchange.path)
         operation_id = route.operations.get(exchange.method)
         if operation_id is None:
             if exchange.method == "OPTIONS":
@@ -99,13 +99,8 @@ class Routing(SpecMiddleware):
         scope["extensions"] = {**scope.get("extensions", {}), ROUTING_CONTEXT: found}
         await self.app(scope, receive, send)
 
-    def _find(self, scope: Any) -> tuple[Route, dict[str, str]]:
-        raw: bytes = scope.get("raw_path") or b""
-        encoded = b"%" in raw
+    def _find(self, path: str) -> tuple[Route, dict[str, str]]:
         # An encoded slash is part of a segment, so what is encoded is split before it is decoded.
-        path: str = raw.decode("latin-1") if encoded else scope["path"]
-        if root := scope.get("root_path"):
-            path = path.removeprefix(root)
         if route := self._concrete.get(path):
             return route, {}
         match = self._pattern.fullmatch(path)
@@ -113,7 +108,7 @@ class Routing(SpecMiddleware):
             raise RouteNotFound("There is nothing at this address.")
         route = self._templated[match.lastindex - 1]
         values = match.groups()[route.positions]
-        if encoded or not path.isascii():
+        if "%" in path or not path.isascii():
             return route, {name: _decoded(name, value) for name, value in zip(route.names, values, strict=True)}
         return route, dict(zip(route.names, values, strict=True))
 

@@ -1,0 +1,87 @@
+"""What is logged of a request, and as whom it is seen behind a proxy."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from conftest import await_, environment
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+class Log:
+    """A service whose only proxy is on this machine, and the request lines that it has written."""
+
+    def __init__(self, url: str, path: Path) -> None:
+        self.url = url
+        self._path = path
+
+    def line(self, request_id: str) -> dict[str, Any]:
+        """The line of a request."""
+        await_(lambda: bool(self._of(request_id)))
+        (line,) = self._of(request_id)
+        return line
+
+    def _of(self, request_id: str) -> list[dict[str, Any]]:
+        written = self._path.read_text().splitlines()
+        return [json.loads(line) for line in written if f'"request_id":"{request_id}"' in line]
+
+
+@contextmanager
+def logging_service(database_url: str, path: Path, **settings: str) -> Iterator[Log]:
+    """Run `ticketing serve`, its log in a file."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ticketing", "serve", "--port", str(port)]
+    env = environment(database_url, **settings) | {"TICKETING_LOG_LEVEL": "info"}
+    with path.open("wb") as file, subprocess.Popen(command, env=env, stderr=file) as process:
+        log = Log(f"http://127.0.0.1:{port}", path)
+        try:
+            await_(lambda: _live(log.url))
+            yield log
+        finally:
+            process.terminate()
+
+
+def _live(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live").is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def log(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+    path = tmp_path_factory.mktemp("log") / "requests"
+    with logging_service(database_url, path, TICKETING_TRUSTED_PROXIES="127.0.0.0/8") as log:
+        yield log
+
+
+def test_a_line_has_the_path_the_client_and_the_trace(log: Log) -> None:
+    headers = {
+        "X-Request-Id": "behind-a-proxy",
+        "X-Forwarded-For": "203.0.113.9",
+        "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
+    }
+    httpx.get(f"{log.url}/api/v1/tickets/%37?token=secret", headers=headers)
+    line = log.line("behind-a-proxy")
+    assert (line["path"], line["client"], line["trace_id"]) == ("/api/v1/tickets/%37", "203.0.113.9", TRACE)
+    assert (line["operation"], line["method"], line["status"], line["level"]) == ("get_ticket", "GET", 401, "info")
+    assert "secret" not in json.dumps(line)
+
+
+def test_a_line_says_no_more_than_there_is(log: Log) -> None:
+    httpx.get(f"{log.url}/nowhere/{'x' * 500}", headers={"X-Request-Id": "direct"})
+    line = log.line("direct")
+    assert (line["path"], line["client"]) == (f"/nowhere/{'x' * 191}", "127.0.0.1")
+    assert "trace_id" not in line
