@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ticketing import api, auth, bell, contract, db, events, metrics, migrate, pages, resources, stream
+from ticketing import api, auth, bell, contract, db, metrics, outages, pages, readiness, resources, sampling, stream
 from ticketing.config import Settings, settings
 from ticketing.webhooks import endpoints
 
@@ -28,7 +28,12 @@ def create(settings_: Settings | None = None) -> Any:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         url = chosen.database_url
-        async with db.connected(url, chosen.pool_size), bell.ringing(url), stream.serving(chosen):
+        async with (
+            db.connected(url, chosen.pool_size),
+            sampling.sampled(),
+            bell.ringing(url),
+            stream.serving(chosen),
+        ):
             yield
 
     engine = contract.build(
@@ -42,7 +47,7 @@ def create(settings_: Settings | None = None) -> Any:
         at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
     )
-    return pages.site(engine, problems, readiness)
+    return pages.site(sampling.in_flight(engine), problems, obstacle)
 
 
 def leave() -> None:
@@ -59,16 +64,12 @@ def observe(**request: Any) -> None:
         bell.ring()
 
 
-async def readiness() -> str | None:
-    """Why the service cannot work just now, or None: the database must answer, with the schema this code needs."""
+async def obstacle() -> str | None:
+    """Why this process cannot work just now, or None."""
     if _leaving:
         return "This process is about to end."
     try:
         async with db.connection() as conn:
-            missing = await migrate.pending(conn)
-            ahead = not missing and await events.ahead(conn)
+            return await readiness.obstacle(conn)
     except contract.Problem as problem:
-        return problem.detail
-    if ahead:
-        return f"The event log is ahead of this server, as after a restore. {events.MEND}"
-    return f"The database lacks the migrations {', '.join(missing)}." if missing else None
+        return outages.sentence() or problem.detail

@@ -9,24 +9,23 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import orjson
 import psycopg
+from prometheus_client import Counter, Histogram
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
+from ticketing import outages
 from ticketing.contract import Problem
 from ticketing.watched import WatchedConnection
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Connection = WatchedConnection
-Pool = AsyncConnectionPool[Connection]
-
 WAIT_SECONDS = 1.0
 """How long a request waits for a connection; beyond that it had better be told to come back."""
 RECONNECT_SECONDS = 5.0
@@ -55,18 +54,48 @@ NETWORK: dict[str, str | int] = {
 }
 
 
+WAITED = Histogram(
+    "ticketing_pool_wait_seconds",
+    "Seconds that was waited for a connection of the pool, by those who had to wait.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
+)
+TIMEOUTS = Counter("ticketing_pool_timeouts", "Requests and jobs that got no connection of the pool in time.")
+
+
 class Unavailable(Problem):
     """PostgreSQL is away or too slow just now; the same request may well succeed a little later."""
 
     slug = "unavailable"
 
-    def __init__(self) -> None:
-        detail = "The database does not answer just now. Try again in a moment."
+    def __init__(self, detail: str = "The database does not answer just now. Try again in a moment.") -> None:
         super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+class Unwritable(Unavailable):
+    """PostgreSQL reads and does not write, as its disk is full, or it is a standby."""
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot write just now. Try again later.")
 
 
 class Contended(Unavailable):
     """PostgreSQL undid this in favour of somebody else (a deadlock, a serialization failure); it may be done again."""
+
+
+class Connection(WatchedConnection):
+    """A connection of the pool. Why there is none the pool tells nobody, so it is noted here."""
+
+    @classmethod
+    async def connect(cls, *args: Any, **options: Any) -> Self:
+        """As psycopg has it."""
+        try:
+            return await super().connect(*args, **options)
+        except psycopg.OperationalError as error:
+            outages.note(error)
+            raise
+
+
+Pool = AsyncConnectionPool[Connection]
 
 
 class _Connections:
@@ -77,6 +106,9 @@ class _Connections:
 
     def __init__(self, pool: Pool, size: int) -> None:
         self.turnstile = asyncio.Semaphore(size)
+        self.size = size
+        self.in_use = 0
+        self.most_in_use = 0
         self._pool = pool
         self._at_hand: list[tuple[Connection, float]] = []
 
@@ -142,21 +174,25 @@ class connection:  # noqa: N801 - it is used like a function
 
     async def __aenter__(self) -> Connection:
         assert _connections is not None, "not connected"
-        self._connections = _connections
-        turnstile = _connections.turnstile
-        deadline = time.monotonic() + WAIT_SECONDS
+        self._connections = ours = _connections
+        turnstile = ours.turnstile
+        began = time.monotonic()
         if turnstile.locked():
             try:
                 async with asyncio.timeout(WAIT_SECONDS):
                     await turnstile.acquire()
             except TimeoutError:
+                TIMEOUTS.inc()
                 raise Unavailable from None
+            WAITED.observe(time.monotonic() - began)
         else:
             await turnstile.acquire()
+        ours.in_use += 1
+        ours.most_in_use = max(ours.in_use, ours.most_in_use)
         try:
-            self._conn, self._since = await _connections.take(deadline)
+            self._conn, self._since = await ours.take(began + WAIT_SECONDS)
         except BaseException as error:
-            turnstile.release()
+            self._leave()
             if isinstance(error, psycopg.OperationalError):
                 raise Unavailable from error
             raise
@@ -164,16 +200,34 @@ class connection:  # noqa: N801 - it is used like a function
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            if isinstance(error, errors.FeatureNotSupported):
-                # A migration changed what a prepared statement gives; a new connection prepares it anew.
+            if isinstance(error, errors.FeatureNotSupported | errors.ReadOnlySqlTransaction):
+                # A migration changed what a prepared statement gives, which a new connection prepares anew. Or the
+                # server was demoted to a standby: a new connection may lead to the primary.
                 await self._conn.close()
             await self._connections.give_back(self._conn, self._since)
         finally:
-            self._connections.turnstile.release()
+            self._leave()
+        if not isinstance(error, psycopg.Error):
+            return
+        cause = outages.note(error)
+        if cause.writes_only:
+            raise Unwritable from error
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
             raise Contended from error
         if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
             raise Unavailable from error
+
+    def _leave(self) -> None:
+        self._connections.in_use -= 1
+        self._connections.turnstile.release()
+
+
+def figures() -> tuple[int, int]:
+    """How many connections the pool may have, and how many were in use at most since this was last asked."""
+    if _connections is None:
+        return 0, 0
+    most, _connections.most_in_use = _connections.most_in_use, _connections.in_use
+    return _connections.size, most
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -91,9 +92,27 @@ def exposition() -> tuple[str, bytes]:
     """The media type and text of all metrics, of every process of this service where there are several."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove what processes that have ended said of themselves; their counters stay."""
+    for file in folder.glob("gauge_live*_*.db"):
+        if not _alive(int(file.stem.rpartition("_")[2])):
+            file.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def configure_logging(settings: Settings) -> None:
@@ -116,7 +135,7 @@ def configure_logging(settings: Settings) -> None:
     direct: list[Any] = [structlog.processors.JSONRenderer(serializer=orjson.dumps)]
     structlog.configure(
         processors=[*shared, *(direct if settings.log_format == "json" else renderers)],
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer)
+        logger_factory=structlog.BytesLoggerFactory(open(2, "wb", closefd=False))  # noqa: SIM115 - for good
         if settings.log_format == "json"
         else structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
@@ -134,6 +153,8 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for noisy in ("connexion", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It has a line for each attempt to connect; outages.py has one for each outage.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
 def _json(event: Any, **_: Any) -> str:

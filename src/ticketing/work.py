@@ -17,10 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psycopg
 import structlog
 import uvloop
-from prometheus_client.multiprocess import mark_process_dead
 from psycopg import AsyncConnection
 
-from ticketing import db, metrics, migrate, serve, upkeep
+from ticketing import db, metrics, outages, readiness, sampling, serve, upkeep
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
 from ticketing.webhooks import delivering, endpoints, fan_out, redelivering
@@ -60,7 +59,8 @@ async def _work(chosen: Settings, threads: int, queues: Sequence[str]) -> None:
     stopping = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
-    await worker.work(chosen, stopping, threads=threads, queues=queues)
+    async with sampling.sampled():
+        await worker.work(chosen, stopping, threads=threads, queues=queues)
 
 
 def _await_signal() -> None:
@@ -111,8 +111,6 @@ class _Child(threading.Thread):
             # One that ends with 0 was told to, like us by Ctrl-C.
             if process.wait() == 0:
                 return
-            if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-                mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
             if not self._stopping.wait(RESTART_SECONDS):
                 log.error("a worker died and is started again", status=process.returncode)
 
@@ -179,7 +177,7 @@ async def _unready(chosen: Settings) -> str | None:
     """Why jobs cannot be done just now. Redis is no reason."""
     try:
         async with await AsyncConnection.connect(**db.parameters(chosen.database_url)) as conn:
-            missing = await migrate.pending(conn)
-    except psycopg.OperationalError:
-        return "The database does not answer."
-    return f"The database lacks the migrations {', '.join(missing)}." if missing else None
+            return await readiness.obstacle(conn)
+    except psycopg.Error as error:
+        outages.note(error)
+        return outages.sentence() or outages.message(error)

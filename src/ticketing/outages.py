@@ -1,0 +1,172 @@
+"""What keeps PostgreSQL from working for us: counted by its SQLSTATE, said in plain words, and logged once.
+
+The first error of a kind is logged with what to do about it; while it lasts, one line a minute says how often it came;
+and one more says that it has stopped. Classes and codes: PostgreSQL's documentation, appendix A.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+import psycopg
+import structlog
+from prometheus_client import Counter
+
+QUIET_SECONDS = 10.0
+"""An error that has not come for so long has stopped."""
+REMINDER_SECONDS = 60.0
+
+ERRORS = Counter("ticketing_database_errors", "Errors of PostgreSQL, and of the way to it.", ["sqlstate"])
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why PostgreSQL refuses, and what an operator does about it."""
+
+    sentence: str
+    remedy: str
+    #: Nobody can work until it is mended; otherwise it concerns some statements.
+    total: bool = True
+    #: Reading goes on.
+    writes_only: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}"
+
+
+UNREACHABLE = "08006"
+REPEATED = frozenset({"40001", "40P01"})
+"""What is begun anew by us (db.repeated), so that it is only counted."""
+CAUSES = {
+    "0A000": Cause("A migration has changed what a statement gives.", "It is prepared anew.", total=False),
+    "08": Cause("PostgreSQL cannot be reached.", "See whether it runs, and look at host, port and firewall."),
+    "25006": Cause(
+        "This PostgreSQL takes no writes: it is a standby, or set to read only.",
+        "Let TICKETING_DATABASE_URL lead to the primary; target_session_attrs=read-write finds it among several.",
+        writes_only=True,
+    ),
+    "28": Cause("PostgreSQL refuses our user or password.", "Correct TICKETING_DATABASE_URL, or its pg_hba.conf."),
+    "3D000": Cause("PostgreSQL does not have the database.", "Correct TICKETING_DATABASE_URL, or create the database."),
+    "42501": Cause(
+        "Our user lacks rights in the database.", "Let the user that migrates be the one that serves.", total=False
+    ),
+    "53100": Cause(
+        "The disk of PostgreSQL is full.", "Give it more space; writing goes on by itself then.", writes_only=True
+    ),
+    "53200": Cause("PostgreSQL has no memory left.", "Give it more, or lower its work_mem or max_connections."),
+    "53300": Cause(
+        "PostgreSQL takes no more connections.",
+        "Raise its max_connections, lower TICKETING_POOL_SIZE, or run fewer processes.",
+    ),
+    "53": Cause("PostgreSQL has reached one of its limits.", "Raise the one that its message names.", total=False),
+    "54": Cause("A statement was larger than PostgreSQL can take.", "Please report it as a fault.", total=False),
+    "55P03": Cause(
+        "A statement waited for a lock for too long.",
+        "`ticketing doctor` names transactions that have been open for long.",
+        total=False,
+    ),
+    "57014": Cause(
+        "A statement took too long.", "See whether PostgreSQL is busy, and look at the slow statements.", total=False
+    ),
+    "57P": Cause("PostgreSQL is starting, or was stopped.", "If it does not come back, look into its log."),
+    "57P04": Cause("The database was dropped.", "Restore it."),
+    "58": Cause("PostgreSQL cannot use its files.", "Look into its log, and at the disk.", writes_only=True),
+    "XX001": Cause("PostgreSQL has found damaged data.", "Stop it, keep a copy of the disk, and restore a backup."),
+    "XX002": Cause("PostgreSQL has found a damaged index.", "Run `reindex` on the index that its log names."),
+}
+OTHER = Cause("PostgreSQL has refused a statement.", "Look into its log.", total=False)
+# libpq gives no SQLSTATE to a connection that did not come about, only the server's sentence.
+SENTENCES = (
+    (r"password authentication failed|no password supplied", "28P01"),
+    (r"no pg_hba\.conf entry|role .* does not exist|authentication failed|pg_hba\.conf rejects", "28000"),
+    (r"database .* does not exist", "3D000"),
+    (r"too many (clients|connections)|connection slots are reserved|connection limit exceeded", "53300"),
+    (r"database system is|not (currently )?accepting connections", "57P03"),
+    (r"session is read-only|server is (in hot standby mode|not in hot standby mode|read-only)", "25006"),
+    (r"No space left on device", "53100"),
+)
+
+
+@dataclass(slots=True)
+class _Outage:
+    began: float
+    last: float
+    told: float
+    times: int = 1
+
+
+_open: dict[str, _Outage] = {}
+
+
+def sqlstate(error: psycopg.Error) -> str:
+    """The code of an error; for one that has none, of a connection, that of what its message says."""
+    if error.sqlstate:
+        return error.sqlstate
+    found = (code for pattern, code in SENTENCES if re.search(pattern, str(error), re.IGNORECASE))
+    return next(found, UNREACHABLE)
+
+
+def cause(code: str) -> Cause:
+    """What a SQLSTATE means for us: its own meaning, or that of the longest beginning that we know."""
+    known = (CAUSES.get(code[:length]) for length in (5, 3, 2))
+    return next((each for each in known if each), OTHER)
+
+
+def note(error: psycopg.Error) -> Cause:
+    """Count an error, and log it if that has not been done of late; gives what it means."""
+    code = sqlstate(error)
+    meaning = cause(code)
+    ERRORS.labels(code).inc()
+    if code in REPEATED:
+        return meaning
+    now = time.monotonic()
+    settle()
+    outage = _open.get(code)
+    if outage is None:
+        _open[code] = _Outage(now, now, now)
+        _tell(code, meaning, error=message(error))
+        return meaning
+    outage.last = now
+    outage.times += 1
+    if now - outage.told >= REMINDER_SECONDS:
+        outage.told = now
+        _tell(code, meaning, error=message(error), times=outage.times, seconds=round(now - outage.began))
+    return meaning
+
+
+def settle() -> None:
+    """Log what has stopped."""
+    now = time.monotonic()
+    for code, outage in list(_open.items()):
+        if now - outage.last >= QUIET_SECONDS:
+            _open.pop(code, None)
+            log.warning(
+                "database error has stopped",
+                sqlstate=code,
+                times=outage.times,
+                seconds=round(outage.last - outage.began, 1),
+            )
+
+
+def sentence(*, writes_only: bool = False) -> str | None:
+    """What keeps everybody from working just now, or from writing, in words for an operator; the newest of several."""
+    settle()
+    found = [
+        (outage.last, code)
+        for code, outage in _open.items()
+        if (cause(code).writes_only if writes_only else cause(code).total)
+    ]
+    return f"{cause(max(found)[1])} (SQLSTATE {max(found)[1]})" if found else None
+
+
+def message(error: Exception) -> str:
+    """The first line of what a driver says, without details, which may hold people's data."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."
+
+
+def _tell(code: str, meaning: Cause, **figures: object) -> None:
+    tell = log.error if meaning.total else log.warning
+    tell("database error", sqlstate=code, meaning=meaning.sentence, remedy=meaning.remedy, **figures)

@@ -1,0 +1,39 @@
+"""Whether work can be done: the database answers, has the schema that this code needs, and takes writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+
+from ticketing import events, migrate, outages
+
+
+async def obstacle(conn: AsyncConnection[Any]) -> str | None:
+    """What is in the way, with what to do, or None. Raises psycopg.Error."""
+    if missing := await migrate.pending(conn):
+        return f"The database lacks the migrations {', '.join(missing)}. Run `ticketing migrate`."
+    if await events.ahead(conn):
+        return f"The event log is ahead of this server, as after a restore. {events.MEND}"
+    if await _read_only(conn):
+        return str(outages.CAUSES["25006"])
+    if outages.sentence(writes_only=True):
+        # Whether that still is so, nobody else may find out, as who is not ready is asked for nothing.
+        await write(conn)
+    return outages.sentence(writes_only=True)
+
+
+async def write(conn: AsyncConnection[Any]) -> None:
+    """Have PostgreSQL take some pages of its disk, and give them back. Raises psycopg.Error."""
+    # Rows of 1,900 bytes are not compressed: 25 pages.
+    async with conn.transaction(force_rollback=True):
+        await conn.execute("create temporary table written (filler text) on commit drop")
+        await conn.execute("insert into written select repeat('x', 1900) from generate_series(1, 100)")
+
+
+async def _read_only(conn: AsyncConnection[Any]) -> bool:
+    cursor = conn.cursor(row_factory=tuple_row)
+    await cursor.execute("select current_setting('transaction_read_only')::bool")
+    row = await cursor.fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,175 @@
+"""What keeps PostgreSQL from working: counted by SQLSTATE, logged once, told by readiness, over when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from conftest import Person, await_, environment, served, signed_up
+from ticketing import app, config, db, outages
+
+FULL = 'could not extend file "base/16384/16397": No space left on device'
+
+
+@pytest.fixture
+def url(new_database: Callable[..., str]) -> str:
+    return new_database()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "_open", {})
+    monkeypatch.setattr(outages, "QUIET_SECONDS", 3.0)
+
+
+@contextmanager
+def service(url: str) -> Iterator[str]:
+    """The service on a database of its own, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(url, TICKETING_TOKEN_CACHE_MS="0").items():
+            patch.setenv(name, value)
+        config.settings.cache_clear()
+        with served(app.create()) as address:
+            yield address
+    config.settings.cache_clear()
+
+
+@contextmanager
+def failing(url: str, code: str, message: str) -> Iterator[None]:
+    """Have PostgreSQL refuse new projects for a reason that is hard to come by."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL(
+                "create function fail() returns trigger language plpgsql as"
+                " $$begin raise exception using errcode = {}, message = {}; end$$"
+            ).format(code, message)
+        )
+        conn.execute("create trigger failing before insert on projects execute function fail()")
+        yield
+        conn.execute("drop trigger failing on projects")
+
+
+def count(address: str, code: str) -> int:
+    found = re.search(
+        rf'ticketing_database_errors_total{{sqlstate="{code}"}} (\d+)', httpx.get(f"{address}/metrics").text
+    )
+    return int(found[1]) if found else 0
+
+
+def lines(captured: str) -> list[dict[str, object]]:
+    """What was logged of outages."""
+    logged = [json.loads(line) for line in captured.splitlines() if line.startswith("{")]
+    return [line for line in logged if str(line["event"]).startswith("database error")]
+
+
+def test_a_full_disk_is_counted_told_and_logged_in_two_lines(
+    url: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        who = signed_up(conn, "admin")
+    with service(url) as address, Person(address, *who) as admin:
+
+        def create(key: str) -> httpx.Response:
+            return admin.post("/projects", json={"key": key, "name": "Media", "visibility": "public"})
+
+        assert httpx.get(f"{address}/health/ready").status_code == 200
+        before = count(address, "53100")
+        with failing(url, "53100", FULL):
+            for _ in range(20):
+                refused = create("media")
+                assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+                assert refused.json()["detail"] == "The database cannot write just now. Try again later."
+            assert admin.get("/me").status_code == 200
+            ready = httpx.get(f"{address}/health/ready")
+            assert (ready.status_code, ready.text) == (
+                503,
+                f"{outages.CAUSES['53100']} (SQLSTATE 53100)\n",
+            )
+            assert count(address, "53100") - before == 20
+        await_(lambda: httpx.get(f"{address}/health/ready").status_code == 200)
+        assert create("media").status_code == 201
+        with psycopg.connect(url) as conn:
+            assert conn.execute("select count(*) from events where type = 'project.created'").fetchone() == (1,)
+    first, over = lines(capfdbinary.readouterr().err.decode())
+    assert (first["level"], first["sqlstate"], first["error"]) == ("error", "53100", f"{FULL}.")
+    assert "disk" in str(first["meaning"])
+    assert (over["event"], over["times"]) == ("database error has stopped", 20)
+
+
+def test_a_standby_is_not_ready_and_refuses_writes(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        who = signed_up(conn, "admin")
+    read_only = make_conninfo(url, options="-c default_transaction_read_only=on")
+    with service(read_only) as address, Person(address, *who) as admin:
+        refused = admin.post("/projects", json={"key": "media", "name": "Media", "visibility": "public"})
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        ready = httpx.get(f"{address}/health/ready")
+        assert ready.status_code == 503
+        assert ready.text.startswith("This PostgreSQL takes no writes")
+
+
+def connection_refused(url: str) -> str:
+    """Why readiness finds no connection."""
+    with service(url) as address:
+        ready = httpx.get(f"{address}/health/ready", timeout=20)
+        assert ready.status_code == 503
+        return ready.text
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"password": "wrong"}, "28P01", "refuses our user or password"),
+        ({"dbname": "nowhere"}, "3D000", "does not have the database"),
+        ({"host": "127.0.0.1", "port": 1}, "08006", "cannot be reached"),
+    ],
+)
+def test_why_there_is_no_connection_is_told(url: str, change: dict[str, str], code: str, words: str) -> None:
+    told = connection_refused(make_conninfo(url, **change))
+    assert words in told
+    assert f"SQLSTATE {code}" in told
+
+
+def test_a_server_without_room_for_more_connections_is_told(url: str, server_url: str) -> None:
+    name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("alter database {} connection limit 0").format(name))
+        assert "takes no more connections" in connection_refused(url)
+
+
+def test_a_lost_connection_leaves_the_service_ready(url: str) -> None:
+    async def lose() -> None:
+        async with db.connected(url, 2):
+            with pytest.raises(db.Unavailable):
+                async with db.connection() as conn:
+                    await conn.execute("select pg_terminate_backend(pg_backend_pid())")
+            assert outages.sentence(writes_only=True) is None
+            assert "SQLSTATE 57P01" in str(outages.sentence())
+
+    asyncio.run(lose())
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("53100", "The disk"),
+        ("53400", "PostgreSQL has reached one"),
+        ("57P02", "PostgreSQL is starting"),
+        ("57P04", "The database was dropped"),
+        ("58030", "PostgreSQL cannot use its files"),
+        ("28000", "PostgreSQL refuses"),
+        ("08001", "PostgreSQL cannot be reached"),
+        ("ZZ999", "PostgreSQL has refused"),
+    ],
+)
+def test_a_code_means_what_the_longest_known_beginning_says(code: str, sentence: str) -> None:
+    assert outages.cause(code).sentence.startswith(sentence)
