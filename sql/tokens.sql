@@ -1,15 +1,25 @@
 -- Tokens: what a user signs in with. The secret itself is never stored.
 
--- name: insert_token(event_id, idempotency_key, fingerprint, actor_id, token_id, user_id, name, hash, prefix, scopes, expires_at)^
+-- name: insert_token(event_id, idempotency_key, fingerprint, actor_id, token_id, user_id, role, created_by, name, hash, prefix, scopes, expires_at, sealed)^
 -- returns: Token
--- Issue a token. Empty: the key is taken.
--- nullable: fingerprint, expires_at, actor_id
-with inserted as (
-    insert into tokens as t (id, user_id, name, hash, prefix, scopes, expires_at)
-    select :token_id, :user_id, :name, :hash, :prefix, :scopes::token_scope[], :expires_at::timestamptz
-     where :idempotency_key::text is null
-        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+-- Issue a token, provided that its user is active and has the role that its scopes were judged by, and that the token
+-- that asks has not been revoked. What would end either of them waits. Empty: something of this is not so, or the key
+-- is taken.
+-- nullable: fingerprint, expires_at, actor_id, sealed
+with owner as materialized (
+    select id from users where id = :user_id and active and role = :role::user_role for share
+), maker as materialized (
+    select id from tokens where id = :created_by and revoked_at is null for share
+), inserted as (
+    insert into tokens as t (id, user_id, created_by_token, name, hash, prefix, scopes, expires_at)
+    select :token_id, owner.id, maker.id, :name, :hash, :prefix, :scopes::token_scope[], :expires_at::timestamptz
+      from owner left join maker on true
+     where (:created_by::uuid is null or maker.id is not null)
+       and (:idempotency_key::text is null
+            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
     returning t
+), kept as (
+    insert into sealed_tokens (event_id, sealed) select :event_id, :sealed from inserted where :sealed::bytea is not null
 ), resource as materialized (
     select r.* from inserted i cross join lateral token_resource(i.t) r
 ), event as (
@@ -17,6 +27,14 @@ with inserted as (
     select :event_id, 'token.created', :actor_id, 'internal', to_jsonb(resource) from resource
 )
 select * from resource;
+
+-- name: get_sealed_token(event_id)$
+-- The secret of a token, sealed, for as long as the request that made it may be repeated.
+select sealed from sealed_tokens where event_id = :event_id and created_at >= now() - interval '24 hours';
+
+-- name: delete_expired_sealed_tokens()!
+-- Delete the sealed secrets that nobody can ask for any more.
+delete from sealed_tokens where created_at < now() - interval '24 hours';
 
 -- name: list_tokens(user_id, after, page_size)
 -- returns: Token
@@ -51,17 +69,38 @@ select t.id as token_id, u.role, t.scopes::text[] as scopes
   from tokens t join users u on u.id = t.user_id
  where t.id = any(:token_ids) and t.revoked_at is null and (t.expires_at is null or t.expires_at > now()) and u.active;
 
--- name: revoke_token(event_id, actor_id, token_id, user_id)^
+-- name: list_tokens_beyond(user_id, scopes)
+-- returns: TokenId
+-- A user's tokens that still hold and carry any of these scopes.
+select id from tokens
+ where user_id = :user_id and scopes && :scopes::token_scope[]
+   and revoked_at is null and (expires_at is null or expires_at > now());
+
+-- name: list_descendants(token_id)
+-- returns: TokenId
+-- The tokens that still hold of those made with a token, or with one of these in turn.
+with recursive made as (
+    select id from tokens where created_by_token = :token_id
+    union
+    select t.id from tokens t join made on t.created_by_token = made.id
+)
+select t.id from tokens t join made using (id)
+ where t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
+
+-- name: revoke_tokens(token_ids, event_ids, actor_id)
 -- returns: Token
--- End a token now. Empty: it is not the user's, or was revoked before.
+-- End these tokens now, each with its event; without those that have been revoked before.
+-- nullable: actor_id
 with revoked as (
     update tokens as t set revoked_at = clock_timestamp()
-     where id = :token_id and user_id = :user_id and revoked_at is null
-    returning t
+      from unnest(:token_ids::uuid[], :event_ids::uuid[]) as given (token_id, event_id)
+     where t.id = given.token_id and t.revoked_at is null
+    returning t, given.event_id
 ), resource as materialized (
-    select r.* from revoked cross join lateral token_resource(revoked.t) r
+    select r.*, revoked.event_id from revoked cross join lateral token_resource(revoked.t) r
 ), event as (
     insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'token.revoked', :actor_id, 'internal', to_jsonb(resource), '{"revoked_at": null}' from resource
+    select event_id, 'token.revoked', :actor_id, 'internal', to_jsonb(resource) - 'event_id', '{"revoked_at": null}'
+      from resource
 )
-select * from resource;
+select id, name, prefix, scopes, created_by_token, created_at, expires_at, last_used_at, revoked_at from resource;

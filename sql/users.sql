@@ -62,7 +62,7 @@ select r.* from users u cross join lateral user_resource(u) r where u.id = :user
 -- name: update_user(event_id, actor_id, user_id, name, email, role, active, previous)^
 -- returns: User
 -- Write the fields of a user that take_user has locked.
--- nullable: email
+-- nullable: email, actor_id
 with updated as (
     update users as u set name = :name, email = :email, role = :role::user_role, active = :active,
                           updated_at = clock_timestamp()

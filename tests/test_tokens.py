@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,15 +19,19 @@ from psycopg import sql
 from conftest import Person, await_, spawned
 from judged import Judged
 from test_tickets import Events
-from ticketing import auth
+from ticketing import auth, sealing
 
 
 def in_(**delta: int) -> str:
     return (datetime.now(UTC) + timedelta(**delta)).isoformat()
 
 
+def authorization(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 def bearer(client: Judged, token: str) -> Any:
-    return client.get("/me", headers={"Authorization": f"Bearer {token}"})
+    return client.get("/me", headers=authorization(token))
 
 
 def test_create_token(
@@ -41,7 +47,7 @@ def test_create_token(
     assert agent.get(response.headers["location"].removeprefix("/api/v1")).json()["name"] == "ci"
     (event,) = new_events()
     assert (event["type"], event["data"]) == ("token.created", token)
-    for table in ("tokens", "events", "idempotency_keys"):
+    for table in ("tokens", "events", "idempotency_keys", "sealed_tokens"):
         stored = sql.SQL("select count(*) as found from {} t where strpos(t::text, %s) > 0").format(
             sql.Identifier(table)
         )
@@ -59,8 +65,51 @@ def test_a_repeated_request_gets_the_same_secret(agent: Person, anonymous: Judge
 def test_only_the_token_that_asked_is_told_the_secret_again(agent: Person, anonymous: Judged) -> None:
     body, key = {"name": "ci", "scopes": ["tickets:write", "tickets:read"]}, {"Idempotency-Key": secrets.token_hex(8)}
     secret = agent.post("/tokens", json=body, headers=key).json()["token"]
-    other = anonymous.post("/tokens", json=body, headers=key | {"Authorization": f"Bearer {secret}"})
-    assert other.status_code == 409
+    other = anonymous.post("/tokens", json=body, headers=key | authorization(secret))
+    assert (other.status_code, "another token" in other.json()["detail"]) == (409, True)
+
+
+def test_a_secret_is_kept_sealed_for_as_long_as_its_request_may_be_repeated(
+    agent: Person, new_events: Events, db: psycopg.Connection[dict[str, Any]]
+) -> None:
+    def sealed() -> list[bytes]:
+        (event,) = new_events()
+        rows = db.execute("select sealed from sealed_tokens where event_id = %s", (event["id"],)).fetchall()
+        return [row["sealed"] for row in rows]
+
+    body = {"name": "ci", "scopes": ["tickets:read"]}
+    assert agent.post("/tokens", json=body).status_code == 201
+    assert sealed() == []
+    secret = agent.post("/tokens", json=body, headers={"Idempotency-Key": secrets.token_hex(8)}).json()["token"]
+    (kept,) = sealed()
+    assert secret.encode() not in kept
+
+
+def test_what_was_made_is_told_again_whatever_has_become_of_it(
+    agent: Person, db: psycopg.Connection[dict[str, Any]]
+) -> None:
+    body = {"name": "ci", "scopes": ["tickets:read"], "expires_at": in_(seconds=1)}
+    key = {"Idempotency-Key": secrets.token_hex(8)}
+    first = agent.post("/tokens", json=body, headers=key)
+    assert agent.delete(f"/tokens/{first.json()['id']}").status_code == 204
+    await_(lambda: agent.post("/tokens", json=body).status_code == 422)
+    again = agent.post("/tokens", json=body, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    db.execute("update idempotency_keys set created_at = now() - interval '25 h' where key = %s", tuple(key.values()))
+    assert agent.post("/tokens", json=body, headers=key).status_code == 422
+
+
+def test_a_token_s_children_do_not_follow_from_it(agent: Person) -> None:
+    """What one may know of two requests that differ in nothing does not tell the secret of the other."""
+    made = [agent.post("/tokens", json={"name": "ci", "scopes": ["tickets:read"]}).json()["token"] for _ in range(2)]
+    assert made[0] != made[1]
+    holder = hashlib.blake2b(agent.token.encode(), digest_size=32).digest()
+    sealed = sealing.seal_for(holder, b"secret", b"event and key")
+    assert sealing.unseal_for(holder, sealed, b"event and key") == b"secret"
+    assert sealing.unseal_for(holder, sealed, b"event and another key") is None
+    assert sealing.unseal_for(holder[::-1], sealed, b"event and key") is None
+    assert sealing.unseal_for(holder, sealed[:10], b"event and key") is None
+    assert sealing.seal_for(holder, b"secret", b"event and key") != sealed
 
 
 def test_a_token_gives_away_no_more_than_it_has(sign_in: Callable[..., Person]) -> None:
@@ -126,6 +175,97 @@ def test_a_dead_token_is_not_used(
     assert bearer(anonymous, person.token).status_code == 401
     row = db.execute("select last_used_at from tokens where user_id = %s", (person.id,)).fetchone()
     assert row == {"last_used_at": None}
+
+
+SCOPES = ("tickets:read", "tickets:write", "admin")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "status"),
+    [
+        (("tickets:write",), ("tickets:read",), 403),
+        (("tickets:write",), ("admin",), 403),
+        (("tickets:read", "tickets:write"), ("admin", "tickets:read"), 403),
+        (("admin", "tickets:write"), SCOPES, 403),
+        (("tickets:write",), ("tickets:write",), 204),
+        (SCOPES, SCOPES, 204),
+    ],
+)
+def test_no_token_ends_one_that_can_do_more(
+    sign_in: Callable[..., Person],
+    anonymous: Judged,
+    new_events: Events,
+    ours: tuple[str, ...],
+    theirs: tuple[str, ...],
+    status: int,
+) -> None:
+    owner = sign_in("admin")
+    narrow = authorization(owner.post("/tokens", json={"name": "ours", "scopes": ours}).json()["token"])
+    mighty = owner.post("/tokens", json={"name": "theirs", "scopes": theirs}).json()
+    new_events()
+    for query in ({}, {"children": True}):
+        answer = anonymous.delete(f"/tokens/{mighty['id']}", headers=narrow, params=query)
+        assert answer.status_code == status
+        if status == 403:
+            assert answer.json()["code"] == "insufficient_scope"
+            assert set(theirs) <= set(answer.headers["www-authenticate"].split('scope="')[1].strip('"').split())
+    assert bearer(anonymous, mighty["token"]).status_code == (
+        401 if status == 204 else 200 if "tickets:read" in theirs else 403
+    )
+    assert [event["type"] for event in new_events()] == ["token.revoked"] * (status == 204)
+
+
+def test_a_token_ends_itself(agent: Person, anonymous: Judged) -> None:
+    made = agent.post("/tokens", json={"name": "brief", "scopes": ["tickets:write"]}).json()
+    assert made["created_by_token"] == agent.get("/me").json()["token"]["id"]
+    assert anonymous.delete(f"/tokens/{made['id']}", headers=authorization(made["token"])).status_code == 204
+    assert bearer(anonymous, made["token"]).status_code == 401
+
+
+def test_what_a_stolen_token_made_ends_with_it(agent: Person, anonymous: Judged, new_events: Events) -> None:
+    def make(by: str) -> dict[str, Any]:
+        body = {"name": "made", "scopes": ["tickets:read", "tickets:write"]}
+        made: dict[str, Any] = anonymous.post("/tokens", json=body, headers=authorization(by)).json()
+        return made
+
+    stolen = make(agent.token)
+    child, sibling = make(stolen["token"]), make(agent.token)
+    grandchild = make(child["token"])
+    assert agent.delete(f"/tokens/{child['id']}").status_code == 204
+    assert [bearer(anonymous, each["token"]).status_code for each in (stolen, child, grandchild)] == [200, 401, 200]
+    assert agent.delete(f"/tokens/{stolen['id']}").status_code == 204
+    new_events()
+    for _ in range(2):
+        assert agent.delete(f"/tokens/{stolen['id']}", params={"children": True}).status_code == 204
+    assert [(event["type"], event["data"]["id"]) for event in new_events()] == [("token.revoked", grandchild["id"])]
+    alive = [bearer(anonymous, each["token"]).status_code for each in (stolen, child, grandchild, sibling)]
+    assert alive == [401, 401, 401, 200]
+
+
+def test_nothing_is_made_with_a_token_while_it_ends(
+    sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """Several clients make tokens with one for as long as they can, while it is revoked with its children."""
+    owner = sign_in("agent")
+    body = {"name": "x", "scopes": ["tickets:read", "tickets:write"]}
+    stolen = owner.post("/tokens", json=body).json()
+
+    def make(_: int) -> None:
+        with Judged(base_url=str(owner.base_url).removesuffix("/api/v1/"), timeout=30) as thief:
+            while thief.post("/tokens", json=body, headers=authorization(stolen["token"])).status_code == 201:
+                pass
+
+    with ThreadPoolExecutor(5) as pool:
+        making = pool.map(make, range(4))
+        await_(lambda: len(owner.pages("/tokens", limit=100)) > 10)
+        assert owner.delete(f"/tokens/{stolen['id']}", params={"children": True}).status_code == 204
+        list(making)
+    rows = db.execute(
+        "select count(*) as made, count(*) filter (where revoked_at is null) as alive from tokens"
+        " where created_by_token = %s",
+        (stolen["id"],),
+    ).fetchall()
+    assert (rows[0]["made"] > 5, rows[0]["alive"]) == (True, 0)
 
 
 def test_everyone_keeps_their_own_tokens(agent: Person, admin: Person) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 
-from conftest import Person
+from conftest import Person, await_, signed_up, spawned
+from judged import Judged
 from test_tickets import MERGE_PATCH, Events
 
 
@@ -89,15 +92,85 @@ def test_update_user(admin: Person, sign_in: Callable[..., Person], new_events: 
     assert change(admin, "0193a1f2-0000-7000-8000-000000000000", name="x").status_code == 404
 
 
-def test_an_inactive_user_is_signed_out(admin: Person, sign_in: Callable[..., Person]) -> None:
+def test_an_inactive_user_is_signed_out_for_good(
+    admin: Person, sign_in: Callable[..., Person], new_events: Events
+) -> None:
     person = sign_in("agent")
+    second = person.post("/tokens", json={"name": "second", "scopes": ["tickets:read"]}).json()
+    person.delete(f"/tokens/{second['id']}")
+    new_events()
     change(admin, person.id, active=False)
     assert person.get("/me").status_code == 401
+    changed, revoked = new_events()
+    assert (changed["type"], revoked["type"], str(revoked["actor_id"])) == ("user.updated", "token.revoked", admin.id)
+    assert (revoked["data"]["prefix"], revoked["previous"]) == (person.token[:12], {"revoked_at": None})
+    assert revoked["data"]["revoked_at"]
+    change(admin, person.id, active=True)
+    assert person.get("/me").status_code == 401
+
+
+def test_a_demoted_admin_loses_the_tokens_of_admins(
+    admin: Person, sign_in: Callable[..., Person], anonymous: Judged, new_events: Events
+) -> None:
+    person = sign_in("admin")
+    narrow = person.post("/tokens", json={"name": "narrow", "scopes": ["tickets:read"]}).json()
+    new_events()
+    change(admin, person.id, role="agent")
+    assert [event["type"] for event in new_events()] == ["user.updated", "token.revoked"]
+    change(admin, person.id, role="admin")
+    assert person.get("/me").status_code == 401
+    me = anonymous.get("/me", headers={"Authorization": f"Bearer {narrow['token']}"}).json()
+    assert (me["token"]["scopes"], me["user"]["role"]) == (["tickets:read"], "admin")
+
+
+def test_no_token_is_made_while_its_user_is_deactivated(
+    admin: Person, sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """Made at the same moment, it has ended with the others, or was not made."""
+    person = sign_in("agent")
+
+    def make(_: int) -> None:
+        while person.post("/tokens", json={"name": "x", "scopes": ["tickets:read"]}).status_code == 201:
+            pass
+
+    with ThreadPoolExecutor(4) as pool:
+        making = pool.map(make, range(3))
+        await_(lambda: len(person.pages("/tokens")) > 5)
+        assert change(admin, person.id, active=False).status_code == 200
+        list(making)
+    assert db.execute("select from tokens where user_id = %s and revoked_at is null", (person.id,)).fetchall() == []
 
 
 def test_an_admin_keeps_their_own_rights(admin: Person) -> None:
     assert change(admin, admin.id, role="agent").status_code == 409
     assert change(admin, admin.id, active=False).status_code == 409
+
+
+def test_two_admins_who_take_each_other_s_rights_leave_one(new_database: Callable[..., str]) -> None:
+    """In an installation in which there is nobody else; what both ask for is under way before either is done."""
+    url, lock = new_database(), "(hashtextextended('users.admins', 0))"
+    waiting = "select from pg_locks where locktype = 'advisory' and not granted and database = (%s)"
+    ours = "select oid from pg_database where datname = current_database()"
+    with (
+        spawned(url, TICKETING_TOKEN_CACHE_MS="0") as service,
+        psycopg.connect(url, autocommit=True) as conn,
+        ThreadPoolExecutor(2) as pool,
+        Person(service, *signed_up(conn, "admin")) as winner,
+    ):
+        for patch in ({"role": "agent"}, {"active": False}):
+            with Person(service, *signed_up(conn, "admin")) as other:
+                conn.execute(f"select pg_advisory_lock{lock}".encode())
+                asked = [pool.submit(change, by, whose.id, **patch) for by, whose in ((winner, other), (other, winner))]
+                await_(lambda: len(conn.execute((waiting % ours).encode()).fetchall()) == 2)
+                conn.execute(f"select pg_advisory_unlock{lock}".encode())
+                answers = [each.result() for each in asked]
+                assert sorted(answer.status_code for answer in answers) == [200, 409]
+                assert "the last active admin" in next(a.json()["detail"] for a in answers if a.status_code == 409)
+                left = conn.execute("select id::text from users where role = 'admin' and active").fetchall()
+                assert left == [((winner if answers[0].status_code == 200 else other).id,)]
+                conn.execute("update users set role = 'admin', active = true where id = %s", (winner.id,))
+                conn.execute("update tokens set revoked_at = null where user_id = %s", (winner.id,))
+                conn.execute("update users set active = false where id = %s", (other.id,))
 
 
 def test_list_users(admin: Person, agent: Person) -> None:

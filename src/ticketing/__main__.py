@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import __version__, auth, checks, events, migrate, serve, sql, tokens, up, users, work
+from ticketing import __version__, checks, events, migrate, serve, sql, tokens, up, users, work
 from ticketing.config import InvalidSetting, settings
 from ticketing.console import app as jobs_app
 from ticketing.contract import Problem
@@ -271,17 +271,9 @@ async def create_user(
     if email is not None and not EMAIL.fullmatch(email):
         raise Refused(f"{email!r} is no e-mail address.")
     async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
-        user = await users.insert(
-            conn,
-            claim=Claim(),
-            actor_id=None,
-            name=name,
-            email=email,
-            role=role,
-            service_account=service_account,
+        user = await users.create(
+            conn, None, claim=Claim(), name=name, email=email, role=role, service_account=service_account
         )
-    if user is None:
-        raise Refused(f"There is a user with the e-mail address {email}.")
     print(user["id"])
 
 
@@ -313,18 +305,16 @@ async def create_token(
     expires_at = _moment(expires) if expires else None
     async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
         owner = await _user(conn, user)
-        secret = auth.new_token()
-        await tokens.insert(
+        token = await tokens.create_for(
             conn,
-            owner["id"],
-            secret,
+            None,
+            UUID(str(owner["id"])),
             claim=Claim(),
-            actor_id=None,
             name=name,
             scopes=scope or ["tickets:read", "tickets:write"],
-            expires_at=expires_at,
+            expires_at=expires_at.isoformat() if expires_at else None,
         )
-    print(secret)
+    print(token["token"])
 
 
 async def _user(conn: sql.Connection, name: str) -> sql.User:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 import time
 import zlib
@@ -107,15 +106,6 @@ def authorize(actor: Actor, scopes: Collection[str]) -> None:
 def new_token() -> str:
     """A fresh secret."""
     return sealed("".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH)))
-
-
-def derived_token(actor: Actor, event_id: UUID) -> str:
-    """The one secret that follows from an actor's token and the event that issues the new one."""
-    number, digits = int.from_bytes(hmac.digest(actor.seed, event_id.bytes, "sha256"), "big"), ""
-    for _ in range(SECRET_LENGTH):
-        number, digit = divmod(number, len(ALPHABET))
-        digits += ALPHABET[digit]
-    return sealed(digits)
 
 
 def sealed(secret: str) -> str:

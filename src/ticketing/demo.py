@@ -69,9 +69,8 @@ async def _issue(conn: sql.Connection, role: sql.UserRole, scopes: list[sql.Toke
     for person in _demo()["people"]:
         user = await sql.users.get_user_by_email(conn, email=person["email"])
         if user and user["active"] and user["role"] == role:
-            secret = auth.new_token()
-            await tokens.insert(conn, user["id"], secret, claim=Claim(), actor_id=None, name="demo", scopes=scopes)
-            return secret
+            token = await tokens.create_for(conn, None, user["id"], claim=Claim(), name="demo", scopes=scopes)
+            return str(token["token"])
     return ""
 
 

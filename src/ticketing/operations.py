@@ -33,7 +33,7 @@ async def list_jobs(
     cursor: str | None = None,
 ) -> paging.Page:
     """A page of jobs, newest first. Raises Forbidden, InvalidCursor."""
-    _require_operator(actor)
+    policy.require_admin(actor)
     listing = ["jobs", state, kind, queue]
     (after,) = paging.opened(cursor, listing, UUID)
     rows = await sql.operations.list_jobs(
@@ -44,7 +44,7 @@ async def list_jobs(
 
 async def get_job(conn: sql.Connection, actor: Actor | None, job_id: UUID) -> sql.Job:
     """A job with the errors of its attempts. Raises Forbidden, NotFound."""
-    _require_operator(actor)
+    policy.require_admin(actor)
     return found(await sql.operations.get_job(conn, job_id=job_id), f"job {job_id}")
 
 
@@ -55,7 +55,7 @@ async def retry_job(
 
     Raises Forbidden, NotFound, Conflict (it runs, is due or is done, or another one has its unique key), KeyReused.
     """
-    _require_operator(actor)
+    policy.require_admin(actor)
     try:
         job = await sql.operations.retry_job(conn, **claim.parameters(), actor_id=_id(actor), job_id=job_id)
     except UniqueViolation:
@@ -76,7 +76,7 @@ async def cancel_job(
 
     Raises Forbidden, NotFound, Conflict (it has ended), KeyReused.
     """
-    _require_operator(actor)
+    policy.require_admin(actor)
     if job := await sql.operations.cancel_job(conn, **claim.parameters(), actor_id=_id(actor), job_id=job_id):
         return job
     if answer := await _replay(conn, actor, claim):
@@ -91,7 +91,7 @@ async def list_queues(
     conn: sql.Connection, actor: Actor | None, *, limit: int = 25, cursor: str | None = None
 ) -> paging.Page:
     """A page of queues by name. Raises Forbidden, InvalidCursor."""
-    _require_operator(actor)
+    policy.require_admin(actor)
     (after,) = paging.opened(cursor, ["queues"], _name)
     rows = await sql.operations.list_queues(conn, known=kinds.queues(), after=after, page_size=limit + 1)
     return paging.page(rows, limit, ["queues"], lambda row: [row["name"]])
@@ -104,7 +104,7 @@ async def pause_queue(
 
     Raises Forbidden, NotFound, KeyReused.
     """
-    _require_operator(actor)
+    policy.require_admin(actor)
     await _require_queue(conn, name)
     if queue := await sql.operations.pause_queue(conn, **claim.parameters(), actor_id=_id(actor), name=name):
         return queue
@@ -115,7 +115,7 @@ async def resume_queue(
     conn: sql.Connection, actor: Actor | None, name: str, *, claim: Claim
 ) -> sql.Queue | dict[str, Any]:
     """Start jobs of a queue again, and record `queue.resumed`; again is no change. Raises as `pause_queue`."""
-    _require_operator(actor)
+    policy.require_admin(actor)
     await _require_queue(conn, name)
     if queue := await sql.operations.resume_queue(conn, **claim.parameters(), actor_id=_id(actor), name=name):
         bell.ring()
@@ -127,7 +127,7 @@ async def list_schedules(
     conn: sql.Connection, actor: Actor | None, *, limit: int = 25, cursor: str | None = None
 ) -> paging.Page:
     """A page of schedules by name. Raises Forbidden, InvalidCursor."""
-    _require_operator(actor)
+    policy.require_admin(actor)
     (after,) = paging.opened(cursor, ["schedules"], _name)
     rows = await sql.operations.list_schedules(conn, after=after, page_size=limit + 1)
     return paging.page(rows, limit, ["schedules"], lambda row: [row["name"]])
@@ -138,11 +138,6 @@ def _name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(text)
     return text
-
-
-def _require_operator(actor: Actor | None) -> None:
-    if actor is not None:
-        policy.require_admin(actor)
 
 
 def _id(actor: Actor | None) -> UUID | None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ticketing import sql
 from ticketing.auth import Actor
 from ticketing.config import settings
-from ticketing.errors import Forbidden, InvalidTransition, TicketClosed
+from ticketing.errors import Forbidden, InsufficientScope, Invalid, InvalidTransition, TicketClosed
+
+#: The scopes that a token of a user with this role can hold.
+SCOPES: Mapping[sql.UserRole, tuple[sql.TokenScope, ...]] = {
+    "requester": ("tickets:read", "tickets:write"),
+    "agent": ("tickets:read", "tickets:write"),
+    "admin": ("tickets:read", "tickets:write", "admin"),
+}
 
 REQUESTER_FIELDS = frozenset({"title", "description", "severity", "tags", "environment", "status"})
 
@@ -22,16 +29,43 @@ TRANSITIONS: dict[str, tuple[sql.TicketStatus, ...]] = {
 }
 
 
-def require_admin(actor: Actor) -> None:
-    """Refuse everyone but admins."""
-    if actor.role != "admin":
+def require_admin(actor: Actor | None) -> None:
+    """Refuse everyone but admins, and whoever has the command line (no actor)."""
+    if actor is not None and actor.role != "admin":
         raise Forbidden("Only admins may do this.")
 
 
-def require_staff(actor: Actor) -> None:
-    """Refuse everyone but agents and admins."""
-    if not actor.staff:
+def require_staff(actor: Actor | None) -> None:
+    """Refuse everyone but agents and admins, and whoever has the command line (no actor)."""
+    if actor is not None and not actor.staff:
         raise Forbidden("Only agents and admins may do this.")
+
+
+def check_scopes(actor: Actor | None, role: sql.UserRole, scopes: Sequence[sql.TokenScope]) -> None:
+    """Refuse a new token, of a user with this role, that could do more than the one that asks for it, or than its user.
+
+    Raises Forbidden and Invalid.
+    """
+    for scope in scopes:
+        if actor is not None and scope not in actor.scopes:
+            raise Forbidden(
+                f"Your own token does not have the scope {scope}.",
+                errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],
+            )
+        if scope not in SCOPES[role]:
+            raise Invalid.at("#/scopes", f"Only the tokens of admins can hold the scope {scope}.")
+
+
+def require_no_less(actor: Actor, scopes: Sequence[str]) -> None:
+    """Refuse a token that would end one which holds these scopes, and can so do more than itself."""
+    beyond = [scope for scope in scopes if scope not in actor.scopes]
+    if beyond:
+        needed = " ".join(dict.fromkeys(("tickets:write", *scopes)))
+        raise InsufficientScope(
+            f"That token holds the scope {beyond[0]}, which yours does not. End it with one that holds it too, or ask"
+            " an admin.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
+        )
 
 
 def require_staff_for(actor: Actor, fields: Iterable[str]) -> None:

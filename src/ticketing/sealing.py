@@ -1,5 +1,6 @@
 """Secrets at rest: sealed with AES-256-GCM by a key that is not in the database.
 
+A secret that only its holder is to see again is sealed by what the holder knows (`seal_for`), the others by a setting:
 `TICKETING_SECRET_KEYS` holds one key or several. The first one seals; all of them open, so that a new key can be put
 before the old one, which may go once nothing is sealed with it any more.
 """
@@ -13,12 +14,15 @@ import os
 from functools import cache
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ticketing.config import InvalidSetting, settings
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+SALT_BYTES = 32
 
 
 class NoKey(Exception):
@@ -54,6 +58,28 @@ def unseal(key_id: str, sealed: bytes, context: bytes) -> bytes:
         return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
     except (InvalidTag, ValueError):
         raise NoKey("What was sealed here has been changed, or belongs elsewhere.") from None
+
+
+def seal_for(holder: bytes, secret: bytes, context: bytes) -> bytes:
+    """A secret that opens only with what its holder knows, of 128 random bits or more, and in the same context."""
+    salt = os.urandom(SALT_BYTES)
+    key, nonce = _holders_key(holder, salt)
+    return salt + key.encrypt(nonce, secret, context)
+
+
+def unseal_for(holder: bytes, sealed: bytes, context: bytes) -> bytes | None:
+    """What was sealed for this holder in this context; None if it was for another."""
+    key, nonce = _holders_key(holder, sealed[:SALT_BYTES])
+    try:
+        return key.decrypt(nonce, sealed[SALT_BYTES:], context)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _holders_key(holder: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
+    """Key and nonce by HKDF (RFC 5869). The salt is never used again, so neither is the nonce under its key."""
+    derived = HKDF(hashes.SHA256(), KEY_BYTES + NONCE_BYTES, salt, b"ticketing.holder").derive(holder)
+    return AESGCM(derived[:KEY_BYTES]), derived[KEY_BYTES:]
 
 
 @cache

@@ -316,10 +316,14 @@ class Token(TypedDict):
     name: str
     prefix: str
     scopes: list[str]
+    created_by_token: UUID | None
     created_at: str
     expires_at: str | None
     last_used_at: str | None
     revoked_at: str | None
+
+class TokenId(TypedDict):
+    id: UUID
 
 class UnknownProject(TypedDict):
     key: str | None
@@ -1182,6 +1186,11 @@ class _Tickets:
         """
 
 class _Tokens:
+    async def delete_expired_sealed_tokens(
+        self,
+        conn: Connection,
+    ) -> int:
+        """Delete the sealed secrets that nobody can ask for any more."""
     async def get_identity(
         self,
         conn: Connection,
@@ -1189,6 +1198,13 @@ class _Tokens:
         hash: bytes,
     ) -> Identity | None:
         """Whose token this is, if it still holds; notes at most once a minute that it was used."""
+    async def get_sealed_token(
+        self,
+        conn: Connection,
+        *,
+        event_id: UUID,
+    ) -> bytes | None:
+        """The secret of a token, sealed, for as long as the request that made it may be repeated."""
     async def get_token(
         self,
         conn: Connection,
@@ -1201,8 +1217,10 @@ class _Tokens:
         self,
         conn: Connection,
         *,
-        token_id: UUID,
         user_id: UUID,
+        role: UserRole,
+        created_by: UUID | None,
+        token_id: UUID,
         name: str,
         hash: bytes,
         prefix: str,
@@ -1212,8 +1230,18 @@ class _Tokens:
         actor_id: UUID | None,
         fingerprint: bytes | None,
         event_id: UUID,
+        sealed: bytes | None,
     ) -> Token | None:
-        """Issue a token. Empty: the key is taken."""
+        """Issue a token, provided that its user is active and has the role that its scopes were judged by, and that
+        the token
+        """
+    async def list_descendants(
+        self,
+        conn: Connection,
+        *,
+        token_id: UUID,
+    ) -> list[TokenId]:
+        """The tokens that still hold of those made with a token, or with one of these in turn."""
     async def list_live_tokens(
         self,
         conn: Connection,
@@ -1230,16 +1258,23 @@ class _Tokens:
         page_size: int,
     ) -> list[Token]:
         """A page of a user's tokens, oldest first, from after a given one on."""
-    async def revoke_token(
+    async def list_tokens_beyond(
         self,
         conn: Connection,
         *,
-        token_id: UUID,
         user_id: UUID,
-        event_id: UUID,
-        actor_id: UUID,
-    ) -> Token | None:
-        """End a token now. Empty: it is not the user's, or was revoked before."""
+        scopes: list[TokenScope],
+    ) -> list[TokenId]:
+        """A user's tokens that still hold and carry any of these scopes."""
+    async def revoke_tokens(
+        self,
+        conn: Connection,
+        *,
+        token_ids: list[UUID],
+        event_ids: list[UUID],
+        actor_id: UUID | None,
+    ) -> list[Token]:
+        """End these tokens now, each with its event; without those that have been revoked before."""
 
 class _Users:
     async def add_requester(
@@ -1309,7 +1344,7 @@ class _Users:
         active: bool,
         user_id: UUID,
         event_id: UUID,
-        actor_id: UUID,
+        actor_id: UUID | None,
         previous: Jsonb,
     ) -> User | None:
         """Write the fields of a user that take_user has locked."""

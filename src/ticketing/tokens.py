@@ -1,17 +1,18 @@
-"""Tokens: what a user signs in with. Everyone keeps their own."""
+"""Tokens: what a user signs in with. Everyone keeps their own; admins also keep those of service accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from ticketing import auth, idempotency, moments, paging, sql
+from ticketing import auth, idempotency, moments, paging, policy, sealing, sql
 from ticketing.auth import Actor
-from ticketing.errors import Conflict, Forbidden, Invalid, found
+from ticketing.contract import Problem
+from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
 
 PREFIX_LENGTH = 12
@@ -28,60 +29,115 @@ async def create(
 ) -> dict[str, Any]:
     """Issue a token for oneself that can do no more, and lives no longer, than the one it is asked for with.
 
-    The secret is in the answer and nowhere else. It follows from the calling token and the event's id, so that a
-    request repeated with its Idempotency-Key gets the same secret although it is not stored.
-    Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token).
+    The secret is in the answer. Beside an Idempotency-Key it is kept for the day in which the request may be repeated,
+    sealed by what only who asked knows: the calling token's secret.
+    Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token, or revoked meanwhile).
     """
-    beyond = [scope for scope in scopes if scope not in actor.scopes]
-    if beyond:
-        raise Forbidden(
-            f"Your own token does not have the scope {beyond[0]}.",
-            errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],
-        )
-    expiry = _expiry(actor, expires_at)
-    secret = auth.derived_token(actor, claim.event_id)
-    row = await insert(
-        conn, actor.id, secret, claim=claim, actor_id=actor.id, name=name, scopes=scopes, expires_at=expiry
+    return await _create(
+        conn, actor, claim, user_id=actor.id, role=actor.role, name=name, scopes=scopes, expires_at=expires_at
     )
-    if row:
-        return {**row, "token": secret}
-    answer = await idempotency.replay(conn, actor, claim)
-    if answer is None:
-        raise Conflict("The Idempotency-Key expired while the token was issued. Send the request again.")
-    secret = auth.derived_token(actor, claim.event_id)
-    if answer["prefix"] != secret[:PREFIX_LENGTH]:
-        raise Conflict("This request was made with another token; only that one can be told the secret again.")
-    return {**answer, "token": secret}
 
 
-async def insert(
+async def create_for(
     conn: sql.Connection,
+    actor: Actor | None,
     user_id: UUID,
-    secret: str,
     *,
     claim: Claim,
-    actor_id: UUID | None,
     name: str,
     scopes: Sequence[sql.TokenScope],
-    expires_at: datetime | None = None,
-) -> sql.Token | None:
-    """Keep a token for a user and record `token.created`. None: the claimed key is taken."""
-    return await sql.tokens.insert_token(
+    expires_at: str | None = None,
+) -> dict[str, Any]:
+    """Issue a token for a service account, with the limits of `create`; admins only.
+
+    Whoever has the command line (no actor) can issue one for any active user, with whatever scopes their role has.
+    Raises Forbidden, NotFound, Invalid, KeyReused, Conflict (no service account, not active, and as `create`).
+    """
+    policy.require_admin(actor)
+    user = found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
+    return await _create(
         conn,
-        **claim.parameters(),
-        actor_id=actor_id,
-        token_id=uuids.uuid7(),
+        actor,
+        claim,
         user_id=user_id,
+        role=user["role"],
+        unfit=_unfit(actor, user),
         name=name,
-        hash=auth.hash_token(secret),
-        prefix=secret[:PREFIX_LENGTH],
-        scopes=list(scopes),
+        scopes=scopes,
         expires_at=expires_at,
     )
 
 
-def _expiry(actor: Actor, expires_at: str | None) -> datetime | None:
-    ours = actor.token_expires_at
+def _unfit(actor: Actor | None, user: sql.User) -> Conflict | None:
+    """Why this user cannot be given a token, if so."""
+    if actor is not None and not user["service_account"]:
+        return Conflict("This user is a person, who makes their own tokens. Only service accounts can be given one.")
+    return None if user["active"] else Conflict("This user is not active, and so can have no tokens.")
+
+
+async def _create(
+    conn: sql.Connection,
+    actor: Actor | None,
+    claim: Claim,
+    *,
+    user_id: UUID,
+    role: sql.UserRole,
+    unfit: Problem | None = None,
+    name: str,
+    scopes: Sequence[sql.TokenScope],
+    expires_at: str | None,
+) -> dict[str, Any]:
+    try:
+        if unfit:
+            raise unfit
+        policy.check_scopes(actor, role, scopes)
+        expiry = _expiry(actor, expires_at)
+    except Problem:
+        # What was granted once is answered again, even if it would not be granted any more.
+        if answer := await _told_again(conn, actor, claim):
+            return answer
+        raise
+    secret = auth.new_token()
+    row = await sql.tokens.insert_token(
+        conn,
+        **claim.parameters(),
+        actor_id=actor.id if actor else None,
+        token_id=uuids.uuid7(),
+        user_id=user_id,
+        role=role,
+        created_by=actor.token_id if actor else None,
+        name=name,
+        hash=auth.hash_token(secret),
+        prefix=secret[:PREFIX_LENGTH],
+        scopes=list(scopes),
+        expires_at=expiry,
+        sealed=sealing.seal_for(actor.seed, secret.encode(), _context(claim)) if actor and claim.key else None,
+    )
+    if row:
+        return {**row, "token": secret}
+    if answer := await _told_again(conn, actor, claim):
+        return answer
+    raise Conflict("The user or your own token has just been changed, so no token was made. Read the user again.")
+
+
+async def _told_again(conn: sql.Connection, actor: Actor | None, claim: Claim) -> dict[str, Any] | None:
+    """The answer that this very request got before, with the secret. Raises KeyReused, Conflict (by another token)."""
+    answer = await idempotency.replay(conn, actor, claim) if actor else None
+    if actor is None or answer is None:
+        return None
+    sealed = await sql.tokens.get_sealed_token(conn, event_id=claim.event_id)
+    secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
+    if secret is None:
+        raise Conflict("This request was made with another token; only that one can be told the secret again.")
+    return {**answer, "token": secret.decode()}
+
+
+def _context(claim: Claim) -> bytes:
+    return claim.event_id.bytes + (claim.key or "").encode()
+
+
+def _expiry(actor: Actor | None, expires_at: str | None) -> datetime | None:
+    ours = actor.token_expires_at if actor else None
     if expires_at is None:
         if ours:
             raise Invalid.at("#/expires_at", f"Your own token expires at {ours.isoformat()}: so must this one.")
@@ -97,24 +153,80 @@ def _expiry(actor: Actor, expires_at: str | None) -> datetime | None:
     return moment
 
 
-async def list_(conn: sql.Connection, actor: Actor, *, limit: int = 25, cursor: str | None = None) -> paging.Page:
-    """A page of one's own tokens, oldest first. Raises InvalidCursor."""
-    listing = ["tokens", actor.id]
+async def list_(
+    conn: sql.Connection,
+    actor: Actor | None,
+    user_id: UUID | None = None,
+    *,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of one's own tokens, or for admins of any user's, oldest first.
+
+    Raises Forbidden, NotFound, InvalidCursor.
+    """
+    owner = await _owner(conn, actor, user_id)
+    listing = ["tokens", owner]
     (after,) = paging.opened(cursor, listing, UUID)
-    rows = await sql.tokens.list_tokens(conn, user_id=actor.id, after=after, page_size=limit + 1)
+    rows = await sql.tokens.list_tokens(conn, user_id=owner, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
-async def get(conn: sql.Connection, actor: Actor, token_id: UUID) -> sql.Token:
-    """One of one's own tokens. Raises NotFound."""
-    return found(await sql.tokens.get_token(conn, token_id=token_id, user_id=actor.id), f"token {token_id}")
+async def get(conn: sql.Connection, actor: Actor | None, token_id: UUID, user_id: UUID | None = None) -> sql.Token:
+    """One of one's own tokens, or for admins of any user's. Raises Forbidden, NotFound."""
+    owner = await _owner(conn, actor, user_id)
+    return found(await sql.tokens.get_token(conn, token_id=token_id, user_id=owner), f"token {token_id}")
 
 
-async def revoke(conn: sql.Connection, actor: Actor, token_id: UUID) -> None:
-    """End one of one's own tokens and record `token.revoked`; again is no change. Raises NotFound."""
-    row = await sql.tokens.revoke_token(
-        conn, event_id=uuids.uuid7(), actor_id=actor.id, token_id=token_id, user_id=actor.id
+async def revoke(
+    conn: sql.Connection,
+    actor: Actor | None,
+    token_id: UUID,
+    user_id: UUID | None = None,
+    *,
+    children: bool = False,
+) -> int:
+    """End a token, in a transaction; with its children also what was made with it, and with that in turn.
+
+    Everyone ends their own, though none that can do more than the one they call with; admins end any user's. Each
+    token that ends has its `token.revoked`; those that had ended before do not count.
+    Raises Forbidden, NotFound, InsufficientScope.
+    """
+    token = await get(conn, actor, token_id, user_id)
+    if actor is not None and user_id is None:
+        policy.require_no_less(actor, token["scopes"])
+    count = await _end(conn, actor, [token_id])
+    # What is being made with one of these while it ends is there in the next round; then nothing can be made any more.
+    while children and (made := await sql.tokens.list_descendants(conn, token_id=token_id)):
+        count += await _end(conn, actor, [row["id"] for row in made])
+    return count
+
+
+async def revoke_beyond(
+    conn: sql.Connection, actor: Actor | None, user_id: UUID, scopes: Collection[sql.TokenScope]
+) -> None:
+    """End, in a transaction that has locked a user, their tokens that hold any of these scopes."""
+    rows = await sql.tokens.list_tokens_beyond(conn, user_id=user_id, scopes=list(scopes))
+    await _end(conn, actor, [row["id"] for row in rows])
+
+
+async def _end(conn: sql.Connection, actor: Actor | None, token_ids: Sequence[UUID]) -> int:
+    rows = await sql.tokens.revoke_tokens(
+        conn,
+        token_ids=list(token_ids),
+        event_ids=[uuids.uuid7() for _ in token_ids],
+        actor_id=actor.id if actor else None,
     )
-    if row is None:
-        await get(conn, actor, token_id)
-    auth.forget(token_id)
+    for token_id in token_ids:
+        auth.forget(token_id)
+    return len(rows)
+
+
+async def _owner(conn: sql.Connection, actor: Actor | None, user_id: UUID | None) -> UUID:
+    """Whose tokens are meant: one's own unless a user is named. Raises Forbidden, NotFound."""
+    if user_id is None:
+        assert actor is not None
+        return actor.id
+    policy.require_admin(actor)
+    found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
+    return user_id

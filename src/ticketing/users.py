@@ -1,16 +1,17 @@
-"""Users: people and machines, with or without a way to sign in."""
+"""Users: people and machines, with or without a way to sign in. No actor: whoever has the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuids
-from psycopg.errors import UniqueViolation
+from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, paging, policy, preconditions, sql
+from ticketing import idempotency, paging, policy, preconditions, sql, tokens
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
@@ -18,7 +19,7 @@ from ticketing.idempotency import Claim
 
 async def create(
     conn: sql.Connection,
-    actor: Actor,
+    actor: Actor | None,
     *,
     claim: Claim,
     name: str,
@@ -28,40 +29,22 @@ async def create(
 ) -> sql.User | dict[str, Any]:
     """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use), KeyReused."""
     policy.require_admin(actor)
-    user = await insert(
-        conn, claim=claim, actor_id=actor.id, name=name, email=email, role=role, service_account=service_account
-    )
-    if user:
-        return user
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
-    raise Conflict(f"There is a user with the e-mail address {email}.")
-
-
-async def insert(
-    conn: sql.Connection,
-    *,
-    claim: Claim,
-    actor_id: UUID | None,
-    name: str,
-    email: str | None,
-    role: sql.UserRole,
-    service_account: bool,
-) -> sql.User | None:
-    """Keep a user and record `user.created`. None: the e-mail address, or the claimed key, is taken."""
-    try:
-        return await sql.users.insert_user(
+    with suppress(UniqueViolation):
+        user = await sql.users.insert_user(
             conn,
             **claim.parameters(),
-            actor_id=actor_id,
+            actor_id=actor.id if actor else None,
             user_id=uuids.uuid7(),
             name=name,
             email=email,
             role=role,
             service_account=service_account,
         )
-    except UniqueViolation:
-        return None
+        if user:
+            return user
+    if actor and (answer := await idempotency.replay(conn, actor, claim)):
+        return answer
+    raise Conflict(f"There is a user with the e-mail address {email}.")
 
 
 async def find_or_add(
@@ -85,7 +68,7 @@ async def find_or_add(
 
 async def list_(
     conn: sql.Connection,
-    actor: Actor,
+    actor: Actor | None,
     *,
     role: sql.UserRole | None = None,
     email: str | None = None,
@@ -100,23 +83,25 @@ async def list_(
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
-async def get(conn: sql.Connection, actor: Actor, user_id: UUID) -> sql.User:
+async def get(conn: sql.Connection, actor: Actor | None, user_id: UUID) -> sql.User:
     """A user: oneself, or for staff anyone. Raises NotFound."""
-    user = await sql.users.get_user(conn, user_id=user_id) if actor.staff or user_id == actor.id else None
-    return found(user, f"user {user_id}")
+    seen = actor is None or actor.staff or user_id == actor.id
+    return found(await sql.users.get_user(conn, user_id=user_id) if seen else None, f"user {user_id}")
 
 
 async def update(
-    conn: sql.Connection, actor: Actor, user_id: UUID, patch: Mapping[str, Any], *, if_match: str | None = None
+    conn: sql.Connection, actor: Actor | None, user_id: UUID, patch: Mapping[str, Any], *, if_match: str | None = None
 ) -> sql.User:
     """Apply a merge patch in a transaction and record `user.updated`; admins only.
 
-    Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use), Invalid.
+    Who is deactivated loses all tokens for good, who is no admin any more those that hold the scope of admins. Each has
+    its `token.revoked`.
+    Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use, the last admin), Invalid.
     """
     policy.require_admin(actor)
     user = found(await sql.users.take_user(conn, user_id=user_id), f"user {user_id}")
     preconditions.match(if_match, user)
-    if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
+    if actor and user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
         raise Conflict("You cannot take your own rights away. Ask another admin.")
     changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
     if not changed:
@@ -125,8 +110,20 @@ async def update(
     previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
     try:
         updated = await sql.users.update_user(
-            conn, event_id=uuids.uuid7(), actor_id=actor.id, user_id=user_id, previous=Jsonb(previous), **wanted
+            conn,
+            event_id=uuids.uuid7(),
+            actor_id=actor.id if actor else None,
+            user_id=user_id,
+            previous=Jsonb(previous),
+            **wanted,
         )
     except UniqueViolation:
         raise Conflict(f"There is another user with the e-mail address {wanted['email']}.") from None
+    except CheckViolation as error:
+        if error.diag.constraint_name != "an_admin_is_left":
+            raise
+        raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
+    kept = policy.SCOPES[wanted["role"]] if wanted["active"] else ()
+    if lost := set(policy.SCOPES[user["role"]]).difference(kept):
+        await tokens.revoke_beyond(conn, actor, user_id, lost)
     return found(updated, f"user {user_id}")

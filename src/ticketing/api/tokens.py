@@ -27,7 +27,7 @@ async def get_token(token_id: str, actor: Actor) -> Answer:
         return Answer(await tokens.get(conn, actor, UUID(token_id)))
 
 
-async def revoke_token(token_id: str, actor: Actor) -> Answer:
-    async with db.connection() as conn:
-        await tokens.revoke(conn, actor, UUID(token_id))
+async def revoke_token(token_id: str, actor: Actor, children: bool = False) -> Answer:
+    async with db.transaction() as conn:
+        await tokens.revoke(conn, actor, UUID(token_id), children=children)
     return gone()
