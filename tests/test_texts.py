@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
 import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketing import texts
+from conftest import Person
+from test_tickets import MERGE_PATCH, Events, New
+from ticketing import resources, texts
 
 FAMILY = "👩‍👩‍👧‍👦"
 PERSIAN = "می‌خواهم"
@@ -117,3 +124,172 @@ def test_a_heap_of_marks_is_cut_off() -> None:
     """Sorting 200,000 marks on one letter would take half a minute."""
     for form in (texts.one_line, texts.text):
         assert len(form(HEAP)) <= 1 + texts.MOST_MARKS
+
+
+# By the API --------------------------------------------------------------------------------------------------------
+
+UNTIDY_LINE, TIDY_LINE = " Cafe\u0301\n\u202e au  \u200blait ", "Café au lait"
+UNTIDY_TEXT, TIDY_TEXT = "\r\n \r\n Cafe\u0301\r\nau lait\x1b \n\n", "Café\nau lait"
+Write = Callable[[Any], Any]
+
+
+@pytest.fixture
+def written(admin: Person, project: str, new_ticket: New) -> dict[str, Write]:
+    """Each field that takes text: what sends a value for it, by the field's name."""
+    number = new_ticket()["number"]
+    comment = admin.post(f"/tickets/{number}/comments", json={"body": "x"}).json()["id"]
+    admin.request(
+        "PATCH", f"/tickets/{number}", json={"status": "resolved", "resolution": "fixed"}, headers=MERGE_PATCH
+    )
+    webhook = admin.post("/webhook-endpoints", json={"url": f"https://127.0.0.1/{project}"}).json()["id"]
+    user = admin.post("/users", json={"name": "Ada", "service_account": True}).json()["id"]
+    ticket = {"type": "bug", "project": project, "title": "x", "description": ""}
+
+    def post(path: str, field: str, **others: Any) -> Write:
+        return lambda value: admin.post(path, json=others | {field: value})
+
+    def patch(path: str, field: str) -> Write:
+        return lambda value: admin.request("PATCH", path, json={field: value}, headers=MERGE_PATCH)
+
+    def keyed(path: str, field: str) -> Write:
+        return lambda value: admin.post(path, json={"key": f"k{secrets.token_hex(5)}", "name": "x"} | {field: value})
+
+    return {
+        "ticket title": post("/tickets", "title", **ticket),
+        "ticket description": post("/tickets", "description", **ticket),
+        "ticket title anew": patch(f"/tickets/{number}", "title"),
+        "ticket description anew": patch(f"/tickets/{number}", "description"),
+        "ticket resolution_note anew": patch(f"/tickets/{number}", "resolution_note"),
+        "comment body": post(f"/tickets/{number}/comments", "body"),
+        "comment body anew": patch(f"/tickets/{number}/comments/{comment}", "body"),
+        "project name": keyed("/projects", "name"),
+        "project description": keyed("/projects", "description"),
+        "project name anew": patch(f"/projects/{project}", "name"),
+        "project description anew": patch(f"/projects/{project}", "description"),
+        "category name": keyed(f"/projects/{project}/categories", "name"),
+        "category description": keyed(f"/projects/{project}/categories", "description"),
+        "category name anew": patch(f"/projects/{project}/categories/music", "name"),
+        "category description anew": patch(f"/projects/{project}/categories/music", "description"),
+        "user name": post("/users", "name", service_account=True),
+        "user name anew": patch(f"/users/{user}", "name"),
+        "token name": post("/tokens", "name", scopes=["admin"]),
+        "webhook description": post("/webhook-endpoints", "description", url=f"https://127.0.0.1/{project}"),
+        "webhook description anew": patch(f"/webhook-endpoints/{webhook}", "description"),
+    }
+
+
+LINES = ("title", "name")
+MAY_BE_EMPTY = ("description", "resolution_note")
+
+
+def test_every_field_keeps_text_in_its_form(written: dict[str, Write], new_events: Events) -> None:
+    for what, write in written.items():
+        field = what.split()[1]
+        response = write(UNTIDY_LINE if field in LINES else UNTIDY_TEXT)
+        kept = TIDY_LINE if field in LINES else TIDY_TEXT
+        assert response.status_code in (200, 201), (what, response.text)
+        assert response.json()[field] == kept, what
+        assert new_events()[-1]["data"][field] == kept, what
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u200b", "\u202e\u2066", "\u3164", "\x1b"], ids=ascii)
+def test_no_field_takes_text_in_which_there_is_nothing(
+    written: dict[str, Write], new_events: Events, blank: str
+) -> None:
+    for what, write in written.items():
+        field = what.split()[1]
+        if field not in MAY_BE_EMPTY:
+            response = write(blank)
+            assert response.status_code == 422, what
+            assert {error["detail"] for error in response.json()["errors"]} == {"This must not be blank."}, what
+    assert new_events() == []
+
+
+def test_lengths_hold_for_what_is_kept(requester: Person, project: str, new_ticket: New) -> None:
+    kept = "é" * 200
+    assert new_ticket(title=f"   {unicodedata.normalize('NFD', kept)}\n\n")["title"] == kept
+    body = {"type": "bug", "project": project, "title": f"{kept}x", "description": ""}
+    assert requester.post("/tickets", json=body).json()["errors"][0]["pointer"] == "#/title"
+
+
+def test_tags_and_environments_in_every_script(agent: Person, project: str, new_ticket: New) -> None:
+    tags = ["Ошибка", " 不具合", "Dolby   Vision", "C++", "c#", "E\u0301tat"]
+    ticket = new_ticket(tags=tags, environment={" Версия  ": " 4.2\n", "機種": "Apple\tTV", "x": ""})
+    assert ticket["tags"] == ["ошибка", "不具合", "dolby vision", "c++", "c#", "état"]
+    assert ticket["environment"] == {"Версия": "4.2", "機種": "Apple TV", "x": ""}
+    for tag in (*tags, "ОШИБКА", "dolby\u00a0vision", "ETAT\u0301"):
+        listed = agent.get("/tickets", params={"project": project, "tag": tag}).json()["items"]
+        assert [each["number"] for each in listed] == ([] if tag == "ETAT\u0301" else [ticket["number"]]), tag
+    path = f"/tickets/{ticket['number']}"
+    removed = agent.request("PATCH", path, json={"environment": {"Версия ": None, "x": None}}, headers=MERGE_PATCH)
+    assert removed.json()["environment"] == {"機種": "Apple TV"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "detail"),
+    [
+        ({"tags": ["a,b"]}, "#/tags/0", '"a,b" must not be blank or hold a comma.'),
+        ({"tags": ["HDR", " hdr"]}, "#/tags", "This holds an item twice."),
+        ({"environment": {"app": "1", "app ": "2"}}, "#/environment", "Two of the names here are the same."),
+        ({"environment": {"\u200b": "1"}}, "#/environment", "The name must not be blank."),
+        (
+            {"category": "Movies!"},
+            "#/category",
+            '"Movies!" must be 2 to 40 lower-case letters, digits or hyphens, and begin with a letter.',
+        ),
+    ],
+)
+def test_what_text_may_not_be(
+    requester: Person, project: str, fields: dict[str, Any], pointer: str, detail: str
+) -> None:
+    body = {"type": "bug", "project": project, "title": "x", "description": ""} | fields
+    response = requester.post("/tickets", json=body)
+    assert response.status_code == 422
+    assert {"pointer": pointer, "detail": detail} in response.json()["errors"]
+
+
+def test_the_same_request_is_still_the_same(requester: Person, project: str, new_events: Events) -> None:
+    body = {"type": "bug", "project": project, "title": UNTIDY_LINE, "description": UNTIDY_TEXT}
+    key = {"Idempotency-Key": f"untidy-{project}"}
+    first, again = (requester.post("/tickets", json=body, headers=key) for _ in range(2))
+    assert (first.status_code, again.status_code, again.headers["idempotent-replayed"]) == (201, 201, "true")
+    assert again.json() == first.json()
+    assert len(new_events()) == 1
+
+
+# In the contract ----------------------------------------------------------------------------------------------------
+
+DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
+UNTIDY = "a\u202eb"
+
+
+def strings(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema of text in a part of the document, with its place."""
+    if isinstance(node, list):
+        for index, inner in enumerate(node):
+            yield from strings(inner, f"{place}/{index}")
+    elif isinstance(node, dict):
+        if "$ref" in node:
+            target = DOCUMENT
+            for part in node["$ref"].split("/")[1:]:
+                target = target[part]
+            yield from strings(target, node["$ref"])
+        if "string" in node.get("type", ()):
+            yield place, node
+        for key, inner in node.items():
+            if key not in ("examples", "example", "responses"):
+                yield from strings(inner, f"{place}/{key}")
+
+
+def test_the_contract_names_a_form_for_all_text_that_people_write() -> None:
+    asked = [
+        schema
+        for path, item in DOCUMENT["paths"].items()
+        for part in (item.get("parameters", []), *(item[m] for m in ("get", "post", "patch", "delete") if m in item))
+        for _, schema in strings(part, path)
+    ]
+    assert len(asked) > 100
+    for schema in asked:
+        is_free = not schema.keys() & {"enum", "const", "format"} and re.search(schema["pattern"], UNTIDY)
+        assert not is_free or schema["x-form"] in ("line", "tag", "text"), schema
+        assert "pattern" not in schema or schema["x-must"].startswith("must "), schema

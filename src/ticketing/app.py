@@ -6,13 +6,31 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ticketing import api, auth, bell, contract, db, metrics, outages, pages, readiness, resources, sampling, stream
+from ticketing import (
+    api,
+    auth,
+    bell,
+    contract,
+    db,
+    metrics,
+    moments,
+    outages,
+    pages,
+    readiness,
+    resources,
+    sampling,
+    stream,
+    texts,
+)
 from ticketing.config import Settings, settings
 from ticketing.webhooks import endpoints
 
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 REQUESTS_A_CONNECTION = 16
 """How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
+
+FORMS = {"line": texts.one_line, "tag": texts.tag, "text": texts.text, "date-time": moments.canonical}
+"""What the contract calls the forms of text."""
 
 _leaving = False
 
@@ -46,6 +64,7 @@ def create(settings_: Settings | None = None) -> Any:
         lifespan=lifespan,
         at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
+        forms=FORMS,
     )
     return pages.site(sampling.in_flight(engine), problems, obstacle)
 

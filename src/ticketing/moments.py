@@ -1,16 +1,62 @@
-"""Moments as the contract writes them (RFC 3339), read into what PostgreSQL can hold."""
+"""Moments as people write them (RFC 3339, 5.6), read into what the contract, Python and PostgreSQL hold alike."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+LONGEST = 40
+"""Characters of a moment; a fraction may have more digits than anybody needs."""
+
+_RFC_3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+)
 
 
 def parse(text: str) -> datetime:
-    """The moment in UTC: RFC 3339 allows offsets up to a day, PostgreSQL only up to 16 hours.
+    """The moment in UTC, to the millisecond: what is finer is cut off, so that nothing is rounded into another year.
 
-    Raises ValueError for what the format allows and the calendar lacks, such as the year 0.
+    `t` and `z` may be small, and 23:59:60 UTC is the second after it, as PostgreSQL has it. Raises ValueError, with a
+    sentence, for what is no moment, and for one that is not in the years 0001 to 9999 in UTC.
     """
+    found = _RFC_3339.fullmatch(text) if len(text) <= LONGEST else None
+    if found is None:
+        raise ValueError("This is no date and time like 2026-11-24T10:00:00Z.")
+    year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
+    is_leap = second == "60"
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
+        away = timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
+        if int(offset_minutes or 0) > 59:
+            raise ValueError(offset_minutes)
+        local = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour),
+            int(minute),
+            59 if is_leap else int(second),
+            int((fraction or "0")[:3].ljust(3, "0")) * 1000,
+            timezone(-away if sign == "-" else away),
+        )
+    except ValueError:
+        if year == "0000":
+            raise ValueError(OUT_OF_RANGE) from None
+        raise ValueError("There is no such day, time or offset.") from None
+    try:
+        moment = local.astimezone(UTC)
+        if not is_leap:
+            return moment
+        if (moment.hour, moment.minute) != (23, 59):
+            raise ValueError("A leap second is the last of a day in UTC.")
+        return moment + timedelta(seconds=1)
+    except OverflowError:
+        raise ValueError(OUT_OF_RANGE) from None
+
+
+OUT_OF_RANGE = "This moment is not in the years 0001 to 9999 in UTC."
+
+
+def canonical(text: str) -> str:
+    """The moment as answers write it: in UTC, with milliseconds. Raises ValueError as `parse` does."""
+    return parse(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")

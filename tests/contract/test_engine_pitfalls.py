@@ -258,7 +258,7 @@ def test_401_says_how_to_authenticate() -> None:
 
 def test_all_faults_are_told() -> None:
     assert post(b'{"title":"","kind":"atlas","tags":["a","a"],"zz":1,"pages":"x"}').faults() == {
-        "#/title": '"" is shorter than 1 character.',
+        "#/title": "This must not be blank.",
         "#/tags": "This holds an item twice.",
         "#/pages": '"x" is not an integer or null.',
         "#/zz": "There is no property of this name here.",

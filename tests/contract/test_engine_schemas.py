@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ticketing.contract.schemas import Schemas, faults
+from ticketing.contract.schemas import Schemas
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,15 @@ from ticketing.contract.schemas import Schemas, faults
         ({"multipleOf": 2}, 3, ("#", "3 is not a multiple of 2.")),
         ({"uniqueItems": True}, [1, 1], ("#", "This holds an item twice.")),
         ({"format": "uuid", "type": "string"}, "x", ("#", '"x" is not a valid uuid.')),
-        ({"pattern": "^a"}, "b", ("#", '"b" does not match ^a')),
+        ({"pattern": "^a"}, "b", ("#", '"b" is not of the form that is asked for.')),
+        ({"pattern": "^a", "x-must": "must begin with an a"}, "b", ("#", '"b" must begin with an a.')),
+        ({"pattern": ".", "x-must": "must not be blank", "minLength": 1}, "", ("#", "This must not be blank.")),
+        (
+            {"propertyNames": {"pattern": "^a", "x-must": "must begin with an a"}},
+            {"b": 1},
+            ("#", 'The name "b" must begin with an a.'),
+        ),
+        ({"propertyNames": {"minLength": 1}}, {"": 1}, ("#", "The name must not be blank.")),
         (
             {"anyOf": [{"type": "null"}, {"const": 1}]},
             2,
@@ -63,14 +71,14 @@ from ticketing.contract.schemas import Schemas, faults
     ],
 )
 def test_what_is_said(schema: Any, value: Any, expected: tuple[str, str]) -> None:
-    assert faults(Schemas({"x": schema})["#/x"], value) == [expected]
+    assert Schemas({"x": schema})["#/x"].faults(value) == [expected]
 
 
 def test_a_valid_value_has_no_faults() -> None:
-    assert faults(Schemas({"x": {"type": "integer"}})["#/x"], 1) == []
+    assert Schemas({"x": {"type": "integer"}})["#/x"].faults(1) == []
 
 
 def test_references_lead_through_the_document() -> None:
     schemas = Schemas({"a": {"$ref": "#/b~1c/0"}, "b/c": [{"type": "null"}]})
-    assert faults(schemas["#/a"], 1) == [("#", "1 is not null.")]
+    assert schemas["#/a"].faults(1) == [("#", "1 is not null.")]
     assert schemas["#/a"] is schemas["#/a"]

@@ -7,16 +7,21 @@ from functools import lru_cache
 from typing import Any
 
 from ticketing.contract import strict_json
+from ticketing.contract.document import Document, at
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
+from ticketing.contract.forms import Flaws, Forms, shaping
 from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType, ValidationFailed
-from ticketing.contract.schemas import Schemas, body_faults
+from ticketing.contract.schemas import MOST_FAULTS, Schemas
 
 
 class JsonBody:
     """The JSON bodies of one operation and media type, as connexion's `validator_map` wants them."""
 
-    def __init__(self, *, schema: Mapping[str, Any], required: bool, schemas: Schemas, **_: Any) -> None:
-        self._validator = schemas[schema["x-schema"]]
+    def __init__(
+        self, *, schema: Mapping[str, Any], required: bool, document: Document, schemas: Schemas, forms: Forms, **_: Any
+    ) -> None:
+        self._schema = schemas[schema["x-schema"]]
+        self._shape = shaping(document, at(document, schema["x-schema"]), forms)
         self._cap: int = schema["x-max-body-bytes"]
         self._required = required
 
@@ -35,14 +40,17 @@ class JsonBody:
             value = strict_json.loads(encoded)
         except strict_json.Unreadable as error:
             raise MalformedRequest(f"The body is not valid JSON. {error}") from None
-        if self._validator.is_valid(value):
+        flaws: Flaws = {}
+        if self._shape is not None:
+            value = self._shape(value, "#", flaws)
+        if not flaws and self._schema.is_valid(value):
             return value
-        found = body_faults(self._validator, value)
+        found = [(pointer, detail) for pointer, detail in self._schema.faults(value) if pointer not in flaws]
+        found = [*flaws.items(), *found][:MOST_FAULTS]
+        errors = [{"detail": detail, "pointer": pointer} for pointer, detail in found]
         if len(found) == 1:
-            raise ValidationFailed(
-                f"The body is not valid at {found[0]['pointer']}. {found[0]['detail']}", errors=found
-            )
-        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=found)
+            raise ValidationFailed(f"The body is not valid at {found[0][0]}. {found[0][1]}", errors=errors)
+        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=errors)
 
 
 async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int) -> bytes:

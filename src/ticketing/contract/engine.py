@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from connexion.middleware import ConnexionMiddleware
@@ -18,6 +19,7 @@ from ticketing.contract.checks import Handlers
 from ticketing.contract.dispatch import Dispatcher
 from ticketing.contract.document import Document
 from ticketing.contract.edge import Edge, Observe
+from ticketing.contract.forms import Forms
 from ticketing.contract.forwarded import NOBODY, Proxies
 from ticketing.contract.problems import Catalogue
 from ticketing.contract.routing import Routing
@@ -37,12 +39,14 @@ def build(
     lifespan: Callable[..., Any] | None = None,
     at_once: int | None = None,
     proxies: Proxies | None = None,
+    forms: Forms = MappingProxyType({}),
 ) -> Any:
     """The application that keeps this contract. Raises ContractError if it cannot.
 
     Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
     What is left is answered by the handler of the operationId. `observe` is told of each request once it is answered.
+    Text is brought into the `forms` that the contract names before it is judged (`forms.py`).
     Beyond `at_once` requests that are worked on, the next is refused (503) before all of this. Whom a
     request comes from, and what its links begin with, is taken from `proxies` if they are trusted.
     """
@@ -53,7 +57,7 @@ def build(
         middlewares=[LifespanMiddleware, Routing, Security, Validation],
         lifespan=lifespan or _idle,
         resolver=handlers.__getitem__,
-        validator_map=validators(document),
+        validator_map=validators(document, forms),
         security_map={"bearer": partial(Bearer, authenticate, authorize)},
     )
     connexion.add_api(skeleton(document), base_path=prefix)

@@ -11,8 +11,9 @@ from urllib.parse import unquote_to_bytes
 
 from ticketing.contract.document import ContractError, Document, at, resolve, schema_of
 from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.forms import Flaws, Forms, shaping
 from ticketing.contract.problems import Fault, InvalidParameter, MalformedRequest
-from ticketing.contract.schemas import MOST_FAULTS, Schemas, faults
+from ticketing.contract.schemas import MOST_FAULTS, Schemas
 
 ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
 """Header parameters that handlers do not see."""
@@ -25,7 +26,7 @@ _ENCODED_COMMA = re.compile("%2C", re.IGNORECASE)
 class Parameter:
     """One parameter, compiled: its text to a value, and what is wrong with it."""
 
-    def __init__(self, bound: Mapping[str, Any], document: Document, schemas: Schemas) -> None:
+    def __init__(self, bound: Mapping[str, Any], document: Document, schemas: Schemas, forms: Forms) -> None:
         self.name: str = bound["name"]
         self.where: str = bound["in"]
         self.required: bool = bound.get("required", False)
@@ -33,7 +34,8 @@ class Parameter:
         self.seen_by_handler = not (self.where == "header" and self.name.lower() in ANSWERED_BY_THE_ENGINE)
         pointer: str = bound["schema"]["x-schema"]
         self.schema = schema_of(document, at(document, pointer.rpartition("/")[0]))
-        self._validator = schemas[pointer]
+        self._schema = schemas[pointer]
+        self._shape = shaping(document, self.schema, forms)
         kinds = _kinds(document, self.schema)
         self.is_array = "array" in kinds
         self.exploded = self.is_array and bound.get("explode", self.where == "query")
@@ -45,8 +47,12 @@ class Parameter:
         value = [self._cast(text) for text in texts] if self.is_array else self._cast(texts[0])
         if any("\0" in text for text in texts):
             found.append({"detail": "This holds the character NUL.", "parameter": self.name})
-        elif not self._validator.is_valid(value):
-            for pointer, detail in faults(self._validator, value):
+            return value
+        flaws: Flaws = {}
+        if self._shape is not None:
+            value = self._shape(value, "#", flaws)
+        if flaws or not self._schema.is_valid(value):
+            for pointer, detail in flaws.items() or self._schema.faults(value):
                 place = f"Item {pointer[2:]}: " if len(pointer) > 1 else ""
                 found.append({"detail": place + detail, "parameter": self.name})
         return value
@@ -66,8 +72,8 @@ class Parameter:
 class Parameters:
     """The parameters of one operation, as connexion's `validator_map` wants them: made once, asked per request."""
 
-    def __init__(self, bound: list[Mapping[str, Any]], document: Document, schemas: Schemas) -> None:
-        compiled = [Parameter(parameter, document, schemas) for parameter in bound]
+    def __init__(self, bound: list[Mapping[str, Any]], document: Document, schemas: Schemas, forms: Forms) -> None:
+        compiled = [Parameter(parameter, document, schemas, forms) for parameter in bound]
         self._path = [parameter for parameter in compiled if parameter.where == "path"]
         self._headers = [(p.name.lower().encode(), p) for p in compiled if p.where == "header"]
         self._query = {parameter.name: parameter for parameter in compiled if parameter.where == "query"}

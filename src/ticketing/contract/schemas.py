@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,6 @@ import orjson
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from ticketing.contract.document import Document, escape
-from ticketing.contract.problems import Fault
 
 MOST_FAULTS = 100
 """How many faults of one value are told: a megabyte of nonsense need not be answered with ten."""
@@ -39,32 +38,49 @@ class Schemas:
     def __init__(self, document: Document) -> None:
         dialect = "https://json-schema.org/draft/2020-12/schema"
         self._registry = jsonschema_rs.Registry([(_URN, {"$schema": dialect, **document})])
-        self._compiled: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        self._musts = dict(_musts(document))
+        self._compiled: dict[str, Schema] = {}
 
-    def __getitem__(self, pointer: str) -> jsonschema_rs.Draft202012Validator:
-        """The validator of the schema there. Raises ValueError or ReferencingError if it is none."""
+    def __getitem__(self, pointer: str) -> Schema:
+        """The schema there. Raises ValueError or ReferencingError if it is none."""
         if pointer not in self._compiled:
-            self._compiled[pointer] = jsonschema_rs.Draft202012Validator(
+            validator = jsonschema_rs.Draft202012Validator(
                 {"$ref": _URN + quote(pointer, safe="#/~:@!$&()*+,;=-._")},
                 registry=self._registry,
                 validate_formats=True,
                 # Linear in the length of the text, so that no input can stall a pattern.
                 pattern_options=jsonschema_rs.RegexOptions(),
             )
+            self._compiled[pointer] = Schema(validator, self._musts)
         return self._compiled[pointer]
 
 
-def faults(validator: jsonschema_rs.Draft202012Validator, value: Any) -> list[tuple[str, str]]:
-    """Pointer and sentence of everything that is wrong with a value, within limits; empty if nothing is."""
-    if validator.is_valid(value):
-        return []
-    errors = validator.iter_errors(value) if _has_few_nodes(value) else _first_error(validator, value)
-    return list(islice((found for error in errors for found in _said(error)), MOST_FAULTS))
+def _musts(node: Any) -> Iterator[tuple[str, str]]:
+    """Each pattern with its `x-must`: what it asks for, in words."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get("pattern"), str) and isinstance(node.get("x-must"), str):
+            yield node["pattern"], node["x-must"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for inner in node:
+            yield from _musts(inner)
 
 
-def body_faults(validator: jsonschema_rs.Draft202012Validator, value: Any) -> list[Fault]:
-    """The faults of a body."""
-    return [{"detail": detail, "pointer": pointer} for pointer, detail in faults(validator, value)]
+class Schema:
+    """One schema, compiled."""
+
+    def __init__(self, validator: jsonschema_rs.Draft202012Validator, musts: Mapping[str, str]) -> None:
+        self.is_valid = validator.is_valid
+        self._validator = validator
+        self._musts = musts
+
+    def faults(self, value: Any) -> list[tuple[str, str]]:
+        """Pointer and sentence of everything that is wrong with a value, within limits; empty if nothing is."""
+        if self.is_valid(value):
+            return []
+        errors = self._validator.iter_errors(value) if _has_few_nodes(value) else _first_error(self._validator, value)
+        said = dict.fromkeys(found for error in errors for found in _said(error, self._musts))
+        return list(islice(said, MOST_FAULTS))
 
 
 def _has_few_nodes(value: Any) -> bool:
@@ -86,7 +102,7 @@ def _first_error(validator: jsonschema_rs.Draft202012Validator, value: Any) -> I
         yield error
 
 
-def _said(error: ValidationError) -> Iterator[tuple[str, str]]:
+def _said(error: ValidationError, musts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     place = "#" + "".join("/" + escape(_clip(str(part))) for part in error.instance_path)
     match error.kind:
         case ValidationErrorKind.Required(name):
@@ -95,14 +111,14 @@ def _said(error: ValidationError) -> Iterator[tuple[str, str]]:
             for name in names[:MOST_FAULTS]:
                 yield f"{place}/{escape(_clip(name))}", "There is no property of this name here."
         case ValidationErrorKind.PropertyNames(inner):
-            yield place, f"The name {_sentence(inner)}"
+            yield place, f"The name {_sentence(inner, musts).removeprefix('This ')}"
         case ValidationErrorKind.FalseSchema():
             yield place, "This may not be here."
         case _:
-            yield place, _sentence(error)
+            yield place, _sentence(error, musts)
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
     shown = show(error.instance)
     match error.kind:
         case ValidationErrorKind.Type(types):
@@ -111,6 +127,8 @@ def _sentence(error: ValidationError) -> str:
             return f"{shown} is not one of {', '.join(show(option) for option in options)}."
         case ValidationErrorKind.Constant(expected):
             return f"{shown} is not {show(expected)}."
+        case ValidationErrorKind.MinLength(1):
+            return "This must not be blank."
         case ValidationErrorKind.MinLength(limit):
             return f"{shown} is shorter than {_count(limit, 'character')}."
         case ValidationErrorKind.MaxLength(limit):
@@ -138,7 +156,8 @@ def _sentence(error: ValidationError) -> str:
         case ValidationErrorKind.Format(name):
             return f"{shown} is not a valid {name}."
         case ValidationErrorKind.Pattern(pattern):
-            return f"{shown} does not match {pattern}"
+            must = musts.get(pattern, "is not of the form that is asked for")
+            return f"{shown if error.instance else 'This'} {must}."
         case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
             return f"{shown} is not valid in any of the ways that are allowed here."
         case ValidationErrorKind.OneOfMultipleValid():

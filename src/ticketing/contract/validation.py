@@ -18,19 +18,21 @@ from connexion.middleware.request_validation import (
 from ticketing.contract.body import JsonBody, accepts, media_type
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.forms import Forms
 from ticketing.contract.parameters import Parameters
 from ticketing.contract.problems import NotAcceptable, UnsupportedMediaType
 from ticketing.contract.schemas import Schemas
 
 
-def validators(document: Document) -> dict[str, Any]:
+def validators(document: Document, forms: Forms) -> dict[str, Any]:
     """What connexion calls a `validator_map`: what judges parameters, and bodies by media type."""
     schemas = Schemas(document)
 
     def parameters(bound: list[Any], **_: Any) -> Parameters:
-        return Parameters(bound, document, schemas)
+        return Parameters(bound, document, schemas, forms)
 
-    return {"parameter": parameters, "body": MediaTypeDict({"*/*json": partial(JsonBody, schemas=schemas)})}
+    body = partial(JsonBody, document=document, schemas=schemas, forms=forms)
+    return {"parameter": parameters, "body": MediaTypeDict({"*/*json": body})}
 
 
 class _Operation(RequestValidationOperation):

@@ -1,0 +1,108 @@
+"""Forms: what requests say is brought into the one form in which it is kept, before schemas and rules judge it.
+
+The contract names the form of a text by `x-form`, or by a `format` that is one; the application says what forms there
+are. Limits and patterns hold for what has its form, so blanks around a title do not make it too long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ticketing.contract.document import Document, escape, resolve
+
+Form = Callable[[str], str]
+"""Gives the text in its form; raises ValueError, with a sentence, for text that has none."""
+
+Forms = Mapping[str, Form]
+
+Flaws = dict[str, str]
+"""By the JSON Pointer of a value, why it has no form."""
+
+Shaping = Callable[[Any, str, Flaws], Any]
+"""Gives a value with all that is in it in form; what has none stays, and its place is noted."""
+
+
+def shaping(document: Document, schema: Any, forms: Forms) -> Shaping | None:
+    """What brings the values of a schema into form; None if nothing in them has one."""
+    return _shaping(document, schema, forms, ())
+
+
+def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...]) -> Shaping | None:
+    if not isinstance(node, Mapping):
+        return None
+    pointer, schema = resolve(document, node, "")
+    if pointer in within:
+        return None  # A schema that holds itself is shaped once.
+    within = (*within, pointer) if pointer else within
+    schema = {**schema, **node}
+    given = schema.get("type", ())
+    kinds = (given,) if isinstance(given, str) else given
+    form = forms.get(schema.get("x-form", schema.get("format", "")))
+    if form is not None and "string" in kinds:
+        return _text(form)
+    if "integer" in kinds:
+        return _whole
+    if "array" in kinds:
+        each = _shaping(document, schema.get("items"), forms, within)
+        return _items(each) if each else None
+    if "object" in kinds:
+        properties = {
+            name: shape
+            for name, value in schema.get("properties", {}).items()
+            if (shape := _shaping(document, value, forms, within))
+        }
+        others = _shaping(document, schema.get("additionalProperties"), forms, within)
+        names = forms.get(schema.get("propertyNames", {}).get("x-form", ""))
+        return _members(properties, others, names) if properties or others or names else None
+    return None
+
+
+def _text(form: Form) -> Shaping:
+    def shape(value: Any, place: str, flaws: Flaws) -> Any:
+        if isinstance(value, str):
+            try:
+                return form(value)
+            except ValueError as flaw:
+                flaws[place] = str(flaw)
+        return value
+
+    return shape
+
+
+def _whole(value: Any, _place: str, _flaws: Flaws) -> Any:
+    """1.0 and 1e2 are integers to JSON Schema, but not to Python."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _items(each: Shaping) -> Shaping:
+    def shape(value: Any, place: str, flaws: Flaws) -> Any:
+        if isinstance(value, list):
+            value[:] = [each(item, f"{place}/{index}", flaws) for index, item in enumerate(value)]
+        return value
+
+    return shape
+
+
+def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: Form | None) -> Shaping:
+    def shape(value: Any, place: str, flaws: Flaws) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if names is not None:
+            _rename(value, names, place, flaws)
+        for name in value:
+            inner = properties.get(name, others)
+            if inner is not None:
+                value[name] = inner(value[name], f"{place}/{escape(name)}", flaws)
+        return value
+
+    return shape
+
+
+def _rename(value: dict[str, Any], names: Form, place: str, flaws: Flaws) -> None:
+    renamed = {names(name): member for name, member in value.items()}
+    if len(renamed) < len(value):
+        flaws[place] = "Two of the names here are the same."
+    elif renamed.keys() != value.keys():
+        value.clear()
+        value |= renamed
