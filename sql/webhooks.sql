@@ -202,21 +202,28 @@ select r.*
 -- The place in the log up to which deliveries were made, locked. Empty: another worker is at it.
 select f.position from webhook_fan_out f for update skip locked;
 
--- name: list_events_to_fan_out(page_size)
+-- name: list_events_to_fan_out(page_size, page_bytes, longest)
 -- returns: EventToFanOut
--- The settled log from that place on, each event with the endpoints to be told of it. Take the place before.
+-- A page of the settled log from that place on, each event with the endpoints to be told of it. Take the place before.
 -- An endpoint is not told of what happened before its time, an import's old tickets among it; but of its own pings always.
-select e.transaction_id::text as transaction_id, e.position, r.*,
+-- `told` is the event as the log has it, in JSON; null if it has more bytes than `longest`, or if that is null.
+-- nullable: page_bytes, longest
+select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.ticket, page.more,
+       case when :longest::int is not null and plain_size(e.data) + plain_size(e.previous) <= :longest::int
+            then event_told(e)::text end as told,
+       -- What the fan-out itself goes by, of those few types that it does.
+       case when e.type in ('webhook.updated', 'webhook.disabled', 'comment.deleted') then e.data ->> 'id' end as subject,
+       case when e.type in ('webhook.updated', 'webhook.disabled')
+            then e.data ->> 'state' <> 'paused' and e.previous ->> 'state' in ('paused', 'disabled')
+       end is true as released,
        (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'format', w.format, 'state', w.state)), '[]')
           from webhook_endpoints w
          where w.state <> 'disabled' and w.created_at <= e.occurred_at
            and (webhook_wants(w, e) or (e.type = 'webhook.pinged' and e.data ->> 'id' = w.id::text))) as endpoints
   from webhook_fan_out f
- cross join lateral (select l.*
-                       from events_after(f.transaction_id, f.position) l
-                      order by l.transaction_id, l.position
-                      limit :page_size) e
- cross join lateral event_resource(e) r
+ cross join lateral log_page(f.transaction_id, f.position, :page_size, :page_bytes::int) page
+ cross join lateral events_after(f.transaction_id, f.position) e
+ where (e.transaction_id, e.position) <= (page.transaction_id, page.position)
  order by e.transaction_id, e.position;
 
 -- name: move_webhook_fan_out(transaction_id, position)!
@@ -226,49 +233,65 @@ update webhook_fan_out set transaction_id = :transaction_id::text::xid8, positio
 -- name: insert_deliveries(rows, queue, max_attempts, group_limit)$
 -- Make deliveries, each with the job that sends it unless its endpoint is paused; how many jobs that makes.
 with given as (
-    select g.*, now() + make_interval(secs => 1e-6 * row_number() over (order by g.id)) as due
+    -- A microsecond apart, because jobs go in the order in which they are due.
+    select g.*, now() + make_interval(secs => 1e-6 * g.place) as due
       from jsonb_to_recordset(:rows)
-        as g (id uuid, endpoint_id uuid, event_id uuid, type text, body text, paused boolean)
+        as g (place int, id uuid, endpoint_id uuid, event_id uuid, type text, paused boolean)
 ), inserted as (
-    insert into deliveries as d (id, endpoint_id, event_id, type, body, next_attempt_at)
-    select g.id, g.endpoint_id, g.event_id, g.type, g.body, case when not g.paused then g.due end
+    insert into deliveries as d (id, endpoint_id, event_id, type, next_attempt_at)
+    select g.id, g.endpoint_id, g.event_id, g.type, case when not g.paused then g.due end
       from given g
-     order by g.id
-    on conflict (endpoint_id, event_id) do nothing
+     order by g.place
+    on conflict (event_id, endpoint_id) do nothing
     returning d.id
 ), enqueued as (
-    -- A microsecond apart, because jobs go in the order in which they are due.
     select enqueue_delivery(g.id, g.endpoint_id, g.due, :queue, :max_attempts, :group_limit) as job_id
-      from inserted join given g using (id)
-     where not g.paused
+      from (select given.* from inserted join given using (id) where not paused order by place) g
 )
 select count(job_id) from enqueued;
 
--- name: list_deliveries_of_comment(ticket, comment_id)
--- returns: DeliveryOfComment
--- The deliveries that tell of a comment, with the events as the log has them now.
-select d.id as delivery_id, w.format, e.position, r.*
-  from events e
-  join deliveries d on d.event_id = e.id
-  join webhook_endpoints w on w.id = d.endpoint_id
- cross join lateral event_resource(e) r
- where e.ticket = :ticket and e.type like 'comment.%' and e.data ->> 'id' = :comment_id::text;
+-- Messages -----------------------------------------------------------------------------------------------------------
 
--- name: update_delivery_body(delivery_id, body)!
--- Write anew what is sent.
-update deliveries set body = :body where id = :delivery_id;
+-- name: insert_messages(rows)!
+-- Keep what is told of events, unless it is there already.
+insert into webhook_messages (event_id, format, body)
+select g.event_id, g.format, g.body
+  from jsonb_to_recordset(:rows) as g (event_id uuid, format webhook_format, body text)
+    on conflict (event_id, format) do nothing;
+
+-- name: get_event_to_tell(event_id, longest)^
+-- returns: EventToTell
+-- An event as the log has it, in JSON; null if it has more bytes than `longest`. Locked until the transaction ends.
+select case when plain_size(e.data) + plain_size(e.previous) <= :longest::int then event_told(e)::text end as told
+  from events e
+ where e.id = :event_id
+   for share of e;
+
+-- name: get_message(event_id, format)$
+-- What endpoints of a format are told of an event, if that is written.
+select m.body from webhook_messages m where m.event_id = :event_id and m.format = :format::webhook_format;
+
+-- name: delete_messages_of_comment(ticket, comment_id)!
+-- Forget what was written of a comment; what is still sent of it is written anew.
+delete from webhook_messages m
+ using events e
+ where e.ticket = :ticket and e.type in ('comment.created', 'comment.updated') and e.data ->> 'id' = :comment_id::text
+   and m.event_id = e.id;
 
 -- Sending ------------------------------------------------------------------------------------------------------------
 
 -- name: get_delivery_to_send(delivery_id)^
 -- returns: DeliveryToSend
--- A pending delivery with all that sending it takes. The secrets are the newest first.
-select d.id, d.endpoint_id, d.event_id, d.body, d.tries, w.url, w.state,
+-- A pending delivery with all that sending it takes, and what time it is for all workers alike. The secrets are the
+-- newest first; `body` is null if the message was not written yet.
+select d.id, d.endpoint_id, d.event_id, w.format, d.tries, w.url, w.state, clock_timestamp() as now,
+       (select m.body from webhook_messages m where m.event_id = d.event_id and m.format = w.format) as body,
        array(select s.key_id from webhook_secrets s
               where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as key_ids,
        array(select s.sealed from webhook_secrets s
               where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as sealed
-  from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
+  from deliveries d
+  join webhook_endpoints w on w.id = d.endpoint_id
  where d.id = :delivery_id and d.status = 'pending';
 
 -- name: record_success(delivery_id, endpoint_id, started_at, milliseconds, status, answer)!
@@ -306,6 +329,18 @@ with updated as (
 select coalesce(extract(epoch from clock_timestamp() - w.failing_since), 0)::float8
   from webhook_endpoints w
  where w.id = :endpoint_id;
+
+-- name: record_untellable(delivery_id, error)!
+-- Give a delivery up of whose event no message can be written, which is no fault of its endpoint.
+with updated as (
+    update deliveries
+       set status = 'failed', attempt_count = attempt_count + 1, tries = tries + 1, next_attempt_at = null,
+           settled_at = clock_timestamp()
+     where id = :delivery_id and status = 'pending'
+    returning id, attempt_count
+)
+insert into delivery_attempts (delivery_id, number, started_at, milliseconds, error)
+select id, attempt_count, clock_timestamp(), 0, :error from updated;
 
 -- name: warn_of_webhook_endpoint(event_id, endpoint_id)$
 -- Record once that an endpoint does nothing but fail. Empty: it was, or the endpoint is not active.
@@ -407,44 +442,52 @@ with chosen as (
 )
 select id from revived order by id;
 
--- name: list_events_to_replay(endpoint_id, after, until, since, page_size)
--- returns: EventToReplay
--- The events recorded between two that an endpoint's filters let pass, the oldest first.
-select w.format, e.position, r.*
-  from webhook_endpoints w
- cross join webhook_fan_out f
-  join events e on e.id > :after and e.id < :until and webhook_wants(w, e)
- cross join lateral event_resource(e) r
- where w.id = :endpoint_id
-   -- What the fan-out has not read is still to come from there.
-   and (e.transaction_id, e.position) <= (f.transaction_id, f.position)
-   and (:since::timestamptz is null or e.occurred_at >= :since::timestamptz)
- order by e.id
- limit :page_size;
-
--- name: replay_deliveries(rows)
--- returns: HeldBack
--- Make deliveries, or make those pending that are settled.
-with given as (
-    select * from jsonb_to_recordset(:rows) as g (id uuid, endpoint_id uuid, event_id uuid, type text, body text)
+-- name: replay_deliveries(delivery_ids, endpoint_id, after, until, since)
+-- returns: Replayed
+-- Make deliveries of the events recorded between two that an endpoint's filters let pass, the oldest first, as many as
+-- there are ids for them; those that are settled become pending. `id` is null for one that was on its way already.
+-- nullable: since
+with passed as materialized (
+    select e.id, e.type, row_number() over (order by e.id) as place
+      from webhook_endpoints w
+     cross join webhook_fan_out f
+      join events e on e.id > :after and e.id < :until and webhook_wants(w, e)
+     where w.id = :endpoint_id
+       -- What the fan-out has not read is still to come from there.
+       and (e.transaction_id, e.position) <= (f.transaction_id, f.position)
+       and (:since::timestamptz is null or e.occurred_at >= :since::timestamptz)
+     order by e.id
+     limit cardinality(:delivery_ids::uuid[])
 ), made as (
-    insert into deliveries as d (id, endpoint_id, event_id, type, body)
-    select g.id, g.endpoint_id, g.event_id, g.type, g.body from given g order by g.id
-    on conflict (endpoint_id, event_id) do update
-       set status = 'pending', tries = 0, settled_at = null, next_attempt_at = null, body = excluded.body
+    insert into deliveries as d (id, endpoint_id, event_id, type)
+    select (:delivery_ids::uuid[])[p.place], :endpoint_id, p.id, p.type from passed p order by p.place
+    on conflict (event_id, endpoint_id) do update
+       set status = 'pending', tries = 0, settled_at = null, next_attempt_at = null
      where d.status <> 'pending'
     returning d.id, d.event_id
 )
-select made.id from made order by made.event_id;
+select passed.id as event_id, (select made.id from made where made.event_id = passed.id) as id
+  from passed
+ order by passed.place;
 
 -- name: delete_old_deliveries(days, batch)!
--- Forget a batch of deliveries that were settled long ago, or whose endpoint is gone.
-delete from deliveries d
- where d.id in ((select o.id from deliveries o
-                  where o.settled_at < now() - make_interval(days => :days::int) limit :batch)
-                union all
-                (select o.id from deliveries o
-                  where not exists (select from webhook_endpoints w where w.id = o.endpoint_id) limit :batch));
+-- Forget a batch of deliveries that were settled long ago, or whose endpoint is gone; and what only they told.
+with deleted as (
+    delete from deliveries d
+     where d.id in ((select o.id from deliveries o
+                      where o.settled_at < now() - make_interval(days => :days::int) limit :batch)
+                    union all
+                    (select o.id from deliveries o
+                      where not exists (select from webhook_endpoints w where w.id = o.endpoint_id) limit :batch))
+    returning d.id, d.event_id
+), untold as (
+    delete from webhook_messages m
+     using deleted x
+     where m.event_id = x.event_id
+       and not exists (select from deliveries d
+                        where d.event_id = m.event_id and d.id not in (select deleted.id from deleted))
+)
+select from deleted;
 
 -- name: list_secrets_to_reseal(key_id)
 -- returns: WebhookSecret

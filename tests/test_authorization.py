@@ -323,8 +323,8 @@ class World:
     @cached_property
     def delivery_id(self) -> str:
         insert = (
-            "insert into deliveries (id, endpoint_id, event_id, type, body)"
-            " values (gen_random_uuid(), %s, gen_random_uuid(), 'ticket.created', '{}') returning id"
+            "insert into deliveries (id, endpoint_id, event_id, type)"
+            " values (gen_random_uuid(), %s, gen_random_uuid(), 'ticket.created') returning id"
         )
         return str(self._only(insert, self.endpoint_id))
 

@@ -559,7 +559,10 @@ def test_a_restored_log_goes_on(new_database: Callable[..., str]) -> None:
         assert read(START) == [*old, early, late]
         for index, place in enumerate(places):
             assert read(place) == [*old, early, late][index + 1 :], "places from before are what they were"
-        to_tell = on(url, lambda conn: sql.webhooks.list_events_to_fan_out(conn, page_size=100))
+        to_tell = on(
+            url,
+            lambda conn: sql.webhooks.list_events_to_fan_out(conn, page_size=100, page_bytes=10_000, longest=10_000),
+        )
         assert [str(event["id"]) for event in to_tell] == [early, late], "webhooks go on there as well"
         assert not on(url, events.mend), "again there is nothing to mend"
         log = conn.execute("select added, added_after::text::bigint as after from event_log").fetchone()

@@ -22,7 +22,7 @@ from psycopg import sql
 
 import receiving
 import working
-from conftest import Person, await_
+from conftest import Person, await_, settled
 from receiving import Receiver
 from test_comments import comment, edit
 from test_tickets import Events, New, patch
@@ -763,9 +763,9 @@ def test_redeliver_all_failed(
     work(lambda: tried(db, endpoint) == 4)
     for number, hours in zip(numbers, (30, 20, 10), strict=False):
         db.execute(
-            "update deliveries set status = 'failed', settled_at = now() - %s"
-            " where endpoint_id = %s and body::jsonb ->> 'ticket' = %s",
-            (timedelta(hours=hours), endpoint["id"], str(number)),
+            "update deliveries d set status = 'failed', settled_at = now() - %s"
+            "  from events e where d.endpoint_id = %s and e.id = d.event_id and e.ticket = %s",
+            (timedelta(hours=hours), endpoint["id"], number),
         )
     receiver.messages.clear()
     since = (datetime.now(UTC) - timedelta(hours=24)).isoformat()
@@ -933,24 +933,20 @@ def test_a_comment_that_was_taken_back(
     """Its text leaves the log of deliveries, and what was still to be sent."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver, event_types=["comment.created", "comment.deleted"])
-    number = new_ticket()["number"]
-    told = comment(agent, number, "canary 1").json()
+    number, canary = new_ticket()["number"], secrets.token_hex(8)
+    told = comment(agent, number, f"{canary} 1").json()
     work(lambda: tried(db, endpoint) == 1)
     change(admin, endpoint, state="paused")
-    untold = comment(agent, number, "canary 2").json()
+    untold = comment(agent, number, f"{canary} 2").json()
     read_the_log()
+    kept = "select from webhook_messages where body like %s"
+    assert db.execute(kept, (f"%{canary}%",)).rowcount == 2
     for said in (told, untold):
         agent.delete(f"/tickets/{number}/comments/{said['id']}")
-    read_the_log()
-    assert (
-        db.execute(
-            "select from deliveries where endpoint_id = %s and body like '%%canary%%'", (endpoint["id"],)
-        ).fetchall()
-        == []
-    )
+    work(lambda: db.execute(kept, (f"%{canary}%",)).rowcount == 0)
     change(admin, endpoint, state="active")
     work(lambda: tried(db, endpoint) == 4)
-    assert [b"canary" in message.body for message in receiver.messages] == [True, False, False, False]
+    assert [canary.encode() in message.body for message in receiver.messages] == [True, False, False, False]
 
 
 def test_an_import_is_not_told_of(
@@ -973,6 +969,33 @@ def test_an_import_is_not_told_of(
 
 
 @pytest.mark.parametrize("format", ["slack", "discord"])
+def test_a_chat_is_told_one_thing_after_the_other(
+    admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, format: str
+) -> None:
+    """Also what a pause has held back; while others are told two things at once."""
+    receiver = new_receiver(format)
+
+    def now_slow_now_quick(exchange: receiving.Exchange) -> None:
+        receiving.slow(0.02 * (len(receiver.messages) % 2))(exchange)
+
+    receiver.behaviour = now_slow_now_quick
+    endpoint = new_endpoint(receiver, event_types=["ticket.created"])
+    change(admin, endpoint, state="paused")
+    numbers = [new_ticket()["number"] for _ in range(6)]
+    read_the_log()
+    change(admin, endpoint, state="active")
+    work(lambda: len(receiver.messages) == 6)
+    numbers += [new_ticket()["number"] for _ in range(6)]
+    work(lambda: len(receiver.messages) == 12)
+    text = "text" if format == "slack" else "content"
+    assert [
+        int(message.json[text].split("/support/tickets/")[1].split("|")[0].split(")")[0])
+        for message in receiver.messages
+    ] == numbers
+    assert receiver.most_at_once == 1
+
+
+@pytest.mark.parametrize("format", ["slack", "discord"])
 def test_chat(
     agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, format: str
 ) -> None:
@@ -987,6 +1010,140 @@ def test_chat(
     assert "<!channel>" not in text
     if format == "discord":
         assert message.json["allowed_mentions"] == {"parse": []}
+
+
+# However much there is to tell ---------------------------------------------------------------------------------------
+
+
+def repeated(db: Database, ticket: int, times: int) -> None:
+    """Record the last event of a ticket so many times more."""
+    db.execute(
+        "insert into events (id, type, ticket, project, actor_id, data, previous)"
+        " select gen_random_uuid(), e.type, e.ticket, e.project, e.actor_id, e.data, e.previous"
+        "   from (select * from events where ticket = %s order by position desc limit 1) e, generate_series(1, %s)",
+        (ticket, times),
+    )
+
+
+def test_long_edits_by_one_requester_stop_nobody(
+    requester: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    """100 events of half a megabyte, six endpoints: each is told of everything, and what comes after as well."""
+    receivers = [new_receiver() for _ in range(4)] + [new_receiver("slack"), new_receiver("discord")]
+    number = new_ticket(description="\U0001f39e" * 65_000)["number"]
+    for receiver in receivers:
+        new_endpoint(receiver, event_types=["ticket.updated", "ticket.created"])
+    edited = patch(requester, number, description="\U0001f4fd" * 65_000)
+    assert edited.status_code == 200
+    repeated(db, number, 99)
+    after = new_ticket()["number"]
+    read_the_log()
+    of = "select from deliveries d join events e on e.id = d.event_id where e.ticket = any(%s)"
+    assert db.execute(of, ([number, after],)).rowcount == 101 * len(receivers)
+    written = "select m.event_id, sum(octet_length(body)) from webhook_messages m join events e on e.id = m.event_id"
+    rows = db.execute(f"{written} where e.ticket = %s group by 1", (number,)).fetchall()
+    assert len(rows) == 100
+    assert all(row["sum"] < 550_000 for row in rows), "once for all endpoints of a format"
+    # Not all of it is worth sending here; what comes last is.
+    db.execute(
+        "delete from deliveries where event_id in (select id from events where ticket = %s and id <> %s)",
+        (number, rows[0]["event_id"]),
+    )
+    work(lambda: all(len(receiver.messages) == 2 for receiver in receivers))
+    standard = next(m for m in receivers[0].messages if m.json["ticket"] == number)
+    assert standard.json["data"] == edited.json()
+    assert standard.json["previous"]["description"] == "\U0001f39e" * 65_000
+
+
+def test_a_page_of_the_log_ends_with_its_bytes(new_ticket: New, db: Database) -> None:
+    number = new_ticket(description="x" * 60_000)["number"]
+    repeated(db, number, 9)
+    place = db.execute("select transaction_id::text as id, position from events where ticket = %s limit 1", (number,))
+    after = place.fetchone()
+    assert after
+
+    def page(events: int, size: int | None) -> tuple[int, bool]:
+        row = db.execute(
+            "select position - %(position)s as count, more"
+            "  from log_page(%(id)s::text::xid8, %(position)s, %(events)s, %(size)s)",
+            {**after, "events": events, "size": size},
+        ).fetchone()
+        return (int(row["count"]), bool(row["more"])) if row else (0, False)
+
+    settled(db)
+    assert page(100, 200_000) == (3, True)
+    assert page(2, 200_000) == (2, True)
+    assert page(100, 10) == (1, True), "one at least"
+    assert page(100, None) == (9, False)
+    assert page(9, None) == (9, False)
+
+
+@pytest.mark.parametrize(
+    ("data", "untold", "reason"),
+    [
+        ("""'[1, 2]'""", {"slack"}, "cannot be written as a message"),
+        ("""'"a text"'""", {"slack"}, "cannot be written as a message"),
+        ("""(repeat('[', 3000) || repeat(']', 3000))::jsonb""", {"slack", "standard"}, "cannot be read"),
+        ("""jsonb_build_object('title', repeat('x', 9000000))""", {"slack", "standard"}, "more than 8,388,608 bytes"),
+    ],
+    ids=["list", "text", "deep", "long"],
+)
+def test_an_event_that_cannot_be_told(
+    admin: Person,
+    new_ticket: New,
+    new_receiver: NewReceiver,
+    new_endpoint: NewEndpoint,
+    db: Database,
+    data: str,
+    untold: set[str],
+    reason: str,
+) -> None:
+    """It stops nothing: what comes after is told, and of the event itself admins see what became of it."""
+    before = delivering.UNTELLABLE._value.get()
+    endpoints = {format: new_endpoint(new_receiver(format)) for format in ("standard", "slack")}
+    receivers = {"standard": new_receiver(), "slack": new_receiver("slack")}
+    for format, receiver in receivers.items():
+        assert change(admin, endpoints[format], url=receiver.url).status_code == 200
+        receiver.secrets.append(endpoints[format]["secret"])
+    event = db.execute(
+        f"insert into events (id, type, data) values (gen_random_uuid(), 'user.updated', {data}) returning id"
+    ).fetchone()
+    assert event
+    number = new_ticket()["number"]
+    after = "select from deliveries d join events e on e.id = d.event_id where e.ticket = %s and status = 'delivered'"
+    settled_ = "select from deliveries where event_id = %s and status <> 'pending'"
+    work(lambda: db.execute(after, (number,)).rowcount == 2 and db.execute(settled_, (event["id"],)).rowcount == 2)
+    for format, endpoint in endpoints.items():
+        (delivery,) = deliveries(admin, endpoint, event_id=event["id"])
+        detail = admin.get(f"/webhook-deliveries/{delivery['id']}").json()
+        assert (delivery["status"], detail["body"] == "") == (
+            ("failed", True) if format in untold else ("delivered", False)
+        )
+        (attempt,) = detail["attempts"]
+        assert (reason in (attempt["error"] or "")) == (format in untold)
+        assert admin.get(f"/webhook-endpoints/{endpoint['id']}").json()["failing_since"] is None
+    assert delivering.UNTELLABLE._value.get() - before == len(untold)
+    receivers["standard"].faults.clear()  # It is not the contract's event.
+    (failed,) = deliveries(admin, endpoints["slack"], event_id=event["id"])
+    path = f"/webhook-endpoints/{endpoints['slack']['id']}/redeliveries"
+    assert admin.post(path, json={"delivery_id": failed["id"]}).status_code == 202
+    work(lambda: db.execute("select from delivery_attempts where delivery_id = %s", (failed["id"],)).rowcount == 2)
+    assert deliveries(admin, endpoints["slack"], event_id=event["id"])[0]["status"] == "failed"
+
+
+def test_messages_that_cannot_be_written_now_are_written_when_they_are_sent(
+    new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, database_url: str
+) -> None:
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver)
+    ticket = new_ticket()
+    with psycopg.connect(database_url) as busy:
+        busy.execute("lock table webhook_messages in access exclusive mode")
+        read_the_log()
+        made = "select from deliveries where endpoint_id = %s"
+        assert db.execute(made, (endpoint["id"],)).rowcount == 1
+    work(lambda: tried(db, endpoint) == 1)
+    assert [message.json["data"] for message in receiver.messages] == [ticket]
 
 
 # Exactly once, and one for all --------------------------------------------------------------------------------------
@@ -1096,6 +1253,9 @@ def test_upkeep(
         "select id from deliveries where endpoint_id = any(%s) order by id", ([endpoint["id"], left["id"]],)
     ).fetchall()
     assert [str(row["id"]) for row in kept] == [recent["id"], stray["id"]]
+    told = "select event_id from webhook_messages where event_id = any(%s) order by 1"
+    events = [each["event_id"] for each in (old, recent, stray)]
+    assert [str(row["event_id"]) for row in db.execute(told, (events,)).fetchall()] == events[1:]
 
 
 # The contract -------------------------------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from typing import Any
 from ticketing import db
 from ticketing.config import settings
 from ticketing.jobs.execution import Execution
-from ticketing.webhooks import delivering, redelivering, upkeep
+from ticketing.webhooks import delivering, messages, redelivering, upkeep
 from ticketing.webhooks.fan_out import fan_out
 
 THREADS = {"webhooks": 16, "default": 2}
-KINDS = (delivering.deliver, redelivering.redeliver, upkeep.upkeep)
+KINDS = (delivering.deliver, messages.forget, redelivering.redeliver, upkeep.upkeep)
 """Imported, so that the engine knows them."""
 SETTLED = "select true where not exists (select from events where transaction_id >= log_end())"
 """Other tests' transactions on the same server may hold the log back."""

@@ -80,27 +80,16 @@ class DeliveryDetail(TypedDict):
     body: str
     attempts: Any
 
-class DeliveryOfComment(TypedDict):
-    delivery_id: UUID
-    format: WebhookFormat
-    position: int
-    id: UUID | None
-    type: str | None
-    occurred_at: str | None
-    ticket: int | None
-    project: str | None
-    actor: Any | None
-    data: Any | None
-    previous: Any | None
-
 class DeliveryToSend(TypedDict):
     id: UUID
     endpoint_id: UUID
     event_id: UUID
-    body: str
+    format: WebhookFormat
     tries: int
     url: str
     state: WebhookState
+    now: datetime | None
+    body: str | None
     key_ids: list[str] | None
     sealed: list[bytes] | None
 
@@ -146,25 +135,15 @@ class EventToFanOut(TypedDict):
     position: int | None
     id: UUID | None
     type: str | None
-    occurred_at: str | None
     ticket: int | None
-    project: str | None
-    actor: Any | None
-    data: Any | None
-    previous: Any | None
+    more: bool | None
+    told: str | None
+    subject: str | None
+    released: bool | None
     endpoints: Any | None
 
-class EventToReplay(TypedDict):
-    format: WebhookFormat
-    position: int
-    id: UUID | None
-    type: str | None
-    occurred_at: str | None
-    ticket: int | None
-    project: str | None
-    actor: Any | None
-    data: Any | None
-    previous: Any | None
+class EventToTell(TypedDict):
+    told: str | None
 
 class HeldBack(TypedDict):
     id: UUID
@@ -273,6 +252,10 @@ class QueueFigures(TypedDict):
     due: int | None
     oldest_due_seconds: float | None
     running: int | None
+
+class Replayed(TypedDict):
+    event_id: UUID
+    id: UUID | None
 
 class RescuedJob(TypedDict):
     id: UUID
@@ -1350,6 +1333,14 @@ class _Users:
         """Write the fields of a user that take_user has locked."""
 
 class _Webhooks:
+    async def delete_messages_of_comment(
+        self,
+        conn: Connection,
+        *,
+        ticket: int,
+        comment_id: str,
+    ) -> int:
+        """Forget what was written of a comment; what is still sent of it is written anew."""
     async def delete_old_deliveries(
         self,
         conn: Connection,
@@ -1357,7 +1348,9 @@ class _Webhooks:
         days: int,
         batch: int,
     ) -> int:
-        """Forget a batch of deliveries that were settled long ago, or whose endpoint is gone."""
+        """Forget a batch of deliveries that were settled long ago, or whose endpoint is gone; and what only they
+        told.
+        """
     async def delete_webhook_endpoint(
         self,
         conn: Connection,
@@ -1398,7 +1391,27 @@ class _Webhooks:
         *,
         delivery_id: UUID,
     ) -> DeliveryToSend | None:
-        """A pending delivery with all that sending it takes. The secrets are the newest first."""
+        """A pending delivery with all that sending it takes, and what time it is for all workers alike. The secrets
+        are the
+        """
+    async def get_event_to_tell(
+        self,
+        conn: Connection,
+        *,
+        longest: int,
+        event_id: UUID,
+    ) -> EventToTell | None:
+        """An event as the log has it, in JSON; null if it has more bytes than `longest`. Locked until the
+        transaction ends.
+        """
+    async def get_message(
+        self,
+        conn: Connection,
+        *,
+        event_id: UUID,
+        format: WebhookFormat,
+    ) -> str | None:
+        """What endpoints of a format are told of an event, if that is written."""
     async def get_webhook_endpoint(
         self,
         conn: Connection,
@@ -1437,6 +1450,13 @@ class _Webhooks:
         group_limit: int,
     ) -> int | None:
         """Make deliveries, each with the job that sends it unless its endpoint is paused; how many jobs that makes."""
+    async def insert_messages(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Keep what is told of events, unless it is there already."""
     async def insert_webhook_endpoint(
         self,
         conn: Connection,
@@ -1496,32 +1516,17 @@ class _Webhooks:
         page_size: int,
     ) -> list[Delivery]:
         """A page of deliveries, the newest first, from before a given one on."""
-    async def list_deliveries_of_comment(
-        self,
-        conn: Connection,
-        *,
-        ticket: int,
-        comment_id: str,
-    ) -> list[DeliveryOfComment]:
-        """The deliveries that tell of a comment, with the events as the log has them now."""
     async def list_events_to_fan_out(
         self,
         conn: Connection,
         *,
+        longest: int | None,
         page_size: int,
+        page_bytes: int | None,
     ) -> list[EventToFanOut]:
-        """The settled log from that place on, each event with the endpoints to be told of it. Take the place before."""
-    async def list_events_to_replay(
-        self,
-        conn: Connection,
-        *,
-        after: UUID,
-        until: UUID,
-        endpoint_id: UUID,
-        since: datetime | str | None,
-        page_size: int,
-    ) -> list[EventToReplay]:
-        """The events recorded between two that an endpoint's filters let pass, the oldest first."""
+        """A page of the settled log from that place on, each event with the endpoints to be told of it. Take the
+        place before.
+        """
     async def list_held_back(
         self,
         conn: Connection,
@@ -1606,13 +1611,27 @@ class _Webhooks:
         answer: str,
     ) -> int:
         """Note an attempt that was accepted; the endpoint is not failing any more."""
+    async def record_untellable(
+        self,
+        conn: Connection,
+        *,
+        delivery_id: UUID,
+        error: str,
+    ) -> int:
+        """Give a delivery up of whose event no message can be written, which is no fault of its endpoint."""
     async def replay_deliveries(
         self,
         conn: Connection,
         *,
-        rows: Jsonb,
-    ) -> list[HeldBack]:
-        """Make deliveries, or make those pending that are settled."""
+        after: UUID,
+        until: UUID,
+        endpoint_id: UUID,
+        since: datetime | str | None,
+        delivery_ids: list[UUID],
+    ) -> list[Replayed]:
+        """Make deliveries of the events recorded between two that an endpoint's filters let pass, the oldest first,
+        as many as
+        """
     async def reseal_webhook_secret(
         self,
         conn: Connection,
@@ -1663,14 +1682,6 @@ class _Webhooks:
         conn: Connection,
     ) -> WebhookFanOut | None:
         """The place in the log up to which deliveries were made, locked. Empty: another worker is at it."""
-    async def update_delivery_body(
-        self,
-        conn: Connection,
-        *,
-        body: str,
-        delivery_id: UUID,
-    ) -> int:
-        """Write anew what is sent."""
     async def update_webhook_endpoint(
         self,
         conn: Connection,

@@ -22,10 +22,10 @@ from psycopg import AsyncConnection
 from ticketing import db, metrics, outages, readiness, sampling, serve, upkeep
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
-from ticketing.webhooks import delivering, endpoints, fan_out, redelivering
+from ticketing.webhooks import delivering, endpoints, fan_out, messages, redelivering
 from ticketing.webhooks import upkeep as webhook_upkeep
 
-JOBS = (delivering, fan_out, redelivering, upkeep, webhook_upkeep)
+JOBS = (delivering, fan_out, messages, redelivering, upkeep, webhook_upkeep)
 """Where jobs, schedules and loops are declared: importing them is what makes a worker know them."""
 RESTART_SECONDS = 1.0
 LAST_SECONDS = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -12,7 +12,7 @@ import uuid_utils.compat as uuids
 from prometheus_client import Counter, Histogram
 
 from ticketing import db, jobs, outbound, sealing, sql
-from ticketing.webhooks import endpoints, schedule, signing
+from ticketing.webhooks import endpoints, messages, schedule, signing
 from ticketing.webhooks.fan_out import delivering
 
 SECONDS = 15.0
@@ -22,6 +22,9 @@ AT_ONCE = 2
 USER_AGENT = "ticketing-webhooks/1"
 
 ATTEMPTS = Counter("ticketing_webhook_attempts", "Attempts to deliver a webhook message.", ["outcome"])
+UNTELLABLE = Counter(
+    "ticketing_webhook_untellable_deliveries", "Deliveries given up as no message can be written of their event."
+)
 ATTEMPT_SECONDS = Histogram(
     "ticketing_webhook_attempt_seconds",
     "Seconds from signing a webhook message to its answer, or to giving up on one.",
@@ -64,11 +67,20 @@ async def deliver(job: jobs.Job) -> None:
         async with job.finish() as conn:
             await sql.webhooks.give_up_delivery(conn, delivery_id=delivery["id"])
     else:
-        attempt = await _attempt(delivery)
-        if attempt.error is None:
-            await _accepted(job, delivery, attempt)
-        else:
-            await _failed(job, delivery, attempt, attempt.error)
+        await _tell(job, delivery)
+
+
+async def _tell(job: jobs.Job, delivery: sql.DeliveryToSend) -> None:
+    try:
+        body = delivery["body"] or await messages.late(delivery["event_id"], delivery["format"])
+    except messages.Untellable as fault:
+        await _untellable(job, delivery, str(fault))
+        return
+    attempt = await _attempt(delivery, body.encode())
+    if attempt.error is None:
+        await _accepted(job, delivery, attempt)
+    else:
+        await _failed(job, delivery, attempt, attempt.error)
 
 
 async def _park(job: jobs.Job, delivery: sql.DeliveryToSend) -> None:
@@ -80,9 +92,9 @@ async def _park(job: jobs.Job, delivery: sql.DeliveryToSend) -> None:
 # Sending it ----------------------------------------------------------------------------------------------------------
 
 
-async def _attempt(delivery: sql.DeliveryToSend) -> Attempt:
-    started_at, clock = datetime.now(UTC), time.perf_counter()
-    attempt = await _sent(delivery, started_at, clock)
+async def _attempt(delivery: sql.DeliveryToSend, body: bytes) -> Attempt:
+    clock = time.perf_counter()
+    attempt = await _sent(delivery, body, clock)
     ATTEMPTS.labels(attempt.outcome).inc()
     ATTEMPT_SECONDS.observe(time.perf_counter() - clock)
     log.info(
@@ -96,8 +108,10 @@ async def _attempt(delivery: sql.DeliveryToSend) -> Attempt:
     return attempt
 
 
-async def _sent(delivery: sql.DeliveryToSend, started_at: datetime, clock: float) -> Attempt:
-    body = delivery["body"].encode()
+async def _sent(delivery: sql.DeliveryToSend, body: bytes, clock: float) -> Attempt:
+    # The database's clock: receivers turn away what is signed at another time than theirs, whichever worker did it.
+    started_at = delivery["now"]
+    assert started_at is not None
     try:
         headers = signing.headers(delivery["event_id"], started_at, body, _secrets(delivery))
         reply = await outbound.post(
@@ -168,6 +182,16 @@ async def _failed(job: jobs.Job, delivery: sql.DeliveryToSend, attempt: Attempt,
             pause=pause,
         )
         await _judge(conn, delivery["endpoint_id"], failing or 0, gone)
+
+
+async def _untellable(job: jobs.Job, delivery: sql.DeliveryToSend, error: str) -> None:
+    """It is not tried again by itself, and an admin sees why; the endpoint is not failing."""
+    UNTELLABLE.inc()
+    log.error(
+        "webhook event cannot be told", delivery=str(delivery["id"]), event_id=str(delivery["event_id"]), reason=error
+    )
+    async with job.finish() as conn:
+        await sql.webhooks.record_untellable(conn, delivery_id=delivery["id"], error=error)
 
 
 async def _judge(conn: sql.Connection, endpoint_id: UUID, failing_seconds: float, gone: bool) -> None:

@@ -2,57 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
+import psycopg
+import structlog
 import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
 from ticketing import bell, db, jobs, sql
-from ticketing.webhooks import payloads
-from ticketing.webhooks.payloads import Event
+from ticketing.webhooks import messages
+from ticketing.webhooks.messages import LONGEST_BYTES, Message, Untellable
 
-BATCH = 200
+PAGE_EVENTS = 200
 """Events read at once; each becomes a delivery for every endpoint that wants it."""
+PAGE_BYTES = 4 * 1024 * 1024
+"""What these may have in all, unless it is one event alone: a statement that writes as much takes a tenth of the time
+that it has."""
 DELIVERIES = 1000
 """Deliveries made by one statement, so that none takes too long, however many endpoints there are."""
+
+Entry = Mapping[str, Any]
+"""An event of the log with its place there and whom it is to be told to, as `list_events_to_fan_out` gives it."""
+
+log = structlog.get_logger()
 
 
 @jobs.loop("webhooks.fan_out")
 async def fan_out() -> bool:
     """Read on from where the last one stopped. One worker at a time does; the others find the place locked."""
+    try:
+        return await _read_on(page_bytes=PAGE_BYTES, longest=LONGEST_BYTES)
+    except (psycopg.Error, db.Unavailable) as error:
+        # Whatever it is about these events, all that come later would wait for it. So they are not read: deliveries are
+        # made without messages, and each job writes its own, or fails alone.
+        more = await _read_on(page_bytes=None, longest=None)
+        log.error("messages are left to their deliveries", error=str(error.__cause__ or error))
+        return more
+
+
+async def _read_on(*, page_bytes: int | None, longest: int | None) -> bool:
     async with db.transaction() as conn:
         if await sql.webhooks.take_webhook_fan_out(conn) is None:
             return False
-        events: Sequence[Event] = await sql.webhooks.list_events_to_fan_out(conn, page_size=BATCH)
+        events: Sequence[Entry] = await sql.webhooks.list_events_to_fan_out(
+            conn, page_size=PAGE_EVENTS, page_bytes=page_bytes, longest=longest
+        )
         if not events:
             return False
+        await messages.keep(conn, _messages(events))
         await _make_deliveries(conn, events)
         for event in events:
             await _follow(conn, event)
         last = events[-1]
         await sql.webhooks.move_webhook_fan_out(conn, transaction_id=last["transaction_id"], position=last["position"])
     bell.ring()
-    return len(events) == BATCH
+    return bool(last["more"])
 
 
-async def _make_deliveries(conn: sql.Connection, events: Sequence[Event]) -> None:
-    rows = []
-    for event in events:
-        formats = {endpoint["format"] for endpoint in event["endpoints"]}
-        bodies = {format: payloads.body(format, event) for format in formats}
-        rows += [
-            {
-                "id": uuids.uuid7(),
-                "endpoint_id": endpoint["id"],
-                "event_id": event["id"],
-                "type": event["type"],
-                "body": bodies[endpoint["format"]],
-                "paused": endpoint["state"] == "paused",
-            }
-            for endpoint in event["endpoints"]
-        ]
+def _messages(events: Sequence[Entry]) -> Iterator[Message]:
+    """What is told of these events. Of one that cannot be told, its deliveries will find out, and say so."""
+    for each in events:
+        formats = {endpoint["format"] for endpoint in each["endpoints"]}
+        with suppress(Untellable):
+            event = messages.read(each["told"]) if formats else {}
+            for format in formats:
+                with suppress(Untellable):
+                    yield each["id"], format, messages.write(format, event)
+
+
+async def _make_deliveries(conn: sql.Connection, events: Sequence[Entry]) -> None:
+    told = [(event, endpoint) for event in events for endpoint in event["endpoints"]]
+    rows = [
+        {
+            "place": place,
+            "id": uuids.uuid7(),
+            "endpoint_id": endpoint["id"],
+            "event_id": event["id"],
+            "type": event["type"],
+            "paused": endpoint["state"] == "paused",
+        }
+        for place, (event, endpoint) in enumerate(told)
+    ]
     for start in range(0, len(rows), DELIVERIES):
         batch = Jsonb(rows[start : start + DELIVERIES])
         await sql.webhooks.insert_deliveries(conn, rows=batch, **delivering())
@@ -65,26 +97,13 @@ def delivering() -> dict[str, Any]:
     return {"queue": kind.queue, "max_attempts": kind.max_attempts, "group_limit": kind.group_limit}
 
 
-async def _follow(conn: sql.Connection, event: Event) -> None:
+async def _follow(conn: sql.Connection, event: Entry) -> None:
     """Do what an event asks of us, beside telling of it."""
     if event["type"] == "webhook.redelivered":
         await jobs.enqueue(conn, "webhooks.redeliver", {"event_id": event["id"]})
-    elif event["type"] in ("webhook.updated", "webhook.disabled") and _released(event):
-        await jobs.enqueue(conn, "webhooks.release", {"endpoint_id": event["data"]["id"]})
+    elif event["released"]:
+        # What was held back is now to be sent, or to be given up.
+        await jobs.enqueue(conn, "webhooks.release", {"endpoint_id": event["subject"]})
     elif event["type"] == "comment.deleted":
-        await _forget(conn, event)
-
-
-def _released(event: Event) -> bool:
-    """Whether what was held back is now to be sent, or to be given up."""
-    return event["previous"].get("state") in ("paused", "disabled") and event["data"]["state"] != "paused"
-
-
-async def _forget(conn: sql.Connection, event: Event) -> None:
-    """A comment that was taken back is not told of any more: the log has lost its text, and so do the deliveries."""
-    for row in await sql.webhooks.list_deliveries_of_comment(
-        conn, ticket=event["ticket"], comment_id=str(event["data"]["id"])
-    ):
-        await sql.webhooks.update_delivery_body(
-            conn, delivery_id=UUID(str(row["delivery_id"])), body=payloads.body(row["format"], row)
-        )
+        comment = {"ticket": event["ticket"], "comment_id": event["subject"]}
+        await jobs.enqueue(conn, "webhooks.forget", comment)

@@ -7,10 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuids
-from psycopg.types.json import Jsonb
 
 from ticketing import db, jobs, moments, sql
-from ticketing.webhooks import payloads
 from ticketing.webhooks.fan_out import delivering
 
 BATCH = 500
@@ -27,7 +25,7 @@ async def release(job: jobs.Job) -> None:
             after=_uuid(job.args.get("after")),
             page_size=BATCH,
         )
-        await _send(conn, rows)
+        await _send(conn, [row["id"] for row in rows])
         if len(rows) == BATCH:
             await _go_on(conn, job, rows[-1]["id"])
 
@@ -56,7 +54,7 @@ async def _revive(job: jobs.Job, asked: dict[str, Any]) -> None:
             after=_uuid(job.args.get("after")),
             page_size=BATCH,
         )
-        await _send(conn, rows)
+        await _send(conn, [row["id"] for row in rows])
         if len(rows) == BATCH:
             await _go_on(conn, job, rows[-1]["id"])
 
@@ -64,27 +62,17 @@ async def _revive(job: jobs.Job, asked: dict[str, Any]) -> None:
 async def _replay(job: jobs.Job, asked: dict[str, Any]) -> None:
     after = job.args.get("after") or asked["events_after"]
     async with job.finish() as conn:
-        events = await sql.webhooks.list_events_to_replay(
+        replayed = await sql.webhooks.replay_deliveries(
             conn,
+            delivery_ids=[uuids.uuid7() for _ in range(BATCH)],
             endpoint_id=UUID(asked["endpoint_id"]),
             after=UUID(after) if after else _first_id(moments.parse(asked["events_since"])),
             until=UUID(asked["id"]),
             since=asked["events_since"],
-            page_size=BATCH,
         )
-        rows = [
-            {
-                "id": uuids.uuid7(),
-                "endpoint_id": asked["endpoint_id"],
-                "event_id": event["id"],
-                "type": event["type"],
-                "body": payloads.body(event["format"], event),
-            }
-            for event in events
-        ]
-        await _send(conn, await sql.webhooks.replay_deliveries(conn, rows=Jsonb(rows)))
-        if len(events) == BATCH:
-            await _go_on(conn, job, events[-1]["id"])
+        await _send(conn, [each["id"] for each in replayed if each["id"]])
+        if len(replayed) == BATCH:
+            await _go_on(conn, job, replayed[-1]["event_id"])
 
 
 def _first_id(moment: datetime) -> UUID:
@@ -92,9 +80,8 @@ def _first_id(moment: datetime) -> UUID:
     return UUID(int=max(0, int((moment.timestamp() - CLOCKS_DIFFER_SECONDS) * 1000)) << 80)
 
 
-async def _send(conn: sql.Connection, rows: list[sql.HeldBack]) -> None:
-    if rows:
-        ids = [row["id"] for row in rows]
+async def _send(conn: sql.Connection, ids: list[UUID]) -> None:
+    if ids:
         await sql.webhooks.enqueue_deliveries(conn, delivery_ids=ids, **delivering())
 
 
