@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
-import orjson
 import psycopg
 from cyclopts import App, Parameter
 from psycopg import AsyncConnection
@@ -20,67 +19,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ticketing import migrate, sql
 from ticketing.checks import sentence
 from ticketing.config import settings
-from ticketing.importing import github
-from ticketing.importing.issues import Bad, Rules, Source
-from ticketing.importing.loading import Loaded, load
+from ticketing.importing import github, labels, repositories
+from ticketing.importing.files import FIELDS, Unreadable
+from ticketing.importing.issues import Rules
+from ticketing.importing.loading import load
+from ticketing.importing.report import Report
 
 # Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
 PATIENCE = "-c statement_timeout=120s -c lock_timeout=60s -c idle_in_transaction_session_timeout=60s"
 
 app = App(name="import", help="Bring issues here from elsewhere, with their history.")
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of a file."""
-
-    reading: github.Reading
-    loaded: Loaded
-    dry_run: bool
-
-    def bad(self) -> list[Bad]:
-        """What was not imported, in the order of the file."""
-        return sorted(self.reading.bad + self.loaded.bad, key=lambda bad: bad.index)
-
-    def figures(self) -> dict[str, int]:
-        """How many entries became what."""
-        loaded = self.loaded
-        return {"created": loaded.created, "updated": loaded.updated, "unchanged": loaded.unchanged}
-
-    def json(self) -> bytes:
-        """In one line, for machines."""
-        return orjson.dumps(
-            {
-                "dry_run": self.dry_run,
-                "issues": self._entries(),
-                **self.figures(),
-                "comments": self.loaded.comments,
-                "people": len(self.loaded.people),
-                "bad": self.bad(),
-                "notes": sorted(self.reading.notes),
-            }
-        )
-
-    def text(self) -> str:
-        """In sentences, for people."""
-        bad, notes = self.bad(), sorted(self.reading.notes)
-        figures = {**self.figures(), "bad": len(bad)}
-        lines = [
-            f"{self._entries():,} issues: {', '.join(f'{count:,} {what}' for what, count in figures.items())}.",
-            f"{self.loaded.comments:,} comments and {len(self.loaded.people):,} people added.",
-        ]
-        if bad:
-            lines.append("Bad entries, by their position in the file, from 0 on:")
-            lines += [f"  {each.index} (issue {each.number or 'unknown'}): {each.reason}." for each in bad]
-        if notes:
-            lines.append("What did not fit:")
-            lines += [f"  {note[0].upper()}{note[1:]}." for note in notes]
-        if self.dry_run:
-            lines.append("This was a dry run: nothing was written.")
-        return "\n".join(lines)
-
-    def _entries(self) -> int:
-        return len(self.reading.issues) + len(self.reading.bad)
 
 
 @app.command(name="github")
@@ -90,6 +38,7 @@ async def import_github(
     *,
     project: str,
     repository: str | None = None,
+    without: list[str] = [],  # noqa: B006 - it is only read
     default_type: Literal["bug", "feature_request", "support"] = "support",
     database_url: str | None = None,
     dry_run: bool = False,
@@ -97,16 +46,30 @@ async def import_github(
 ) -> None:
     """Import the issues of a GitHub repository.
 
-    FILE is what `gh issue list --state all --limit 100000 --json
-    number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments` prints, gzipped
-    or not; `-` reads standard input. `stateReason` may be missing.
+    In a clone of the repository, this makes the FILE:
+
+    gh issue list --state all --limit 1000000 --json
+    number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,milestone,reactionGroups,url
+    > issues.json
+
+    What GitHub's REST API gives is understood as well, as are `--slurp`, `--paginate`, one object a line, and gzip; `-`
+    reads standard input.
 
     Issues become tickets with the same people and moments; nobody is notified. The number on GitHub stays as the
     external reference. Labels become tags; some also tell the type (bug, enhancement, question, …) or the resolution
     (duplicate, invalid, wontfix, …). A closed issue that says no more counts as fixed, shipped or answered.
 
+    The report names everything that is not here as it was there. docs/importing.md tells all of it.
+
     Run again with a newer file, it adds the new comments and takes over what was closed or reopened since; interrupted,
-    it goes on where it stopped. Ends with 1 if there were bad entries, which it reports, or if the database failed.
+    it goes on where it stopped.
+
+    Ends with 0 if all went well, with 1 if there were bad entries or comments or the database failed, and with 2,
+    having written nothing, if the file, the project or the repository is not clear.
+
+    For example: ticketing import github issues.json --project media-server --dry-run
+
+    For example: ticketing import github issues.json --project media-server --repository octo/cat --without stateReason
 
     Parameters
     ----------
@@ -115,7 +78,9 @@ async def import_github(
     project
         The key of the project that takes the issues.
     repository
-        Such as `owner/name`; needed if issues of several repositories are imported, to tell their numbers apart.
+        Such as `owner/name` or its URL; needed if the file has no `url` that tells it.
+    without
+        Fields of which the file has none, and that shall be missing: with commas, or the option several times.
     default_type
         The type of issues whose labels do not tell. If the project does not take it, one that it takes.
     database_url
@@ -125,26 +90,59 @@ async def import_github(
     json
         Report in one line of JSON.
     """
-    source = Source("github", f"github:{repository}" if repository else "github")
     data = _data(file)
+    missing = _fields(without)
     try:
         async with await AsyncConnection.connect(_patient(database_url or settings().database_url)) as conn:
             await conn.set_autocommit(True)
-            reading = github.read(data, await _rules(conn, project, default_type))
+            reading = github.read(data, await _rules(conn, project, default_type), without=missing)
+            source = repositories.source(_repository(file, repository, reading))
             with _progress(len(reading.issues)) as advance:
                 loaded = await load(conn, reading.issues, source, project, dry_run=dry_run, advance=advance)
-    except github.Unreadable as error:
+    except (Unreadable, github.Missing) as error:
         _fail(f"{file} cannot be imported. {error}", 2)
     except psycopg.OperationalError as error:
         _fail(
             f"PostgreSQL cannot be used: {sentence(error)} What is imported stays; the next run goes on from there.", 1
         )
-    report = Report(reading, loaded, dry_run)
+    report = Report(reading, loaded, source.name, dry_run)
     if json:
         sys.stdout.buffer.write(report.json() + b"\n")
     else:
         print(report.text())
     sys.exit(1 if report.bad() else 0)
+
+
+def _fields(without: list[str]) -> set[str]:
+    """The fields that may be missing."""
+    named = {name.strip() for each in without for name in each.split(",")}
+    possible = [name for name in FIELDS.split(",") if name not in github.NEEDED]
+    if unknown := sorted(named - set(possible)):
+        _fail(f"--without cannot leave out {', '.join(unknown)}. It can: {', '.join(possible)}.", 2)
+    return named
+
+
+def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
+    """The one name of the repository that the issues are of, as the file or the option tells it."""
+    found = sorted(reading.repositories)
+    if len(found) > 1:
+        _fail(
+            f"{file} holds issues of several repositories, {', '.join(found)}. Import each from a file of its own.", 2
+        )
+    if given is None:
+        if not found:
+            _fail(
+                f"{file} does not tell which repository its issues are of. Name it: --repository owner/name. "
+                "A file with the field url tells it by itself.",
+                2,
+            )
+        return found[0]
+    repository = repositories.canonical(given)
+    if repository is None:
+        _fail(f"{given!r} is no repository. Name it like --repository owner/name, or by its URL.", 2)
+    if found and found != [repository]:
+        _fail(f"{file} holds issues of {found[0]}, and not of {repository}, which --repository names.", 2)
+    return repository
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -174,8 +172,8 @@ async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketTyp
     if place is None:
         _fail(f"There is no project {project!r}. Create it first, or name another with --project.", 2)
     types = place["ticket_types"]
-    taken = [type_ for type_ in (default_type, *github.TYPES) if type_ in types]
-    return Rules(types=types, default_type=taken[0])
+    taken = [type_ for type_ in (default_type, *labels.TYPES) if type_ in types]
+    return Rules(types=types, default_type=taken[0], now=datetime.now(UTC))
 
 
 @contextmanager

@@ -1,284 +1,485 @@
-"""GitHub: reads what `gh issue list --json …` prints, and puts issues into our words."""
+"""GitHub: reads issues as `gh issue list --json …` and GitHub's REST API write them, and puts them into our words.
+
+Nothing is lost silently. What is not taken is in the report: bad entries and comments one by one, what was changed or
+left out as notes, and every field that a ticket has no place for by its name.
+"""
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import unicodedata
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ticketing import sql
-from ticketing.importing.issues import Bad, Comment, Issue, Rules
+from ticketing.importing import labels as labels_
+from ticketing.importing import repositories
+from ticketing.importing.files import FIELDS, LINE, Unreadable, entries
+from ticketing.importing.issues import Bad, Comment, Entry, Issue, Notes, Rules
 
-Entry = Mapping[str, Any]
-
-FIELDS = "number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments"
 GHOST = "ghost"
 """Whom GitHub shows in place of people who have left."""
-GZIP = b"\x1f\x8b"
+BOT = "[bot]"
 LONGEST_NAME = 200
-MAX_TAGS = 20
-LONGEST_TAG = 50
+LONGEST_VALUE = 500
+"""Characters of a value in the environment of a ticket."""
+SKEW = timedelta(hours=1)
+"""How far clocks may be apart."""
+ZERO = datetime(1, 1, 2, tzinfo=UTC)
+"""What Go writes for no moment is before this."""
 
-#: What a label says of the type, in order of precedence.
-TYPES: dict[sql.TicketType, frozenset[str]] = {
-    "bug": frozenset({"bug", "defect", "regression", "crash"}),
-    "feature_request": frozenset({"enhancement", "feature", "feature request", "improvement"}),
-    "support": frozenset({"question", "support", "help"}),
+#: How the REST API calls what `gh` has by other names.
+REST = {
+    "user": "author",
+    "created_at": "createdAt",
+    "updated_at": "updatedAt",
+    "closed_at": "closedAt",
+    "state_reason": "stateReason",
+    "html_url": "url",
+    "reactions": "reactionGroups",
+    "node_id": "id",
 }
-#: What a label says of the end of an issue, likewise.
-RESOLUTIONS: dict[sql.TicketResolution, frozenset[str]] = {
-    "spam": frozenset({"spam"}),
-    "duplicate": frozenset({"duplicate"}),
-    "cannot_reproduce": frozenset(
-        {"cannot reproduce", "can't reproduce", "unable to reproduce", "not reproducible", "works for me", "worksforme"}
-    ),
-    "invalid": frozenset({"invalid", "not a bug"}),
-    "wont_fix": frozenset({"wontfix", "wont fix", "won't fix", "not planned", "declined"}),
+#: Without these, an entry is no issue.
+NEEDED = ("number", "title", "state", "createdAt")
+#: What a ticket has no need of: it is asked for, but nobody is asked about it.
+EXTRA = ("milestone", "reactionGroups", "url")
+#: What only closed issues have.
+OF_CLOSED = ("closedAt", "stateReason")
+#: What becomes of a part of an issue: the fields of each that are taken.
+TAKEN = {
+    "": {*FIELDS.split(","), "type"},
+    "author": {"login", "is_bot", "type"},
+    "assignees": {"login", "is_bot", "type"},
+    "labels": {"name"},
+    "milestone": {"title"},
+    "comments": {"id", "author", "body", "createdAt", "isMinimized", "minimizedReason"},
+    "comments.author": {"login", "is_bot", "type"},
+    "type": {"name"},
 }
-REASONS: dict[str, sql.TicketResolution] = {"NOT_PLANNED": "wont_fix", "DUPLICATE": "duplicate"}
-DONE: dict[sql.TicketType, sql.TicketResolution] = {
-    "bug": "fixed",
-    "feature_request": "shipped",
-    "support": "answered",
+REACTIONS = {
+    "THUMBS_UP": "👍",
+    "THUMBS_DOWN": "👎",
+    "LAUGH": "😄",
+    "HOORAY": "🎉",
+    "CONFUSED": "😕",
+    "HEART": "❤️",
+    "ROCKET": "🚀",
+    "EYES": "👀",
 }
-#: As in `kind/bug` or `status: duplicate`. Other prefixes are left alone: `area/support` is no question.
-PREFIXES = frozenset({"kind", "type", "t", "resolution", "state", "status", "closed"})
-
-
-class Unreadable(Exception):
-    """The file as a whole is not what `gh issue list --json` prints."""
+#: The same by the names of the REST API.
+REST_REACTIONS = {"+1": "👍", "-1": "👎"} | {name.lower(): sign for name, sign in REACTIONS.items()}
 
 
 class BadEntry(Exception):
-    """One entry is not an issue that can be imported; the message says why."""
+    """One entry is not an issue, or not a comment, that can be imported; the message says why."""
+
+
+class Missing(Exception):
+    """Fields are missing from every entry; the message says which, and how to go on."""
+
+    def __init__(self, fields: list[str]) -> None:
+        names = ", ".join(fields)
+        super().__init__(
+            f"No issue in it has {names}. Get {'it' if len(fields) == 1 else 'them'} with: {LINE} "
+            f"Or import without: --without {','.join(fields)}"
+        )
+        self.fields = fields
 
 
 @dataclass(slots=True)
 class Reading:
-    """What a file holds: issues in the order of their numbers, bad entries, and what did not fit into a ticket."""
+    """What a file holds: issues in the order of their numbers, and all that is not in them."""
 
     issues: list[Issue] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
-    notes: set[str] = field(default_factory=set)
+    notes: Notes = field(default_factory=Notes)
+    #: Positions of entries that are well-formed, but no issues, or repeat an issue.
+    left_out: list[int] = field(default_factory=list)
+    #: Fields that a ticket has no place for, and how many entries have a value there.
+    fields: Counter[str] = field(default_factory=Counter)
+    #: Fields that no entry has.
+    absent: frozenset[str] = frozenset()
+    #: Repositories that the entries name.
+    repositories: set[str] = field(default_factory=set)
 
 
-def read(data: bytes, rules: Rules) -> Reading:
-    """The issues of a file, gzipped or not. Raises Unreadable."""
-    entries = _entries(data)
+def read(data: bytes, rules: Rules, *, without: Collection[str] = ()) -> Reading:
+    """The issues of a file. Raises Unreadable, and Missing for fields that are not in `without`."""
     reading = Reading()
-    seen: dict[str, int] = {}
-    for index, entry in enumerate(entries):
-        notes: set[str] = set()
-        try:
-            issue = _issue(index, entry, rules, notes)
-            if issue.id in seen:
-                raise BadEntry(f"issue {issue.id} is in the file already, at position {seen[issue.id]}")
-        except BadEntry as fault:
-            reading.bad.append(Bad(index, _printable_number(entry), str(fault)))
-        else:
-            seen[issue.id] = index
-            reading.issues.append(issue)
-            reading.notes |= notes
+    rows = list(_rows(entries(data), reading))
+    issues = [row for _, row in rows if isinstance(row, dict) and not _is_pull_request(row)]
+    reading.absent = _absent(issues)
+    asked = [name for name in reading.absent if name not in without and name not in EXTRA]
+    if asked:
+        raise Missing(sorted(asked, key=FIELDS.split(",").index))
+    seen: dict[str, tuple[int, Any]] = {}
+    for index, row in rows:
+        _read_row(index, row, rules, reading, seen)
     # `gh` prints the newest first, but numbers are given in order of arrival.
     reading.issues.sort(key=lambda issue: int(issue.id))
     return reading
 
 
-def _entries(data: bytes) -> list[Any]:
+def _read_row(index: int, row: Any, rules: Rules, reading: Reading, seen: dict[str, tuple[int, Any]]) -> None:
+    number = _printable_number(row)
+    if isinstance(row, dict) and _is_pull_request(row):
+        reading.left_out.append(index)
+        reading.notes.add("pull requests are left out: only issues become tickets", number or "unknown")
+        return
+    notes, bad, fields = Notes(), list[Bad](), Counter[str]()
     try:
-        # Unlike orjson, this parser takes the UTF-16 of PowerShell's `>`, and leaves half characters for us to report.
-        entries = json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Unreadable(f"It is gzipped, but damaged: {error}.") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"It is not JSON: {error}.") from None
-    if not isinstance(entries, list):
-        raise Unreadable(f"It is not a JSON array, as `gh issue list --json {FIELDS}` prints it.")
-    return entries
+        issue = _issue(index, row, rules, reading.absent, notes, bad)
+        _count_fields(row, fields)
+        if issue.id in seen:
+            at, first = seen[issue.id]
+            if first != row:
+                raise BadEntry(f"issue {issue.id} is in the file already, at position {at}, and differs")
+            reading.left_out.append(index)
+            reading.notes.add("issues that are in the file twice, and alike, are taken once", issue.id)
+            return
+    except BadEntry as fault:
+        reading.bad.append(Bad(index, number, str(fault)))
+        return
+    seen[issue.id] = index, row
+    reading.issues.append(issue)
+    reading.bad += bad
+    reading.notes.extend(notes)
+    reading.fields += fields
+    if isinstance(url := row.get("url"), str) and (repository := repositories.canonical(url)):
+        reading.repositories.add(repository)
 
 
-def _printable_number(entry: Any) -> str | None:
-    number = entry.get("number") if isinstance(entry, dict) else None
-    return str(number) if type(number) is int else None
+# The two shapes -------------------------------------------------------------------------------------------------
 
 
-def _issue(index: int, entry: Any, rules: Rules, notes: set[str]) -> Issue:
-    if not isinstance(entry, dict):
-        raise BadEntry("it is not an object")
-    title = _text(entry, "title")
-    if not title.strip():
-        raise BadEntry("title is blank")
-    labels = [_text(label, "name", "labels") for label in _objects(entry, "labels")]
-    assignees = [_login(assignee, "assignees") for assignee in _objects(entry, "assignees")]
-    for login in assignees[1:]:
-        notes.add(f"the assignee {login!r} is left out where another comes first: a ticket has one")
-    created_at = _moment(entry, "createdAt")
-    type_ = _type(labels, rules)
-    closed_at = _closed_at(entry)
-    return Issue(
-        index=index,
-        id=_number(entry),
-        type=type_,
-        # Longer than the API would take them, titles and texts are kept whole: nobody can shorten them on GitHub.
-        title=title,
-        description=_text(entry, "body", required=False),
-        tags=_tags(labels, notes),
-        author=_author(entry),
-        assignee=assignees[0] if assignees else None,
-        created_at=created_at,
-        updated_at=created_at if entry.get("updatedAt") is None else _moment(entry, "updatedAt"),
-        closed_at=closed_at,
-        resolution="none" if closed_at is None else _resolution(labels, entry.get("stateReason"), type_),
-        comments=_comments(entry),
+def _rows(found: list[Any], reading: Reading) -> Iterator[tuple[int, Any]]:
+    """Entries with their positions, in the shape of `gh`; comments of the REST API with the issues they belong to."""
+    said: dict[tuple[str, str], list[Any]] = {}
+    positions: dict[tuple[str, str], list[int]] = {}
+    rows: list[tuple[int, Any, tuple[str, str]]] = []
+    for index, entry in enumerate(found):
+        if isinstance(entry, dict) and isinstance(entry.get("issue_url"), str) and "title" not in entry:
+            address = entry["issue_url"].rpartition("/issues/")
+            key = (repositories.canonical(address[0]) or "", address[2])
+            said.setdefault(key, []).append(_like_gh(entry))
+            positions.setdefault(key, []).append(index)
+        else:
+            rest = isinstance(entry, dict) and "created_at" in entry and "createdAt" not in entry
+            row = _like_gh(entry) if rest else entry
+            of = repositories.canonical(str(row.get("url"))) if rest else None
+            rows.append((index, row, (of or "", str(row.get("number")) if isinstance(row, dict) else "")))
+    # The REST API counts comments here, and lists them elsewhere.
+    counts = {
+        id(row): row["comments"] for _, row, _ in rows if isinstance(row, dict) and type(row.get("comments")) is int
+    }
+    known = bool(said) or not any(counts.values())
+    for index, row, key in rows:
+        if id(row) in counts:
+            del row["comments"]
+            if not _is_pull_request(row):
+                comments = said.pop(key, [])
+                if known:
+                    row["comments"] = comments
+                for _ in range(counts[id(row)] - len(comments)):
+                    reading.notes.add("comments that GitHub counts are not in the file", key[1])
+        yield index, row
+    for (_, number), comments in said.items():
+        if not any(key[1] == number and isinstance(row, dict) and _is_pull_request(row) for _, row, key in rows):
+            for index in positions[next(key for key in positions if key[1] == number)]:
+                reading.bad.append(Bad(index, number, "it is a comment on an issue that is not in the file"))
+        else:
+            for _ in comments:
+                reading.notes.add("comments on pull requests are left out", number)
+
+
+def _like_gh(entry: Entry) -> dict[str, Any]:
+    row = {REST.get(key, key): value for key, value in entry.items() if key not in ("id", "url", "assignee")}
+    row["url"] = entry.get("html_url") or entry.get("url")
+    if "assignees" not in entry and entry.get("assignee"):
+        row["assignees"] = [entry["assignee"]]
+    return row
+
+
+def _is_pull_request(row: Entry) -> bool:
+    return (
+        row.get("state") in ("MERGED", "merged")
+        or row.get("isPullRequest") is True
+        or any(row.get(name) for name in ("pull_request", "mergedAt", "merged_at", "headRefName", "baseRefName"))
+        or "/pull/" in str(row.get("url"))
     )
 
 
-def _number(entry: Entry) -> str:
-    number = entry.get("number")
+def _absent(rows: list[dict[str, Any]]) -> frozenset[str]:
+    """What no entry has, though it may matter to some."""
+    there = {name for row in rows for name in row}
+    closed = any(str(row.get("state")).upper() == "CLOSED" for row in rows)
+    return frozenset(
+        name for name in FIELDS.split(",") if rows and name not in there and (closed or name not in OF_CLOSED)
+    )
+
+
+# What is not taken ----------------------------------------------------------------------------------------------
+
+
+def _count_fields(value: Any, fields: Counter[str], part: str = "") -> None:
+    """Count the fields of a part of an issue that are not taken although they say something."""
+    for each in value if isinstance(value, list) else [value]:
+        if not isinstance(each, dict):
+            continue
+        for name, content in each.items():
+            path = f"{part}.{name}" if part else name
+            if name not in TAKEN[part]:
+                if content not in (None, "", False, 0, [], {}):
+                    fields[path] += 1
+            elif path in TAKEN:
+                _count_fields(content, fields, path)
+
+
+# An issue -------------------------------------------------------------------------------------------------------
+
+
+def _printable_number(row: Any) -> str | None:
+    number = row.get("number") if isinstance(row, dict) else None
+    return str(number) if type(number) is int else None
+
+
+def _issue(index: int, row: Any, rules: Rules, absent: frozenset[str], notes: Notes, bad: list[Bad]) -> Issue:
+    if not isinstance(row, dict):
+        raise BadEntry("it is not an object")
+    id_ = _number(row)
+    for name in FIELDS.split(","):
+        if name not in row and name not in absent and name not in (*NEEDED, *EXTRA, *OF_CLOSED):
+            notes.add(f"the field {name} is missing here, though other issues have it", id_)
+    reader = _Reader(rules, id_, notes)
+    title = reader.text(row, "title")
+    if not title.strip():
+        raise BadEntry("title is blank")
+    names = reader.labels(row)
+    assignees = [reader.login(person, "assignees") for person in _list(row, "assignees")]
+    created_at = reader.moment(row, "createdAt")
+    closed_at = _closed_at(row, reader)
+    if closed_at is not None and closed_at < created_at:
+        raise BadEntry("it was closed before it was created")
+    type_ = labels_.type_of([*names, *reader.issue_type(row)], rules)
+    return Issue(
+        index=index,
+        id=id_,
+        type=type_,
+        # Longer than the API would take them, titles and texts are kept whole: nobody can shorten them on GitHub.
+        title=title,
+        description=reader.text(row, "body", required=False),
+        tags=labels_.tags_of(names, id_, notes),
+        environment=_environment(row, assignees, reader),
+        author=reader.author(row),
+        assignee=assignees[0] if assignees else None,
+        created_at=created_at,
+        updated_at=_updated_at(row, reader, created_at),
+        closed_at=closed_at,
+        resolution="none"
+        if closed_at is None
+        else labels_.resolution_of(names, str(row.get("stateReason") or ""), type_),
+        comments=list(_comments(index, row, reader, bad)),
+    )
+
+
+def _number(row: Entry) -> str:
+    number = row.get("number")
     if type(number) is not int or not 0 < number < 2**63:
         raise BadEntry("number is not a positive whole number")
     return str(number)
 
 
-def _closed_at(entry: Entry) -> datetime | None:
-    match entry.get("state"):
+def _closed_at(row: Entry, reader: _Reader) -> datetime | None:
+    match row.get("state"):
         case "OPEN" | "open":
+            if row.get("closedAt"):
+                reader.notes.add("closedAt of an issue that is open again is left out", reader.issue)
             return None
         case "CLOSED" | "closed":
-            return _moment(entry, "closedAt")
+            if row.get("closedAt") is None and row.get("updatedAt") and "closedAt" not in row:
+                reader.notes.add("without closedAt, an issue counts as closed when it was last changed", reader.issue)
+                return reader.moment(row, "updatedAt")
+            return reader.moment(row, "closedAt")
         case _:
             raise BadEntry("state is neither OPEN nor CLOSED")
 
 
-def _author(entry: Entry) -> str:
-    author = entry.get("author")
-    if author is None:
-        return GHOST
-    if not isinstance(author, dict):
-        raise BadEntry("author is not an object")
-    return _login(author, "author")
+def _updated_at(row: Entry, reader: _Reader, created_at: datetime) -> datetime:
+    if row.get("updatedAt") is None:
+        return created_at
+    try:
+        return max(created_at, reader.moment(row, "updatedAt"))
+    except BadEntry as fault:
+        reader.notes.add(f"{fault}, so that the ticket was last changed when it was created", reader.issue)
+        return created_at
 
 
-def _login(person: Entry, where: str) -> str:
-    # For whoever has left, `gh` prints an empty login, GitHub itself none at all.
-    return _name(person, "login", where) or GHOST
+def _environment(row: Entry, assignees: list[str], reader: _Reader) -> dict[str, str]:
+    """What a ticket has no field for, as entries of its environment."""
+    milestone = row.get("milestone")
+    values = {
+        "github_url": reader.text(row, "url", required=False),
+        "github_milestone": reader.text(milestone, "title", "milestone") if isinstance(milestone, dict) else "",
+        "github_reactions": _reactions(row.get("reactionGroups")),
+        "github_assignees": ", ".join(assignees) if len(assignees) > 1 else "",
+        "github_type": " ".join(reader.issue_type(row)),
+    }
+    for name, value in values.items():
+        if len(value) > LONGEST_VALUE:
+            reader.notes.add(f"{name} is cut to {LONGEST_VALUE} characters", reader.issue)
+    if len(assignees) > 1:
+        reader.notes.add("the first assignee is the ticket's; all are in github_assignees", reader.issue)
+    return {name: value[:LONGEST_VALUE] for name, value in values.items() if value}
 
 
-def _comments(entry: Entry) -> list[Comment]:
-    """The comments, oldest first. Those without an id get one from what never changes: when, and by whom."""
-    occurrences: Counter[str] = Counter()
+def _reactions(value: Any) -> str:
+    """`👍 9 🎉 2`."""
+    counts: Iterator[tuple[str, Any]]
+    if isinstance(value, list):
+        groups = [group for group in value if isinstance(group, dict)]
+        counts = ((REACTIONS.get(str(g.get("content")), str(g.get("content"))), _total(g.get("users"))) for g in groups)
+    elif isinstance(value, dict):
+        counts = ((sign, value.get(name)) for name, sign in REST_REACTIONS.items())
+    else:
+        return ""
+    return " ".join(f"{sign} {count}" for sign, count in counts if type(count) is int and count > 0)
+
+
+def _total(users: Any) -> Any:
+    return users.get("totalCount") if isinstance(users, dict) else None
+
+
+def _comments(index: int, row: Entry, reader: _Reader, bad: list[Bad]) -> Iterator[Comment]:
+    """The comments that can be taken, oldest first; adds the others to `bad`."""
+    occasions: Counter[str] = Counter()
+    taken: dict[str, Any] = {}
     comments = []
-    for comment in _objects(entry, "comments"):
-        created_at = _moment(comment, "createdAt", "comments")
-        author = _author(comment)
-        id_ = _name(comment, "id", "comments")
-        if not id_:
-            said = f"{created_at:%Y-%m-%dT%H:%M:%SZ}/{author}"
-            occurrences[said] += 1
-            id_ = f"{said}/{occurrences[said]}"
-        body = _text(comment, "body", "comments", required=False)
-        comments.append(Comment(id=id_, author=author, body=body, created_at=created_at))
-    if len({comment.id for comment in comments}) < len(comments):
-        raise BadEntry("two comments have the same id")
-    return sorted(comments, key=lambda comment: comment.created_at)
-
-
-# Labels ---------------------------------------------------------------------------------------------------------
-
-
-def _type(labels: Sequence[str], rules: Rules) -> sql.TicketType:
-    words = {_word(label) for label in labels}
-    told = (type_ for type_, meaning in TYPES.items() if words & meaning and type_ in rules.types)
-    return next(told, rules.default_type)
-
-
-def _resolution(labels: Sequence[str], reason: Any, type_: sql.TicketType) -> sql.TicketResolution:
-    words = {_word(label) for label in labels}
-    for resolution, meaning in RESOLUTIONS.items():
-        if words & meaning:
-            return resolution
-    return REASONS.get(str(reason), DONE[type_])
-
-
-def _word(label: str) -> str:
-    """`🐛 Bug`, `kind/bug` and `Type: bug` are all `bug`."""
-    text = label.lower().replace("’", "'")
-    prefix, _, rest = text.partition(":" if ":" in text else "/")
-    return " ".join(re.findall(r"[a-z']+", rest if prefix.strip() in PREFIXES else text))
-
-
-def _tags(labels: Iterable[str], notes: set[str]) -> list[str]:
-    tags: list[str] = []
-    for label in labels:
-        tag = _tag(label)
-        if not tag:
-            notes.add(f"the label {label!r} is left out: a tag is made of a-z 0-9 . _ : / - and spaces")
-        elif tag not in tags and len(tags) == MAX_TAGS:
-            notes.add(f"the label {label!r} is left out where others come first: a ticket has {MAX_TAGS} tags")
-        else:
-            if tag != label.lower():
-                notes.add(f"the label {label!r} became the tag {tag!r}")
-            if tag not in tags:
-                tags.append(tag)
-    return tags
-
-
-def _tag(label: str) -> str:
-    """The label as a tag: without accents, in lower case, with hyphens for what a tag may not have."""
-    plain = unicodedata.normalize("NFKD", " ".join(label.casefold().split()))
-    ascii_ = "".join(character for character in plain if not unicodedata.combining(character))
-    tag = re.sub(r"[^a-z0-9._:/ -]+", "-", ascii_)
-    return re.sub(r"^[^a-z0-9]+", "", tag)[:LONGEST_TAG].rstrip(" -")
+    for place, entry in enumerate(_list(row, "comments")):
+        try:
+            comment = reader.comment(entry, occasions)
+            if comment.id and comment.id in taken:
+                if taken[comment.id] != entry:
+                    raise BadEntry("another comment has the same id")
+                reader.notes.add("comments that are in the file twice, and alike, are taken once", reader.issue)
+                continue
+        except BadEntry as fault:
+            bad.append(Bad(index, reader.issue, f"comment {place}: {fault}", place))
+            continue
+        if comment.id:
+            taken[comment.id] = entry
+        comments.append(comment)
+    yield from sorted(comments, key=lambda comment: comment.created_at)
 
 
 # Values ---------------------------------------------------------------------------------------------------------
 
 
-def _objects(entry: Entry, key: str) -> list[dict[str, Any]]:
-    """A list of objects; null, as Go prints an empty list, is one as well."""
-    value = entry.get(key)
+def _list(row: Entry, key: str) -> list[Any]:
+    """A list; null, as Go prints an empty list, is one as well."""
+    value = row.get(key)
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise BadEntry(f"{key} is not a list of objects")
+    if not isinstance(value, list):
+        raise BadEntry(f"{key} is not a list")
     return value
 
 
-def _text(entry: Entry, key: str, where: str = "", *, required: bool = True) -> str:
-    value = entry.get(key)
-    name = f"{where}: {key}" if where else key
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str):
-        raise BadEntry(f"{name} is missing" if value is None else f"{name} is not a text")
-    if "\0" in value:
-        raise BadEntry(f"{name} has the character U+0000, which cannot be stored")
-    if re.search("[\ud800-\udfff]", value):
-        raise BadEntry(f"{name} has half a character, which cannot be stored")
-    return value
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the values of an issue, and notes what it changes."""
+
+    rules: Rules
+    issue: str
+    notes: Notes
+
+    def text(self, entry: Entry, key: str, where: str = "", *, required: bool = True) -> str:
+        value = entry.get(key)
+        name = f"{where}: {key}" if where else key
+        if value is None and not required:
+            return ""
+        if not isinstance(value, str):
+            raise BadEntry(f"{name} is missing" if value is None else f"{name} is not a text")
+        storable = re.sub("[\0\ud800-\udfff]", "\ufffd", value)
+        if storable != value:
+            self.notes.add(f"characters in {name} that cannot be stored became \ufffd", self.issue)
+        return storable
+
+    def name(self, entry: Entry, key: str, where: str) -> str:
+        """A text that has to fit into an index."""
+        text = self.text(entry, key, where, required=False)
+        if len(text) > LONGEST_NAME:
+            raise BadEntry(f"{where}: {key} is longer than {LONGEST_NAME} characters")
+        return text
+
+    def moment(self, entry: Entry, key: str) -> datetime:
+        value = self.text(entry, key)
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(UTC)
+                if moment > self.rules.now + SKEW:
+                    raise BadEntry(f"{key} is in the future: {value}")
+                if moment > ZERO:
+                    return moment
+        except (ValueError, OverflowError):
+            pass
+        raise BadEntry(f"{key} is no date and time like 2026-11-24T10:00:00Z")
+
+    def labels(self, row: Entry) -> list[str]:
+        names = []
+        for label in _list(row, "labels"):
+            if not isinstance(label, str | dict):
+                raise BadEntry("labels is not a list of objects")
+            names.append(self.text({"name": label} if isinstance(label, str) else label, "name", "labels"))
+        return names
+
+    def issue_type(self, row: Entry) -> list[str]:
+        """The name of the type that an organization gave it, if any."""
+        type_ = row.get("type")
+        return [self.text(type_, "name", "type")] if isinstance(type_, dict) and type_.get("name") else []
+
+    def author(self, entry: Entry) -> str:
+        """Who wrote an issue or a comment. Null stands for people who have left."""
+        author = entry.get("author")
+        return GHOST if author is None else self.login(author, "author")
+
+    def login(self, person: Any, where: str) -> str:
+        """A person's login. A bot has one name, however GitHub writes it."""
+        if isinstance(person, str):
+            person = {"login": person}
+        if not isinstance(person, Mapping):
+            raise BadEntry(f"{where} is neither an object nor a login")
+        # For whoever has left, `gh` prints an empty login, GitHub itself none at all.
+        written = self.name(person, "login", where).strip() or GHOST
+        login = written.removeprefix("app/")
+        bot = login != written or person.get("is_bot") is True or person.get("type") == "Bot"
+        if bot and not login.endswith(BOT):
+            login += BOT
+        if login != written:
+            self.notes.add(f"the bot {written!r} is {login!r} here", self.issue)
+        return login
+
+    def comment(self, entry: Any, occasions: Counter[str]) -> Comment:
+        if not isinstance(entry, dict):
+            raise BadEntry("it is not an object")
+        created_at = self.moment(entry, "createdAt")
+        author = self.author(entry)
+        said = f"{created_at:%Y-%m-%dT%H:%M:%SZ}/{author.lower()}"
+        id_ = self.name(entry, "id", "comment")
+        body = self.text(entry, "body", required=False)
+        occasions[said] += 1
+        minimized = entry.get("isMinimized") is True
+        if minimized:
+            self.notes.add("comments that are hidden on GitHub became internal", self.issue)
+        return Comment(
+            id=id_,
+            occasion=f"{said}/{occasions[said]}",
+            author=author,
+            body=body,
+            created_at=created_at,
+            visibility="internal" if minimized else "public",
+        )
 
 
-def _name(entry: Entry, key: str, where: str) -> str:
-    """A text that has to fit into an index."""
-    text = _text(entry, key, where, required=False)
-    if len(text) > LONGEST_NAME:
-        raise BadEntry(f"{where}: {key} is longer than {LONGEST_NAME} characters")
-    return text
-
-
-def _moment(entry: Entry, key: str, where: str = "") -> datetime:
-    value = _text(entry, key, where)
-    try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise BadEntry(f"{where + ': ' if where else ''}{key} is no date and time like 2026-11-24T10:00:00Z")
+__all__ = ["LINE", "BadEntry", "Missing", "Reading", "Unreadable", "read"]

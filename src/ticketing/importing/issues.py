@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from ticketing import sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """Something said on an issue; `id` tells it from the others there."""
+    """Something said on an issue.
+
+    `id` is the source's own, and empty if the file has none. `occasion` says who said it when, and which one it is of
+    those they said in that second: it finds the comment again in a file without ids.
+    """
 
     id: str
+    occasion: str
     author: str
     body: str
     created_at: datetime
+    visibility: sql.CommentVisibility = "public"
+
+    @property
+    def name(self) -> str:
+        """What it is stored under: its id, or else the occasion."""
+        return self.id or self.occasion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +41,7 @@ class Issue:
     title: str
     description: str
     tags: list[str]
+    environment: dict[str, str]
     author: str
     assignee: str | None
     created_at: datetime
@@ -40,11 +53,38 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """An entry that is not imported: its place in the file, from 0 on, its number if it has one, and why."""
+    """What is not imported: its place in the file, from 0 on, the issue's number if it has one, and why.
+
+    With `comment`, the comment at this place (from 0 on) is left out, and the issue is imported.
+    """
 
     index: int
     number: str | None
     reason: str
+    comment: int | None = None
+
+
+@dataclass(slots=True)
+class Notes:
+    """What an import changes or leaves out, and of which issues: a sentence each, with the numbers it is true of."""
+
+    issues: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, sentence: str, issue: str) -> None:
+        """Note something of an issue; saying it of an issue once more counts once more."""
+        self.issues.setdefault(sentence, []).append(issue)
+
+    def extend(self, other: Notes) -> None:
+        """Note all that the other has noted."""
+        for sentence, issues in other.issues.items():
+            self.issues.setdefault(sentence, []).extend(issues)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """For machines: each sentence, how often it is true, and of which issues."""
+        return [
+            {"note": sentence, "count": len(issues), "issues": list(dict.fromkeys(issues))}
+            for sentence, issues in sorted(self.issues.items())
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +97,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a project takes issues: the types it has, and the type of an issue whose labels do not tell."""
+    """How a project takes issues.
+
+    Its types; the type of an issue whose labels do not tell; and the present moment, as nothing happens after it.
+    """
 
     types: Collection[str]
     default_type: sql.TicketType
+    now: datetime
+
+
+Entry = Mapping[str, Any]
+"""A thing as the source's file has it."""

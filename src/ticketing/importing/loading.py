@@ -24,7 +24,7 @@ import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
 from ticketing import sql
-from ticketing.importing.issues import Bad, Comment, Issue, Source
+from ticketing.importing.issues import Bad, Comment, Issue, Notes, Source
 
 BATCH_ISSUES = 100
 BATCH_CHARACTERS = 4_000_000
@@ -45,6 +45,7 @@ class Loaded:
     comments: int = 0
     people: set[str] = field(default_factory=set)
     bad: list[Bad] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def add(self, other: Loaded) -> None:
         """Count what is in the other as well."""
@@ -54,6 +55,7 @@ class Loaded:
         self.comments += other.comments
         self.people |= other.people
         self.bad += other.bad
+        self.notes.extend(other.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ async def _plan(conn: sql.Connection, source: Source, project: str, batch: list[
 
 def _change(issue: Issue, ticket: sql.ImportedTicket) -> Change | None:
     here = set(ticket["comments"] or ())
-    comments = [comment for comment in issue.comments if comment.id not in here]
+    comments = [comment for comment in issue.comments if comment.name not in here]
     event = None
     if issue.closed_at is None:
         if ticket["status"] == "closed" and ticket["closed_there"]:
@@ -260,7 +262,7 @@ def _ticket_row(issue: Issue, source: Source, project: str, people: People) -> R
         "priority": "normal",
         "severity": "none",
         "tags": issue.tags,
-        "environment": {},
+        "environment": issue.environment,
         "channel": "import",
         "requester_id": people[issue.author],
         "assignee_id": people[issue.assignee] if issue.assignee else None,
@@ -280,8 +282,8 @@ def _comment_rows(comments: Iterable[Comment], number: int, people: People) -> l
             "ticket": number,
             "author_id": people[comment.author],
             "body": comment.body,
-            "visibility": "public",
-            "external_id": comment.id,
+            "visibility": comment.visibility,
+            "external_id": comment.name,
             "created_at": comment.created_at,
             "updated_at": comment.created_at,
         }
