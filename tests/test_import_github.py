@@ -23,6 +23,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from conftest import Person
+from ticketing import texts
 from ticketing.importing import github
 from ticketing.importing.cli import app as import_app
 from ticketing.importing.issues import Rules
@@ -146,8 +147,8 @@ def read_back(agent: Person, project: str) -> dict[str, dict[str, Any]]:
 
 def assert_same(ticket: dict[str, Any], issue: Issue) -> None:
     """Everything that is the same here and there."""
-    assert ticket["title"] == issue["title"]
-    assert ticket["description"] == (issue["body"] or "")
+    assert ticket["title"] == texts.one_line(issue["title"])
+    assert ticket["description"] == texts.text(issue["body"] or "")
     assert (ticket["status"] == "closed") == (issue["state"] == "CLOSED")
     assert (ticket["resolution"] == "none") == (issue["state"] == "OPEN")
     assert ticket["created_at"] == utc(issue["createdAt"])
@@ -159,7 +160,7 @@ def assert_same(ticket: dict[str, Any], issue: Issue) -> None:
     )
     assert ticket["channel"] == "import"
     said = [
-        (entry["body"], utc(entry["createdAt"]), login(entry["author"]), "public")
+        (texts.text(entry["body"]), utc(entry["createdAt"]), login(entry["author"]), "public")
         for entry in sorted(issue["comments"], key=lambda entry: str(entry["createdAt"]))
     ]
     assert said == [
@@ -228,10 +229,11 @@ def test_a_small_file(database_url: str, agent: Person, project: str, repository
             "none",
             [
                 "type: feature-request",
-                "größe: 100",
+                "größe: 100 %",
                 "文档",
                 "c++",
                 "ui",
+                "🐛",
                 "needs a designer",
                 "a label that is a good deal longer than the fifty",
             ],

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ticketing import texts
 from ticketing.importing import labels as labels_
 from ticketing.importing import repositories
 from ticketing.importing.files import FIELDS, LINE, Unreadable, entries
@@ -252,8 +253,8 @@ def _issue(index: int, row: Any, rules: Rules, absent: frozenset[str], notes: No
         if name not in row and name not in absent and name not in (*NEEDED, *EXTRA, *OF_CLOSED):
             notes.add(f"the field {name} is missing here, though other issues have it", id_)
     reader = _Reader(rules, id_, notes)
-    title = reader.text(row, "title")
-    if not title.strip():
+    title = reader.line(row, "title")
+    if not title:
         raise BadEntry("title is blank")
     names = reader.labels(row)
     assignees = [reader.login(person, "assignees") for person in _list(row, "assignees")]
@@ -268,7 +269,7 @@ def _issue(index: int, row: Any, rules: Rules, absent: frozenset[str], notes: No
         type=type_,
         # Longer than the API would take them, titles and texts are kept whole: nobody can shorten them on GitHub.
         title=title,
-        description=reader.text(row, "body", required=False),
+        description=reader.prose(row, "body"),
         tags=labels_.tags_of(names, id_, notes),
         environment=_environment(row, assignees, reader),
         author=reader.author(row),
@@ -319,8 +320,8 @@ def _environment(row: Entry, assignees: list[str], reader: _Reader) -> dict[str,
     """What a ticket has no field for, as entries of its environment."""
     milestone = row.get("milestone")
     values = {
-        "github_url": reader.text(row, "url", required=False),
-        "github_milestone": reader.text(milestone, "title", "milestone") if isinstance(milestone, dict) else "",
+        "github_url": reader.line(row, "url", required=False),
+        "github_milestone": reader.line(milestone, "title", "milestone") if isinstance(milestone, dict) else "",
         "github_reactions": _reactions(row.get("reactionGroups")),
         "github_assignees": ", ".join(assignees) if len(assignees) > 1 else "",
         "github_type": " ".join(reader.issue_type(row)),
@@ -405,9 +406,25 @@ class _Reader:
             self.notes.add(f"characters in {name} that cannot be stored became \ufffd", self.issue)
         return storable
 
+    def line(self, entry: Entry, key: str, where: str = "", *, required: bool = True) -> str:
+        written = self.text(entry, key, where, required=required)
+        line = texts.one_line(written)
+        if line != written:
+            self.notes.add(f"blanks or characters without a look were taken out of {key}", self.issue)
+        return line
+
+    def prose(self, entry: Entry, key: str) -> str:
+        written = self.text(entry, key, required=False)
+        text = texts.text(written)
+        if text != written:
+            plain = text == written.replace("\r\n", "\n").strip()
+            what = "lines of {} end with LF, and there are no blanks around" if plain else "{} has a plainer form"
+            self.notes.add(f"{what.format(key)}, as in all texts here", self.issue)
+        return text
+
     def name(self, entry: Entry, key: str, where: str) -> str:
         """A text that has to fit into an index."""
-        text = self.text(entry, key, where, required=False)
+        text = self.line(entry, key, where, required=False)
         if len(text) > LONGEST_NAME:
             raise BadEntry(f"{where}: {key} is longer than {LONGEST_NAME} characters")
         return text
@@ -437,7 +454,7 @@ class _Reader:
     def issue_type(self, row: Entry) -> list[str]:
         """The name of the type that an organization gave it, if any."""
         type_ = row.get("type")
-        return [self.text(type_, "name", "type")] if isinstance(type_, dict) and type_.get("name") else []
+        return [self.line(type_, "name", "type")] if isinstance(type_, dict) and type_.get("name") else []
 
     def author(self, entry: Entry) -> str:
         """Who wrote an issue or a comment. Null stands for people who have left."""
@@ -451,7 +468,7 @@ class _Reader:
         if not isinstance(person, Mapping):
             raise BadEntry(f"{where} is neither an object nor a login")
         # For whoever has left, `gh` prints an empty login, GitHub itself none at all.
-        written = self.name(person, "login", where).strip() or GHOST
+        written = self.name(person, "login", where) or GHOST
         login = written.removeprefix("app/")
         bot = login != written or person.get("is_bot") is True or person.get("type") == "Bot"
         if bot and not login.endswith(BOT):
@@ -467,7 +484,7 @@ class _Reader:
         author = self.author(entry)
         said = f"{created_at:%Y-%m-%dT%H:%M:%SZ}/{author.lower()}"
         id_ = self.name(entry, "id", "comment")
-        body = self.text(entry, "body", required=False)
+        body = self.prose(entry, "body")
         occasions[said] += 1
         minimized = entry.get("isMinimized") is True
         if minimized:

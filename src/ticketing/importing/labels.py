@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ticketing import sql
+from ticketing import sql, texts
 from ticketing.importing.issues import Notes, Rules
 
 MAX_TAGS = 20
@@ -67,7 +66,7 @@ def tags_of(labels: Iterable[str], issue: str, notes: Notes) -> list[str]:
     for label in labels:
         tag = tag_of(label)
         if not tag:
-            notes.add(f"the label {label!r} is left out: it has neither letters nor digits", issue)
+            notes.add(f"the label {label!r} is left out: there is nothing to see in it", issue)
         elif tag not in tags and len(tags) == MAX_TAGS:
             notes.add(f"the label {label!r} is left out where others come first: a ticket has {MAX_TAGS} tags", issue)
         else:
@@ -79,11 +78,5 @@ def tags_of(labels: Iterable[str], issue: str, notes: Notes) -> list[str]:
 
 
 def tag_of(label: str) -> str:
-    """The label as a tag, in whatever script: in lower case, with hyphens for what a tag may not have."""
-    text = " ".join(unicodedata.normalize("NFC", label).lower().split())
-    tag = "".join(character if _fits(character) else "-" for character in text)
-    return re.sub(r"^[^\w.+#]+|-+$", "", tag)[:LONGEST_TAG].rstrip(" -")
-
-
-def _fits(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LMN" or character in "._:/ +#-"
+    """The label as a tag, in whatever script: in lower case, with single blanks, and not too long."""
+    return texts.tag(label)[:LONGEST_TAG].rstrip()
