@@ -44,6 +44,12 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any]] = {
     "create_token":                     (WRITE, 201,  201,  201,  201),
     "get_token":                        (READ,  200,  404,  404,  404),
     "revoke_token":                     (WRITE, 204,  404,  404,  404),
+    "list_user_tokens":                 (ADMIN, 403,  403,  403,  WITH),
+    "create_user_token":                (ADMIN, 403,  403,  403,  201),
+    "create_user_token: a person's":    (ADMIN, 403,  403,  403,  409),
+    "create_user_token: beyond a role": (ADMIN, 403,  403,  403,  422),
+    "get_user_token":                   (ADMIN, 403,  403,  403,  200),
+    "revoke_user_token":                (ADMIN, 403,  403,  403,  204),
 
     "list_projects":                    (READ,  200,  200,  200,  200),
     "list_projects: private":           (READ,  LESS, LESS, WITH, WITH),
@@ -132,6 +138,13 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any]] = {
 ROLES = ("requester", "stranger", "agent", "admin")
 SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "list_tokens": lambda world: {"token_id": world.token_id},
+    "list_user_tokens": lambda world: {"token_id": world.token_id},
+    "create_user_token": lambda world: {"user_id": world.machine_id},
+    "create_user_token: a person's": lambda world: {"user_id": world.owner.id},
+    "create_user_token: beyond a role": lambda world: {
+        "user_id": world.machine_id,
+        "body": {"name": "x", "scopes": [ADMIN]},
+    },
     "list_projects: private": lambda world: {"project_key": world.private, "query": {"limit": 100}},
     "get_project: private": lambda world: {"project_key": world.private},
     "update_project: private": lambda world: {"project_key": world.private},
@@ -217,6 +230,7 @@ class World:
             "create_user": lambda: {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"},
             "update_user": lambda: {"active": True},
             "create_token": lambda: {"name": "x", "scopes": [READ]},
+            "create_user_token": lambda: {"name": "x", "scopes": [READ]},
             "create_project": lambda: {"key": _key(), "name": "x"},
             "update_project": lambda: {"name": "y"},
             "create_category": lambda: {"key": _key(), "name": "x"},
@@ -315,6 +329,11 @@ class World:
     def token_id(self) -> str:
         token_id: str = _made(self.owner.post("/tokens", json={"name": CANARY, "scopes": [READ]}))["id"]
         return token_id
+
+    @cached_property
+    def machine_id(self) -> str:
+        body = {"name": "machine", "service_account": True, "role": "agent"}
+        return str(_made(self.admin.post("/users", json=body))["id"])
 
     @cached_property
     def endpoint_id(self) -> str:

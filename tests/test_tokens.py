@@ -276,6 +276,75 @@ def test_everyone_keeps_their_own_tokens(agent: Person, admin: Person) -> None:
     assert made["id"] not in [token["id"] for token in admin.pages("/tokens")]
 
 
+@pytest.fixture
+def machine(admin: Person) -> str:
+    """The id of a service account that is an agent."""
+    body = {"name": "Crash reporter", "role": "agent", "service_account": True}
+    return str(admin.post("/users", json=body).json()["id"])
+
+
+def test_an_admin_gives_a_service_account_a_token(
+    admin: Person, anonymous: Judged, machine: str, new_events: Events
+) -> None:
+    body, key = {"name": "ci", "scopes": ["tickets:read"]}, {"Idempotency-Key": secrets.token_hex(8)}
+    new_events()
+    first, again = (admin.post(f"/users/{machine}/tokens", json=body, headers=key) for _ in range(2))
+    made = first.json()
+    assert (first.status_code, again.json(), again.headers["idempotent-replayed"]) == (201, made, "true")
+    assert bearer(anonymous, made["token"]).json()["user"]["id"] == machine
+    place = first.headers["location"].removeprefix("/api/v1")
+    assert admin.get(place).json()["id"] == made["id"]
+    assert [token["id"] for token in admin.pages(f"/users/{machine}/tokens", limit=1)] == [made["id"]]
+    for _ in range(2):
+        assert admin.delete(place).status_code == 204
+    assert bearer(anonymous, made["token"]).status_code == 401
+    assert [(event["type"], str(event["actor_id"])) for event in new_events()] == [
+        ("token.created", admin.id),
+        ("token.revoked", admin.id),
+    ]
+    assert admin.post("/tokens", json=body, headers=key).status_code == 422
+
+
+def test_an_admin_gives_no_more_than_they_have(
+    sign_in: Callable[..., Person], anonymous: Judged, machine: str, db: psycopg.Connection[Any]
+) -> None:
+    narrow = sign_in("admin", scopes=("admin",))
+    give = f"/users/{machine}/tokens"
+    assert narrow.post(give, json={"name": "x", "scopes": ["tickets:write"]}).status_code == 403
+    assert narrow.post(give, json={"name": "x", "scopes": ["admin"]}).status_code == 422
+    brief = sign_in("admin")
+    db.execute("update tokens set expires_at = now() + interval '1 h' where user_id = %s", (brief.id,))
+    for expires_at in ({}, {"expires_at": in_(hours=2)}, {"expires_at": in_(hours=-1)}):
+        body = {"name": "x", "scopes": ["tickets:read"]} | expires_at
+        assert brief.post(give, json=body).status_code == 422
+
+
+def test_an_inactive_service_account_is_given_no_token(
+    admin: Person, anonymous: Judged, machine: str, new_events: Events
+) -> None:
+    body = {"name": "x", "scopes": ["tickets:read"]}
+    made = admin.post(f"/users/{machine}/tokens", json=body).json()
+    patch = {"headers": {"Content-Type": "application/merge-patch+json"}, "json": {"active": False}}
+    assert admin.request("PATCH", f"/users/{machine}", **patch).status_code == 200
+    new_events()
+    assert admin.post(f"/users/{machine}/tokens", json=body).status_code == 409
+    assert new_events() == []
+    assert bearer(anonymous, made["token"]).status_code == 401
+
+
+def test_an_admin_stops_a_leaked_token_whatever_it_can_do(
+    sign_in: Callable[..., Person], anonymous: Judged, machine: str
+) -> None:
+    operator, owner = sign_in("admin", scopes=("admin",)), sign_in("admin")
+    body = {"name": "made", "scopes": ["tickets:read"]}
+    made = anonymous.post(f"/users/{machine}/tokens", json=body, headers=authorization(owner.token)).json()
+    leaked = owner.get("/me").json()["token"]["id"]
+    assert operator.delete(f"/users/{machine}/tokens/{leaked}").status_code == 404
+    assert operator.delete(f"/users/{owner.id}/tokens/{leaked}", params={"children": True}).status_code == 204
+    assert bearer(anonymous, owner.token).status_code == 401
+    assert bearer(anonymous, made["token"]).status_code == 401
+
+
 def test_its_use_is_noted_at_most_once_a_minute(
     sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]
 ) -> None:

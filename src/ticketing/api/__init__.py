@@ -16,7 +16,16 @@ from ticketing.api.operations import (
 )
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
-from ticketing.api.tokens import create_token, get_token, list_tokens, revoke_token
+from ticketing.api.tokens import (
+    create_token,
+    create_user_token,
+    get_token,
+    get_user_token,
+    list_tokens,
+    list_user_tokens,
+    revoke_token,
+    revoke_user_token,
+)
 from ticketing.api.users import create_user, get_user, list_users, update_user
 from ticketing.api.webhooks import (
     create_webhook_endpoint,
@@ -39,6 +48,7 @@ __all__ = [
     "create_ticket",
     "create_token",
     "create_user",
+    "create_user_token",
     "create_webhook_endpoint",
     "delete_comment",
     "delete_webhook_endpoint",
@@ -51,6 +61,7 @@ __all__ = [
     "get_ticket",
     "get_token",
     "get_user",
+    "get_user_token",
     "get_webhook_endpoint",
     "list_categories",
     "list_comments",
@@ -63,6 +74,7 @@ __all__ = [
     "list_ticket_events",
     "list_tickets",
     "list_tokens",
+    "list_user_tokens",
     "list_users",
     "list_webhook_endpoints",
     "pause_queue",
@@ -71,6 +83,7 @@ __all__ = [
     "resume_queue",
     "retry_job",
     "revoke_token",
+    "revoke_user_token",
     "rotate_webhook_secret",
     "stream_events",
     "update_category",

@@ -1,4 +1,4 @@
-"""/tokens"""
+"""/tokens and /users/{user_id}/tokens"""
 
 from typing import Any
 from uuid import UUID
@@ -30,4 +30,30 @@ async def get_token(token_id: str, actor: Actor) -> Answer:
 async def revoke_token(token_id: str, actor: Actor, children: bool = False) -> Answer:
     async with db.transaction() as conn:
         await tokens.revoke(conn, actor, UUID(token_id), children=children)
+    return gone()
+
+
+async def create_user_token(
+    user_id: str, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
+) -> Answer:
+    claim = idempotency.claim(idempotency_key, "create_user_token", user_id, body)
+    async with db.connection() as conn, claim:
+        token = await tokens.create_for(conn, actor, UUID(user_id), claim=claim, **body)
+    return created(token, f"/users/{user_id}/tokens/{token['id']}", claim)
+
+
+async def list_user_tokens(user_id: str, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
+    async with db.connection() as conn:
+        page = await tokens.list_(conn, actor, UUID(user_id), limit=limit, cursor=cursor)
+    return listed(page, f"/users/{user_id}/tokens", limit=limit)
+
+
+async def get_user_token(user_id: str, token_id: str, actor: Actor) -> Answer:
+    async with db.connection() as conn:
+        return Answer(await tokens.get(conn, actor, UUID(token_id), UUID(user_id)))
+
+
+async def revoke_user_token(user_id: str, token_id: str, actor: Actor, children: bool = False) -> Answer:
+    async with db.transaction() as conn:
+        await tokens.revoke(conn, actor, UUID(token_id), UUID(user_id), children=children)
     return gone()
