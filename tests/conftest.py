@@ -126,7 +126,14 @@ def served(application: Any) -> Iterator[str]:
     """Serve an application from a thread; gives its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(
-            uvicorn.Config(application, http=serve.UVICORN["http"], log_config=None, access_log=False, lifespan="on")
+            uvicorn.Config(
+                application,
+                http=serve.UVICORN["http"],
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                lifespan="on",
+            )
         )
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
@@ -142,7 +149,8 @@ def spawned(database_url: str, **settings: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "ticketing.app:create", "--factory", "--port", str(port)]
-    with subprocess.Popen([*command, "--log-level", "warning"], env=environment(database_url, **settings)) as process:
+    command += ["--log-level", "warning", "--no-proxy-headers"]
+    with subprocess.Popen(command, env=environment(database_url, **settings)) as process:
         try:
             await_(lambda: answers(f"http://127.0.0.1:{port}"))
             yield f"http://127.0.0.1:{port}"

@@ -94,7 +94,7 @@ def test_a_full_disk_is_counted_told_and_logged_in_two_lines(
                 503,
                 f"{outages.CAUSES['53100']} (SQLSTATE 53100)\n",
             )
-            assert count(address, "53100") - before == 20
+            await_(lambda: count(address, "53100") - before == 20)
         await_(lambda: httpx.get(f"{address}/health/ready").status_code == 200)
         assert create("media").status_code == 201
         with psycopg.connect(url) as conn:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http.client import HTTPConnection
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import psycopg
@@ -12,8 +16,9 @@ import yaml
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from conftest import Person, await_, spawned
-from ticketing import auth, resources
+from conftest import Person, await_, served, spawned
+from ticketing import app, auth, config, resources
+from ticketing.contract import Networks
 
 PROBLEMS = yaml.safe_load((resources.SPEC / "problems.yaml").read_text())
 
@@ -40,8 +45,8 @@ def test_the_reference_loads_nothing_from_elsewhere(web: httpx.Client) -> None:
     for asset in assets:
         if asset == "data:,":
             continue
-        assert asset.startswith("/")
-        assert web.get(asset).status_code == 200
+        assert ":" not in asset
+        assert web.get(urljoin("/docs", asset)).status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert web.get("/").headers["location"] == "/docs"
 
@@ -112,3 +117,105 @@ def test_metrics_count_requests_by_operation(web: httpx.Client, agent: Person) -
     text = web.get("/metrics").text
     assert re.search(r'ticketing_http_requests_total\{method="GET",operation="get_me",status="200"\} [1-9]', text)
     assert 'ticketing_http_request_seconds_bucket{le="0.001",operation="get_me"}' in text
+
+
+PATHS = ["/metrics", "/health/ready"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda path: path.replace("m", "%6d").replace("h/r", "h/%72"),
+        lambda path: "/" + path,
+        lambda path: path + "/",
+        lambda path: "/." + path,
+        lambda path: "/docs/.." + path,
+        lambda path: "/api/v1/tickets/..%2f..%2f.." + path,
+        lambda path: path.upper(),
+        lambda path: path + ";a=b",
+        lambda path: "/%2f" + path[1:],
+        lambda path: path + "%00",
+        lambda path: path.replace("/", "%2F"),
+        lambda path: "/%252e%252e" + path,
+    ],
+)
+def test_a_page_is_found_by_its_very_path_only(service: str, path: str, odd: Callable[[str], str]) -> None:
+    """So that whatever a proxy keeps out by a path is kept out."""
+    host = urlsplit(service).netloc
+    connection = HTTPConnection(host, timeout=10)
+    connection.request("GET", odd(path))
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status in (400, 401, 404)
+    assert b"# HELP" not in body and body != b"ok\n"
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def proxied(service: str) -> Iterator[httpx.Client]:
+    """A service that trusts the proxies of this machine and is seen under /desk."""
+    settings = replace(
+        config.settings(), trusted_proxies=Networks("127.0.0.0/8"), public_url="https://support.example/desk"
+    )
+    with served(app.create(settings)) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_operators_need_is_for_their_networks(web: httpx.Client, proxied: httpx.Client, path: str) -> None:
+    assert web.get(path).status_code == 200
+    # A proxy on this machine that is not known may speak for anybody.
+    for header, value in {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"}.items():
+        refused = web.get(path, headers={header: value})
+        assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert proxied.get(path, headers={"X-Forwarded-For": "192.168.1.1"}).status_code == 200
+    assert proxied.get(path, headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+    assert proxied.get("/health/live", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 200
+
+
+@pytest.mark.parametrize(("header", "prefix"), [({}, "/desk"), ({"X-Forwarded-Prefix": "/help/it"}, "/help/it")])
+def test_links_begin_with_what_the_client_sees(
+    proxied: httpx.Client, admin: Person, project: str, header: dict[str, str], prefix: str
+) -> None:
+    headers = {"Authorization": f"Bearer {admin.token}", **header}
+    # Whether the proxy takes the prefix away, or leaves it.
+    for before in ("", prefix):
+        key = f"p-{auth.new_token()[4:12].lower()}x"
+        made = proxied.post(
+            f"{before}/api/v1/projects", json={"key": key, "name": "x", "visibility": "public"}, headers=headers
+        )
+        assert made.headers["location"] == f"{prefix}/api/v1/projects/{key}"
+        listed = proxied.get(f"{before}/api/v1/projects", params={"limit": 1}, headers=headers)
+        assert listed.headers["link"].startswith(f"<{prefix}/api/v1/projects?")
+        refused = proxied.get(f"{before}/api/v1/nothing", headers=headers)
+        assert refused.json()["type"] == f"{prefix}/problems/not-found"
+        document = proxied.get(f"{before}/api/v1/openapi.json", headers=header)
+        assert document.json()["servers"][0]["url"] == f"{prefix}/api/v1"
+        assert f'"{prefix}/problems/not-found"' in document.text
+        assert yaml.safe_load(proxied.get(f"{before}/api/v1/openapi.yaml", headers=header).text) == document.json()
+        assert proxied.get(f"{before}/", headers=header).headers["location"] == f"{prefix}/docs"
+        for page in ("/docs", "/problems", "/problems/not-found"):
+            links = re.findall(r'(?:src|href)="([^":]+)"', proxied.get(before + page, headers=header).text)
+            assert links
+            for link in links:
+                assert proxied.get(urljoin(before + page, link), headers=header).status_code == 200
+
+
+def test_whoever_asks_at_once_whether_it_is_ready_is_told_by_one_look(
+    web: httpx.Client, db: psycopg.Connection[dict[str, object]], database_url: str
+) -> None:
+    def waiting() -> int:
+        row = db.execute(
+            "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        ).fetchone()
+        assert row
+        return int(str(row["n"]))
+
+    with ThreadPoolExecutor(20) as threads:
+        with psycopg.connect(database_url) as other:
+            other.execute("lock table schema_migrations")
+            asked = [threads.submit(web.get, "/health/ready") for _ in range(20)]
+            await_(lambda: waiting() > 0)
+            assert waiting() == 1
+        assert {each.result().status_code for each in asked} == {200}

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,3 +85,21 @@ def test_a_line_says_no_more_than_there_is(log: Log) -> None:
     line = log.line("direct")
     assert (line["path"], line["client"]) == (f"/nowhere/{'x' * 191}", "127.0.0.1")
     assert "trace_id" not in line
+
+
+@pytest.mark.parametrize("path", ["/docs", "/health/live", "/problems/not-found", "/api/v1/openapi.json"])
+def test_what_is_served_beside_the_api_is_logged_too(log: Log, path: str) -> None:
+    request_id = f"page{path.replace('/', '-')}"
+    answer = httpx.get(log.url + path, headers={"X-Request-Id": request_id})
+    assert answer.headers["x-request-id"] == request_id
+    line = log.line(request_id)
+    assert (line["operation"], line["path"], line["status"]) == ("page", path, 200)
+
+
+def test_a_request_that_cannot_be_answered_just_now_is_a_warning(
+    new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    with logging_service(new_database("template0"), tmp_path / "log") as log:
+        httpx.get(f"{log.url}/health/ready", headers={"X-Request-Id": "unready"})
+        line = log.line("unready")
+    assert (line["status"], line["level"]) == (503, "warning")

@@ -238,7 +238,7 @@ def test_streams_are_limited(stand: Stand) -> None:
             response = three.get("/events/stream")
             assert (response.status_code, response.json()["code"]) == (503, "unavailable")
             assert response.headers["retry-after"]
-            assert stand.open_streams() == 4
+            await_(lambda: stand.open_streams() == 4)
     await_(lambda: stand.open_streams() == 0)
     with following(one, three):
         """There is room again."""

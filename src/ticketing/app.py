@@ -63,10 +63,12 @@ def create(settings_: Settings | None = None) -> Any:
         observe=observe,
         lifespan=lifespan,
         at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
+        always=pages.ALWAYS,
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
         forms=FORMS,
+        beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
     )
-    return pages.site(sampling.in_flight(engine), problems, obstacle)
+    return sampling.in_flight(engine)
 
 
 def leave() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
 
 PREFIX = "TICKETING_"
+PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
 
 
 class InvalidSetting(Exception):
@@ -59,6 +60,8 @@ class Settings:
     public_url: str = "http://127.0.0.1:8080"
     #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are believed, with commas between; `unix` is a socket.
     trusted_proxies: Networks = NOBODY
+    #: Networks that may read `/metrics` and `/health/ready` of the API, with commas between; private ones by default.
+    operators: Networks = PRIVATE
     #: Seconds after which a job of a worker that went silent is given to another one.
     job_lease_seconds: int = 15
     #: Seconds after which a job that nobody has started is announced in Redis once more.

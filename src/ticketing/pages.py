@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import html
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ticketing import metrics, resources
+from ticketing.contract import Networks
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import MethodNotAllowed, RouteNotFound
 
 STATIC = Path(__file__).parent / "static"
 
@@ -28,20 +33,69 @@ class Page:
     status: int = 200
     cache: str = "no-cache"
     headers: Mapping[str, str] = field(default_factory=dict)
+    names_paths: bool = False
+    """Whether it names paths of ours, which begin with a prefix where the client sees us under one."""
     tag: str = field(init=False)
 
     def __post_init__(self) -> None:
         # Here and not with each answer: the script of the reference has almost two megabytes.
         object.__setattr__(self, "tag", f'"{hashlib.blake2b(self.body, digest_size=8).hexdigest()}"')
 
+    def under(self, prefix: str) -> Page:
+        """The page as whoever sees us under a prefix needs it."""
+        if not prefix or not self.names_paths:
+            return self
+        body = self.body
+        for path in (b"/api/v1", b"/problems/"):
+            body = body.replace(path, prefix.encode() + path)
+        headers = {name: prefix + value if name == "Location" else value for name, value in self.headers.items()}
+        return replace(self, body=body, headers=headers)
 
-Maker = Callable[[], Awaitable[Page]]
+
+class Shared:
+    """A page that costs something: all who ask at once get the same one, which is kept for some seconds."""
+
+    def __init__(self, make: Callable[[], Awaitable[Page]], keep_seconds: float = 0) -> None:
+        self._make = make
+        self._keep_seconds = keep_seconds
+        self._kept: tuple[float, Page] | None = None
+        self._making: asyncio.Task[Page] | None = None
+
+    async def __call__(self) -> Page:
+        if self._kept and time.monotonic() < self._kept[0]:
+            return self._kept[1]
+        if self._making is None:
+            self._making = asyncio.create_task(self._made())
+        # Whoever hangs up takes the page away from nobody else.
+        return await asyncio.shield(self._making)
+
+    async def _made(self) -> Page:
+        try:
+            page = await self._make()
+            self._kept = time.monotonic() + self._keep_seconds, page
+            return page
+        finally:
+            self._making = None
 
 
-def site(api: Any, problems: Mapping[str, Mapping[str, Any]], ready: Callable[[], Awaitable[str | None]]) -> Any:
-    """An ASGI application: these pages, and `api` for every other path.
+METRICS_SECONDS = 1.0
+"""How long the metrics are kept: to write them anew costs 28 ms of the processor."""
+OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
+ALWAYS = frozenset({"/health/live"})
+"""What is answered however much is asked for: a process that is only busy shall not be taken for dead, and killed."""
 
-    `ready` says why the service cannot work just now, or None.
+
+def site(
+    api: Any,
+    problems: Mapping[str, Mapping[str, Any]],
+    ready: Callable[[], Awaitable[str | None]],
+    operators: Networks,
+) -> Any:
+    """An ASGI application within the edge: these pages, and `api` for every other path.
+
+    `ready` says why the service cannot work just now, or None. That, and the metrics, are for requests that come
+    straight, or through proxies that are trusted, from the operators' networks; to others they do not exist.
+    A path is one of these only as it is written here: what a proxy might read otherwise is no page.
     """
     pages: dict[str, Page] = _contract() | _reference() | _problem_types(problems)
 
@@ -55,17 +109,28 @@ def site(api: Any, problems: Mapping[str, Mapping[str, Any]], ready: Callable[[]
         return Page("text/plain", f"{reason}\n".encode(), 503, headers={"Retry-After": "5"})
 
     async def exposition() -> Page:
-        return Page(*metrics.exposition())
+        return Page(*await asyncio.to_thread(metrics.exposition))
 
-    made: dict[str, Maker] = {"/health/live": live, "/health/ready": readiness, "/metrics": exposition}
+    made: dict[str, Callable[[], Awaitable[Page]]] = {
+        "/health/live": live,
+        "/health/ready": Shared(readiness),
+        "/metrics": Shared(exposition, METRICS_SECONDS),
+    }
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        path = scope.get("path")
-        if scope["type"] == "http" and (path in pages or path in made):
-            page = pages[path] if path in pages else await made[path]()
-            await _answer(page, scope, send)
-        else:
+        exchange: Exchange | None = scope.get(KEY)
+        if exchange is None or (exchange.path not in pages and exchange.path not in made):
             await api(scope, receive, send)
+            return
+        origin = exchange.origin
+        if exchange.path in OF_OPERATORS and not (origin.direct and operators.include(origin.address)):
+            exchange.reason = "not from TICKETING_OPERATORS"
+            raise RouteNotFound("There is nothing at this address.")
+        exchange.operation_id = "page"
+        if exchange.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("This path knows GET, HEAD.", headers={"Allow": "GET, HEAD"})
+        page = pages[exchange.path] if exchange.path in pages else await made[exchange.path]()
+        await _answer(page.under(origin.prefix), exchange)
 
     return application
 
@@ -74,7 +139,9 @@ def _contract() -> dict[str, Page]:
     media_types = {"json": "application/openapi+json", "yaml": "application/openapi+yaml"}
     return {
         f"/api/v1/openapi.{ending}": Page(
-            f"{media_type}; version=3.1", (resources.SPEC / "dist" / f"openapi.{ending}").read_bytes()
+            f"{media_type}; version=3.1",
+            (resources.SPEC / "dist" / f"openapi.{ending}").read_bytes(),
+            names_paths=True,
         )
         for ending, media_type in media_types.items()
     }
@@ -85,7 +152,7 @@ def _reference() -> dict[str, Page]:
         return Page(f"{media_type}; charset=utf-8", (STATIC / name).read_bytes())
 
     return {
-        "/": Page("text/html", b"", 302, headers={"Location": "/docs"}),
+        "/": Page("text/html", b"", 302, headers={"Location": "/docs"}, names_paths=True),
         "/docs": asset("docs.html", "text/html"),
         "/docs/docs.js": asset("docs.js", "text/javascript"),
         "/docs/page.css": asset("page.css", "text/css"),
@@ -96,13 +163,14 @@ def _reference() -> dict[str, Page]:
 
 def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]:
     rows = "".join(
-        f'<tr><td><a href="/problems/{slug}">{slug}</a><td>{problem["status"]}<td>{html.escape(problem["title"])}'
+        f'<tr><td><a href="problems/{slug}">{slug}</a><td>{problem["status"]}<td>{html.escape(problem["title"])}'
         for slug, problem in problems.items()
     )
     pages = {
         "/problems": _document(
             "Problem types",
             f"<p>Every error is an RFC 9457 problem document of one of these types.<table>{rows}</table>",
+            root="",
         )
     }
     for slug, problem in problems.items():
@@ -110,36 +178,33 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
         pages[f"/problems/{slug}"] = _document(
             text["title"],
             f"<p>{text['description']}<dl><dt>What to do<dd>{text['remedy']}<dt>Status<dd>{text['status']}"
-            f'<dt>Code<dd><code>{slug.replace("-", "_")}</code></dl><p><a href="/problems">All problem types</a>',
+            f'<dt>Code<dd><code>{slug.replace("-", "_")}</code></dl><p><a href="../problems">All problem types</a>',
+            root="../",
         )
     return pages
 
 
-def _document(title: str, content: str) -> Page:
+def _document(title: str, content: str, root: str) -> Page:
     text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} – Ticketing API</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="stylesheet" href="/docs/page.css"><h1>{title}</h1>{content}</html>\n'
+        f'<link rel="stylesheet" href="{root}docs/page.css"><h1>{title}</h1>{content}</html>\n'
     )
     return Page("text/html; charset=utf-8", text.encode())
 
 
-async def _answer(page: Page, scope: Any, send: Any) -> None:
-    if scope["method"] not in ("GET", "HEAD"):
-        page = Page("text/plain", b"Only GET and HEAD.\n", 405, headers={"Allow": "GET, HEAD"})
-    status, body = page.status, page.body
-    if status == 200 and dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1") == page.tag:
-        status, body = 304, b""
+async def _answer(page: Page, exchange: Exchange) -> None:
+    fresh = page.status == 200 and exchange.headers.get(b"if-none-match", b"").decode("latin-1") == page.tag
     headers = {
         "Content-Type": page.media_type,
-        "Content-Length": str(len(body)),
         "Cache-Control": page.cache,
         "ETag": page.tag,
         "Content-Security-Policy": POLICY,
-        "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         **page.headers,
     }
     encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    if fresh:
+        await exchange.respond(304, encoded)
+    else:
+        await exchange.respond(page.status, encoded, page.body)

@@ -30,7 +30,7 @@ UVICORN: dict[str, Any] = {
     "log_config": None,  # The application sets up logging, uvicorn's included, and logs requests itself.
     "access_log": False,
     "server_header": False,
-    "proxy_headers": False,  # Nothing depends on the client's address.
+    "proxy_headers": False,  # The edge reads them: `contract/forwarded.py`.
     "timeout_graceful_shutdown": 10,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import perf_counter
 from typing import Any
 
@@ -24,9 +24,16 @@ class Edge:
     """An ASGI application around connexion's."""
 
     def __init__(
-        self, app: Any, catalogue: Catalogue, observe: Observe | None, at_once: int | None, proxies: Proxies
+        self,
+        app: Any,
+        catalogue: Catalogue,
+        observe: Observe | None,
+        at_once: int | None,
+        always: Collection[str],
+        proxies: Proxies,
     ) -> None:
         self._app = app
+        self._always = always
         self._proxies = proxies
         self._admission = Admission(at_once)
         self._catalogue = catalogue
@@ -46,7 +53,7 @@ class Edge:
         place = Place(self._admission, receive, send)
         exchange = Exchange(scope, place.send, self._proxies)
         try:
-            if full:
+            if full and exchange.path not in self._always:
                 raise Overloaded
             await self._app({**scope, KEY: exchange}, place.receive, place.send)
         except Problem as problem:

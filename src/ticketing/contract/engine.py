@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -38,8 +38,10 @@ def build(
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
     at_once: int | None = None,
+    always: Collection[str] = (),
     proxies: Proxies | None = None,
     forms: Forms = MappingProxyType({}),
+    beside: Callable[[Any], Any] | None = None,
 ) -> Any:
     """The application that keeps this contract. Raises ContractError if it cannot.
 
@@ -47,8 +49,9 @@ def build(
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
     What is left is answered by the handler of the operationId. `observe` is told of each request once it is answered.
     Text is brought into the `forms` that the contract names before it is judged (`forms.py`).
-    Beyond `at_once` requests that are worked on, the next is refused (503) before all of this. Whom a
-    request comes from, and what its links begin with, is taken from `proxies` if they are trusted.
+    Beyond `at_once` requests that are worked on, the next is refused (503) before all of this, unless its path is one
+    of `always`. Whom a request comes from, and what its links begin with, `proxies` tell if they are trusted. `beside`
+    puts an application around this one, for what is served beside the contract; the edge is around both.
     """
     checks.check(document, handlers)
     problems.check(catalogue, {handler.__module__.partition(".")[0] for handler in handlers.values()})
@@ -62,7 +65,8 @@ def build(
     )
     connexion.add_api(skeleton(document), base_path=prefix)
     _bind(connexion)
-    return Edge(connexion, catalogue, observe, at_once, proxies or Proxies(NOBODY))
+    inner = beside(connexion) if beside else connexion
+    return Edge(inner, catalogue, observe, at_once, always, proxies or Proxies(NOBODY))
 
 
 def _bind(connexion: ConnexionMiddleware) -> None:

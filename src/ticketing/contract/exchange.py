@@ -20,11 +20,11 @@ KEY = "contract.exchange"
 """Where a scope holds its exchange."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_ALWAYS = [
+_UNLESS_SAID = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-]
-_UNLESS_SAID = (b"cache-control", b"no-store")
+    (b"cache-control", b"no-store"),
+)
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 
@@ -160,10 +160,9 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body})
 
     async def _begin(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
-        head += _ALWAYS
+        said = {name for name, _ in head}
+        head += [header for header in _UNLESS_SAID if header[0] not in said]
         head.append((b"x-request-id", self.request_id))
-        if not any(name == b"cache-control" for name, _ in head):
-            head.append(_UNLESS_SAID)
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": head})
 

@@ -1,6 +1,6 @@
 // The API reference: reads the served contract, and sends requests to this very installation with your token.
 window.ui = SwaggerUIBundle({
-  url: "/api/v1/openapi.json",
+  url: "api/v1/openapi.json",
   dom_id: "#reference",
   deepLinking: true,
   docExpansion: "list",
