@@ -13,7 +13,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from conftest import spawned
-from ticketing import __main__, auth, checks, embedded
+from ticketing import __main__, auth, checks
 from ticketing.config import InvalidSetting, Settings
 
 Run = Callable[..., tuple[int, str, str]]
@@ -170,19 +170,6 @@ def test_what_cannot_be_done_is_said_in_one_sentence(run: Run, url: str, command
     assert (code, out) == (1, "")
     assert message in err
     assert err.count("\n") == 1
-
-
-def test_the_doctor_finds_everything_well(run: Run, url: str) -> None:
-    with embedded.valkey() as redis_url:
-        code, out, _ = run("doctor", url=url, redis_url=redis_url)
-    assert code == 0
-    assert [line.split()[:2] for line in out.splitlines()] == [
-        ["ok", "Settings:"],
-        ["ok", "PostgreSQL:"],
-        ["ok", "Schema:"],
-        ["ok", "Event"],
-        ["ok", "Redis:"],
-    ]
 
 
 def test_the_doctor_finds_a_restored_log_and_migrate_mends_it(run: Run, new_database: Callable[..., str]) -> None:

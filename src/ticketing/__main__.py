@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import __version__, checks, events, migrate, serve, sql, tokens, up, users, work
+from ticketing import __version__, checks, events, migrate, outages, serve, sql, tokens, up, users, work
 from ticketing.config import InvalidSetting, settings
 from ticketing.console import app as jobs_app
 from ticketing.contract import Problem
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CycloptsError as error:
         _fail(f"{error} Try `ticketing --help`.", 2)
     except psycopg.OperationalError as error:
-        _fail(f"PostgreSQL cannot be used: {checks.sentence(error)}", 1)
+        _fail(f"PostgreSQL cannot be used: {outages.message(error)}", 1)
     except (
         InvalidSetting,
         MigrationError,
@@ -233,12 +233,23 @@ async def run_migrations(*, status: bool = False) -> None:
 
 
 @app.command(name="doctor")
-async def check_everything() -> None:
-    """Check the settings, PostgreSQL, the schema and Redis, and say what to do; ends with 1 if anything is wrong."""
+async def check_everything(*, json: bool = False) -> None:
+    """Check the settings, PostgreSQL, the schema, Redis and more, and say what to do; ends with 1 if anything is wrong.
+
+    Nothing is changed. It looks with the eyes of this machine: run it wherever a process of the service runs.
+
+    Parameters
+    ----------
+    json
+        Print one line of JSON for each check: what, passed and finding.
+    """
     healthy = True
     async for check in checks.run():
         healthy &= check.passed
-        print(f"{'ok   ' if check.passed else 'WRONG'}  {check.what}: {check.finding}")
+        if json:
+            print(orjson.dumps(check).decode())
+        else:
+            print(f"{'ok   ' if check.passed else 'WRONG'}  {check.what}: {check.finding}")
     sys.exit(0 if healthy else 1)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import resource
+import time
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
@@ -11,12 +14,20 @@ from psycopg.rows import tuple_row
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ticketing import events, migrate
+from ticketing import config, events, migrate, outages, readiness, sealing, sql
 from ticketing.config import InvalidSetting, Settings, settings
 from ticketing.webhooks import endpoints
 
 OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
+SKEW_SECONDS = 5.0
+"""How far our clock may be from the database's. Receivers of webhooks refuse what was signed five minutes away."""
+OPEN_SECONDS = 60.0
+"""How long a transaction that writes may be open. Ours end within seconds."""
+BEHIND_BYTES = 1 << 30
+SPARE_CONNECTIONS = 5
+SPARE_FILES = 256
+"""Files that a process has open beside its streams: its connections, its listener, its libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,27 @@ async def run() -> AsyncIterator[Check]:
     except InvalidSetting as error:
         yield Check("Settings", False, str(error))
         return
-    yield Check("Settings", True, "they can be read.")
+    strangers = config.unknown()
+    yield Check("Settings", not strangers, " ".join(strangers) or "they can be read.")
+    yield _files(chosen)
     async for check in _database(chosen):
         yield check
-    yield await _redis(chosen)
+    async for check in _redis(chosen):
+        yield check
+
+
+def _files(chosen: Settings) -> Check:
+    needed = chosen.streams + chosen.pool_size + SPARE_FILES
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = limit in (resource.RLIM_INFINITY, -1) or limit >= needed
+    return Check(
+        "Files",
+        enough,
+        "a process may open as many as it needs."
+        if enough
+        else f"a process may open {limit}, and {chosen.streams} streams need {needed}. Raise the hard limit "
+        "(`ulimit -Hn`, LimitNOFILE=), or lower TICKETING_STREAMS.",
+    )
 
 
 async def _database(chosen: Settings) -> AsyncIterator[Check]:
@@ -48,40 +76,147 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
             chosen.database_url, autocommit=True, connect_timeout=PATIENCE_SECONDS, row_factory=tuple_row
         )
     except psycopg.Error as error:
-        yield Check("PostgreSQL", False, sentence(error))
+        yield Check("PostgreSQL", False, _refusal(error))
         return
     async with conn:
-        release = conn.info.server_version // 10_000
-        yield Check(
-            "PostgreSQL",
-            release >= OLDEST_POSTGRES,
-            f"release {release}." if release >= OLDEST_POSTGRES else f"release {release}; {OLDEST_POSTGRES} is needed.",
-        )
-        pending = await migrate.pending(conn)
-        current = await migrate.current(conn)
-        ahead = not pending and await events.ahead(conn)
+        try:
+            async for check in _looked_at(conn, chosen):
+                yield check
+        except psycopg.Error as error:
+            yield Check("PostgreSQL", False, _refusal(error))
+
+
+async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncIterator[Check]:
+    release = conn.info.server_version // 10_000
     yield Check(
-        "Schema",
-        not pending,
-        f"pending: {', '.join(pending)}. Run `ticketing migrate`." if pending else f"it is at {current}.",
+        "PostgreSQL",
+        release >= OLDEST_POSTGRES,
+        f"release {release}." if release >= OLDEST_POSTGRES else f"release {release}; {OLDEST_POSTGRES} is needed.",
     )
-    if not pending:
-        yield Check(
-            "Event log",
-            not ahead,
-            f"it is ahead of this server, as after a restore. {events.MEND}" if ahead else "it can be read on.",
-        )
+    asked = time.time()
+    figures = await sql.checks.get_server_figures(conn)
+    assert figures is not None
+    yield _clock((figures["clock"] or 0) - (asked + time.time()) / 2)
+    yield _connections(figures)
+    yield await _writing(conn, figures)
+    yield await _standbys(conn)
+    pending = await migrate.pending(conn)
+    disagreement = await migrate.disagreement(conn)
+    if pending and not disagreement:
+        yield Check("Schema", False, f"pending: {', '.join(pending)}. Run `ticketing migrate`.")
+        return
+    yield Check("Schema", not disagreement, disagreement or f"it is at {await migrate.current(conn)}.")
+    ahead = await events.ahead(conn)
+    yield Check(
+        "Event log",
+        not ahead,
+        f"it is ahead of this server, as after a restore. {events.MEND}" if ahead else "it can be read on.",
+    )
+    yield await _transactions(conn)
+    yield await _secrets(conn, chosen)
 
 
-async def _redis(chosen: Settings) -> Check:
+def _clock(behind: float) -> Check:
+    right = abs(behind) <= SKEW_SECONDS
+    how = "behind" if behind > 0 else "ahead of"
+    return Check(
+        "Clock",
+        right,
+        "it agrees with that of PostgreSQL."
+        if right
+        else f"it is {abs(behind):.0f} s {how} that of PostgreSQL. Receivers refuse webhooks that are signed at "
+        "a wrong time. Synchronise both (chrony, systemd-timesyncd).",
+    )
+
+
+def _connections(figures: sql.ServerFigures) -> Check:
+    taken, limit = figures["connections"] or 0, figures["max_connections"] or 0
+    enough = taken + SPARE_CONNECTIONS <= limit
+    return Check("Connections", enough, f"{taken} of {limit} are taken." + ("" if enough else f" {_remedy('53300')}"))
+
+
+async def _writing(conn: AsyncConnection[Any], figures: sql.ServerFigures) -> Check:
+    if figures["read_only"]:
+        return Check("Writing", False, str(outages.cause("25006")))
+    try:
+        await readiness.write(conn)
+    except psycopg.Error as error:
+        return Check("Writing", False, _refusal(error))
+    return Check("Writing", True, "its disk takes what is written.")
+
+
+async def _standbys(conn: AsyncConnection[Any]) -> Check:
+    lagging = await sql.checks.list_lagging_standbys(conn, behind_bytes=BEHIND_BYTES)
+    if not lagging:
+        return Check("Standbys", True, "none holds back the journal of PostgreSQL.")
+    names = ", ".join(
+        f"{row['name']} ({(row['behind'] or 0) / 2**30:.1f} GiB{'' if row['active'] else ', not connected'})"
+        for row in lagging
+    )
+    return Check("Standbys", False, f"PostgreSQL keeps its journal for {names}. Mend the standby, or drop its slot.")
+
+
+async def _transactions(conn: AsyncConnection[Any]) -> Check:
+    """The event log is told only as far as no older transaction is open, whichever database that is in."""
+    long = await sql.checks.list_long_transactions(conn, open_seconds=OPEN_SECONDS)
+    held = await sql.checks.get_held_event_seconds(conn)
+    if not long and (held or 0) < OPEN_SECONDS:
+        return Check("Transactions", True, "none holds up the event log.")
+    names = ", ".join(f"{row['name']} of {row['whose']} for {row['seconds']:.0f} s" for row in long)
+    return Check(
+        "Transactions",
+        False,
+        (f"open: {names}. " if names else "one that we may not see is open. ")
+        + (f"Events of the last {held:.0f} s are not told until it ends. " if held else "Events wait until it ends. ")
+        + "End it: `select pg_terminate_backend(pid)`, or `rollback prepared`.",
+    )
+
+
+async def _secrets(conn: AsyncConnection[Any], chosen: Settings) -> Check:
+    known = sealing.keys(chosen.secret_keys)
+    lost = [row for row in await sql.checks.list_sealing_keys(conn) if row["key_id"] not in known]
+    if not lost:
+        return Check("Secrets", True, "the keys of all endpoints are there.")
+    names = ", ".join(f"{row['key_id']} (of {row['endpoints']} endpoints)" for row in lost)
+    return Check(
+        "Secrets",
+        False,
+        f"TICKETING_SECRET_KEYS lacks the keys {names}. Nothing can be sent to these endpoints. "
+        "Add the keys, or rotate the endpoints' secrets.",
+    )
+
+
+async def _redis(chosen: Settings) -> AsyncIterator[Check]:
     try:
         async with Redis.from_url(chosen.redis_url, socket_connect_timeout=PATIENCE_SECONDS) as redis:
-            await redis.ping()
+            memory = await redis.info("memory")
+            replication = await redis.info("replication")
     except (RedisError, OSError, ValueError) as error:
-        return Check("Redis", False, sentence(error))
-    return Check("Redis", True, "it answers.")
+        yield Check("Redis", False, outages.message(error))
+        return
+    for check in _memory(memory, replication):
+        yield check
 
 
-def sentence(error: Exception) -> str:
-    """The first line of what a driver says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."
+def _memory(memory: dict[str, Any], replication: dict[str, Any]) -> Iterator[Check]:
+    master = replication.get("role", "master") == "master"
+    yield Check(
+        "Redis", master, "it answers." if master else "it is a replica, which takes no writes. Name its master."
+    )
+    policy = memory.get("maxmemory_policy", "noeviction")
+    yield Check(
+        "Redis memory",
+        policy == "noeviction",
+        "it forgets nothing."
+        if policy == "noeviction"
+        else f"its maxmemory-policy is {policy}, with which it forgets what jobs are due. Set it to noeviction.",
+    )
+
+
+def _refusal(error: psycopg.Error) -> str:
+    """What PostgreSQL says, and what that means."""
+    return f"{outages.message(error)} {_remedy(outages.sqlstate(error))}"
+
+
+def _remedy(code: str) -> str:
+    return outages.cause(code).remedy

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -12,6 +13,8 @@ from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
 
 PREFIX = "TICKETING_"
 PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
+ELSEWHERE = frozenset({"TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
+"""Variables that are read where they are needed."""
 
 
 class InvalidSetting(Exception):
@@ -96,6 +99,18 @@ class Settings:
         if "database_url" not in given:
             raise InvalidSetting(f"{PREFIX}DATABASE_URL is not set. Give it a postgresql:// URL.")
         return cls(**given)
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none, with what may have been meant."""
+    known = {PREFIX + name.upper() for name in get_type_hints(Settings)} | ELSEWHERE
+    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [f"{name} is no setting{_meant(name, known)}." for name in strangers]
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"; {near[0]} is" if near else ""
 
 
 def _read(variable: str, text: str, kind: Any) -> Any:

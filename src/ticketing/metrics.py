@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from ticketing.config import Settings
+from ticketing.config import Settings, unknown
 
 REQUESTS = Counter("ticketing_http_requests", "Requests answered.", ["operation", "method", "status"])
 SECONDS = Histogram(
@@ -155,6 +155,8 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # It has a line for each attempt to connect; outages.py has one for each outage.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    for sentence in unknown():
+        log.warning("unknown setting", reason=sentence)
 
 
 def _json(event: Any, **_: Any) -> str:

@@ -65,6 +65,15 @@ async def pending(conn: AsyncConnection[Any], folder: Path = resources.MIGRATION
     return [str(migration) for migration in load(folder) if migration.version not in history]
 
 
+async def disagreement(conn: AsyncConnection[Any], folder: Path = resources.MIGRATIONS) -> str | None:
+    """Why these migrations are not those of the database: it is of a later release, or a file was changed."""
+    try:
+        _check(await _history(conn), load(folder))
+    except MigrationError as error:
+        return str(error)
+    return None
+
+
 async def current(conn: AsyncConnection[Any]) -> str | None:
     """The last migration applied."""
     history = await _history(conn)

@@ -200,6 +200,11 @@ class Job(TypedDict):
     errors: Any
     created_at: str
 
+class LaggingStandby(TypedDict):
+    name: str | None
+    active: bool | None
+    behind: int | None
+
 class Lease(TypedDict):
     id: UUID | None
     fence: int | None
@@ -227,6 +232,11 @@ class LogEntry(TypedDict):
     actor: Any | None
     data: Any | None
     previous: Any | None
+
+class LongTransaction(TypedDict):
+    name: str | None
+    whose: str | None
+    seconds: float | None
 
 class Project(TypedDict):
     key: str
@@ -270,6 +280,16 @@ class Schedule(TypedDict):
     cron: str
     next_run_at: str
     last_run_at: str | None
+
+class SealingKey(TypedDict):
+    key_id: str
+    endpoints: int | None
+
+class ServerFigures(TypedDict):
+    read_only: bool | None
+    max_connections: int | None
+    connections: int | None
+    clock: float | None
 
 class Ticket(TypedDict):
     number: int
@@ -409,6 +429,43 @@ class _Categories:
         previous: Jsonb,
     ) -> Category | None:
         """Write the fields of a category that take_category has locked."""
+
+class _Checks:
+    async def get_held_event_seconds(
+        self,
+        conn: Connection,
+    ) -> float | None:
+        """How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none
+        waits.
+        """
+    async def get_server_figures(
+        self,
+        conn: Connection,
+    ) -> ServerFigures | None:
+        """Whether it takes writes, how many of its connections are taken, and what time it has."""
+    async def list_lagging_standbys(
+        self,
+        conn: Connection,
+        *,
+        behind_bytes: int,
+    ) -> list[LaggingStandby]:
+        """Standbys, and slots of standbys that are gone, for which PostgreSQL keeps more of its journal than so
+        much.
+        """
+    async def list_long_transactions(
+        self,
+        conn: Connection,
+        *,
+        open_seconds: float,
+    ) -> list[LongTransaction]:
+        """Transactions that write and have been open for long, those of other databases included: the log ends
+        before them.
+        """
+    async def list_sealing_keys(
+        self,
+        conn: Connection,
+    ) -> list[SealingKey]:
+        """The keys without which some endpoint's secret cannot be opened."""
 
 class _Comments:
     async def delete_comment(
@@ -1710,6 +1767,7 @@ class _Webhooks:
         """Record once that an endpoint does nothing but fail. Empty: it was, or the endpoint is not active."""
 
 categories: _Categories
+checks: _Checks
 comments: _Comments
 events: _Events
 idempotency_keys: _IdempotencyKeys

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ticketing import migrate, sql
-from ticketing.checks import sentence
 from ticketing.config import settings
 from ticketing.importing import github, labels, repositories
 from ticketing.importing.files import FIELDS, Unreadable
 from ticketing.importing.issues import Rules
 from ticketing.importing.loading import load
 from ticketing.importing.report import Report
+from ticketing.outages import message
 
 # Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
 PATIENCE = "-c statement_timeout=120s -c lock_timeout=60s -c idle_in_transaction_session_timeout=60s"
@@ -103,7 +103,7 @@ async def import_github(
         _fail(f"{file} cannot be imported. {error}", 2)
     except psycopg.OperationalError as error:
         _fail(
-            f"PostgreSQL cannot be used: {sentence(error)} What is imported stays; the next run goes on from there.", 1
+            f"PostgreSQL cannot be used: {message(error)} What is imported stays; the next run goes on from there.", 1
         )
     report = Report(reading, loaded, source.name, dry_run)
     if json:

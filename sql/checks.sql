@@ -1,0 +1,43 @@
+-- Checks: what the doctor asks of PostgreSQL. Nothing is changed.
+
+-- name: get_server_figures()^
+-- returns: ServerFigures
+-- Whether it takes writes, how many of its connections are taken, and what time it has.
+select current_setting('transaction_read_only')::boolean as read_only,
+       current_setting('max_connections')::integer as max_connections,
+       (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
+       extract(epoch from clock_timestamp())::float8 as clock;
+
+-- name: list_lagging_standbys(behind_bytes)
+-- returns: LaggingStandby
+-- Standbys, and slots of standbys that are gone, for which PostgreSQL keeps more of its journal than so much.
+select s.slot_name::text as name, s.active, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint as behind
+  from pg_replication_slots s
+ where not pg_is_in_recovery() and pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) > :behind_bytes::bigint
+ order by behind desc;
+
+-- name: list_long_transactions(open_seconds)
+-- returns: LongTransaction
+-- Transactions that write and have been open for long, those of other databases included: the log ends before them.
+select a.pid::text as name, coalesce(nullif(a.application_name, ''), a.usename::text, 'unknown') as whose,
+       extract(epoch from now() - a.xact_start)::float8 as seconds
+  from pg_stat_activity a
+ where a.backend_xid is not null and a.xact_start < now() - make_interval(secs => :open_seconds::float8)
+ union all
+select p.gid, p.owner::text, extract(epoch from now() - p.prepared)::float8
+  from pg_prepared_xacts p
+ where p.prepared < now() - make_interval(secs => :open_seconds::float8)
+ order by seconds desc;
+
+-- name: get_held_event_seconds()$
+-- How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none waits.
+select extract(epoch from now() - min(e.occurred_at))::float8 from events e where e.transaction_id >= log_end();
+
+-- name: list_sealing_keys()
+-- returns: SealingKey
+-- The keys without which some endpoint's secret cannot be opened.
+select s.key_id, count(distinct s.endpoint_id) as endpoints
+  from webhook_secrets s
+ where s.expires_at is null or s.expires_at > now()
+ group by s.key_id
+ order by s.key_id;

@@ -1,0 +1,174 @@
+"""`ticketing doctor`: each thing that may be wrong is found, and said with what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import uuid_utils.compat as uuids
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from redis import Redis
+
+from conftest import signed_up
+from test_cli import Run, run, url
+from ticketing import checks, sealing
+from ticketing.config import Settings, unknown
+
+__all__ = ["run", "url"]
+
+WHOLE = (
+    "Settings",
+    "Files",
+    "PostgreSQL",
+    "Clock",
+    "Connections",
+    "Writing",
+    "Standbys",
+    "Schema",
+    "Event log",
+    "Transactions",
+    "Secrets",
+    "Redis",
+    "Redis memory",
+)
+
+
+@pytest.fixture
+def wrong(run: Run, redis_url: str) -> Callable[..., dict[str, str]]:
+    """What the doctor finds wrong with a database, by name."""
+
+    def wrong(url: str) -> dict[str, str]:
+        code, out, err = run("doctor", "--json", url=url, redis_url=redis_url)
+        found = [json.loads(line) for line in out.splitlines()]
+        assert err == ""
+        assert code == int(not all(check["passed"] for check in found))
+        return {check["what"]: check["finding"] for check in found if not check["passed"]}
+
+    return wrong
+
+
+def test_the_doctor_finds_everything_well(run: Run, url: str, redis_url: str) -> None:
+    code, out, _ = run("doctor", url=url, redis_url=redis_url)
+    assert (code, [line.partition(":")[0] for line in out.splitlines()]) == (0, [f"ok     {what}" for what in WHOLE])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("TICKETING_POOLSIZE", "TICKETING_POOLSIZE is no setting; TICKETING_POOL_SIZE is."),
+        ("TICKETING_WEBHOOK_ALOW", "TICKETING_WEBHOOK_ALOW is no setting; TICKETING_WEBHOOK_ALLOW is."),
+        ("TICKETING_XYZZY", "TICKETING_XYZZY is no setting."),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, name: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert wrong(url) == {"Settings": sentence}
+
+
+def test_what_is_read_elsewhere_is_no_misspelling() -> None:
+    assert unknown({"TICKETING_HOME": "/srv", "TICKETING_DATABASE_URL": "", "OTHER": ""}) == []
+
+
+def test_a_process_has_to_be_allowed_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
+    check = checks._files(Settings(database_url="", streams=2000))
+    assert not check.passed
+    assert "may open 1024" in check.finding
+    assert checks._files(Settings(database_url="", streams=100)).passed
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(10, "600 s ahead of"), (-10, "600 s behind")])
+def test_a_clock_that_differs_from_the_database_s_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, minutes: int, words: str
+) -> None:
+    true = time.time
+    monkeypatch.setattr("time.time", lambda: true() + 60 * minutes)
+    assert words in wrong(url)["Clock"]
+
+
+def test_a_standby_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    found = wrong(make_conninfo(url, options="-c default_transaction_read_only=on"))
+    assert "is a standby" in found["Writing"]
+
+
+def test_a_schema_of_a_later_release_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into schema_migrations (version, name, checksum) values ('9999', 'moon', 'x')")
+    assert "9999_moon, of a later release" in wrong(url)["Schema"]
+
+
+def test_a_migration_that_was_changed_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("update schema_migrations set checksum = 'x' where version = '0002'")
+    assert "0002_event_log is not what was applied" in wrong(url)["Schema"]
+
+
+@contextlib.contextmanager
+def open_transaction(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction that has written, and does not end."""
+    with psycopg.connect(url, application_name="report") as conn:
+        conn.execute("select pg_current_xact_id()")
+        yield conn
+
+
+def test_a_transaction_that_holds_up_the_event_log_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, server_url: str
+) -> None:
+    monkeypatch.setattr(checks, "OPEN_SECONDS", 0.0)
+    with open_transaction(server_url) as holding, psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into events (id, type, data) values (%s, 'ticket.created', '{}')", [uuids.uuid7()])
+        finding = wrong(url)["Transactions"]
+        assert f"{holding.info.backend_pid} of report for" in finding
+        assert "are not told until it ends" in finding
+
+
+def test_a_key_that_is_missing_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        signed_up(conn, "admin")
+        endpoint = uuids.uuid7()
+        conn.execute("insert into webhook_endpoints (id, url) values (%s, 'https://hooks.example.org')", [endpoint])
+        conn.execute(
+            "insert into webhook_secrets (id, endpoint_id, key_id, sealed) values (%s, %s, '0123456789ab', 'x')",
+            [uuids.uuid7(), endpoint],
+        )
+    assert "lacks the keys 0123456789ab (of 1 endpoints)" in wrong(url)["Secrets"]
+    (known,) = sealing.keys(sealing.new_key())
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("update webhook_secrets set key_id = %s", [known])
+    assert known in wrong(url)["Secrets"]
+
+
+def test_a_redis_that_forgets_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            assert "maxmemory-policy is allkeys-lru" in wrong(url)["Redis memory"]
+        finally:
+            redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_replica_of_redis_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.replicaof("127.0.0.1", 1)
+        try:
+            assert "is a replica" in wrong(url)["Redis"]
+        finally:
+            redis.replicaof("NO", "ONE")
+
+
+def test_a_database_that_has_no_room_is_found(wrong: Callable[..., dict[str, str]], url: str, server_url: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+        conn.execute(sql.SQL("alter database {} connection limit 0").format(name))
+    assert "Raise its max_connections" in wrong(url)["PostgreSQL"]
