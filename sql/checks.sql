@@ -41,3 +41,22 @@ select s.key_id, count(distinct s.endpoint_id) as endpoints
  where s.expires_at is null or s.expires_at > now()
  group by s.key_id
  order by s.key_id;
+
+-- name: list_backlogs(most, page_size)
+-- returns: Backlog
+-- The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has been due.
+select w.id as endpoint_id, b.pending, b.late_seconds
+  from webhook_endpoints w cross join lateral (
+    select count(*) as pending, extract(epoch from now() - min(d.next_attempt_at))::float8 as late_seconds
+      from (select next_attempt_at from deliveries
+             where endpoint_id = w.id and status = 'pending' order by id limit :most::integer) d
+  ) b
+ where b.pending > 0
+ order by b.pending desc, w.id
+ limit :page_size::integer;
+
+-- name: list_late_schedules(names)
+-- returns: LateSchedule
+-- How long ago the next moment of each schedule was; less than nothing as long as it is to come.
+select name, extract(epoch from now() - next_run_at)::float8 as late_seconds
+  from job_schedules where name = any(:names);

@@ -14,14 +14,12 @@ from psycopg.rows import tuple_row
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ticketing import config, events, migrate, outages, readiness, sealing, sql
+from ticketing import config, events, lateness, migrate, outages, readiness, sealing, sql
 from ticketing.config import InvalidSetting, Settings, settings
 from ticketing.webhooks import endpoints
 
 OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
-SKEW_SECONDS = 5.0
-"""How far our clock may be from the database's. Receivers of webhooks refuse what was signed five minutes away."""
 OPEN_SECONDS = 60.0
 """How long a transaction that writes may be open. Ours end within seconds."""
 BEHIND_BYTES = 1 << 30
@@ -117,7 +115,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
 
 
 def _clock(behind: float) -> Check:
-    right = abs(behind) <= SKEW_SECONDS
+    right = abs(behind) <= lateness.SKEW_SECONDS
     how = "behind" if behind > 0 else "ahead of"
     return Check(
         "Clock",

@@ -35,6 +35,8 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: `json` for machines, `text` for people.
     log_format: Literal["json", "text"] = "json"
+    #: Milliseconds after which a statement is logged as slow, by its name; 0 for never.
+    slow_statement_ms: int = 1000
     #: Days in which a requester may reopen what was resolved.
     reopen_days: int = 14
     #: Days after which a ticket that was resolved is closed; 0 for never.

@@ -21,6 +21,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ticketing import queries
 from ticketing.config import Settings, unknown
 
 REQUESTS = Counter("ticketing_http_requests", "Requests answered.", ["operation", "method", "status"])
@@ -117,6 +118,7 @@ def _alive(pid: int) -> bool:
 
 def configure_logging(settings: Settings) -> None:
     """Send our log lines, and the libraries', to standard error: one JSON object or one readable line each."""
+    queries.slow_seconds = settings.slow_statement_ms / 1000 if settings.slow_statement_ms else float("inf")
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -6,16 +6,22 @@ a list of rows: fetched at once, as a cursor left open would outlive its connect
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import aiosql
+import structlog
 from aiosql.queries import Queries
 from aiosql.types import SQLOperationType
 from aiosql.utils import VAR_REF
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import dict_row, tuple_row
+
+log = structlog.get_logger()
+slow_seconds = float("inf")
+"""How long a statement may take before it is logged; the settings say it (metrics.configure_logging)."""
 
 Row = dict[str, Any]
 Given = dict[str, Any]
@@ -95,7 +101,12 @@ class AsyncPsycopgAdapter:
             sql, names = parameters(self._sources[query_name], _literals(given))
             values = [given[name] for name in names]
             prepare = STEADY.issuperset(names)
-        return await _cursor(conn, row_factory).execute(sql, values, prepare=prepare)
+        began = time.perf_counter()
+        try:
+            return await _cursor(conn, row_factory).execute(sql, values, prepare=prepare)
+        finally:
+            if (seconds := time.perf_counter() - began) > slow_seconds:
+                log.warning("slow statement", query=query_name, ms=round(seconds * 1000, 1))
 
 
 # A list's filters are optional: `:status is null or status = :status`. PostgreSQL drops what is null, and chooses an

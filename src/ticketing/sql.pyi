@@ -26,6 +26,11 @@ Visibility: TypeAlias = Literal["private", "public"]
 WebhookFormat: TypeAlias = Literal["standard", "slack", "discord"]
 WebhookState: TypeAlias = Literal["active", "paused", "disabled"]
 
+class Backlog(TypedDict):
+    endpoint_id: UUID
+    pending: int | None
+    late_seconds: float | None
+
 class Category(TypedDict):
     project: str
     key: str
@@ -204,6 +209,10 @@ class LaggingStandby(TypedDict):
     name: str | None
     active: bool | None
     behind: int | None
+
+class LateSchedule(TypedDict):
+    name: str
+    late_seconds: float | None
 
 class Lease(TypedDict):
     id: UUID | None
@@ -443,6 +452,16 @@ class _Checks:
         conn: Connection,
     ) -> ServerFigures | None:
         """Whether it takes writes, how many of its connections are taken, and what time it has."""
+    async def list_backlogs(
+        self,
+        conn: Connection,
+        *,
+        most: int,
+        page_size: int,
+    ) -> list[Backlog]:
+        """The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has
+        been due.
+        """
     async def list_lagging_standbys(
         self,
         conn: Connection,
@@ -452,6 +471,13 @@ class _Checks:
         """Standbys, and slots of standbys that are gone, for which PostgreSQL keeps more of its journal than so
         much.
         """
+    async def list_late_schedules(
+        self,
+        conn: Connection,
+        *,
+        names: list[str],
+    ) -> list[LateSchedule]:
+        """How long ago the next moment of each schedule was; less than nothing as long as it is to come."""
     async def list_long_transactions(
         self,
         conn: Connection,

@@ -160,7 +160,7 @@ class Worker:
         try:
             return bool(await look())
         except (db.Unavailable, redis.RedisError, OSError, TimeoutError) as error:
-            log.info("not now", look=name, error=str(error))
+            log.debug("not now", look=name, error=str(error))  # An outage has its own line.
         except Exception:
             log.exception("failed", look=name)
         await asyncio.sleep(POLL_SECONDS)
