@@ -38,7 +38,7 @@ GOOD = b'{"type": "support", "project": "nowhere", "title": "x", "description": 
         (GOOD, "garbage", 415),
         (GOOD, "application/json; charset=latin-1", 415),
         (GOOD, "Application/JSON ; charset=UTF-8", 422),
-        (b'{"title": "' + b"x" * 300_000 + b'"}', JSON, 413),
+        (b'{"title": "' + b"x" * 1_100_000 + b'"}', JSON, 413),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -257,6 +257,31 @@ def test_the_same_request_is_still_the_same(requester: Person, project: str, new
     assert len(new_events()) == 1
 
 
+FULLEST = {
+    "title": "😀" * 200,
+    "description": "😀" * 65536,
+    "tags": [f"{n:02}" + "😀" * 48 for n in range(20)],
+    "environment": {f"{n:02}" + "😀" * 48: "😀" * 500 for n in range(30)},
+}
+
+
+def test_the_longest_of_everything_can_be_sent_in_the_longest_way(
+    agent: Person, project: str, new_events: Events
+) -> None:
+    """As two escapes of 6 bytes each, which is how many clients write what is beyond the first plane of Unicode."""
+    body = json.dumps({"type": "bug", "project": project} | FULLEST, indent=4)
+    made = agent.post("/tickets", content=body, headers={"Content-Type": "application/json"})
+    assert made.status_code == 201, made.text[:500]
+    path = f"/tickets/{made.json()['number']}"
+    ended = {"status": "resolved", "resolution": "fixed", "resolution_note": "😀" * 10_000}
+    patched = agent.request("PATCH", path, content=json.dumps(FULLEST | ended, indent=4), headers=MERGE_PATCH)
+    assert patched.status_code == 200, patched.text[:500]
+    said = json.dumps({"body": "😀" * 65536})
+    assert agent.post(f"{path}/comments", content=said, headers={"Content-Type": "application/json"}).status_code == 201
+    for event in new_events()[:2]:
+        assert FULLEST.items() <= event["data"].items()
+
+
 # In the contract ----------------------------------------------------------------------------------------------------
 
 DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())

@@ -69,6 +69,10 @@ def books(document: dict[str, Any]) -> Any:
             lambda d: books(d)["parameters"].append({"name": "color", "in": "query", "schema": {"type": "string"}}),
             "The handler list_books does not take color",
         ),
+        (
+            lambda d: d["paths"]["/books"]["post"].update({"x-max-body-bytes": 100}),
+            "POST /books takes 100 bytes, but its schema lets a body have [0-9]+",
+        ),
         (lambda d: books(d)["parameters"].pop(), "GET /books has no parameter for limit of its handler"),
         (
             lambda d: d["components"]["parameters"]["Limit"]["schema"].pop("default"),

@@ -9,6 +9,8 @@ from typing import Any
 
 from ticketing.contract.document import ContractError, Document, Operation, operations, parameters, resolve, schema_of
 from ticketing.contract.parameters import ANSWERED_BY_THE_ENGINE, argument
+from ticketing.contract.sizes import most_bytes
+from ticketing.contract.skeleton import DEFAULT_MAX_BODY_BYTES
 
 Handlers = Mapping[str, Callable[..., Any]]
 
@@ -29,6 +31,7 @@ def check(document: Document, handlers: Handlers) -> None:
         known[operation_id] = operation
         _check_security(document, operation)
         _check_path(document, operation)
+        _check_cap(document, operation)
     if missing := known.keys() - handlers.keys():
         raise ContractError(f"There is no handler for {', '.join(sorted(missing))}.")
     if unknown := handlers.keys() - known.keys():
@@ -72,6 +75,16 @@ def _check_path(document: Document, operation: Operation) -> None:
     described = {parameter["name"] for _, parameter in parameters(document, operation) if parameter["in"] == "path"}
     if templated != described:
         raise ContractError(f"{operation.label} describes the path parameters {sorted(described)}.")
+
+
+def _check_cap(document: Document, operation: Operation) -> None:
+    if "requestBody" not in operation.spec:
+        return
+    cap = operation.spec.get("x-max-body-bytes", DEFAULT_MAX_BODY_BYTES)
+    for media in resolve(document, operation.spec["requestBody"], "")[1]["content"].values():
+        needed = most_bytes(document, media["schema"])
+        if needed is not None and needed > cap:
+            raise ContractError(f"{operation.label} takes {cap} bytes, but its schema lets a body have {needed}.")
 
 
 def _check_signature(document: Document, operation: Operation, handler: Callable[..., Any]) -> None:

@@ -1,0 +1,67 @@
+"""How many bytes a body may need: what a schema promises to take has to fit under the cap, however it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ticketing.contract.document import Document, resolve
+
+BYTES_A_CHARACTER = 12
+"""Of a character in JSON, written as two escapes: an emoji is `\\ud83d\\ude00` to many clients."""
+BYTES_BETWEEN = 32
+"""Of punctuation, line break and indentation around each value."""
+BYTES_OF_A_NUMBER = 25
+
+
+def most_bytes(document: Document, schema: Any) -> int | None:
+    """The longest JSON document that a schema takes; None if it sets no limit, or is no schema of one type."""
+    _, node = resolve(document, schema, "")
+    if not isinstance(node, Mapping):
+        return None
+    if "const" in node or "enum" in node:
+        return max(_escaped(word) for word in node.get("enum", [node.get("const")]))
+    given = node.get("type", ())
+    kinds = [given] if isinstance(given, str) else [kind for kind in given if kind != "null"]
+    match kinds:
+        case ["boolean"] | ["integer"] | ["number"]:
+            return BYTES_OF_A_NUMBER
+        case ["string"]:
+            longest = node.get("maxLength")
+            return None if longest is None else 2 + longest * BYTES_A_CHARACTER
+        case ["array"]:
+            return _repeated(node.get("maxItems"), most_bytes(document, node.get("items")))
+        case ["object"]:
+            return _members(document, node)
+    return None
+
+
+def _escaped(word: Any) -> int:
+    return len(orjson.dumps(word).decode()) * BYTES_A_CHARACTER
+
+
+def _repeated(times: int | None, each: int | None) -> int | None:
+    return None if times is None or each is None else BYTES_BETWEEN + times * (each + BYTES_BETWEEN)
+
+
+def _members(document: Document, node: Mapping[str, Any]) -> int | None:
+    sizes = [
+        _sum(_escaped(name), BYTES_BETWEEN, most_bytes(document, member))
+        for name, member in node.get("properties", {}).items()
+    ]
+    others = node.get("additionalProperties")
+    if others is not False:
+        name = most_bytes(document, node.get("propertyNames", {}))
+        sizes.append(_repeated(node.get("maxProperties"), _sum(name, most_bytes(document, others))))
+    return _sum(BYTES_BETWEEN, *sizes)
+
+
+def _sum(*sizes: int | None) -> int | None:
+    total = 0
+    for size in sizes:
+        if size is None:
+            return None
+        total += size
+    return total
