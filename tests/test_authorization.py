@@ -93,6 +93,8 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any]] = {
     "update_ticket: resolution":        (WRITE, 403,  404,  200,  200),
     "update_ticket: resolution_note":   (WRITE, 403,  404,  200,  200),
     "update_ticket: closed":            (WRITE, 409,  404,  200,  200),
+    "update_ticket: close":             (WRITE, 200,  404,  200,  200),
+    "update_ticket: close, saying why": (WRITE, 200,  404,  200,  200),
 
     "list_comments":                    (READ,  200,  404,  200,  200),
     "list_comments: internal":          (READ,  LESS, 404,  WITH, WITH),
@@ -105,7 +107,9 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any]] = {
     "get_comment: internal":            (READ,  404,  404,  200,  200),
     "update_comment":                   (WRITE, 200,  404,  403,  403),
     "update_comment: internal":         (WRITE, 404,  404,  200,  403),
+    "update_comment: closed":           (WRITE, 409,  404,  403,  403),
     "delete_comment":                   (WRITE, 204,  404,  403,  204),
+    "delete_comment: closed":           (WRITE, 409,  404,  403,  204),
     "delete_comment: internal":         (WRITE, 404,  404,  204,  204),
 
     "list_ticket_events":               (READ,  200,  404,  200,  200),
@@ -178,6 +182,10 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
         "body": {"status": "resolved", "resolution": "fixed", "resolution_note": "x"}
     },
     "update_ticket: closed": lambda world: {"number": world.closed},
+    "update_ticket: close": lambda _: {"body": {"status": "closed", "resolution": "fixed"}},
+    "update_ticket: close, saying why": lambda _: {
+        "body": {"status": "closed", "resolution": "answered", "resolution_note": "x"}
+    },
     "list_comments: internal": lambda world: {"comment_id": world.internal},
     "list_comments: staff's cursor": lambda world: {"query": {"cursor": world.cursor("comments")}},
     "create_comment: internal": lambda _: {"body": {"body": "x", "visibility": "internal"}},
@@ -185,6 +193,8 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "create_comment: owner's key": lambda world: {"headers": {"Idempotency-Key": world.used_key}},
     "get_comment: internal": lambda world: {"comment_id": world.internal},
     "update_comment: internal": lambda world: {"comment_id": world.internal},
+    "update_comment: closed": lambda world: {"comment_id": world.said_before_the_end},
+    "delete_comment: closed": lambda world: {"comment_id": world.said_before_the_end},
     "delete_comment: internal": lambda world: {"comment_id": world.internal},
     "list_ticket_events: internal": lambda world: {"comment_id": world.internal},
     "list_ticket_events: staff's cursor": lambda world: {"query": {"cursor": world.cursor("events")}},
@@ -297,6 +307,12 @@ class World:
     @cached_property
     def comment_id(self) -> str:
         return self._comment(self.owner, body="x")
+
+    @cached_property
+    def said_before_the_end(self) -> str:
+        comment_id = self.comment_id
+        _made(_patch(self.agent, f"/tickets/{self.number}", status="closed", resolution="fixed"))
+        return comment_id
 
     @cached_property
     def internal(self) -> str:

@@ -187,6 +187,30 @@ def test_only_staff_may_still_note_on_a_closed_ticket(agent: Person, requester: 
     assert comment(agent, number, visibility="internal").status_code == 201
 
 
+def test_what_was_said_on_a_closed_ticket_stays(
+    agent: Person, admin: Person, requester: Person, new_ticket: New, new_events: Events
+) -> None:
+    number = new_ticket()["number"]
+    said, deleted, answer = (
+        f"/tickets/{number}/comments/{comment(by, number).json()['id']}" for by in (requester, requester, agent)
+    )
+    requester.delete(deleted)
+    patch(agent, number, status="closed", resolution="fixed")
+    new_events()
+    before = requester.get(said).json()
+    for refused in (edit(requester, said, "Never."), requester.delete(said)):
+        assert (refused.status_code, refused.json()["code"]) == (409, "ticket_closed")
+        assert refused.json()["detail"].startswith("This ticket is closed, so what was said on it stays.")
+    assert edit(requester, said, before["body"]).status_code == 200, "it changes nothing"
+    assert requester.delete(deleted).status_code == 204, "it is deleted already"
+    assert requester.get(said).json() == before
+    assert new_events() == []
+    assert edit(agent, answer, "An agent may.").status_code == 200
+    assert agent.delete(answer).status_code == 204
+    assert admin.delete(said).status_code == 204
+    assert [event["type"] for event in new_events()] == ["comment.updated", "comment.deleted", "comment.deleted"]
+
+
 @pytest.mark.parametrize(
     ("moment", "status"),
     [

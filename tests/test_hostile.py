@@ -49,6 +49,19 @@ def test_bodies(requester: Person, body: bytes, media_type: str, status: int) ->
 
 
 @pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ('{"title": "für"}'.encode("latin-1"), "At line 1, column 13: the byte FC is not UTF-8."),
+        ('{\n "日本": "f'.encode() + b'\xfcr"}', "At line 2, column 10: the byte FC is not UTF-8."),
+        (b"\xff\xfe{\0}\0", "At line 1, column 1: the byte FF is not UTF-8."),
+    ],
+)
+def test_where_a_body_is_not_utf_8(requester: Person, body: bytes, place: str) -> None:
+    response = requester.post("/tickets", content=body, headers={"Content-Type": JSON})
+    assert (response.status_code, response.json()["detail"]) == (400, f"The body is not valid JSON. {place}")
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/tickets/abc",

@@ -193,7 +193,7 @@ def test_a_patch_that_changes_nothing_records_nothing(agent: Person, new_ticket:
     [
         {"priority": "high"},
         {"category": "music"},
-        {"assignee": None},
+        {"assignee": {"id": str(UUID(int=0))}},
         {"resolution": "fixed"},
         {"resolution_note": "x"},
     ],
@@ -238,7 +238,7 @@ def test_the_status_machine(
         assert patch(agent, number, status=before, **ended).status_code == 200
     new_events()
     by = agent if role == "agent" else requester
-    allowed = NEXT[before] if role == "agent" or before == "resolved" else set()
+    allowed = NEXT[before] if role == "agent" or before == "resolved" else NEXT[before] & {"closed"}
     ended = {"resolution": "answered"} if after in ("resolved", "closed") and role == "agent" else {}
     response = patch(by, number, status=after, **ended)
     if after in allowed:
@@ -256,6 +256,68 @@ def test_the_status_machine(
         assert response.json()["code"] == "invalid_transition"
         assert set(response.json()["allowed"]) == allowed
         assert new_events() == []
+
+
+def test_a_requester_closes_their_own_ticket(requester: Person, new_ticket: New, new_events: Events) -> None:
+    for given, kept in (
+        ({}, ("withdrawn", None)),
+        ({"resolution": "fixed"}, ("fixed", None)),
+        ({"resolution_note": " It was the cable. "}, ("withdrawn", "It was the cable.")),
+        ({"resolution": "answered", "resolution_note": "x"}, ("answered", "x")),
+    ):
+        number = new_ticket()["number"]
+        new_events()
+        closed = patch(requester, number, status="closed", **given)
+        assert closed.status_code == 200, closed.text
+        ticket = closed.json()
+        assert (ticket["status"], ticket["resolution"], ticket["resolution_note"]) == ("closed", *kept)
+        assert ticket["closed_at"] and ticket["resolved_at"]
+        (event,) = new_events()
+        assert (event["type"], event["data"]) == ("ticket.closed", ticket)
+        assert event["previous"].items() >= {"status": "open", "resolution": "none", "closed_at": None}.items()
+        reopened = patch(requester, number, status="open")
+        assert (reopened.status_code, reopened.json()["detail"]) == (409, "A ticket that is closed stays closed.")
+
+
+def test_a_requester_gives_no_other_reason_for_an_end(agent: Person, requester: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    assert patch(requester, number, resolution="fixed").status_code == 403
+    assert patch(requester, number, status="closed", priority="low").status_code == 403
+    patch(agent, number, status="resolved", resolution="fixed")
+    assert patch(requester, number, status="closed", resolution="spam").status_code == 403
+    assert patch(requester, number, status="closed").json()["resolution"] == "fixed"
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "after", "detail"),
+    [
+        ("requester", "open", "pending", "Only agents and admins may make a ticket pending. You may make it closed."),
+        (
+            "requester",
+            "resolved",
+            "pending",
+            "A ticket that is resolved cannot become pending. You may make it open or closed.",
+        ),
+        ("requester", "closed", "open", "A ticket that is closed stays closed."),
+        ("agent", "closed", "open", "A ticket that is closed stays closed."),
+        (
+            "agent",
+            "resolved",
+            "in_progress",
+            "A ticket that is resolved cannot become in_progress. You may make it open or closed.",
+        ),
+    ],
+)
+def test_what_is_said_of_a_status_is_true(
+    agent: Person, requester: Person, new_ticket: New, role: str, before: str, after: str, detail: str
+) -> None:
+    number = new_ticket()["number"]
+    if before != "open":
+        patch(agent, number, status=before, resolution="fixed")
+    refused = patch(agent if role == "agent" else requester, number, status=after)
+    assert (refused.status_code, refused.json()["detail"]) == (409, detail)
+    if before == "closed":
+        assert patch(agent, number, title="An agent may still change it").status_code == 200
 
 
 def test_an_end_needs_a_resolution_and_reopening_clears_it(agent: Person, new_ticket: New) -> None:
@@ -277,6 +339,9 @@ def test_a_requester_reopens_only_within_the_window(
     db.execute("update tickets set resolved_at = resolved_at - interval '15 days' where number = %s", (number,))
     response = patch(requester, number, status="open")
     assert (response.status_code, response.json()["allowed"]) == (409, ["closed"])
+    assert response.json()["detail"] == (
+        "It was resolved more than 14 days ago, so only agents and admins may reopen it. You may make it closed."
+    )
     assert patch(agent, number, status="open").status_code == 200
 
 
@@ -293,6 +358,41 @@ def test_conditional_reading(requester: Person, agent: Person, new_ticket: New) 
     assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", tag)
     agent.request("PATCH", path, json={"priority": "low"}, headers=MERGE_PATCH)
     assert requester.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+
+CHANGED = "It has changed since you read it. Read it again and repeat your change on that."
+WEAK = "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it."
+UNQUOTED = 'Send the ETag with its quotation marks, as in "6f1ed002ab559585".'
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "why"),
+    [
+        ("{tag}", 200, ""),
+        ('"other", {tag}', 200, ""),
+        ('"other" ,, {tag} ,', 200, ""),
+        ('W/"other", {tag}', 200, ""),
+        ("*", 200, ""),
+        ('"other"', 412, CHANGED),
+        ('"*"', 412, CHANGED),
+        ("W/{tag}", 400, WEAK),
+        ("w/{tag}", 400, UNQUOTED),
+        ("{bare}", 400, UNQUOTED),
+        ("'{bare}'", 400, UNQUOTED),
+        ("{tag}, {bare}", 400, UNQUOTED),
+        (",", 400, UNQUOTED),
+        ("*, {tag}", 400, UNQUOTED),
+    ],
+)
+def test_what_if_match_means(
+    agent: Person, new_ticket: New, new_events: Events, header: str, status: int, why: str
+) -> None:
+    number = new_ticket()["number"]
+    new_events()
+    tag = agent.get(f"/tickets/{number}").headers["etag"]
+    response = patch(agent, number, {"If-Match": header.format(tag=tag, bare=tag.strip('"'))}, title="changed")
+    assert (response.status_code, response.json().get("detail", "")) == (status, why)
+    assert len(new_events()) == (status == 200)
 
 
 def test_of_two_writers_with_one_etag_one_wins(agent: Person, new_ticket: New, new_events: Events) -> None:
@@ -470,6 +570,40 @@ def test_the_next_page_is_linked(agent: Person, project: str, mixed: list[dict[s
     second = agent.get(link.removeprefix("</api/v1").split(">")[0])
     assert second.json()["items"][0]["number"] < first.json()["items"][-1]["number"]
     assert "link" not in second.headers
+
+
+def test_a_cursor_holds_for_the_same_values_in_any_order(
+    agent: Person, project: str, mixed: list[dict[str, Any]]
+) -> None:
+    first = agent.get("/tickets", params={"project": project, "type": "bug,support", "limit": 3}).json()
+    again = {"limit": 3, "cursor": first["next"], "project": project}
+    pages = [
+        agent.get("/tickets", params=again | {"type": types}).json()
+        for types in ("bug,support", "support,bug", ["support", "bug"])
+    ]
+    assert pages[0]["items"]
+    assert pages[0] == pages[1] == pages[2]
+
+
+def test_links_fit_every_proxy_and_can_be_followed(agent: Person, project: str, new_ticket: New) -> None:
+    """Also with filters as long as they may be, 4 KiB are enough for the head of an answer."""
+    tags = [f"{n:02} c++ & ?#%=; ünïcödé"[:50] for n in range(20)]
+    numbers = [new_ticket(tags=tags)["number"] for _ in range(3)]
+    others = [f"p-{'x' * 32}{n:02}" for n in range(18)]
+    filters = {"project": ",".join([project, *others]), "tag": ",".join(tags), "sort": "created", "limit": "1"}
+    seen = []
+    response = agent.get("/tickets", params=filters)
+    while True:
+        seen += [ticket["number"] for ticket in response.json()["items"]]
+        head = sum(len(name) + len(value) + 4 for name, value in response.headers.raw)
+        if "link" not in response.headers:
+            break
+        assert 1000 < head < 4096
+        response = agent.get(response.headers["link"].removeprefix("</api/v1").split(">")[0])
+    assert seen == numbers
+    refused = agent.get("/tickets", params={"tag": ",".join(f"{n:02}{'ü' * 48}" for n in range(20))})
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith("All filters together may have 3000 characters")
 
 
 def test_a_cursor_belongs_to_its_list(agent: Person, project: str, mixed: list[dict[str, Any]]) -> None:

@@ -87,7 +87,10 @@ async def update(
     *,
     if_match: str | None = None,
 ) -> sql.Comment:
-    """Reword one's own comment in a transaction. Raises NotFound, PreconditionFailed, Forbidden, Conflict."""
+    """Reword one's own comment in a transaction.
+
+    Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), TicketClosed.
+    """
     comment = await _take(conn, actor, number, comment_id, if_match)
     if not policy.may_edit(actor, comment):
         raise Forbidden("Only its author may change a comment.")
@@ -95,6 +98,7 @@ async def update(
         raise Conflict("This comment is deleted.")
     if patch["body"] == comment["body"]:
         return comment
+    await _check_open(conn, actor, number)
     reworded: sql.Comment | None = await sql.comments.update_comment(
         conn,
         event_id=Claim().event_id,
@@ -111,13 +115,20 @@ async def delete(
 ) -> None:
     """Leave a tombstone in place of a comment, in a transaction; again is no change.
 
-    Raises NotFound, PreconditionFailed, Forbidden.
+    Raises NotFound, PreconditionFailed, Forbidden, TicketClosed.
     """
     comment = await _take(conn, actor, number, comment_id, if_match)
     if not policy.may_delete(actor, comment):
         raise Forbidden("Only its author or an admin may delete a comment.")
     if comment["deleted_at"] is None:
+        await _check_open(conn, actor, number)
         await sql.comments.delete_comment(conn, event_id=Claim().event_id, actor_id=actor.id, comment_id=comment_id)
+
+
+async def _check_open(conn: sql.Connection, actor: Actor, number: int) -> None:
+    """Refuse requesters any change of what was said on a ticket that is closed. `_take` has locked it."""
+    if not actor.staff and (await tickets.get(conn, actor, number))["status"] == "closed":
+        raise TicketClosed("This ticket is closed, so what was said on it stays. Open a new one instead.")
 
 
 async def _take(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None) -> sql.Comment:

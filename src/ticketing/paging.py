@@ -56,7 +56,14 @@ def _seal(listing: object, place: list[Any]) -> str:
 
 
 def _digest(listing: object) -> str:
+    """What a cursor is bound to. The values of a filter are a set, in whichever order they were given."""
+    if isinstance(listing, list):
+        listing = [_unordered(part) if isinstance(part, dict) else part for part in listing]
     return hashlib.blake2b(orjson.dumps(listing, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
+
+
+def _unordered(filters: dict[str, Any]) -> dict[str, Any]:
+    return {name: sorted(value) if isinstance(value, list) else value for name, value in filters.items()}
 
 
 def sealed(key: bytes, listing: object, secret: bytes) -> str:

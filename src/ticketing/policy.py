@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ticketing import sql
@@ -18,6 +18,7 @@ SCOPES: Mapping[sql.UserRole, tuple[sql.TokenScope, ...]] = {
 }
 
 REQUESTER_FIELDS = frozenset({"title", "description", "severity", "tags", "environment", "status"})
+RESOLUTION_FIELDS = frozenset({"resolution", "resolution_note"})
 
 #: From a status to those that may follow it. `closed` is final.
 TRANSITIONS: dict[str, tuple[sql.TicketStatus, ...]] = {
@@ -78,6 +79,17 @@ def require_staff_for(actor: Actor, fields: Iterable[str]) -> None:
         )
 
 
+def closes_own(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> bool:
+    """Whether a requester ends a ticket that nobody has ended yet; they may then say why."""
+    return not actor.staff and wanted == "closed" and ticket["status"] not in ("resolved", "closed")
+
+
+def check_fields(actor: Actor, ticket: sql.Ticket, changed: Collection[str], status: sql.TicketStatus) -> None:
+    """Refuse requesters who change what is for staff, naming each field by its JSON Pointer. Raises Forbidden."""
+    own = REQUESTER_FIELDS | (RESOLUTION_FIELDS if closes_own(actor, ticket, status) else frozenset())
+    require_staff_for(actor, set(changed) - own)
+
+
 def check_status(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> None:
     """Refuse a status that the actor cannot move the ticket to, and any change of what is closed to them.
 
@@ -87,18 +99,29 @@ def check_status(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> 
     if wanted != status:
         allowed = _transitions(actor, ticket)
         if wanted not in allowed:
-            may_be = f"It may become {', '.join(allowed)}." if allowed else "You cannot change it any more."
-            raise InvalidTransition(f"A ticket that is {status} cannot become {wanted}. {may_be}", allowed=allowed)
+            raise InvalidTransition(_why_not(status, wanted, allowed), allowed=allowed)
     elif status == "closed" and not actor.staff:
         raise TicketClosed("This ticket is closed. Open a new one instead.")
 
 
 def _transitions(actor: Actor, ticket: sql.Ticket) -> list[sql.TicketStatus]:
-    """The statuses that the actor may move a ticket to; requesters only end or reopen what was resolved."""
+    """The statuses that the actor may move a ticket to; requesters only close it, or reopen what was resolved."""
     allowed = TRANSITIONS[ticket["status"]]
     if actor.staff:
         return list(allowed)
-    return [to for to in allowed if ticket["status"] == "resolved" and (to == "closed" or _reopenable(ticket))]
+    return [to for to in allowed if to == "closed" or (ticket["status"] == "resolved" and _reopenable(ticket))]
+
+
+def _why_not(status: str, wanted: str, allowed: Sequence[str]) -> str:
+    if status == "closed":
+        return "A ticket that is closed stays closed."
+    if wanted not in TRANSITIONS[status]:
+        why = f"A ticket that is {status} cannot become {wanted}."
+    elif status == "resolved":
+        why = f"It was resolved more than {settings().reopen_days} days ago, so only agents and admins may reopen it."
+    else:
+        why = f"Only agents and admins may make a ticket {wanted}."
+    return f"{why} You may make it {' or '.join(allowed)}."
 
 
 def _reopenable(ticket: sql.Ticket) -> bool:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ticketing.contract import etag
-from ticketing.errors import PreconditionFailed
+from ticketing.errors import InvalidParameter, PreconditionFailed
+
+_ENTITY_TAG = re.compile(r'(W/)?("[!#-~\x80-\xff]*")')
 
 
 def match(if_match: str | None, resource: Mapping[str, Any]) -> None:
     """Raise PreconditionFailed unless the header is absent, `*`, or lists the resource's strong ETag.
 
-    Call it with the row locked: what it compares is then still true when the change commits.
+    Call it with the row locked: what it compares is then still true when the change commits. Raises InvalidParameter
+    for what is no list of ETags, and for weak ones, which never match a change.
     """
     if if_match is None or if_match.strip() == "*":
         return
-    if etag(resource) not in [tag.strip() for tag in if_match.split(",")]:
-        raise PreconditionFailed("It has changed since you read it. Read it again and repeat your change on that.")
+    tags = _ENTITY_TAG.findall(if_match)
+    if not tags or _ENTITY_TAG.sub("", if_match).strip(" \t,"):
+        raise InvalidParameter.named("If-Match", 'Send the ETag with its quotation marks, as in "6f1ed002ab559585".')
+    if ("", etag(resource)) in tags:
+        return
+    if any(weak for weak, _ in tags):
+        raise InvalidParameter.named(
+            "If-Match", "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it."
+        )
+    raise PreconditionFailed("It has changed since you read it. Read it again and repeat your change on that.")

@@ -15,7 +15,7 @@ JobState: TypeAlias = Literal["available", "running", "completed", "cancelled", 
 TicketChannel: TypeAlias = Literal["portal", "email", "api", "github", "import"]
 TicketPriority: TypeAlias = Literal["low", "normal", "high", "urgent"]
 TicketResolution: TypeAlias = Literal[
-    "none", "fixed", "shipped", "answered", "duplicate", "wont_fix", "cannot_reproduce", "invalid", "spam"
+    "none", "fixed", "shipped", "answered", "duplicate", "wont_fix", "cannot_reproduce", "invalid", "spam", "withdrawn"
 ]
 TicketSeverity: TypeAlias = Literal["none", "low", "medium", "high", "critical"]
 TicketStatus: TypeAlias = Literal["open", "in_progress", "pending", "resolved", "closed"]

@@ -109,13 +109,15 @@ async def update(
         await sql.tickets.take_ticket(conn, number=number, viewer_id=actor.id, staff=actor.staff), f"ticket {number}"
     )
     preconditions.match(if_match, ticket)
-    policy.require_staff_for(actor, patch.keys() - policy.REQUESTER_FIELDS)
-    policy.check_status(actor, ticket, patch.get("status", ticket["status"]))
     wanted = _patched(ticket, patch)
-    _check_fields(ticket, wanted)
+    if policy.closes_own(actor, ticket, wanted["status"]) and wanted["resolution"] == "none":
+        wanted["resolution"] = "withdrawn"
     changed = {name for name, value in wanted.items() if value != _current(ticket, name)}
     if not changed:
         return ticket
+    policy.check_fields(actor, ticket, patch.keys() & {_property(name) for name in changed}, wanted["status"])
+    policy.check_status(actor, ticket, wanted["status"])
+    _check_fields(ticket, wanted)
     updated: sql.Ticket | None = await sql.tickets.update_ticket(
         conn,
         event_id=Claim().event_id,
@@ -161,6 +163,10 @@ CHANGEABLE = (
 )
 
 
+def _property(column: str) -> str:
+    return "assignee" if column == "assignee_id" else column
+
+
 def _current(ticket: sql.Ticket, name: str) -> Any:
     if name == "assignee_id":
         return UUID(ticket["assignee"]["id"]) if ticket["assignee"] else None
@@ -198,7 +204,7 @@ def _event_type(before: str, after: str) -> str:
 
 def _previous(ticket: sql.Ticket, changed: set[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The changed fields of the resource as they were, including the moments that follow from the status."""
-    names = {"assignee" if name == "assignee_id" else name for name in changed}
+    names = {_property(name) for name in changed}
     if (ticket["resolved_at"] is not None) != (wanted["status"] in ENDED):
         names.add("resolved_at")
     if (ticket["closed_at"] is not None) != (wanted["status"] == "closed"):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from ticketing.contract import Answer
+from ticketing.errors import InvalidParameter
 from ticketing.events import Feed
 from ticketing.idempotency import Claim
 from ticketing.paging import Page
 
 PREFIX = "/api/v1"
+LONGEST_FILTERS = 3000
+"""Characters of a list's filters in an address: with more, the link to the next page would not fit into the 4 KiB that
+proxies have for the head of an answer (nginx: proxy_buffer_size)."""
 
 
 def accepted(resource: Mapping[str, Any], status: int, claim: Claim) -> Answer:
@@ -28,19 +32,23 @@ def created(resource: Mapping[str, Any], location: str, claim: Claim) -> Answer:
 
 
 def listed(page: Page, path: str, **query: Any) -> Answer:
-    """A page, with a link to the next one (RFC 8288) that repeats the filters of this one."""
-    return Answer(page, headers=_next(path, page["next"], query) if page["next"] is not None else {})
+    """A page, with a link to the next one (RFC 8288) that repeats the filters of this one. Raises InvalidParameter."""
+    return Answer(page, headers=_next(path, page["next"], query))
 
 
 def followed(feed: Feed, path: str, **query: Any) -> Answer:
     """A page of the feed. It always has a next one, but only one that may hold something by now is linked to."""
-    return Answer(feed, headers=_next(path, feed["next"], query) if feed["more"] else {})
+    return Answer(feed, headers=_next(path, feed["next"] if feed["more"] else None, query))
 
 
-def _next(path: str, cursor: str, query: Mapping[str, Any]) -> dict[str, str]:
+def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, str]:
     given = {name: ",".join(value) if isinstance(value, list) else value for name, value in query.items()}
-    given["cursor"] = cursor
-    return {"Link": f'<{PREFIX}{path}?{urlencode(given, quote_via=quote)}>; rel="next"'}
+    filters = urlencode(given, safe=",:/@!$'()*;?")
+    if len(filters) > LONGEST_FILTERS:
+        raise InvalidParameter(
+            f"All filters together may have {LONGEST_FILTERS} characters in an address; these have {len(filters)}."
+        )
+    return {"Link": f'<{PREFIX}{path}?{filters}&cursor={cursor}>; rel="next"'} if cursor is not None else {}
 
 
 def gone() -> Answer:

@@ -25,12 +25,23 @@ def loads(encoded: bytes) -> Any:
     try:
         value = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
+        _check_utf_8(encoded)
         raise Unreadable(f"At line {error.lineno}, column {error.colno}: {error.msg}.") from None
     colons, is_suspect = _survey(value)
     # As many colons as in the text: no member was dropped. (An escaped colon counts on one side only.)
     if is_suspect or encoded.count(b":") != colons or b"\\u003" in encoded:
         _read_again(encoded)
     return value
+
+
+def _check_utf_8(encoded: bytes) -> None:
+    """Say which byte is not UTF-8, as in a body written in Latin-1; orjson only says that there is one."""
+    try:
+        encoded.decode()
+    except UnicodeDecodeError as odd:
+        line = encoded[encoded.rfind(b"\n", 0, odd.start) + 1 : odd.start].decode()
+        place = f"At line {encoded[: odd.start].count(10) + 1}, column {len(line) + 1}"
+        raise Unreadable(f"{place}: the byte {encoded[odd.start]:02X} is not UTF-8.") from None
 
 
 def _survey(value: Any) -> tuple[int, bool]:
