@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -117,6 +118,25 @@ def test_a_ticket_is_told_of(
     detail = admin.get(f"/webhook-deliveries/{delivery['id']}").json()
     assert detail["body"].encode() == message.body
     assert [(a["number"], a["status"], a["answer"], a["error"]) for a in detail["attempts"]] == [(1, 204, "", None)]
+
+
+def test_where_nothing_is_sent_deliveries_wait(
+    new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver)
+    with monkeypatch.context() as patched:
+        off = replace(config.settings(), outbound="off")
+        patched.setattr(delivering, "settings", lambda: off)
+        new_ticket()
+        held = (
+            "select from jobs j join deliveries d on j.unique_key = d.id::text where d.endpoint_id = %s"
+            " and j.state = 'available' and j.run_at > now() and j.attempt = 0 and d.attempt_count = 0"
+        )
+        work(lambda: db.execute(held, (endpoint["id"],)).fetchone() is not None)
+        assert (receiver.messages, tried(db, endpoint)) == ([], 0)
+    again(db)
+    work(lambda: len(receiver.messages) == 1)
 
 
 # Endpoints ----------------------------------------------------------------------------------------------------------

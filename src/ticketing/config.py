@@ -61,6 +61,8 @@ class Settings:
     webhook_ports: str = "443"
     #: Days for which the log of settled webhook deliveries is kept.
     delivery_days: int = 30
+    #: `off` sends nothing to anybody: webhooks wait. For a restored copy, and for a worker that shall only look.
+    outbound: Literal["on", "off"] = "on"
     #: Where people find this installation; links in messages begin with it.
     public_url: str = "http://127.0.0.1:8080"
     #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are believed, with commas between; `unix` is a socket.

@@ -40,6 +40,8 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
     logging.getLogger("dramatiq").setLevel(logging.ERROR)
+    if chosen.outbound == "off":
+        log.warning("nothing is sent", setting="TICKETING_OUTBOUND")
     if leashed:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     with ExitStack() as stack:

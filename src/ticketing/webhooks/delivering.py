@@ -12,6 +12,7 @@ import uuid_utils.compat as uuids
 from prometheus_client import Counter, Histogram
 
 from ticketing import db, jobs, outbound, sealing, sql
+from ticketing.config import settings
 from ticketing.webhooks import endpoints, messages, schedule, signing
 from ticketing.webhooks.fan_out import delivering
 
@@ -19,6 +20,8 @@ SECONDS = 15.0
 """How long a receiver may take for everything, from the look-up of its name to its answer."""
 AT_ONCE = 2
 """Messages on their way to one endpoint: enough for a busy one, and few enough that a dead one holds nobody up."""
+HELD_SECONDS = 60.0
+"""How long a delivery waits where nothing is sent, until that is asked again."""
 USER_AGENT = "ticketing-webhooks/1"
 
 ATTEMPTS = Counter("ticketing_webhook_attempts", "Attempts to deliver a webhook message.", ["outcome"])
@@ -56,7 +59,9 @@ class Attempt:
     shown=("delivery_id",),
 )
 async def deliver(job: jobs.Job) -> None:
-    """Send a delivery, unless it was settled, or its endpoint is not sent to now."""
+    """Send a delivery, unless it was settled, its endpoint is not sent to now, or nothing is."""
+    if settings().outbound == "off":
+        raise jobs.Snooze(HELD_SECONDS)
     async with db.connection() as conn:
         delivery = await sql.webhooks.get_delivery_to_send(conn, delivery_id=UUID(job.args["delivery_id"]))
     if delivery is None:
