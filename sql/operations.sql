@@ -12,6 +12,14 @@ select r.*
  order by j.id desc
  limit :page_size;
 
+-- name: count_jobs(state, kind, queue)$
+-- How many jobs there are.
+select count(*)
+  from jobs j
+ where (:state::job_state is null or j.state = :state)
+   and (:kind::text is null or j.kind = :kind)
+   and (:queue::text is null or j.queue = :queue);
+
 -- name: get_job(job_id)^
 -- returns: Job
 -- One job.

@@ -50,6 +50,10 @@ select r.*
 -- One of a user's tokens.
 select r.* from tokens t cross join lateral token_resource(t) r where t.id = :token_id and t.user_id = :user_id;
 
+-- name: get_token_owner(token_id)$
+-- Whose token this is.
+select user_id from tokens where id = :token_id;
+
 -- name: get_identity(hash)^
 -- returns: Identity
 -- Whose token this is, if it still holds; notes at most once a minute that it was used.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,8 +18,6 @@ from psycopg.types.json import Jsonb
 from conftest import Person
 from test_cli import Run, run
 from test_tickets import Events
-from ticketing import console
-from ticketing.config import Settings
 
 __all__ = ["run"]
 Db = psycopg.Connection[dict[str, Any]]
@@ -191,9 +191,8 @@ def test_schedules_are_listed(admin: Person, db: Db) -> None:
 
 
 @pytest.fixture
-def command(run: Run, database_url: str, admin: Person, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def command(run: Run, database_url: str, admin: Person) -> Callable[..., Any]:
     """Run `ticketing jobs …` on the service's database; gives its exit code and what it wrote."""
-    monkeypatch.setattr(console, "settings", lambda: Settings(database_url=database_url))
 
     def command(*arguments: str) -> tuple[int, str, str]:
         return run("jobs", *arguments, url=database_url)
@@ -247,3 +246,72 @@ def test_the_command_says_what_it_cannot_do(command: Callable[..., Any], new_job
     assert command("show", str(UUID(int=7)))[0] == 1
     assert command("pause", "nowhere")[0] == 1
     assert command("show", "seven")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "becomes", "event"),
+    [
+        ("retry", "discarded", "available", "job.retried"),
+        ("cancel", "available", "cancelled", "job.cancelled"),
+    ],
+)
+def test_the_command_steps_in_for_many_at_once(
+    command: Callable[..., Any],
+    new_job: NewJob,
+    new_events: Events,
+    db: Db,
+    verb: str,
+    state: str,
+    becomes: str,
+    event: str,
+) -> None:
+    queue = f"many_{secrets.token_hex(4)}"
+    jobs = [new_job(state, queue=queue) for _ in range(3)]
+    others = [new_job(state, queue=f"{queue}_not"), new_job("completed", queue=queue)]
+    before = db.execute("select id::text, state::text from jobs where id = any(%s)", (others,)).fetchall()
+    new_events()
+    code, out, err = command(verb, "--queue", queue)
+    assert (code, out) == (1, "")
+    assert err.startswith("ticketing: 3 jobs are to be ") and err.endswith(" Say --yes to do it.\n")
+    assert new_events() == []
+    code, out, _ = command(verb, "--queue", queue, "--yes")
+    assert (code, out.startswith("3 ")) == (0, True)
+    assert [(e["type"], e["data"]["state"], e["actor_id"]) for e in new_events()] == [(event, becomes, None)] * 3
+    rows = db.execute("select distinct state::text from jobs where id = any(%s)", (jobs,)).fetchall()
+    assert [row["state"] for row in rows] == [becomes]
+    assert db.execute("select id::text, state::text from jobs where id = any(%s)", (others,)).fetchall() == before
+    assert command(verb, "--queue", queue, "--yes")[:2] == (0, out.replace("3", "0"))
+
+
+def test_the_command_tells_how_many_could_not_be(command: Callable[..., Any], new_job: NewJob) -> None:
+    queue = f"many_{secrets.token_hex(4)}"
+    new_job("available", queue=queue)
+    code, out, _ = command("retry", "--state", "available", "--queue", queue, "--yes", "--json")
+    assert (code, json.loads(out)) == (1, {"retried": 0, "refused": 1})
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel"])
+def test_many_are_not_named_by_saying_nothing(command: Callable[..., Any], verb: str) -> None:
+    for arguments in ([], ["--yes"], ["--all", "--kind", "x", "--yes"]):
+        code, out, err = command(verb, *arguments)
+        assert (code, out) == (1, "")
+        assert "--kind or --queue, or else --all" in err
+
+
+def test_whoever_sits_at_a_terminal_is_asked(
+    command: Callable[..., Any], new_job: NewJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = f"many_{secrets.token_hex(4)}"
+    new_job("discarded", queue=queue)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert command("retry", "--queue", queue)[::2] == (
+        1,
+        "1 job is to be retried. Do it? [y/N] ticketing: Nothing was done.\n",
+    )
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    assert command("retry", "--queue", queue)[:2] == (0, "1 retried.\n")

@@ -5,14 +5,11 @@ What a command cannot do it says in one sentence on standard error, and ends wit
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
-from uuid import UUID
+from typing import Annotated, NoReturn
 
 import orjson
 import psycopg
@@ -22,25 +19,17 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import __version__, checks, events, migrate, outages, serve, sql, tokens, up, users, work
+from ticketing import __version__, checks, events, migrate, outages, serve, up, work
+from ticketing.commands import jobs, projects, tokens, users
+from ticketing.commands.console import Refused, said
 from ticketing.config import InvalidSetting, settings
-from ticketing.console import app as jobs_app
 from ticketing.contract import Problem
 from ticketing.embedded import EmbeddedError
-from ticketing.idempotency import Claim
 from ticketing.importing.cli import app as import_app
 from ticketing.jobs import kinds
 from ticketing.migrate import MigrationError
 
-UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-NAME = re.compile(r".{0,199}\S")
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
-# As in sql.pyi, which does not exist at run time.
-Role = Literal["requester", "agent", "admin"]
-Scope = Literal["tickets:read", "tickets:write", "admin"]
-
 app = App(
     name="ticketing",
     help="""A self-hosted ticketing service whose published OpenAPI contract is the product.
@@ -52,14 +41,8 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
-user_app = App(name="user", help="Add people and machines, such as the first admin.")
-token_app = App(name="token", help="Issue what users sign in with.")
-for group in (user_app, token_app, jobs_app, import_app):
+for group in (users.app, tokens.app, projects.app, jobs.app, import_app):
     app.command(group)
-
-
-class Refused(Exception):
-    """What a command was asked for cannot be done; the message says why."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,15 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(f"{error} Try `ticketing --help`.", 2)
     except psycopg.OperationalError as error:
         _fail(f"PostgreSQL cannot be used: {outages.message(error)}", 1)
-    except (
-        InvalidSetting,
-        MigrationError,
-        EmbeddedError,
-        Problem,
-        Refused,
-        serve.CannotServe,
-        up.CannotStart,
-    ) as error:
+    except Problem as problem:
+        _fail(said(problem), 1)
+    except (InvalidSetting, MigrationError, EmbeddedError, Refused, serve.CannotServe, up.CannotStart) as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
@@ -251,101 +228,6 @@ async def check_everything(*, json: bool = False) -> None:
         else:
             print(f"{'ok   ' if check.passed else 'WRONG'}  {check.what}: {check.finding}")
     sys.exit(0 if healthy else 1)
-
-
-# Who may use it ------------------------------------------------------------------------------------------------------
-
-
-@user_app.command(name="create")
-async def create_user(
-    *, name: str, email: str | None = None, role: Role = "requester", service_account: bool = False
-) -> None:
-    """Add a user, and print their id.
-
-    For example: ticketing user create --name "Ada Okonkwo" --email ada@example.com --role admin
-
-    Parameters
-    ----------
-    name
-        The name that others see.
-    email
-        Where mail reaches them. Only a service account may be without.
-    role
-        Requesters see their own tickets, agents all of them; admins also manage users and projects.
-    service_account
-        It is a machine.
-    """
-    if not NAME.fullmatch(name):
-        raise Refused("A name has between 1 and 200 characters, the last of them no blank.")
-    if email is None and not service_account:
-        raise Refused("Give --email, or say --service-account.")
-    if email is not None and not EMAIL.fullmatch(email):
-        raise Refused(f"{email!r} is no e-mail address.")
-    async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
-        user = await users.create(
-            conn, None, claim=Claim(), name=name, email=email, role=role, service_account=service_account
-        )
-    print(user["id"])
-
-
-@token_app.command(name="create")
-async def create_token(
-    *,
-    user: str,
-    name: str,
-    scope: list[Scope] | None = None,
-    expires: str | None = None,
-) -> None:
-    """Issue a token for a user, and print it; nobody can ever look it up again.
-
-    For example: ticketing token create --user ada@example.com --name laptop --scope tickets:read --expires 30d
-
-    Parameters
-    ----------
-    user
-        The user's e-mail address, or id.
-    name
-        What it is for.
-    scope
-        What it may do; give it once for each. Without any: tickets:read and tickets:write.
-    expires
-        When it stops working: a number of minutes, hours or days from now, such as 45m, 12h or 30d.
-    """
-    if not NAME.fullmatch(name):
-        raise Refused("A name has between 1 and 200 characters, the last of them no blank.")
-    expires_at = _moment(expires) if expires else None
-    async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
-        owner = await _user(conn, user)
-        token = await tokens.create_for(
-            conn,
-            None,
-            UUID(str(owner["id"])),
-            claim=Claim(),
-            name=name,
-            scopes=scope or ["tickets:read", "tickets:write"],
-            expires_at=expires_at.isoformat() if expires_at else None,
-        )
-    print(token["token"])
-
-
-async def _user(conn: sql.Connection, name: str) -> sql.User:
-    try:
-        user = await sql.users.get_user(conn, user_id=UUID(name))
-    except ValueError:
-        user = await sql.users.get_user_by_email(conn, email=name)
-    if user is None:
-        raise Refused(f"There is no user {name}. Add them with `ticketing user create`.")
-    if not user["active"]:
-        raise Refused(f"The user {name} is not active.")
-    return user
-
-
-def _moment(span: str) -> datetime:
-    """The end of a time that starts now, such as `30d`."""
-    match = re.fullmatch(r"(\d{1,6})([mhd])", span)
-    if not match:
-        raise Refused(f"{span!r} is no time. Write 45m, 12h or 30d.")
-    return datetime.now(UTC) + int(match[1]) * UNITS[match[2]]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Projects: the products that tickets are about, and the settings of each."""
+"""Projects: the products that tickets are about, and the settings of each.
+
+No actor: whoever has the command line.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ TICKET_TYPES: tuple[sql.TicketType, ...] = ("bug", "feature_request", "support")
 
 async def create(
     conn: sql.Connection,
-    actor: Actor,
+    actor: Actor | None,
     *,
     claim: Claim,
     key: str,
@@ -34,7 +37,7 @@ async def create(
         project = await sql.projects.insert_project(
             conn,
             **claim.parameters(),
-            actor_id=actor.id,
+            actor_id=actor.id if actor else None,
             key=key,
             name=name,
             description=description,
@@ -45,16 +48,18 @@ async def create(
         project = None
     if project:
         return project
-    if answer := await idempotency.replay(conn, actor, claim):
+    if actor and (answer := await idempotency.replay(conn, actor, claim)):
         return answer
     raise Conflict(f"There is a project {key!r}.")
 
 
-async def list_(conn: sql.Connection, actor: Actor, *, limit: int = 25, cursor: str | None = None) -> paging.Page:
+async def list_(
+    conn: sql.Connection, actor: Actor | None, *, limit: int = 25, cursor: str | None = None
+) -> paging.Page:
     """A page of the projects that the actor may see, by key. Raises InvalidCursor."""
     listing = ["projects"]
     (after,) = paging.opened(cursor, listing, paging.key)
-    rows = await sql.projects.list_projects(conn, staff=actor.staff, after=after, page_size=limit + 1)
+    rows = await sql.projects.list_projects(conn, staff=actor is None or actor.staff, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["key"]])
 
 

@@ -879,6 +879,15 @@ class _Operations:
         """End a job that waits, or ask the worker of one that runs to end it. Empty: it has ended or was asked for
         before, or
         """
+    async def count_jobs(
+        self,
+        conn: Connection,
+        *,
+        state: JobState | None,
+        kind: str | None,
+        queue: str | None,
+    ) -> int | None:
+        """How many jobs there are."""
     async def get_job(
         self,
         conn: Connection,
@@ -1279,6 +1288,13 @@ class _Tokens:
         user_id: UUID,
     ) -> Token | None:
         """One of a user's tokens."""
+    async def get_token_owner(
+        self,
+        conn: Connection,
+        *,
+        token_id: UUID,
+    ) -> UUID | None:
+        """Whose token this is."""
     async def insert_token(
         self,
         conn: Connection,

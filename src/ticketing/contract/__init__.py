@@ -1,6 +1,7 @@
 """A contract engine: binds an OpenAPI 3.1 document to handlers, and enforces what it publishes. Knows no product.
 
-`bundle`, `write` and `drift` make the one document of many files; `build` makes the application. Handlers are coroutine
+`bundle`, `write` and `drift` make the one document of many files; `build` makes the application; a `Judge` is for what
+comes in another way. Handlers are coroutine
 functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer` or a
 `Stream`, or raise a `Problem`.
 
@@ -17,11 +18,13 @@ from ticketing.contract.document import ContractError
 from ticketing.contract.engine import build
 from ticketing.contract.exchange import Answer, Pieces, Stream, etag
 from ticketing.contract.forwarded import Networks, Proxies
+from ticketing.contract.judging import Judge
 from ticketing.contract.problems import Problem
 
 __all__ = [
     "Answer",
     "ContractError",
+    "Judge",
     "Networks",
     "Pieces",
     "Problem",

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from ticketing.contract import strict_json
-from ticketing.contract.document import Document, at
+from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
-from ticketing.contract.forms import Flaws, Forms, shaping
-from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType, ValidationFailed
-from ticketing.contract.schemas import MOST_FAULTS, Schemas
+from ticketing.contract.forms import Forms
+from ticketing.contract.judging import Judge
+from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType
+from ticketing.contract.schemas import Schemas
 
 
 class JsonBody:
@@ -20,8 +21,7 @@ class JsonBody:
     def __init__(
         self, *, schema: Mapping[str, Any], required: bool, document: Document, schemas: Schemas, forms: Forms, **_: Any
     ) -> None:
-        self._schema = schemas[schema["x-schema"]]
-        self._shape = shaping(document, at(document, schema["x-schema"]), forms)
+        self._judge = Judge(document, schema["x-schema"], forms, schemas)
         self._cap: int = schema["x-max-body-bytes"]
         self._required = required
 
@@ -40,17 +40,7 @@ class JsonBody:
             value = strict_json.loads(encoded)
         except strict_json.Unreadable as error:
             raise MalformedRequest(f"The body is not valid JSON. {error}") from None
-        flaws: Flaws = {}
-        if self._shape is not None:
-            value = self._shape(value, "#", flaws)
-        if not flaws and self._schema.is_valid(value):
-            return value
-        found = [(pointer, detail) for pointer, detail in self._schema.faults(value) if pointer not in flaws]
-        found = [*flaws.items(), *found][:MOST_FAULTS]
-        errors = [{"detail": detail, "pointer": pointer} for pointer, detail in found]
-        if len(found) == 1:
-            raise ValidationFailed(f"The body is not valid at {found[0][0]}. {found[0][1]}", errors=errors)
-        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=errors)
+        return self._judge(value)
 
 
 async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int) -> bytes:

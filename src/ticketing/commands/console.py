@@ -1,0 +1,130 @@
+"""What these commands share: a connection, what the contract says of their input, and how they answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from cyclopts import Parameter, validators
+from psycopg import AsyncConnection
+from psycopg.types.json import set_json_loads
+
+from ticketing import contract, resources, sql
+from ticketing.app import FORMS
+from ticketing.config import settings
+from ticketing.contract import Problem
+
+Limit = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
+
+#: Options that are not called like what the contract calls them.
+OPTIONS = {"scopes": "scope", "expires_at": "expires", "ticket_types": "ticket-type"}
+
+
+class Refused(Exception):
+    """What a command was asked for cannot be done; the message says why."""
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[sql.Connection]:
+    """A connection to the database that the settings name, in autocommit."""
+    set_json_loads(orjson.loads)
+    async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
+        yield conn
+
+
+def judged(schema: str, **given: Any) -> dict[str, Any]:
+    """What was given, judged and brought into form by a schema of the contract, as the API does with a body.
+
+    Options that are None were not given. Raises ValidationFailed, Refused.
+    """
+    body = {name: value for name, value in given.items() if value is not None}
+    for name, option in body.items():
+        if isinstance(option, str) and any("\ud800" <= character <= "\udfff" for character in option):
+            raise Refused(f"{_option(name)}: these bytes are no text in UTF-8.")
+    value: dict[str, Any] = _judge(schema)(body)
+    return value
+
+
+@cache
+def _judge(schema: str) -> contract.Judge:
+    document = contract.load(resources.SPEC / "dist" / "openapi.json")
+    return contract.Judge(document, f"#/components/schemas/{schema}", FORMS)
+
+
+def said(problem: Problem) -> str:
+    """A problem as the command line says it: each fault with the option that it is about."""
+    faults = [f"{_option(fault['pointer'])}: {fault['detail']}" for fault in problem.errors if "pointer" in fault]
+    return " ".join(faults) or problem.detail
+
+
+def _option(pointer: str) -> str:
+    name = pointer.removeprefix("#/").partition("/")[0]
+    return "--" + OPTIONS.get(name, name).replace("_", "-")
+
+
+async def user_named(conn: sql.Connection, name: str) -> sql.User:
+    """The user with an id, or with an e-mail address. Raises Refused."""
+    try:
+        user = await sql.users.get_user(conn, user_id=UUID(name))
+    except ValueError:
+        user = await sql.users.get_user_by_email(conn, email=name)
+    if user is None:
+        raise Refused(f"There is no user {name}. `ticketing user list` shows who there is.")
+    return user
+
+
+def confirm(what: str, *, yes: bool) -> None:
+    """Go on only if whoever sits at the terminal wants it, or has said --yes. Raises Refused."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused(f"{what} Say --yes to do it.")
+    print(f"{what} Do it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Refused("Nothing was done.")
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json: bool) -> None:
+    """A table of some columns, or a JSON array of everything."""
+    if json:
+        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        return
+    # Not a table of rich, which would cut ids to the width of the terminal, so that they cannot be copied.
+    head = [column.replace("_", " ") for column in columns]
+    body = [[_text(_last_error(row) if column == "error" else row[column]) for column in columns] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
+    for line in (head, *body):
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_one(row: Mapping[str, Any], *, json: bool) -> None:
+    """A line for each field, or a JSON object."""
+    if json:
+        print(orjson.dumps(row, option=orjson.OPT_INDENT_2).decode())
+        return
+    width = max(map(len, row))
+    for name, value in row.items():
+        if name == "errors":
+            continue
+        print(f"{name.replace('_', ' '):{width}}  {_text(value)}")
+    for error in row.get("errors", ()):
+        print(f"attempt {error['attempt']}, {error['at']}: {error['error']}")
+
+
+def _last_error(row: Mapping[str, Any]) -> str:
+    return str(row["errors"][-1]["error"]) if row["errors"] else ""
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(_text, value))
+    return orjson.dumps(value).decode() if isinstance(value, dict) else str(value)

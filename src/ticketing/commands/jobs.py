@@ -1,0 +1,255 @@
+"""`ticketing jobs`: what an operator sees and does of background work, on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+from uuid import UUID
+
+from cyclopts import App
+
+from ticketing import operations
+from ticketing.commands.console import Limit, Refused, confirm, connected, print_one, print_rows
+from ticketing.contract import Problem
+from ticketing.idempotency import Claim
+
+# As in sql.pyi, which does not exist at run time.
+State = Literal["available", "running", "completed", "cancelled", "discarded"]
+Retried = Literal["available", "cancelled", "discarded"]
+Cancelled = Literal["available", "running"]
+
+Step = Callable[..., Awaitable[Any]]
+"""What is done to one job."""
+
+app = App(name="jobs", help="See what is done in the background, and step in.")
+
+
+@app.command(name="list")
+async def list_jobs(
+    *,
+    state: State | None = None,
+    kind: str | None = None,
+    queue: str | None = None,
+    limit: Limit = 50,
+    json: bool = False,
+) -> None:
+    """List jobs, newest first.
+
+    For example: ticketing jobs list --state discarded --kind webhooks.deliver
+
+    Parameters
+    ----------
+    state
+        Only jobs in this state.
+    kind
+        Only jobs of this kind.
+    queue
+        Only jobs in this queue.
+    limit
+        How many at most.
+    json
+        Print a JSON array.
+    """
+    async with connected() as conn:
+        page = await operations.list_jobs(conn, None, state=state, kind=kind, queue=queue, limit=limit)
+    print_rows(page["items"], ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
+
+
+@app.command(name="show")
+async def show_job(job_id: UUID, *, json: bool = False) -> None:
+    """Show a job with what went wrong in each attempt.
+
+    For example: ticketing jobs show 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11
+
+    Parameters
+    ----------
+    job_id
+        The job's id.
+    json
+        Print a JSON object.
+    """
+    async with connected() as conn:
+        print_one(await operations.get_job(conn, None, job_id), json=json)
+
+
+@app.command(name="retry")
+async def retry_jobs(
+    job_id: UUID | None = None,
+    *,
+    state: Retried = "discarded",
+    kind: str | None = None,
+    queue: str | None = None,
+    all: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Let a job that was discarded or cancelled, or that waits for later, run now with all its attempts.
+
+    Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
+
+    For example: ticketing jobs retry 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11,
+    or: ticketing jobs retry --kind webhooks.deliver --yes
+
+    Parameters
+    ----------
+    job_id
+        The job's id.
+    state
+        Without an id: jobs in this state.
+    kind
+        Without an id: only jobs of this kind.
+    queue
+        Without an id: only jobs in this queue.
+    all
+        Without an id: jobs of all kinds in all queues.
+    yes
+        Do not ask first.
+    json
+        Print a JSON object: the job, or how many were retried, and how many could not be (refused).
+    """
+    if job_id is not None:
+        async with connected() as conn:
+            print_one(await operations.retry_job(conn, None, job_id, claim=Claim()), json=json)
+        return
+    await _each("retried", operations.retry_job, state, kind, queue, all=all, yes=yes, json=json)
+
+
+@app.command(name="cancel")
+async def cancel_jobs(
+    job_id: UUID | None = None,
+    *,
+    state: Cancelled = "available",
+    kind: str | None = None,
+    queue: str | None = None,
+    all: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """End a job that waits; one that runs is told to end within some seconds.
+
+    Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
+
+    For example: ticketing jobs cancel 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11,
+    or: ticketing jobs cancel --queue imports --yes
+
+    Parameters
+    ----------
+    job_id
+        The job's id.
+    state
+        Without an id: jobs in this state.
+    kind
+        Without an id: only jobs of this kind.
+    queue
+        Without an id: only jobs in this queue.
+    all
+        Without an id: jobs of all kinds in all queues.
+    yes
+        Do not ask first.
+    json
+        Print a JSON object: the job, or how many were cancelled, and how many could not be (refused).
+    """
+    if job_id is not None:
+        async with connected() as conn:
+            print_one(await operations.cancel_job(conn, None, job_id, claim=Claim()), json=json)
+        return
+    await _each("cancelled", operations.cancel_job, state, kind, queue, all=all, yes=yes, json=json)
+
+
+async def _each(
+    done: str,
+    step: Step,
+    state: str,
+    kind: str | None,
+    queue: str | None,
+    *,
+    all: bool,
+    yes: bool,
+    json: bool,
+) -> None:
+    """Take a step for each of many jobs; those that have changed meanwhile, or do not allow it, are left alone."""
+    if all is not (kind is None and queue is None):
+        raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
+    count, refused = 0, 0
+    async with connected() as conn:
+        found = await operations.count_jobs(conn, None, state=state, kind=kind, queue=queue)
+        if found:
+            confirm(f"{found} {'job is' if found == 1 else 'jobs are'} to be {done}.", yes=yes)
+        async for job_id in operations.each_job(conn, None, state=state, kind=kind, queue=queue):
+            try:
+                await step(conn, None, job_id, claim=Claim())
+                count += 1
+            except Problem:
+                refused += 1
+    if json:
+        print_one({done: count, "refused": refused}, json=True)
+    else:
+        print(f"{count} {done}." + (f" {refused} could not be." if refused else ""))
+    if refused:
+        raise SystemExit(1)
+
+
+@app.command(name="queues")
+async def list_queues(*, json: bool = False) -> None:
+    """List the queues, and how much each has to do.
+
+    For example: ticketing jobs queues
+
+    Parameters
+    ----------
+    json
+        Print a JSON array.
+    """
+    async with connected() as conn:
+        page = await operations.list_queues(conn, None, limit=1000)
+    print_rows(page["items"], ("name", "paused", "due", "scheduled", "running", "oldest_due_seconds"), json=json)
+
+
+@app.command(name="pause")
+async def pause_queue(queue: str, *, json: bool = False) -> None:
+    """Start no more jobs of a queue. Those that run go on, and new ones are kept.
+
+    For example: ticketing jobs pause webhooks
+
+    Parameters
+    ----------
+    queue
+        The queue's name.
+    json
+        Print a JSON object.
+    """
+    async with connected() as conn:
+        print_one(await operations.pause_queue(conn, None, queue, claim=Claim()), json=json)
+
+
+@app.command(name="resume")
+async def resume_queue(queue: str, *, json: bool = False) -> None:
+    """Start jobs of a queue again.
+
+    For example: ticketing jobs resume webhooks
+
+    Parameters
+    ----------
+    queue
+        The queue's name.
+    json
+        Print a JSON object.
+    """
+    async with connected() as conn:
+        print_one(await operations.resume_queue(conn, None, queue, claim=Claim()), json=json)
+
+
+@app.command(name="schedules")
+async def list_schedules(*, json: bool = False) -> None:
+    """List what is done by the clock.
+
+    For example: ticketing jobs schedules
+
+    Parameters
+    ----------
+    json
+        Print a JSON array.
+    """
+    async with connected() as conn:
+        page = await operations.list_schedules(conn, None, limit=1000)
+    print_rows(page["items"], ("name", "kind", "cron", "next_run_at", "last_run_at"), json=json)

@@ -1,0 +1,120 @@
+"""`ticketing token`: what users sign in with."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from cyclopts import App
+
+from ticketing import sql, tokens
+from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_rows, user_named
+from ticketing.idempotency import Claim
+
+# As in sql.pyi, which does not exist at run time.
+Scope = Literal["tickets:read", "tickets:write", "admin"]
+
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+app = App(name="token", help="Issue, list and revoke what users sign in with.")
+
+
+@app.command(name="create")
+async def create_token(
+    *,
+    user: str,
+    name: str,
+    scope: list[Scope] | None = None,
+    expires: str | None = None,
+    json: bool = False,
+) -> None:
+    """Issue a token for a user, and print it; nobody can ever look it up again.
+
+    For example: ticketing token create --user ada@example.com --name laptop --scope tickets:read --expires 30d
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    name
+        What it is for.
+    scope
+        What it may do; give it once for each. Without any: tickets:read and tickets:write. Only an admin's can hold
+        admin.
+    expires
+        When it stops working: a number of minutes, hours or days from now, such as 45m, 12h or 30d, or a moment such as
+        2027-01-31T12:00:00Z. Without it, never.
+    json
+        Print a JSON object, with the secret as token.
+    """
+    given = judged(
+        "NewToken", name=name, scopes=scope or ["tickets:read", "tickets:write"], expires_at=_moment(expires)
+    )
+    async with connected() as conn:
+        owner = await user_named(conn, user)
+        token = await tokens.create_for(conn, None, UUID(str(owner["id"])), claim=Claim(), **given)
+    if json:
+        print_one(token, json=True)
+    else:
+        print(token["token"])
+
+
+@app.command(name="list")
+async def list_tokens(*, user: str, limit: Limit = 50, json: bool = False) -> None:
+    """List a user's tokens, oldest first, without their secrets.
+
+    For example: ticketing token list --user ada@example.com
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    limit
+        How many at most.
+    json
+        Print a JSON array.
+    """
+    async with connected() as conn:
+        owner = await user_named(conn, user)
+        page = await tokens.list_(conn, None, UUID(str(owner["id"])), limit=limit)
+    print_rows(page["items"], ("id", "name", "prefix", "scopes", "expires_at", "last_used_at", "revoked_at"), json=json)
+
+
+@app.command(name="revoke")
+async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = False) -> None:
+    """End a token at once, whoever it belongs to. This cannot be undone.
+
+    If it has leaked, end its children too: whoever had it may have made others with it.
+
+    For example: ticketing token revoke 01a20cff-7d00-7869-8c3a-f015e6294ff6 --children
+
+    Parameters
+    ----------
+    token_id
+        The token's id, as `ticketing token list` shows it.
+    children
+        End what was made with it as well, and what was made with that.
+    json
+        Print a JSON object with how many have ended: revoked.
+    """
+    async with connected() as conn, conn.transaction():
+        owner = await sql.tokens.get_token_owner(conn, token_id=token_id)
+        if owner is None:
+            raise Refused(f"There is no token {token_id}.")
+        count = await tokens.revoke(conn, None, token_id, owner, children=children)
+    if json:
+        print_one({"revoked": count}, json=True)
+    else:
+        print(f"Revoked {count} {'token' if count == 1 else 'tokens'}." if count else "It had been revoked before.")
+
+
+def _moment(expires: str | None) -> str | None:
+    """The end of a time that starts now, such as `30d`; a moment stays what it is."""
+    span = re.fullmatch(r"([0-9]{1,6})([mhd])", expires or "")
+    if span:
+        return (datetime.now(UTC) + int(span[1]) * UNITS[span[2]]).isoformat(timespec="milliseconds")
+    if expires is not None and "T" not in expires.upper():
+        raise Refused(f"--expires: {expires!r} is no time. Write 45m, 12h, 30d, or a moment like 2027-01-31T12:00:00Z.")
+    return expires

@@ -1,0 +1,166 @@
+"""`ticketing user`: people and machines, such as the first admin."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from cyclopts import App
+
+from ticketing import users
+from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_rows, user_named
+from ticketing.idempotency import Claim
+
+# As in sql.pyi, which does not exist at run time.
+Role = Literal["requester", "agent", "admin"]
+
+app = App(name="user", help="Add, list and change people and machines, such as the first admin.")
+
+
+@app.command(name="create")
+async def create_user(
+    *,
+    name: str,
+    email: str | None = None,
+    role: Role = "requester",
+    service_account: bool = False,
+    json: bool = False,
+) -> None:
+    """Add a user, and print their id.
+
+    For example: ticketing user create --name "Ada Okonkwo" --email ada@example.com --role admin
+
+    Parameters
+    ----------
+    name
+        The name that others see.
+    email
+        Where mail reaches them. Only a service account may be without.
+    role
+        Requesters see their own tickets, agents all of them; admins also manage users and projects.
+    service_account
+        It is a machine.
+    json
+        Print the user as a JSON object.
+    """
+    given = judged("NewUser", name=name, email=email, role=role, service_account=service_account)
+    async with connected() as conn:
+        user = await users.create(conn, None, claim=Claim(), **given)
+    if json:
+        print_one(user, json=True)
+    else:
+        print(user["id"])
+
+
+@app.command(name="list")
+async def list_users(
+    *, role: Role | None = None, email: str | None = None, limit: Limit = 50, json: bool = False
+) -> None:
+    """List users, in the order in which they were added.
+
+    For example: ticketing user list --role admin
+
+    Parameters
+    ----------
+    role
+        Only users with this role.
+    email
+        Only the user with this e-mail address.
+    limit
+        How many at most.
+    json
+        Print a JSON array.
+    """
+    async with connected() as conn:
+        page = await users.list_(conn, None, role=role, email=email, limit=limit)
+    print_rows(page["items"], ("id", "name", "email", "role", "service_account", "active"), json=json)
+
+
+@app.command(name="show")
+async def show_user(user: str, *, json: bool = False) -> None:
+    """Show a user.
+
+    For example: ticketing user show ada@example.com
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    json
+        Print a JSON object.
+    """
+    async with connected() as conn:
+        print_one(await user_named(conn, user), json=json)
+
+
+@app.command(name="update")
+async def update_user(
+    user: str,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    role: Role | None = None,
+    json: bool = False,
+) -> None:
+    """Change a user's name, e-mail address or role.
+
+    An admin who becomes something else loses the tokens that hold the scope admin.
+
+    For example: ticketing user update ada@example.com --role agent
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    name
+        Another name.
+    email
+        Another e-mail address.
+    role
+        Another role.
+    json
+        Print a JSON object.
+    """
+    if name is None and email is None and role is None:
+        raise Refused("Say what is to change: --name, --email or --role.")
+    await _update(user, json=json, name=name, email=email, role=role)
+
+
+@app.command(name="deactivate")
+async def deactivate_user(user: str, *, json: bool = False) -> None:
+    """Let a user sign in no more, and revoke their tokens for good. Their tickets and comments stay.
+
+    For example: ticketing user deactivate ada@example.com
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    json
+        Print a JSON object.
+    """
+    await _update(user, json=json, active=False)
+
+
+@app.command(name="activate")
+async def activate_user(user: str, *, json: bool = False) -> None:
+    """Let a user sign in again, with new tokens.
+
+    For example: ticketing user activate ada@example.com
+
+    Parameters
+    ----------
+    user
+        The user's e-mail address, or id.
+    json
+        Print a JSON object.
+    """
+    await _update(user, json=json, active=True)
+
+
+async def _update(user: str, *, json: bool, **fields: str | bool | None) -> None:
+    patch = judged("UserPatch", **fields)
+    async with connected() as conn, conn.transaction():
+        found = await user_named(conn, user)
+        changed = await users.update(conn, None, UUID(str(found["id"])), patch)
+    print_one(changed, json=json)

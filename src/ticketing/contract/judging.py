@@ -1,0 +1,32 @@
+"""What a schema of the document says of a value, whichever way it came in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ticketing.contract.document import Document, at
+from ticketing.contract.forms import Flaws, Forms, shaping
+from ticketing.contract.problems import ValidationFailed
+from ticketing.contract.schemas import MOST_FAULTS, Schemas
+
+
+class Judge:
+    """One schema, by its JSON Pointer in the document: brings values into form, and refuses those that break it."""
+
+    def __init__(self, document: Document, pointer: str, forms: Forms, schemas: Schemas | None = None) -> None:
+        self._schema = (schemas or Schemas(document))[pointer]
+        self._shape = shaping(document, at(document, pointer), forms)
+
+    def __call__(self, value: Any) -> Any:
+        """The value in form. Raises ValidationFailed, which names each fault."""
+        flaws: Flaws = {}
+        if self._shape is not None:
+            value = self._shape(value, "#", flaws)
+        if not flaws and self._schema.is_valid(value):
+            return value
+        found = [(pointer, detail) for pointer, detail in self._schema.faults(value) if pointer not in flaws]
+        found = [*flaws.items(), *found][:MOST_FAULTS]
+        errors = [{"detail": detail, "pointer": pointer} for pointer, detail in found]
+        if len(found) == 1:
+            raise ValidationFailed(f"The body is not valid at {found[0][0]}. {found[0][1]}", errors=errors)
+        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=errors)
