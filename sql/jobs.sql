@@ -14,6 +14,14 @@ select enqueue_job(:kind, :args, :queue, :run_at, :priority, :max_attempts, :uni
 -- Take those of the jobs that are still due.
 select * from claim_jobs(:job_ids, :lease);
 
+-- name: list_missed_jobs(job_ids)
+-- returns: MissedJob
+-- Which of the jobs that a claim did not get are still to be had: those that were locked, which are still said to be
+-- announced, and those that may not run now, which are not.
+select id, dispatched_at is not null as locked
+  from jobs
+ where id = any(:job_ids) and lease_until is null and finished_at is null;
+
 -- name: claim_due_jobs(queues, rooms, lease)
 -- returns: ClaimedJob
 -- Take what is due without being told of it, at most so many of each queue.
@@ -111,12 +119,8 @@ with due as materialized (
 update jobs j set dispatched_at = clock_timestamp() from taken where j.id = taken.id returning j.id, j.queue;
 
 -- name: recall_jobs(job_ids)!
--- Take it back that jobs were announced: they were not.
+-- Take it back that jobs were announced: whoever was told does not do them.
 update jobs set dispatched_at = null where id = any(:job_ids) and lease_until is null and finished_at is null;
-
--- name: recall_all_jobs()!
--- Take back all announcements: whoever kept them has lost them.
-update jobs set dispatched_at = null where state = 'available' and dispatched_at is not null;
 
 -- name: delete_finished_jobs(completed_for, failed_for, batch)!
 -- Delete a batch of jobs that finished long enough ago.

@@ -1,9 +1,12 @@
 """How many webhooks a worker delivers a second, and how late the others' are when one receiver of twenty is dead.
 
-Usage: python scripts/bench/webhooks.py [--events N] [--endpoints N] [--threads N]
+Usage: python scripts/bench/webhooks.py [--events N] [--endpoints N] [--threads N] [--only-processes]
 
 Everything runs here: PostgreSQL, Valkey, one worker, and receivers in a process of their own. The events are written to
 the log by SQL, so that nothing but the way from the log to the receivers is measured.
+
+The same is done by one, two and four processes: how long a backlog for one receiver takes, and how late single events
+are told of. Several may take no longer than one, by a half, and no message may be a second late. Ends with 1 if not.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +38,20 @@ LOAD = 0.4
 SECONDS = 20.0
 """For how long; longer than a worker waits for an answer."""
 
+PROCESSES = (1, 2, 4)
+BACKLOG = 200
+SINGLES = 50
+SLOWER_AT_MOST = 1.5
+LATE_SECONDS = 1.0
+
+LISTENING = (
+    "select count(*) as n from pg_stat_activity where datname = current_database() and query = 'listen ticketing'"
+)
+"""How many processes of a worker are there."""
+LATENESS = (
+    "select extract(epoch from d.settled_at - e.occurred_at)::float8 as seconds"
+    "  from deliveries d join events e on e.id = d.event_id where d.status = 'delivered'"
+)
 RECEIVER = f"""
 import asyncio, sys
 
@@ -63,6 +80,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1000)
     parser.add_argument("--endpoints", type=int, default=20)
     parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--only-processes", action="store_true", help="only the last part")
     chosen = parser.parse_args()
     with embedded.servers() as servers:
         os.environ |= {
@@ -77,13 +95,48 @@ def main() -> int:
         with (
             psycopg.connect(servers.database_url, autocommit=True, row_factory=dict_row) as db,
             _receivers() as url,
-            _worker(chosen.threads),
         ):
-            _throughput(db, url, 1, chosen.events)
-            rate = _throughput(db, url, chosen.endpoints, chosen.events)
-            for dead in (0, 1):
-                _isolation(db, url, chosen.endpoints, dead, LOAD * rate / chosen.endpoints)
-    return 0
+            if not chosen.only_processes:
+                with _worker(db, chosen.threads):
+                    _throughput(db, url, 1, chosen.events)
+                    rate = _throughput(db, url, chosen.endpoints, chosen.events)
+                    for dead in (0, 1):
+                        _isolation(db, url, chosen.endpoints, dead, LOAD * rate / chosen.endpoints)
+            return _several(db, url, chosen.threads)
+
+
+def _several(db: Database, url: str, threads: int) -> int:
+    """The same work for one, two and four processes; gives whether it is done as soon."""
+    drained, latest = [], []
+    for processes in PROCESSES:
+        with _worker(db, threads, processes):
+            drained.append(_drain(db, url))
+            late = _singles(db, url)
+        latest.append(cut := late[int(len(late) * 0.99)])
+        print(
+            f"{processes} process(es): {BACKLOG} deliveries to one endpoint in {drained[-1]:.2f} s; of {SINGLES} single"
+            f" ones p50 {late[len(late) // 2] * 1000:.0f} ms, p99 {cut * 1000:.0f} ms."
+        )
+    return int(max(drained) > SLOWER_AT_MOST * drained[0] or max(latest) > LATE_SECONDS)
+
+
+def _drain(db: Database, url: str) -> float:
+    _endpoints(db, [url])
+    started = time.perf_counter()
+    for _ in range(BACKLOG):
+        _events(db, 1)
+    _await(db, "select count(*) as n from deliveries where status = 'delivered'", BACKLOG)
+    return time.perf_counter() - started
+
+
+def _singles(db: Database, url: str) -> Sequence[float]:
+    """Seconds from an event to its receiver's answer, one at a time, in order of size."""
+    _endpoints(db, [url])
+    for number in range(1, SINGLES + 1):
+        _events(db, 1)
+        _await(db, "select count(*) as n from deliveries where status = 'delivered'", number)
+    rows = db.execute(LATENESS).fetchall()
+    return sorted(row["seconds"] for row in rows)
 
 
 def _throughput(db: Database, url: str, count: int, events: int) -> float:
@@ -106,10 +159,7 @@ def _isolation(db: Database, url: str, count: int, dead: int, rate: float) -> No
         time.sleep(1 / rate)
     alive = rounds * (count - dead)
     _await(db, "select count(*) as n from deliveries where status = 'delivered'", alive)
-    rows = db.execute(
-        "select extract(epoch from d.settled_at - e.occurred_at)::float8 as seconds"
-        "  from deliveries d join events e on e.id = d.event_id where d.status = 'delivered'"
-    ).fetchall()
+    rows = db.execute(LATENESS).fetchall()
     late = [row["seconds"] * 1000 for row in rows]
     cuts = statistics.quantiles(late, n=100)
     print(
@@ -162,11 +212,12 @@ def _receivers() -> Iterator[str]:
 
 
 @contextmanager
-def _worker(threads: int) -> Iterator[None]:
-    command = [sys.executable, "-m", "ticketing", "work", "--threads", str(threads)]
+def _worker(db: Database, threads: int, processes: int = 1) -> Iterator[None]:
+    options = ["--threads", str(threads), "--processes", str(processes)]
+    command = [sys.executable, "-m", "ticketing", "work", *options]
     with subprocess.Popen(command) as process:
         try:
-            time.sleep(2)
+            _await(db, LISTENING, processes)
             yield
         finally:
             process.terminate()

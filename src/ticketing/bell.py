@@ -54,9 +54,8 @@ class Bell:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._rings = 0
-        self._next = asyncio.Event()
-        self._heard: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+        self._has_rung = False
+        self._unheard: WeakKeyDictionary[asyncio.Task[Any], asyncio.Event] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
         self._listening = asyncio.create_task(self._listen())
@@ -72,18 +71,30 @@ class Bell:
         """
         task = asyncio.current_task()
         assert task is not None
-        heard = self._heard.get(task, 0)
-        if heard == self._rings:
+        unheard = self._of(task)
+        if not unheard.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    await self._next.wait()
-        self._heard[task] = self._rings
-        return heard != self._rings
+                    await unheard.wait()
+        rang = unheard.is_set()
+        unheard.clear()
+        return rang
+
+    def wake(self, task: asyncio.Task[Any]) -> None:
+        """Ring for one task of this process alone, and at once."""
+        self._of(task).set()
+
+    def _of(self, task: asyncio.Task[Any]) -> asyncio.Event:
+        if task not in self._unheard:
+            self._unheard[task] = asyncio.Event()
+            if self._has_rung:
+                self._unheard[task].set()
+        return self._unheard[task]
 
     def _sound(self) -> None:
-        self._rings += 1
-        self._next.set()
-        self._next = asyncio.Event()
+        self._has_rung = True
+        for unheard in self._unheard.values():
+            unheard.set()
 
     async def _listen(self) -> None:
         while True:

@@ -247,6 +247,10 @@ class LongTransaction(TypedDict):
     whose: str | None
     seconds: float | None
 
+class MissedJob(TypedDict):
+    id: UUID
+    locked: bool | None
+
 class Project(TypedDict):
     key: str
     name: str
@@ -802,6 +806,15 @@ class _Jobs:
         """Note what went wrong and let the job be tried again later, or discard it after its last attempt; gives its
         new state.
         """
+    async def list_missed_jobs(
+        self,
+        conn: Connection,
+        *,
+        job_ids: list[UUID],
+    ) -> list[MissedJob]:
+        """Which of the jobs that a claim did not get are still to be had: those that were locked, which are still
+        said to be
+        """
     async def measure_queues(
         self,
         conn: Connection,
@@ -809,18 +822,13 @@ class _Jobs:
         queues: list[str],
     ) -> list[QueueFigures]:
         """How much each queue has to do."""
-    async def recall_all_jobs(
-        self,
-        conn: Connection,
-    ) -> int:
-        """Take back all announcements: whoever kept them has lost them."""
     async def recall_jobs(
         self,
         conn: Connection,
         *,
         job_ids: list[UUID],
     ) -> int:
-        """Take it back that jobs were announced: they were not."""
+        """Take it back that jobs were announced: whoever was told does not do them."""
     async def register_schedule(
         self,
         conn: Connection,

@@ -160,7 +160,7 @@ def test_messages_that_come_twice_or_late_do_no_harm(place: Place) -> None:
         stale = figures.STALE.labels("sample")._value.get()
         key = f"{messages.NAMESPACE}:sample"
         for copy in range(3):
-            message = messages.encoded("sample", done["id"])
+            _, message = messages.encoded("sample", done["id"])
             place.redis.hset(f"{key}.msgs", str(copy), message)
             place.redis.rpush(key, str(copy))
         await_(lambda: figures.STALE.labels("sample")._value.get() == stale + 3)

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent import futures
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
@@ -21,8 +22,11 @@ from ticketing.jobs.job import Cancel, Fenced, Job, Snooze
 from ticketing.jobs.together import Together
 
 UNKNOWN_KIND_SECONDS = 10.0
-"""How long a job waits for a worker that knows its kind, as there are during a release."""
+"""How long at most a job waits for a worker that knows its kind, as there are during a release."""
 WRITE_ATTEMPTS = 4
+FIRST_WAIT_SECONDS = 0.005
+LONGEST_WAIT_SECONDS = 0.5
+"""How long it takes at first, and at most, until a job that was locked is claimed again."""
 
 log = structlog.get_logger()
 # No catalog knows that what a function gives is never null.
@@ -31,10 +35,12 @@ Reason = Literal["lost", "unwanted", "stopping"]
 
 
 class Execution:
-    """The jobs that this process is doing, and the statements that say so."""
+    """The jobs that this process is doing, and the statements that say so; `freed` hears that a lane may have room."""
 
-    def __init__(self, lease: timedelta) -> None:
+    def __init__(self, lease: timedelta, freed: Callable[[], None] = lambda: None) -> None:
         self._lease = lease
+        self._freed = freed
+        self._stopping = False
         self._held: dict[UUID, _Held] = {}
         self._claims = Together(self._claim)
         self._completions = Together(self._complete)
@@ -52,14 +58,26 @@ class Execution:
 
     async def run(self, job_id: UUID, queue: str) -> None:
         """Do a job that is said to be due, if it is still to be had."""
-        try:
-            held = await self._claims.ask(job_id)
-        except db.Unavailable:
-            return  # The row is still due, and will be announced again.
+        held = await self._claimed(job_id)
         if held is None:
             figures.STALE.labels(queue).inc()
         else:
             await self._do(held)
+
+    async def _claimed(self, job_id: UUID) -> _Held | None:
+        """The job, if it is to be had. What stands in the way for a moment is waited out: nobody else is told of it."""
+        wait = FIRST_WAIT_SECONDS
+        while not self._stopping:
+            try:
+                if (claimed := await self._claims.ask(job_id)) != "locked":
+                    return claimed
+            except db.Unavailable:
+                pass
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        with suppress(db.Unavailable):
+            await _statement(sql.jobs.recall_jobs, job_ids=[job_id])
+        return None
 
     async def take(self, threads: dict[str, int]) -> list[Awaitable[None]]:
         """Claim what is due without being told, as far as there are threads; what it gives does the jobs."""
@@ -92,19 +110,29 @@ class Execution:
                 held.end("unwanted")
 
     def stop(self) -> None:
-        """End all handlers; their jobs are available again at once, and none has lost an attempt."""
+        """End all handlers; their jobs are available again at once, and none has lost an attempt. No more are begun."""
+        self._stopping = True
         for held in self._held.values():
             held.end("stopping")
 
-    async def _claim(self, job_ids: list[UUID]) -> dict[UUID, _Held]:
+    async def _claim(self, job_ids: list[UUID]) -> dict[UUID, _Held | Literal["locked"]]:
         async with db.connection() as conn:
             rows = await sql.jobs.claim_jobs(conn, job_ids=job_ids, lease=self._lease)
-        held = [self._hold(cast(Claimed, row)) for row in rows]
-        return {each.job.id: each for each in held}
+            held = [self._hold(cast(Claimed, row)) for row in rows]
+            replies: dict[UUID, _Held | Literal["locked"]] = {each.job.id: each for each in held}
+            if missed := [job_id for job_id in job_ids if job_id not in replies]:
+                for left in await sql.jobs.list_missed_jobs(conn, job_ids=missed):
+                    if left["locked"]:
+                        replies[left["id"]] = "locked"
+                    else:
+                        self._freed()  # There was room for it when it was announced, and there may be by now.
+        return replies
 
     def _hold(self, row: Claimed) -> _Held:
         figures.WAITED.labels(row["queue"]).observe(max(0.0, row["waited"]))
         held = self._held[row["id"]] = _Held(Job(row))
+        if self._stopping:
+            held.end("stopping")
         return held
 
     async def _do(self, held: _Held) -> None:
@@ -127,7 +155,8 @@ class Execution:
             "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
         )
         if job.laned:
-            bell.ring()  # The next one in its lane may run now.
+            self._freed()
+            bell.ring()  # The next one in its lane may run now, here or elsewhere.
 
     async def _settle(self, held: _Held, error: BaseException | None) -> str:
         """Write how a job ended, unless its handler has, and name it."""
@@ -207,7 +236,7 @@ class _Held:
     async def _handled(self) -> None:
         kind = kinds.KINDS.get(self.job.kind)
         if kind is None:
-            raise Snooze(UNKNOWN_KIND_SECONDS)
+            raise Snooze(min(UNKNOWN_KIND_SECONDS, 0.25 * 2 ** min(self.job.fence, 10)))
         try:
             async with asyncio.timeout(kind.timeout) as limit:
                 await kind.run(self.job)

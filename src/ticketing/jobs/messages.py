@@ -11,15 +11,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from datetime import timedelta
+from queue import PriorityQueue
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import dramatiq
 import redis
 import redis.asyncio
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.common import iter_queue
 from dramatiq.middleware import AgeLimit, ShutdownNotifications
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
@@ -28,8 +31,7 @@ from redis.retry import Retry
 ACTOR = "run_job"
 NAMESPACE = "ticketing:jobs"
 AGE_LIMIT_MS = 600_000
-HEARTBEAT_TIMEOUT_MS = 15_000
-MAINTENANCE_CHANCE = 100_000
+MAINTENANCE_CHANCE = 500_000
 SOCKET_SECONDS = 5.0
 CONNECT_SECONDS = 2.0
 PING_SECONDS = 1.0
@@ -56,33 +58,44 @@ def relay_client(url: str) -> redis.asyncio.Redis:
 
 async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID]) -> None:
     """Send the messages of many jobs at once, in the form in which Dramatiq's own `enqueue` would, one by one."""
-    messages: dict[Any, Any] = {str(job_id): encoded(queue, job_id) for job_id in job_ids}
+    messages: dict[Any, Any] = dict(encoded(queue, job_id) for job_id in job_ids)
     async with client.pipeline(transaction=True) as pipe:
         pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=messages)
         pipe.rpush(f"{NAMESPACE}:{queue}", *messages)
         await pipe.execute()
 
 
-def encoded(queue: str, job_id: UUID) -> bytes:
-    """A message as it lies in Redis."""
-    return dramatiq.Message(
+def encoded(queue: str, job_id: UUID) -> tuple[str, bytes]:
+    """A message as it lies in Redis, and its id there.
+
+    No two have the same, not even of one job: acknowledging the one would delete the other.
+    """
+    message_id = str(uuid4())
+    message: dramatiq.Message[Any] = dramatiq.Message(
         queue_name=queue,
         actor_name=ACTOR,
         args=(str(job_id),),
         kwargs={},
-        options={"redis_message_id": str(job_id)},
-    ).encode()
+        options={"redis_message_id": message_id},
+        message_id=message_id,
+    )
+    return message_id, message.encode()
 
 
 class Runner:
     """Dramatiq on one queue: its threads are that queue's alone, so that slow jobs elsewhere take none of them."""
 
-    def __init__(self, client: redis.Redis, queue: str, threads: int, run: Callable[[UUID], None]) -> None:
-        self._broker = _Broker(client)
+    def __init__(
+        self, client: redis.Redis, queue: str, threads: int, run: Callable[[UUID], None], lease: timedelta
+    ) -> None:
+        self._broker = _Broker(client, lease)
         declare = dramatiq.actor(actor_name=ACTOR, queue_name=queue, broker=self._broker)
         declare(lambda job_id: run(UUID(job_id)))
-        self._worker = dramatiq.Worker(self._broker, worker_threads=threads, worker_timeout=_Consumer.IDLE_MS)
+        self._worker = dramatiq.Worker(
+            self._broker, worker_threads=threads, worker_timeout=int(_Consumer.IDLE_SECONDS * 1000)
+        )
         self._worker.queue_prefetch = threads
+        self._broker.waiting = self._worker.work_queue
 
     def start(self) -> None:
         self._worker.start()
@@ -92,11 +105,12 @@ class Runner:
         self._broker.woken.set()
 
     def stop(self, seconds: float) -> None:
-        """Fetch no more, and wait for what is running."""
+        """Fetch no more, give back what has not begun, and wait for what is running."""
         threads: list[Any] = [*self._worker.workers, *self._worker.consumers.values()]
         for thread in threads:
             while not thread.running:  # One that is told to stop before it has begun does not hear it.
                 time.sleep(0.001)
+        self._broker.stopping = True
         self.wake()
         self._worker.stop(int(seconds * 1000))
 
@@ -104,15 +118,19 @@ class Runner:
 class _Broker(RedisBroker):
     """Redis without delayed messages, and with consumers that can be woken."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, lease: timedelta) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
             namespace=NAMESPACE,
-            heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
+            # What a silent worker has fetched is taken from it as soon as what it holds.
+            heartbeat_timeout=int(lease.total_seconds() * 1000),
             maintenance_chance=MAINTENANCE_CHANCE,
             middleware=[AgeLimit(max_age=AGE_LIMIT_MS), ShutdownNotifications()],
         )
         self.woken = threading.Event()
+        self.stopping = False
+        self.waiting: PriorityQueue[Any] = PriorityQueue()
+        """What was fetched, and no thread has begun."""
         self.acknowledge = client.register_script(ACKNOWLEDGE)
 
     def declare_queue(self, queue_name: str) -> None:
@@ -132,11 +150,11 @@ class _Consumer(dramatiq.Consumer):
     one, and passes on to it what Redis has to complain about, so that it retries that instead, or ends. Here an
     acknowledgement that gets lost is no more than a message that comes twice.
 
-    For jobs that were quick some more than there are threads are fetched ahead, so that no thread waits for Redis. Slow
-    ones would have them wait where no other worker sees them, until they are announced again.
+    For jobs that were quick some more than there are threads are fetched ahead, so that no thread waits for Redis. As
+    no other worker sees them here, they are given back when those before them turn out to be slow, and at the end.
     """
 
-    IDLE_MS = 500
+    IDLE_SECONDS = 0.5
     LINGER_SECONDS = 0.002
     """Among many quick jobs, those that end in this time share what follows: from here to their claim."""
     BUSY_SECONDS = 0.008
@@ -147,57 +165,91 @@ class _Consumer(dramatiq.Consumer):
         self._broker = broker
         self._queue = queue
         self._threads = threads
+        self._acks = f"{NAMESPACE}:__acks__.{broker.broker_id}.{queue}"
         self._fetched: list[bytes | None] = []
         self._held: dict[str, float] = {}
         self._done: deque[str] = deque()
+        self._done_at = self._asked_at = 0.0
+        self._in_doubt = False
 
     def __next__(self) -> dramatiq.MessageProxy | None:
+        if self._broker.stopping or (self._is_ahead() and time.monotonic() - self._done_at > self.QUICK_SECONDS):
+            self._give_back()
         if not self._fetched:
             self._exchange()
         while self._fetched:
-            # A message that was sent twice is gone when its first copy is done.
             if (encoded := self._fetched.pop(0)) is not None:
                 message = dramatiq.MessageProxy(dramatiq.Message.decode(encoded))
                 self._held[message.options["redis_message_id"]] = time.monotonic()
                 return message
-        self._broker.woken.wait(self.IDLE_MS / 1000)
+        self._broker.woken.wait(self.QUICK_SECONDS if self._is_ahead() else self.IDLE_SECONDS)
         if self._held:
-            busy = len(self._held) - len(self._done) > self._threads
-            time.sleep(self.BUSY_SECONDS if busy else self.LINGER_SECONDS)
+            time.sleep(self.BUSY_SECONDS if self._is_ahead() else self.LINGER_SECONDS)
         self._broker.woken.clear()
         return None
 
     def ack(self, message: dramatiq.MessageProxy) -> None:
         self._done.append(message.options["redis_message_id"])
+        self._done_at = time.monotonic()
         self._broker.woken.set()
 
     nack = ack
 
     def requeue(self, messages: Iterable[dramatiq.MessageProxy]) -> None:
-        if ids := [message.options["redis_message_id"] for message in messages]:
-            try:
-                self._broker.do_requeue(self._queue, *ids)
-            except redis.RedisError as error:
-                log.debug("Messages could not be given back: %s", error)
+        ids = [message.options["redis_message_id"] for message in messages]
+        for message_id in ids:
+            self._held.pop(message_id, None)
+        self._return(ids)
 
     def close(self) -> None:
+        self._give_back()
         with suppress(redis.RedisError):
             self._acknowledge()
+
+    def _is_ahead(self) -> bool:
+        return len(self._held) - len(self._done) > self._threads
+
+    def _give_back(self) -> None:
+        """Let other workers see what no thread here has begun."""
+        fetched = [dramatiq.MessageProxy(dramatiq.Message.decode(each)) for each in self._fetched if each is not None]
+        self._fetched = []
+        waiting = iter_queue(self._broker.waiting)  # type: ignore[no-untyped-call]
+        self.requeue([*fetched, *(item.message for item in waiting)])
+
+    def _return(self, ids: Collection[str]) -> None:
+        try:
+            if ids:
+                self._broker.do_requeue(self._queue, *ids)
+        except redis.RedisError as error:
+            log.debug("Messages could not be given back: %s", error)
+            self._in_doubt = True
 
     def _exchange(self) -> None:
         """Say what is done, and fetch as many; and ahead what will be done until the next time but one."""
         try:
             quick = self._acknowledge()
-            if (room := self._threads + 2 * quick - len(self._held)) > 0:
+            if self._in_doubt:
+                self._take_stock()
+            room = 0 if self._broker.stopping else max(0, self._threads + 2 * quick - len(self._held))
+            # Whoever does not ask is taken for dead.
+            if room or time.monotonic() - self._asked_at > self.IDLE_SECONDS:
+                self._asked_at = time.monotonic()
                 self._fetched = self._broker.do_fetch(self._queue, room)
         except redis.RedisError as error:
-            raise dramatiq.ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+            log.debug("Messages cannot be fetched: %s", error)
+            self._in_doubt = True
+
+    def _take_stock(self) -> None:
+        """After an answer was lost, give back what Redis believes to be here and is not."""
+        given = {str(message_id, "ascii") for message_id in self._broker.client.smembers(self._acks)}  # type: ignore[arg-type]
+        self._in_doubt = False
+        self._return(given - self._held.keys())
 
     def _acknowledge(self) -> int:
         """As Dramatiq's own `ack` does, one by one; gives how many of them were quick."""
         now = time.monotonic()
         done = [self._done.popleft() for _ in range(len(self._done))]
+        quick = sum(now - self._held.pop(message_id, 0) < self.QUICK_SECONDS for message_id in done)
         if done:
-            fetched = f"{NAMESPACE}:__acks__.{self._broker.broker_id}.{self._queue}"
-            self._broker.acknowledge(keys=[fetched, f"{NAMESPACE}:{self._queue}.msgs"], args=done)
-        return sum(now - self._held.pop(message_id, 0) < self.QUICK_SECONDS for message_id in done)
+            self._broker.acknowledge(keys=[self._acks, f"{NAMESPACE}:{self._queue}.msgs"], args=done)
+        return quick

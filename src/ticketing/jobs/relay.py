@@ -66,7 +66,8 @@ class Relay:
         self._window = window
         self._wake = wake
         self._epoch = 0
-        self._was_away = False
+        self._in_doubt = False
+        self._sure_since = time.monotonic() - resend.total_seconds()
         self._waiting: dict[str, int] = {}
         self._count_at = 0.0
 
@@ -74,12 +75,20 @@ class Relay:
         """Send a message for what is due, as far as there is room in Redis; gives whether there is more.
 
         Between the statement and the message lies a moment in which we may die: what then says that it was
-        dispatched, but was not, is dispatched again after `resend`.
+        dispatched, but was not, is dispatched again after `resend`. If anything else goes wrong there, or Redis has
+        lost its memory, nobody can tell which messages are on their way, and everything from before is said anew.
         """
         if self._link.away:
-            self._was_away = True
+            self._in_doubt = True
             return False
-        if self._was_away or time.monotonic() >= self._count_at:
+        try:
+            return await self._dispatch()
+        except BaseException:
+            self._in_doubt = True
+            raise
+
+    async def _dispatch(self) -> bool:
+        if self._in_doubt or time.monotonic() >= self._count_at:
             await self._count()
         # As long as there is plenty to do, looking for more is work for nothing.
         rooms = [
@@ -93,13 +102,16 @@ class Relay:
                 conn,
                 queues=self._queues,
                 rooms=rooms,
-                resend_after=self._resend,
+                resend_after=min(self._resend, timedelta(seconds=time.monotonic() - self._sure_since)),
             )
         found: dict[str, list[UUID]] = defaultdict(list)
         for row in rows:
             found[row["queue"]].append(row["id"])
         for queue, job_ids in found.items():
-            await self._send(queue, job_ids)
+            await messages.push(self._link.client, queue, job_ids)
+            self._waiting[queue] += len(job_ids)
+            figures.DISPATCHED.labels(queue).inc(len(job_ids))
+            self._wake(queue)
         return any(len(job_ids) >= BATCH for job_ids in found.values())
 
     async def rescue(self) -> None:
@@ -122,7 +134,7 @@ class Relay:
             figures.RUNNING.labels(row["queue"]).set(row["running"] or 0)
 
     async def _count(self) -> None:
-        """Count what waits in each queue; and if Redis has lost its memory, have everything said anew."""
+        """Count what waits in each queue, and see whether Redis has lost its memory."""
         async with self._link.client.pipeline(transaction=False) as pipe:
             pipe.incr(EPOCH)
             for queue in self._queues:
@@ -130,22 +142,12 @@ class Relay:
             epoch, *lengths = await pipe.execute()
         # It only ever counts up. One that starts anew was wiped, one that goes back was restored. And while it was
         # away, messages may have been fetched by connections that nobody reads from any more.
-        if epoch == 1 or epoch <= self._epoch or self._was_away:
+        forgot = self._epoch > 0 and epoch <= self._epoch
+        if forgot:
             figures.EPOCHS.inc()
-            async with db.connection() as conn:
-                recalled = await sql.jobs.recall_all_jobs(conn)
-            log.warning("Redis has lost its memory", jobs=recalled)
-        self._epoch, self._was_away = epoch, False
+            log.warning("Redis has lost its memory")
+        if forgot or self._in_doubt or epoch == 1:
+            self._sure_since = time.monotonic()
+        self._epoch, self._in_doubt = epoch, False
         self._waiting = dict(zip(self._queues, lengths, strict=True))
         self._count_at = time.monotonic() + COUNT_SECONDS
-
-    async def _send(self, queue: str, job_ids: list[UUID]) -> None:
-        try:
-            await messages.push(self._link.client, queue, job_ids)
-        except BaseException:
-            async with db.connection() as conn:
-                await sql.jobs.recall_jobs(conn, job_ids=job_ids)
-            raise
-        self._waiting[queue] += len(job_ids)
-        figures.DISPATCHED.labels(queue).inc(len(job_ids))
-        self._wake(queue)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from queue import SimpleQueue
 from typing import Any
@@ -52,11 +53,13 @@ class Worker:
         self._bell = heard
         self._threads = dict.fromkeys(queues, threads)
         self._lease = timedelta(seconds=settings.job_lease_seconds)
-        self._execution = Execution(self._lease)
+        self._execution = Execution(self._lease, self._look_again)
         self._loop = asyncio.get_running_loop()
         self._client = messages.consumer_client(settings.redis_url)
         self._link = Link(messages.relay_client(settings.redis_url))
-        self._runners = {queue: messages.Runner(self._client, queue, threads, self._runs(queue)) for queue in queues}
+        self._runners = {
+            queue: messages.Runner(self._client, queue, threads, self._runs(queue), self._lease) for queue in queues
+        }
         self._relay = Relay(
             self._link,
             queues,
@@ -65,11 +68,13 @@ class Worker:
             wake=lambda queue: self._runners[queue].wake(),
         )
         self._direct: set[asyncio.Task[None]] = set()
+        self._dispatching: asyncio.Task[None] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop."""
         keeping = asyncio.create_task(self._every(self._lease.total_seconds() / 3, "leases", self._execution.keep))
-        looking = [asyncio.create_task(each) for each in self._looks()]
+        self._dispatching = asyncio.create_task(self._at_the_bell("dispatch", self._dispatch))
+        looking = [self._dispatching, *(asyncio.create_task(each) for each in self._looks())]
         for runner in self._runners.values():
             runner.start()
         log.info("working", queues=list(self._threads), threads=sum(self._threads.values()))
@@ -83,9 +88,8 @@ class Worker:
             self._client.close()
 
     def _looks(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Everything that is done again and again."""
+        """Everything else that is done again and again."""
         settings = self._settings
-        yield self._at_the_bell("dispatch", self._relay.dispatch)
         yield self._at_the_bell("direct", self._take)
         for name, look in kinds.LOOPS.items():
             yield self._at_the_bell(name, look)
@@ -101,6 +105,21 @@ class Worker:
                 failed_for=timedelta(days=settings.job_failed_days),
             ),
         )
+
+    async def _dispatch(self) -> bool:
+        """To its end, even if we are told to stop: what it has noted as announced has to be."""
+        look = asyncio.ensure_future(self._relay.dispatch())
+        try:
+            return await asyncio.shield(look)
+        finally:
+            while not look.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({look})
+
+    def _look_again(self) -> None:
+        """A lane has room: let the relay of this process see what it is for, and not wait for the bell."""
+        if self._dispatching is not None:
+            self._bell.wake(self._dispatching)
 
     def _schedules(self) -> Callable[[], Awaitable[bool]]:
         registered = False
