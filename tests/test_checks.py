@@ -29,6 +29,8 @@ WHOLE = (
     "PostgreSQL",
     "Clock",
     "Connections",
+    "Limits",
+    "Sessions",
     "Writing",
     "Standbys",
     "Schema",
@@ -110,6 +112,11 @@ def test_a_migration_that_was_changed_is_found(wrong: Callable[..., dict[str, st
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("update schema_migrations set checksum = 'x' where version = '0002'")
     assert "0002_event_log is not what was applied" in wrong(url)["Schema"]
+
+
+def test_a_pooler_that_drops_our_limits_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    found = wrong(make_conninfo(url, options="-c statement_timeout=0"))
+    assert "statement_timeout = '5s'" in found["Limits"]
 
 
 @contextlib.contextmanager

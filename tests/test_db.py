@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import socketserver
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from ticketing import db, embedded
@@ -204,3 +208,47 @@ def test_the_loop_forgets_a_file_that_is_closed(url: str) -> None:
             return conn._watched
 
     assert connected(url, watched_after_the_end) is None
+
+
+@contextmanager
+def pooler(url: str) -> Iterator[str]:
+    """What a pooler looks like: the number of our session is not that of PostgreSQL's."""
+    socket_path = f"{conninfo_to_dict(url)['host']}/.s.PGSQL.5432"
+
+    class Pooled(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as server:
+                server.connect(socket_path)
+                threading.Thread(target=self.forward, args=(self.request, server), daemon=True).start()
+                self.forward(server, self.request)
+
+        def forward(self, source: socket.socket, target: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    # BackendKeyData (PostgreSQL's documentation, 55.7): 12 bytes, the first four are the number.
+                    key = data.find(b"K\0\0\0\x0c")
+                    target.sendall(data if key < 0 else data[: key + 5] + bytes(4) + data[key + 9 :])
+            with suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Pooled) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield make_conninfo(url, host="127.0.0.1", port=server.server_address[1])
+        server.shutdown()
+
+
+def test_behind_a_pooler_nothing_is_prepared(url: str) -> None:
+    """What one client has prepared, another would execute by the same name."""
+
+    async def prepared() -> int:
+        async with db.connection() as conn:
+            for _ in range(10):
+                await conn.execute("select 1", prepare=True)
+            cursor = await conn.execute("select count(*) from pg_prepared_statements")
+            row = await cursor.fetchone()
+            return int(row[0]) if row else -1
+
+    assert connected(url, prepared, size=1) > 0
+    with pooler(url) as pooled:
+        assert connected(pooled, prepared, size=1) == 0

@@ -145,10 +145,10 @@ class _Ringer:
 
 
 async def _connect(url: str) -> AsyncConnection[Any]:
-    conn = await AsyncConnection.connect(**db.parameters(url))
-    # A ring is worth no flush to the disk.
-    await conn.execute("set synchronous_commit = off")
-    return conn
+    parameters = db.parameters(url)
+    # A ring is worth no flush to the disk. Not by SET, which PgBouncer would leave to the next client.
+    parameters["options"] += " -c synchronous_commit=off"
+    return await AsyncConnection.connect(**parameters)
 
 
 @asynccontextmanager

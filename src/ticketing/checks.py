@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ticketing import config, events, lateness, migrate, outages, readiness, sealing, sql
+from ticketing import config, db, events, lateness, migrate, outages, readiness, sealing, sql
 from ticketing.config import InvalidSetting, Settings, settings
 from ticketing.webhooks import endpoints
 
@@ -70,9 +70,7 @@ def _files(chosen: Settings) -> Check:
 
 async def _database(chosen: Settings) -> AsyncIterator[Check]:
     try:
-        conn = await AsyncConnection.connect(
-            chosen.database_url, autocommit=True, connect_timeout=PATIENCE_SECONDS, row_factory=tuple_row
-        )
+        conn = await _connect(chosen)
     except psycopg.Error as error:
         yield Check("PostgreSQL", False, _refusal(error))
         return
@@ -82,6 +80,14 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
                 yield check
         except psycopg.Error as error:
             yield Check("PostgreSQL", False, _refusal(error))
+
+
+async def _connect(chosen: Settings) -> AsyncConnection[Any]:
+    """A connection like those of the service. It prepares nothing, as it may lead through a pooler."""
+    return await AsyncConnection.connect(
+        **db.parameters(chosen.database_url) | {"connect_timeout": PATIENCE_SECONDS, "prepare_threshold": None},
+        row_factory=tuple_row,
+    )
 
 
 async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncIterator[Check]:
@@ -96,6 +102,8 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     assert figures is not None
     yield _clock((figures["clock"] or 0) - (asked + time.time()) / 2)
     yield _connections(figures)
+    yield _limits(figures)
+    yield await _sessions(conn, chosen)
     yield await _writing(conn, figures)
     yield await _standbys(conn)
     pending = await migrate.pending(conn)
@@ -131,6 +139,35 @@ def _connections(figures: sql.ServerFigures) -> Check:
     taken, limit = figures["connections"] or 0, figures["max_connections"] or 0
     enough = taken + SPARE_CONNECTIONS <= limit
     return Check("Connections", enough, f"{taken} of {limit} are taken." + ("" if enough else f" {_remedy('53300')}"))
+
+
+def _limits(figures: sql.ServerFigures) -> Check:
+    session = ", ".join(f"{name} = '{value}'" for name, value in db.SESSION.items() if name.endswith("timeout"))
+    return Check(
+        "Limits",
+        bool(figures["limits"]),
+        "slow statements and waits for locks end."
+        if figures["limits"]
+        else f"slow statements and waits for locks do not end, as a pooler drops our settings. Set {session} for our "
+        "role by `alter role`.",
+    )
+
+
+async def _sessions(conn: AsyncConnection[Any], chosen: Settings) -> Check:
+    """Whether a connection is a session: a pooler that exchanges sessions after each transaction breaks the bell."""
+    await conn.execute("select set_config('ticketing.session', 'mine', false)")
+    async with await _connect(chosen) as other, other.transaction():
+        cursors = [await each.execute("select current_setting('ticketing.session', true)") for each in (other, conn)]
+        theirs, ours = [await cursor.fetchone() for cursor in cursors]
+    kept = ours == ("mine",) and theirs != ("mine",)
+    return Check(
+        "Sessions",
+        kept,
+        "connections keep theirs."
+        if kept
+        else "a pooler exchanges them. Events and jobs are found up to half a second later, and commands such as "
+        "`migrate` and `import` need PostgreSQL itself. Set pool_mode to session for this database.",
+    )
 
 
 async def _writing(conn: AsyncConnection[Any], figures: sql.ServerFigures) -> Check:

@@ -264,6 +264,10 @@ async def _configure(conn: Connection) -> None:
     # Every statement of ours fits, with the commonest variants of lists; a client that asks for all variants of them
     # shall not fill the server's memory with plans.
     conn.prepared_max = 300
+    # Behind PgBouncer the next statement may meet another session, and in it another statement of the same name.
+    cursor = await conn.execute("select pg_backend_pid()", prepare=False)
+    if await cursor.fetchone() != (conn.info.backend_pid,):
+        conn.prepare_threshold = None
 
 
 def _alive(conn: Connection) -> bool:

@@ -43,6 +43,10 @@ REPEATED = frozenset({"40001", "40P01"})
 CAUSES = {
     "0A000": Cause("A migration has changed what a statement gives.", "It is prepared anew.", total=False),
     "08": Cause("PostgreSQL cannot be reached.", "See whether it runs, and look at host, port and firewall."),
+    "08P01": Cause(
+        "A pooler does not let our settings pass.",
+        "Give PgBouncer `ignore_startup_parameters = options`; docs/operating.md says what else it needs.",
+    ),
     "25006": Cause(
         "This PostgreSQL takes no writes: it is a standby, or set to read only.",
         "Let TICKETING_DATABASE_URL lead to the primary; target_session_attrs=read-write finds it among several.",
@@ -80,6 +84,7 @@ CAUSES = {
 OTHER = Cause("PostgreSQL has refused a statement.", "Look into its log.", total=False)
 # libpq gives no SQLSTATE to a connection that did not come about, only the server's sentence.
 SENTENCES = (
+    (r"unsupported startup parameter", "08P01"),
     (r"password authentication failed|no password supplied", "28P01"),
     (r"no pg_hba\.conf entry|role .* does not exist|authentication failed|pg_hba\.conf rejects", "28000"),
     (r"database .* does not exist", "3D000"),

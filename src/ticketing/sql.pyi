@@ -300,6 +300,7 @@ class SealingKey(TypedDict):
 
 class ServerFigures(TypedDict):
     read_only: bool | None
+    limits: bool | None
     max_connections: int | None
     connections: int | None
     clock: float | None
@@ -455,7 +456,9 @@ class _Checks:
         self,
         conn: Connection,
     ) -> ServerFigures | None:
-        """Whether it takes writes, how many of its connections are taken, and what time it has."""
+        """Whether it takes writes and ends slow statements, how many of its connections are taken, and what time it
+        has.
+        """
     async def list_backlogs(
         self,
         conn: Connection,
