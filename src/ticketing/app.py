@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,7 +25,9 @@ from ticketing import (
 )
 from ticketing.config import Settings, settings
 from ticketing.webhooks import endpoints
+from ticketing.wire import files
 
+log = logging.getLogger(__name__)
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 REQUESTS_A_CONNECTION = 16
 """How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
@@ -40,6 +43,8 @@ def create(settings_: Settings | None = None) -> Any:
     chosen = settings_ or settings()
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
+    if shortage := files.allow(chosen):
+        log.warning(shortage)
     document = contract.load(resources.SPEC / "dist" / "openapi.json")
     problems = contract.load(resources.SPEC / "problems.yaml")
 
@@ -67,6 +72,7 @@ def create(settings_: Settings | None = None) -> Any:
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
         forms=FORMS,
         beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
+        body_seconds=chosen.body_seconds,
     )
     return sampling.in_flight(engine)
 

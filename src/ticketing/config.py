@@ -53,6 +53,16 @@ class Settings:
     streams_per_user: int = 20
     #: Seconds after which a silent stream gives a sign of life.
     heartbeat_seconds: int = 15
+    #: Connections of clients that a process holds open at most, besides streams.
+    connections: int = 2000
+    #: Connections, streams among them, that clients at one IP address (for IPv6, one /64 network) hold open at most.
+    connections_per_address: int = 2500
+    #: Seconds in which a client sends the head of a request, from its first byte on, and in which it begins to.
+    head_seconds: int = 10
+    #: Seconds in which a client sends the body of a request.
+    body_seconds: int = 30
+    #: Seconds after which a connection is closed on which no further request comes.
+    idle_seconds: int = 5
     #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
     secret_keys: str = field(default="", repr=False)
     #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.

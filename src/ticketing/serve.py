@@ -24,7 +24,7 @@ UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
     "loop": "uvloop",
-    "http": "ticketing.corked:CorkedProtocol",
+    "http": "ticketing.wire:Protocol",
     "ws": "none",
     "lifespan": "on",
     "log_config": None,  # The application sets up logging, uvicorn's included, and logs requests itself.

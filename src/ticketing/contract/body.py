@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -11,24 +12,40 @@ from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forms import Forms
 from ticketing.contract.judging import Judge
-from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType
+from ticketing.contract.problems import ContentTooLarge, MalformedRequest, RequestTimeout, UnsupportedMediaType
 from ticketing.contract.schemas import Schemas
+
+REMEMBERED = 256
+"""Bytes of a header that we remember the meaning of at most: what clients write must not fill our memory."""
 
 
 class JsonBody:
     """The JSON bodies of one operation and media type, as connexion's `validator_map` wants them."""
 
     def __init__(
-        self, *, schema: Mapping[str, Any], required: bool, document: Document, schemas: Schemas, forms: Forms, **_: Any
+        self,
+        *,
+        schema: Mapping[str, Any],
+        required: bool,
+        document: Document,
+        schemas: Schemas,
+        forms: Forms,
+        seconds: float | None,
+        **_: Any,
     ) -> None:
         self._judge = Judge(document, schema["x-schema"], forms, schemas)
         self._cap: int = schema["x-max-body-bytes"]
         self._required = required
+        self._seconds = seconds
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
         """Add the body to the exchange. Raises what is wrong with it."""
         exchange: Exchange = scope[KEY]
-        encoded = await read(receive, exchange.headers, self._cap)
+        try:
+            async with asyncio.timeout(self._seconds):
+                encoded = await read(receive, exchange.headers, self._cap)
+        except TimeoutError:
+            raise _too_slow(self._seconds) from None
         if encoded:
             exchange.arguments["body"] = self._judged(encoded)
         elif self._required:
@@ -70,9 +87,17 @@ def _too_large(cap: int) -> ContentTooLarge:
     return ContentTooLarge(f"The body may have at most {cap} bytes.", headers={"Connection": "close"})
 
 
-@lru_cache(maxsize=256)
+def _too_slow(seconds: float | None) -> RequestTimeout:
+    return RequestTimeout(f"The body has to be here within {seconds} s.", headers={"Connection": "close"})
+
+
 def media_type(content_type: bytes) -> str:
     """The media type in lower case, without parameters. Raises UnsupportedMediaType for text that is not UTF-8."""
+    return _media_type(content_type) if len(content_type) <= REMEMBERED else _media_type.__wrapped__(content_type)
+
+
+@lru_cache(maxsize=256)
+def _media_type(content_type: bytes) -> str:
     kind, *parameters = content_type.decode("latin-1").split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -81,9 +106,13 @@ def media_type(content_type: bytes) -> str:
     return kind.strip().lower()
 
 
-@lru_cache(maxsize=256)
 def accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
     """Whether an Accept header leaves room for one of the media types that we speak."""
+    return _accepts(accept, spoken) if len(accept) <= REMEMBERED else _accepts.__wrapped__(accept, spoken)
+
+
+@lru_cache(maxsize=256)
+def _accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
     fitting = {"*/*", *spoken, *(kind.partition("/")[0] + "/*" for kind in spoken)}
     for offer in accept.decode("latin-1").lower().split(","):
         kind, *parameters = [part.strip() for part in offer.split(";")]

@@ -42,6 +42,7 @@ def build(
     proxies: Proxies | None = None,
     forms: Forms = MappingProxyType({}),
     beside: Callable[[Any], Any] | None = None,
+    body_seconds: float | None = None,
 ) -> Any:
     """The application that keeps this contract. Raises ContractError if it cannot.
 
@@ -51,7 +52,8 @@ def build(
     Text is brought into the `forms` that the contract names before it is judged (`forms.py`).
     Beyond `at_once` requests that are worked on, the next is refused (503) before all of this, unless its path is one
     of `always`. Whom a request comes from, and what its links begin with, `proxies` tell if they are trusted. `beside`
-    puts an application around this one, for what is served beside the contract; the edge is around both.
+    puts an application around this one, for what is served beside the contract; the edge is around both. A body
+    that is not complete after `body_seconds` is waited for no longer (408).
     """
     checks.check(document, handlers)
     problems.check(catalogue, {handler.__module__.partition(".")[0] for handler in handlers.values()})
@@ -60,7 +62,7 @@ def build(
         middlewares=[LifespanMiddleware, Routing, Security, Validation],
         lifespan=lifespan or _idle,
         resolver=handlers.__getitem__,
-        validator_map=validators(document, forms),
+        validator_map=validators(document, forms, body_seconds),
         security_map={"bearer": partial(Bearer, authenticate, authorize)},
     )
     connexion.add_api(skeleton(document), base_path=prefix)

@@ -20,13 +20,13 @@ KEY = "contract.exchange"
 """Where a scope holds its exchange."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
-_UNLESS_SAID = (
+UNLESS_SAID = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
 _JSON = (b"content-type", b"application/json")
-_PROBLEM = (b"content-type", b"application/problem+json")
+PROBLEM = (b"content-type", b"application/problem+json")
 
 
 class ClientGone(Exception):
@@ -63,6 +63,11 @@ STALL_SECONDS = 5
 """How long a stream waits for a client that does not read; the client may come back and go on."""
 
 
+def request_id(wished: bytes | None) -> bytes:
+    """What a request is called: as its client wishes, if that is a name, or at random."""
+    return wished if wished and _REQUEST_ID.fullmatch(wished) else os.urandom(8).hex().encode()
+
+
 def etag(resource: Any) -> str:
     """The strong entity tag under which the engine sends this body, in whichever order its members are."""
     canonical = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
@@ -93,8 +98,7 @@ class Exchange:
         self.headers: dict[bytes, bytes] = headers(scope["headers"])
         self.origin: Origin = proxies.origin(scope.get("client"), self.headers)
         self.path: str = _path(scope, self.origin.prefix)
-        given = self.headers.get(b"x-request-id")
-        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(8).hex().encode()
+        self.request_id = request_id(self.headers.get(b"x-request-id"))
         self.operation_id: str | None = None
         self.actor: Any = None
         self.arguments: dict[str, Any] = {}
@@ -149,7 +153,7 @@ class Exchange:
     async def refuse(self, status: int, encoded: bytes, given: Mapping[str, str]) -> None:
         """Send problem details."""
         head = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()]
-        head.append(_PROBLEM)
+        head.append(PROBLEM)
         await self.respond(status, head, encoded)
 
     async def respond(self, status: int, head: list[tuple[bytes, bytes]], body: bytes | None = None) -> None:
@@ -161,7 +165,7 @@ class Exchange:
 
     async def _begin(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
         said = {name for name, _ in head}
-        head += [header for header in _UNLESS_SAID if header[0] not in said]
+        head += [header for header in UNLESS_SAID if header[0] not in said]
         head.append((b"x-request-id", self.request_id))
         self.status = status
         await self.send({"type": "http.response.start", "status": status, "headers": head})
@@ -200,7 +204,7 @@ def headers(pairs: Any) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = dict(pairs)
     if len(found) == len(pairs):
         return found
-    found = {}
+    lines: dict[bytes, list[bytes]] = {}
     for name, value in pairs:
-        found[name] = found[name] + b", " + value if name in found else value
-    return found
+        lines.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in lines.items()}

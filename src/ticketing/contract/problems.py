@@ -55,6 +55,10 @@ class NotAcceptable(Problem):
     slug = "not-acceptable"
 
 
+class RequestTimeout(Problem):
+    slug = "request-timeout"
+
+
 class ContentTooLarge(Problem):
     slug = "content-too-large"
 

@@ -24,14 +24,14 @@ from ticketing.contract.problems import NotAcceptable, UnsupportedMediaType
 from ticketing.contract.schemas import Schemas
 
 
-def validators(document: Document, forms: Forms) -> dict[str, Any]:
+def validators(document: Document, forms: Forms, body_seconds: float | None) -> dict[str, Any]:
     """What connexion calls a `validator_map`: what judges parameters, and bodies by media type."""
     schemas = Schemas(document)
 
     def parameters(bound: list[Any], **_: Any) -> Parameters:
         return Parameters(bound, document, schemas, forms)
 
-    body = partial(JsonBody, document=document, schemas=schemas, forms=forms)
+    body = partial(JsonBody, document=document, schemas=schemas, forms=forms, seconds=body_seconds)
     return {"parameter": parameters, "body": MediaTypeDict({"*/*json": body})}
 
 

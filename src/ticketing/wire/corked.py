@@ -1,24 +1,16 @@
-"""uvicorn's HTTP protocol, with the head and the body of an answer in one write.
+"""A transport that gathers what is written in one turn of the event loop.
 
-uvicorn writes them one after the other: two system calls, two packets, and a client that is woken twice.
+uvicorn writes head and body of an answer one after the other: two system calls, two packets, and a client that is
+woken twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import Any
 
 
-class CorkedProtocol(HttpToolsProtocol):
-    """As uvicorn's, on a transport that gathers what is written in one turn of the event loop."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, _Corked(transport, self.loop)))
-
-
-class _Corked:
+class Corked:
     """A transport that writes at the end of the turn; for the rest, the transport itself."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -38,6 +30,11 @@ class _Corked:
             self._loop.call_soon(self._flush)
         self._held.append(data)
 
+    def write_eof(self) -> None:
+        self._flush()
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
     def close(self) -> None:
         self._flush()
         self._transport.close()
@@ -45,4 +42,5 @@ class _Corked:
     def _flush(self) -> None:
         if self._held:
             held, self._held = self._held, []
-            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+            if not self._transport.is_closing():  # The client may have hung up in this very turn.
+                self._transport.write(held[0] if len(held) == 1 else b"".join(held))

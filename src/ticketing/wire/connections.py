@@ -1,0 +1,80 @@
+"""All connections of a process: how many there may be, in all and from one address, and how long each may wait."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Collection
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import Protocol as Interface
+
+from ticketing.config import Settings
+from ticketing.wire import files
+
+SWEEP_SECONDS = 1.0
+"""How often those that keep us waiting are looked for: one timer for all of them."""
+
+
+class Connection(Interface):
+    """What is asked of one."""
+
+    due: float
+    """When, by the clock of the loop, we will have waited long enough; `math.inf` while the client waits for us."""
+
+    def overdue(self) -> None:
+        """End it."""
+
+
+NEVER = math.inf
+
+
+class Connections:
+    """Those that are open; each is told when it is overdue."""
+
+    def __init__(self, opened: Collection[Connection], settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.head_seconds, self.idle_seconds = settings.head_seconds, settings.idle_seconds
+        self._opened = opened
+        self._most = min(settings.streams + settings.connections, files.left_for_connections(settings))
+        self._most_of_one = settings.connections_per_address
+        self._of_one: Counter[str] = Counter()
+        self._proxies = settings.trusted_proxies
+        self._loop = loop
+        self._sweeping = False
+
+    def admit(self, peer: str) -> bool:
+        """Whether one more may be open; it must `leave` then. Proxies that we trust speak for many clients."""
+        if len(self._opened) >= self._most:
+            return False
+        if not self._proxies.include(peer):
+            whence = subscriber(peer)
+            if self._of_one[whence] >= self._most_of_one:
+                return False
+            self._of_one[whence] += 1
+        if not self._sweeping:
+            self._sweeping = True
+            self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        return True
+
+    def leave(self, peer: str) -> None:
+        """One that was admitted is closed."""
+        if not self._proxies.include(peer):
+            whence = subscriber(peer)
+            self._of_one[whence] -= 1
+            if not self._of_one[whence]:
+                del self._of_one[whence]
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for connection in [each for each in self._opened if each.due <= now]:
+            connection.overdue()
+        self._sweeping = bool(self._opened)
+        if self._sweeping:
+            self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+@lru_cache(maxsize=1024)
+def subscriber(peer: str) -> str:
+    """Whose an address is: a subscriber has a network of IPv6 with 64 bits at least (RFC 6177), or an IPv4 address."""
+    return str(ip_network((peer.partition("%")[0], 64), strict=False)) if ":" in peer else peer
