@@ -117,6 +117,22 @@ def test_a_standby_is_not_ready_and_refuses_writes(url: str) -> None:
         assert ready.text.startswith("This PostgreSQL takes no writes")
 
 
+def test_whoever_finds_the_primary_again_is_ready_at_once(url: str, server_url: str) -> None:
+    name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+    with psycopg.connect(url, autocommit=True) as conn:
+        who = signed_up(conn, "admin")
+    with service(url) as address, Person(address, *who) as admin, psycopg.connect(server_url, autocommit=True) as conn:
+        project = {"key": "media", "name": "Media", "visibility": "public"}
+        conn.execute(sql.SQL("alter database {} set default_transaction_read_only = on").format(name))
+        ours = "select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and datname = %s"
+        conn.execute(ours, [conninfo_to_dict(url)["dbname"]])
+        await_(lambda: admin.post("/projects", json=project).status_code == 503)
+        await_(lambda: "takes no writes" in httpx.get(f"{address}/health/ready").text)
+        conn.execute(sql.SQL("alter database {} reset default_transaction_read_only").format(name))
+        await_(lambda: admin.post("/projects", json=project).status_code == 201)
+        assert httpx.get(f"{address}/health/ready").status_code == 200
+
+
 def connection_refused(url: str) -> str:
     """Why readiness finds no connection."""
     with service(url) as address:

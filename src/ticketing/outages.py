@@ -147,13 +147,14 @@ def settle() -> None:
     now = time.monotonic()
     for code, outage in list(_open.items()):
         if now - outage.last >= QUIET_SECONDS:
-            _open.pop(code, None)
-            log.warning(
-                "database error has stopped",
-                sqlstate=code,
-                times=outage.times,
-                seconds=round(outage.last - outage.began, 1),
-            )
+            over(code)
+
+
+def over(code: str) -> None:
+    """Log that an error has stopped, if it has come: so much is known without waiting."""
+    if outage := _open.pop(code, None):
+        seconds = round(outage.last - outage.began, 1)
+        log.warning("database error has stopped", sqlstate=code, times=outage.times, seconds=seconds)
 
 
 def sentence(*, writes_only: bool = False) -> str | None:

@@ -18,6 +18,7 @@ async def obstacle(conn: AsyncConnection[Any]) -> str | None:
         return f"The event log is ahead of this server, as after a restore. {events.MEND}"
     if await _read_only(conn):
         return str(outages.CAUSES["25006"])
+    outages.over("25006")
     if outages.sentence(writes_only=True):
         # Whether that still is so, nobody else may find out, as who is not ready is asked for nothing.
         await write(conn)
