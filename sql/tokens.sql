@@ -73,12 +73,11 @@ select t.id as token_id, u.role, t.scopes::text[] as scopes
   from tokens t join users u on u.id = t.user_id
  where t.id = any(:token_ids) and t.revoked_at is null and (t.expires_at is null or t.expires_at > now()) and u.active;
 
--- name: list_tokens_beyond(user_id, scopes)
+-- name: list_tokens_with(user_id, scopes)
 -- returns: TokenId
--- A user's tokens that still hold and carry any of these scopes.
+-- A user's tokens that carry any of these scopes and have not expired.
 select id from tokens
- where user_id = :user_id and scopes && :scopes::token_scope[]
-   and revoked_at is null and (expires_at is null or expires_at > now());
+ where user_id = :user_id and scopes && :scopes::token_scope[] and (expires_at is null or expires_at > now());
 
 -- name: list_descendants(token_id)
 -- returns: TokenId

@@ -162,6 +162,8 @@ def test_users_are_listed_shown_and_changed(command: Command, admin: Person, new
     assert code == 0
     assert out.startswith("id ") and user_id in out
     assert done(command("user", "show", email, "--json")) == admin.get(f"/users/{user_id}").json()
+    code, out, err = command("user", "list", "--limit", "1")
+    assert (code, len(out.splitlines()), err) == (0, 2, "There are more. --limit says how many to show.\n")
     new_events()
     changed = done(command("user", "update", email, "--role", "agent", "--name", " Noor  Haddad", "--json"))
     assert (changed["role"], changed["name"]) == ("agent", "Noor Haddad")

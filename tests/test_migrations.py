@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,44 @@ def test_ours_build_a_database(url: str) -> None:
     files = sorted(path.stem for path in resources.MIGRATIONS.glob("*.sql"))
     assert apply(url, resources.MIGRATIONS) == files
     assert state(url, resources.MIGRATIONS) == (files[-1], [])
+
+
+def test_the_tokens_of_inactive_users_have_ended(url: str, tmp_path: Path) -> None:
+    for path in resources.MIGRATIONS.glob("000[1-8]_*.sql"):
+        shutil.copy(path, tmp_path)
+    apply(url, tmp_path)
+    now, other = "now()", "now() - interval '1 day'"
+    with psycopg.connect(url, autocommit=True) as conn:
+        for name, active, revoked_at, expires_at in (
+            ("holds", True, "null", "null"),
+            ("ends", False, "null", "null"),
+            ("had ended", False, other, "null"),
+            ("had expired", False, "null", now),
+        ):
+            conn.execute(
+                "with u as (insert into users (id, name, active)"
+                f" values (gen_random_uuid(), 'x', {active}) returning id)"
+                " insert into tokens (id, user_id, name, hash, prefix, scopes, revoked_at, expires_at)"
+                f" select gen_random_uuid(), id, '{name}', sha256('{name}'), 'x', '{{admin}}', {revoked_at},"
+                f" {expires_at}"
+                " from u".encode()
+            )
+        apply(url, resources.MIGRATIONS)
+        told = conn.execute("select type, audience::text, actor_id, data ->> 'name', previous from events").fetchall()
+        assert told == [("token.revoked", "internal", None, "ends", {"revoked_at": None})]
+        revoked = conn.execute("select name from tokens where revoked_at is not null order by name").fetchall()
+        assert revoked == [("ends",), ("had ended",)]
+
+
+def test_an_admin_who_is_inactive_may_become_something_else(url: str) -> None:
+    """Even if there is no other: nothing is lost with them."""
+    apply(url, resources.MIGRATIONS)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into users (id, name, role, active) values (gen_random_uuid(), 'x', 'admin', false)")
+        assert conn.execute("update users set role = 'agent'").rowcount == 1
+        conn.execute("update users set role = 'admin', active = true")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            conn.execute("update users set active = false")
 
 
 def test_each_is_applied_once(url: str, folder: Path) -> None:

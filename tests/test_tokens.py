@@ -118,6 +118,13 @@ def test_a_token_gives_away_no_more_than_it_has(sign_in: Callable[..., Person]) 
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (403, "#/scopes")
 
 
+@pytest.mark.parametrize("role", ["requester", "agent"])
+def test_a_token_can_do_no_more_than_its_user(sign_in: Callable[..., Person], role: str) -> None:
+    """Not even if the one that asks says that it could, as such tokens were made once."""
+    response = sign_in(role).post("/tokens", json={"name": "more", "scopes": ["tickets:read", "admin"]})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "#/scopes")
+
+
 def test_a_token_lives_no_longer_than_its_maker(agent: Person, anonymous: Judged) -> None:
     body = {"name": "short", "scopes": ["tickets:write"], "expires_at": in_(hours=1)}
     short = {"Authorization": f"Bearer {agent.post('/tokens', json=body).json()['token']}"}
@@ -222,7 +229,9 @@ def test_a_token_ends_itself(agent: Person, anonymous: Judged) -> None:
     assert bearer(anonymous, made["token"]).status_code == 401
 
 
-def test_what_a_stolen_token_made_ends_with_it(agent: Person, anonymous: Judged, new_events: Events) -> None:
+def test_what_a_stolen_token_made_ends_with_it(
+    agent: Person, anonymous: Judged, new_events: Events, db: psycopg.Connection[Any]
+) -> None:
     def make(by: str) -> dict[str, Any]:
         body = {"name": "made", "scopes": ["tickets:read", "tickets:write"]}
         made: dict[str, Any] = anonymous.post("/tokens", json=body, headers=authorization(by)).json()
@@ -230,7 +239,8 @@ def test_what_a_stolen_token_made_ends_with_it(agent: Person, anonymous: Judged,
 
     stolen = make(agent.token)
     child, sibling = make(stolen["token"]), make(agent.token)
-    grandchild = make(child["token"])
+    grandchild, expired = make(child["token"]), make(child["token"])
+    db.execute("update tokens set expires_at = now() where id = %s", (expired["id"],))
     assert agent.delete(f"/tokens/{child['id']}").status_code == 204
     assert [bearer(anonymous, each["token"]).status_code for each in (stolen, child, grandchild)] == [200, 401, 200]
     assert agent.delete(f"/tokens/{stolen['id']}").status_code == 204

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -188,6 +189,18 @@ def test_keys_go_when_they_may_be_used_anew(requester: Person, project: str, db:
     do(upkeep.delete_expired_idempotency_keys)
     left = db.execute("select key from idempotency_keys where key = any(%s)", (keys,)).fetchall()
     assert [row["key"] for row in left] == [keys[1]]
+
+
+def test_sealed_secrets_go_with_the_keys_that_open_them(requester: Person, db: Connection) -> None:
+    body, sealed = {"name": "ci", "scopes": ["tickets:read"]}, "select event_id from sealed_tokens"
+    db.execute("delete from sealed_tokens")
+    for hours in (25, 0):
+        requester.post("/tokens", json=body, headers={"Idempotency-Key": secrets.token_hex(8)})
+        db.execute("update sealed_tokens set created_at = created_at - %s * interval '1 hour'", (hours,))
+    kept = db.execute(f"{sealed} where created_at > now() - interval '24 h'").fetchall()
+    do(upkeep.delete_expired_idempotency_keys)
+    assert len(kept) == 1
+    assert db.execute(sealed.encode()).fetchall() == kept
 
 
 def test_events_go_when_they_are_older_than_is_wanted(

@@ -123,22 +123,64 @@ def test_a_demoted_admin_loses_the_tokens_of_admins(
     assert (me["token"]["scopes"], me["user"]["role"]) == (["tickets:read"], "admin")
 
 
-def test_no_token_is_made_while_its_user_is_deactivated(
-    admin: Person, sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ({"role": "agent"}, {"role": "admin"}),
+        ({"role": "agent", "active": False}, {"active": True}),
+    ],
+)
+def test_no_token_comes_to_do_more_with_its_user(
+    admin: Person,
+    sign_in: Callable[..., Person],
+    db: psycopg.Connection[Any],
+    was: dict[str, Any],
+    becomes: dict[str, Any],
 ) -> None:
-    """Made at the same moment, it has ended with the others, or was not made."""
+    """Such as one that held `admin` though its user did not, or of a user who was deactivated by other means."""
     person = sign_in("agent")
+    db.execute("update users set active = %s where id = %s", (was.get("active", True), person.id))
+    assert change(admin, person.id, **becomes).status_code == 200
+    assert person.get("/me").status_code == 401
 
-    def make(_: int) -> None:
-        while person.post("/tokens", json={"name": "x", "scopes": ["tickets:read"]}).status_code == 201:
-            pass
 
-    with ThreadPoolExecutor(4) as pool:
-        making = pool.map(make, range(3))
-        await_(lambda: len(person.pages("/tokens")) > 5)
-        assert change(admin, person.id, active=False).status_code == 200
-        list(making)
-    assert db.execute("select from tokens where user_id = %s and revoked_at is null", (person.id,)).fetchall() == []
+def test_what_has_expired_is_not_revoked(
+    admin: Person, sign_in: Callable[..., Person], new_events: Events, db: psycopg.Connection[Any]
+) -> None:
+    person = sign_in("agent")
+    db.execute("update tokens set expires_at = now() where user_id = %s", (person.id,))
+    new_events()
+    change(admin, person.id, active=False)
+    assert [event["type"] for event in new_events()] == ["user.updated"]
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        "update users set active = false where id = %s",
+        "update users set role = 'requester' where id = %s",
+        "update tokens set revoked_at = now() where user_id = %s",
+    ],
+)
+def test_no_token_is_made_of_rights_that_are_just_being_taken(
+    sign_in: Callable[..., Person], database_url: str, db: psycopg.Connection[Any], meanwhile: str, new_events: Events
+) -> None:
+    """Who asks for one waits for the other transaction, and then is told."""
+    person = sign_in("agent")
+    assert person.get("/me").status_code == 200
+    waiting = (
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        " and query like '%insert into tokens%'"
+    )
+    new_events()
+    with psycopg.connect(database_url) as conn, ThreadPoolExecutor(1) as pool:
+        conn.execute(meanwhile.encode(), (person.id,))
+        asked = pool.submit(person.post, "/tokens", json={"name": "x", "scopes": ["tickets:read"]})
+        await_(lambda: bool(db.execute(waiting.encode()).fetchall()))
+        conn.commit()
+        assert (asked.result().status_code, asked.result().json()["code"]) == (409, "conflict")
+        assert conn.execute("select count(*) from tokens where user_id = %s", (person.id,)).fetchone() == (1,)
+    assert new_events() == []
 
 
 def test_an_admin_keeps_their_own_rights(admin: Person) -> None:

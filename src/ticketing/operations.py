@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
 from ticketing.jobs import kinds
 
-PAGE = 500
 NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 WHY_NOT_RETRIED = {
     "available": "It is due already, and starts as soon as a worker is free.",
@@ -42,38 +40,6 @@ async def list_jobs(
         conn, state=cast("sql.JobState | None", state), kind=kind, queue=queue, after=after, page_size=limit + 1
     )
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
-
-
-async def count_jobs(
-    conn: sql.Connection,
-    actor: Actor | None,
-    *,
-    state: str | None = None,
-    kind: str | None = None,
-    queue: str | None = None,
-) -> int:
-    """How many jobs there are. Raises Forbidden."""
-    policy.require_admin(actor)
-    return await sql.operations.count_jobs(conn, state=cast("sql.JobState | None", state), kind=kind, queue=queue) or 0
-
-
-async def each_job(
-    conn: sql.Connection,
-    actor: Actor | None,
-    *,
-    state: str | None = None,
-    kind: str | None = None,
-    queue: str | None = None,
-) -> AsyncIterator[UUID]:
-    """The ids of jobs, newest first. What becomes of one while it is looked at does not disturb. Raises Forbidden."""
-    cursor = None
-    while True:
-        page = await list_jobs(conn, actor, state=state, kind=kind, queue=queue, limit=PAGE, cursor=cursor)
-        for job in page["items"]:
-            yield UUID(str(job["id"]))
-        cursor = page["next"]
-        if cursor is None:
-            return
 
 
 async def get_job(conn: sql.Connection, actor: Actor | None, job_id: UUID) -> sql.Job:

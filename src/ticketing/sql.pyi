@@ -1351,14 +1351,14 @@ class _Tokens:
         page_size: int,
     ) -> list[Token]:
         """A page of a user's tokens, oldest first, from after a given one on."""
-    async def list_tokens_beyond(
+    async def list_tokens_with(
         self,
         conn: Connection,
         *,
         user_id: UUID,
         scopes: list[TokenScope],
     ) -> list[TokenId]:
-        """A user's tokens that still hold and carry any of these scopes."""
+        """A user's tokens that carry any of these scopes and have not expired."""
     async def revoke_tokens(
         self,
         conn: Connection,

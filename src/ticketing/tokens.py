@@ -202,11 +202,11 @@ async def revoke(
     return count
 
 
-async def revoke_beyond(
+async def revoke_with(
     conn: sql.Connection, actor: Actor | None, user_id: UUID, scopes: Collection[sql.TokenScope]
 ) -> None:
     """End, in a transaction that has locked a user, their tokens that hold any of these scopes."""
-    rows = await sql.tokens.list_tokens_beyond(conn, user_id=user_id, scopes=list(scopes))
+    rows = await sql.tokens.list_tokens_with(conn, user_id=user_id, scopes=list(scopes))
     await _end(conn, actor, [row["id"] for row in rows])
 
 

@@ -94,8 +94,9 @@ async def update(
 ) -> sql.User:
     """Apply a merge patch in a transaction and record `user.updated`; admins only.
 
-    Who is deactivated loses all tokens for good, who is no admin any more those that hold the scope of admins. Each has
-    its `token.revoked`.
+    Who is deactivated loses all tokens for good. With another role go those that hold a scope of which only the old or
+    only the new one has the right, so that none comes to do more, or more again, than it was made for. Each has its
+    `token.revoked`.
     Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use, the last admin), Invalid.
     """
     policy.require_admin(actor)
@@ -123,7 +124,12 @@ async def update(
         if error.diag.constraint_name != "an_admin_is_left":
             raise
         raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
-    kept = policy.SCOPES[wanted["role"]] if wanted["active"] else ()
-    if lost := set(policy.SCOPES[user["role"]]).difference(kept):
-        await tokens.revoke_beyond(conn, actor, user_id, lost)
+    before, after = _scopes(user), _scopes(wanted)
+    if before != after:
+        await tokens.revoke_with(conn, actor, user_id, before ^ after)
     return found(updated, f"user {user_id}")
+
+
+def _scopes(user: Mapping[str, Any]) -> frozenset[sql.TokenScope]:
+    """What a user's tokens can do at most."""
+    return frozenset(policy.SCOPES[user["role"]] if user["active"] else ())

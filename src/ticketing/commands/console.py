@@ -14,7 +14,7 @@ from cyclopts import Parameter, validators
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
-from ticketing import contract, resources, sql
+from ticketing import contract, paging, resources, sql
 from ticketing.app import FORMS
 from ticketing.config import settings
 from ticketing.contract import Problem
@@ -89,8 +89,11 @@ def confirm(what: str, *, yes: bool) -> None:
         raise Refused("Nothing was done.")
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json: bool) -> None:
-    """A table of some columns, or a JSON array of everything."""
+def print_page(page: paging.Page, columns: Sequence[str], *, json: bool) -> None:
+    """Some columns of a list as a table, or all as a JSON array; on standard error, whether the list goes on."""
+    if page["next"] is not None:
+        print("There are more. --limit says how many to show.", file=sys.stderr)
+    rows = page["items"]
     if json:
         print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return

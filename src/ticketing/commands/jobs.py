@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 from uuid import UUID
 
 from cyclopts import App
 
-from ticketing import operations
-from ticketing.commands.console import Limit, Refused, confirm, connected, print_one, print_rows
+from ticketing import operations, sql
+from ticketing.commands.console import Limit, Refused, confirm, connected, print_one, print_page
 from ticketing.contract import Problem
 from ticketing.idempotency import Claim
 
@@ -17,6 +17,8 @@ from ticketing.idempotency import Claim
 State = Literal["available", "running", "completed", "cancelled", "discarded"]
 Retried = Literal["available", "cancelled", "discarded"]
 Cancelled = Literal["available", "running"]
+
+PAGE = 500
 
 Step = Callable[..., Awaitable[Any]]
 """What is done to one job."""
@@ -52,7 +54,7 @@ async def list_jobs(
     """
     async with connected() as conn:
         page = await operations.list_jobs(conn, None, state=state, kind=kind, queue=queue, limit=limit)
-    print_rows(page["items"], ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
+    print_page(page, ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
 
 
 @app.command(name="show")
@@ -159,7 +161,7 @@ async def cancel_jobs(
 async def _each(
     done: str,
     step: Step,
-    state: str,
+    state: sql.JobState,
     kind: str | None,
     queue: str | None,
     *,
@@ -172,10 +174,10 @@ async def _each(
         raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
     count, refused = 0, 0
     async with connected() as conn:
-        found = await operations.count_jobs(conn, None, state=state, kind=kind, queue=queue)
+        found = await sql.operations.count_jobs(conn, state=state, kind=kind, queue=queue) or 0
         if found:
             confirm(f"{found} {'job is' if found == 1 else 'jobs are'} to be {done}.", yes=yes)
-        async for job_id in operations.each_job(conn, None, state=state, kind=kind, queue=queue):
+        async for job_id in _ids(conn, state=state, kind=kind, queue=queue):
             try:
                 await step(conn, None, job_id, claim=Claim())
                 count += 1
@@ -187,6 +189,17 @@ async def _each(
         print(f"{count} {done}." + (f" {refused} could not be." if refused else ""))
     if refused:
         raise SystemExit(1)
+
+
+async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUID]:
+    """The ids of jobs, newest first. What becomes of one while it is looked at does not disturb."""
+    cursor = None
+    while True:
+        page = await operations.list_jobs(conn, None, limit=PAGE, cursor=cursor, **filters)
+        for job in page["items"]:
+            yield UUID(str(job["id"]))
+        if (cursor := page["next"]) is None:
+            return
 
 
 @app.command(name="queues")
@@ -202,7 +215,7 @@ async def list_queues(*, json: bool = False) -> None:
     """
     async with connected() as conn:
         page = await operations.list_queues(conn, None, limit=1000)
-    print_rows(page["items"], ("name", "paused", "due", "scheduled", "running", "oldest_due_seconds"), json=json)
+    print_page(page, ("name", "paused", "due", "scheduled", "running", "oldest_due_seconds"), json=json)
 
 
 @app.command(name="pause")
@@ -252,4 +265,4 @@ async def list_schedules(*, json: bool = False) -> None:
     """
     async with connected() as conn:
         page = await operations.list_schedules(conn, None, limit=1000)
-    print_rows(page["items"], ("name", "kind", "cron", "next_run_at", "last_run_at"), json=json)
+    print_page(page, ("name", "kind", "cron", "next_run_at", "last_run_at"), json=json)

@@ -7,7 +7,7 @@ from typing import Literal
 from cyclopts import App
 
 from ticketing import projects
-from ticketing.commands.console import Limit, connected, judged, print_one, print_rows
+from ticketing.commands.console import Limit, connected, judged, print_one, print_page
 from ticketing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
@@ -72,4 +72,4 @@ async def list_projects(*, limit: Limit = 50, json: bool = False) -> None:
     """
     async with connected() as conn:
         page = await projects.list_(conn, None, limit=limit)
-    print_rows(page["items"], ("key", "name", "visibility", "ticket_types", "archived"), json=json)
+    print_page(page, ("key", "name", "visibility", "ticket_types", "archived"), json=json)

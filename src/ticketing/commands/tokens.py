@@ -10,7 +10,7 @@ from uuid import UUID
 from cyclopts import App
 
 from ticketing import sql, tokens
-from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_rows, user_named
+from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_page, user_named
 from ticketing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
@@ -79,7 +79,7 @@ async def list_tokens(*, user: str, limit: Limit = 50, json: bool = False) -> No
     async with connected() as conn:
         owner = await user_named(conn, user)
         page = await tokens.list_(conn, None, UUID(str(owner["id"])), limit=limit)
-    print_rows(page["items"], ("id", "name", "prefix", "scopes", "expires_at", "last_used_at", "revoked_at"), json=json)
+    print_page(page, ("id", "name", "prefix", "scopes", "expires_at", "last_used_at", "revoked_at"), json=json)
 
 
 @app.command(name="revoke")

@@ -8,7 +8,7 @@ from uuid import UUID
 from cyclopts import App
 
 from ticketing import users
-from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_rows, user_named
+from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_page, user_named
 from ticketing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
@@ -73,7 +73,7 @@ async def list_users(
     """
     async with connected() as conn:
         page = await users.list_(conn, None, role=role, email=email, limit=limit)
-    print_rows(page["items"], ("id", "name", "email", "role", "service_account", "active"), json=json)
+    print_page(page, ("id", "name", "email", "role", "service_account", "active"), json=json)
 
 
 @app.command(name="show")
