@@ -54,17 +54,22 @@ select r.* from tokens t cross join lateral token_resource(t) r where t.id = :to
 -- Whose token this is.
 select user_id from tokens where id = :token_id;
 
--- name: get_identity(hash)^
+-- name: list_identities(hashes)
 -- returns: Identity
--- Whose token this is, if it still holds; notes at most once a minute that it was used.
+-- Whose tokens these are, and why one does not hold; notes at most once a minute that one was used.
 with used as (
     update tokens set last_used_at = now()
-     where hash = :hash and revoked_at is null and (expires_at is null or expires_at > now())
-       and (last_used_at is null or last_used_at < now() - interval '1 minute')
+     where id in (select id from tokens
+                   where hash = any(:hashes) and revoked_at is null and (expires_at is null or expires_at > now())
+                     and (last_used_at is null or last_used_at < now() - interval '1 minute')
+                     for no key update skip locked)
 )
-select t.id as token_id, u.id as user_id, u.name, u.role, t.scopes::text[] as scopes, t.expires_at
+select t.hash, t.id as token_id, u.id as user_id, u.name, u.role, t.scopes::text[] as scopes, t.expires_at,
+       case when t.revoked_at is not null then 'revoked'
+            when t.expires_at <= now() then 'expired'
+            when not u.active then 'deactivated' end as refusal
   from tokens t join users u on u.id = t.user_id
- where t.hash = :hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > now()) and u.active;
+ where t.hash = any(:hashes);
 
 -- name: list_live_tokens(token_ids)
 -- returns: LiveToken

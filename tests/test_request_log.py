@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
-from conftest import await_, environment
+from conftest import Person, await_, environment
+from ticketing import auth
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -85,6 +87,27 @@ def test_a_line_says_no_more_than_there_is(log: Log) -> None:
     line = log.line("direct")
     assert (line["path"], line["client"]) == (f"/nowhere/{'x' * 191}", "127.0.0.1")
     assert "trace_id" not in line
+
+
+def test_a_line_says_why_a_token_was_refused_and_the_client_is_not_told(
+    log: Log, db: psycopg.Connection[dict[str, Any]], sign_in: Callable[..., Person]
+) -> None:
+    people = {name: sign_in("requester") for name in ("expired", "revoked", "deactivated")}
+    db.execute("update tokens set expires_at = now() where user_id = %s", [people["expired"].id])
+    db.execute("update tokens set revoked_at = now() where user_id = %s", [people["revoked"].id])
+    db.execute("update users set active = false where id = %s", [people["deactivated"].id])
+    given: dict[str, str | None] = {name: f"Bearer {person.token}" for name, person in people.items()}
+    given |= {"unknown": f"Bearer {auth.new_token()}", "malformed": "Bearer tkt_x", "missing": None}
+    told = set()
+    for reason, header in given.items():
+        headers = {"X-Request-Id": f"is-{reason}"} | ({"Authorization": header} if header else {})
+        answer = httpx.get(f"{log.url}/api/v1/me", headers=headers)
+        assert answer.status_code == 401
+        assert log.line(f"is-{reason}")["reason"] == reason
+        told.add(answer.json()["detail"])
+    assert len(told) == 2
+    httpx.get(f"{log.url}/api/v1/me", headers={"X-Request-Id": "basic", "Authorization": "Basic eDp5"})
+    assert log.line("basic")["reason"] == "malformed"
 
 
 @pytest.mark.parametrize("path", ["/docs", "/health/live", "/problems/not-found", "/api/v1/openapi.json"])

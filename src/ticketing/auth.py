@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from ticketing import db, sql
+from ticketing import sql
 from ticketing.config import settings
+from ticketing.contract import InvalidToken
 from ticketing.errors import InsufficientScope
+from ticketing.identities import identity
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIX = "tkt_"
@@ -46,8 +48,8 @@ class Actor:
 _accepted: OrderedDict[bytes, tuple[float, Actor]] = OrderedDict()
 
 
-async def authenticate(token: str) -> Actor | None:
-    """The actor behind a token, or None if it is malformed, unknown, expired or revoked, or its user inactive.
+async def authenticate(token: str) -> Actor:
+    """The actor behind a token. Raises InvalidToken, which says why there is none.
 
     An accepted token is remembered for `token_cache_ms`, so that a busy client costs no look-up a request; a
     revocation takes effect within that time.
@@ -58,12 +60,11 @@ async def authenticate(token: str) -> Actor | None:
     if remembered and remembered[0] > now:
         return remembered[1]
     if not well_formed(token):
-        return None
-    async with db.connection() as conn:
-        row = await sql.tokens.get_identity(conn, hash=digest)
-    if row is None:
+        raise InvalidToken("malformed")
+    row = await identity(digest)
+    if row is None or row["refusal"]:
         _accepted.pop(digest, None)
-        return None
+        raise InvalidToken((row and row["refusal"]) or "unknown", looked_up=True)
     actor = Actor(
         id=row["user_id"],
         name=row["name"],

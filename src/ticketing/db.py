@@ -22,6 +22,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from ticketing import outages
 from ticketing.contract import Problem
+from ticketing.contract.admission import ASKER
+from ticketing.turnstile import Turnstile
 from ticketing.watched import WatchedConnection
 
 P = ParamSpec("P")
@@ -105,7 +107,7 @@ class _Connections:
     """
 
     def __init__(self, pool: Pool, size: int) -> None:
-        self.turnstile = asyncio.Semaphore(size)
+        self.turnstile = Turnstile(size)
         self.size = size
         self.in_use = 0
         self.most_in_use = 0
@@ -170,23 +172,24 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
 class connection:  # noqa: N801 - it is used like a function
     """`async with connection() as conn`: in autocommit, each statement a transaction. Raises Unavailable, Contended."""
 
-    __slots__ = ("_conn", "_connections", "_since")
+    __slots__ = ("_asker", "_conn", "_connections", "_since")
 
     async def __aenter__(self) -> Connection:
         assert _connections is not None, "not connected"
         self._connections = ours = _connections
+        self._asker = asker = ASKER.get()
         turnstile = ours.turnstile
         began = time.monotonic()
-        if turnstile.locked():
+        if not turnstile.open_to(asker):
             try:
                 async with asyncio.timeout(WAIT_SECONDS):
-                    await turnstile.acquire()
+                    await turnstile.acquire(asker)
             except TimeoutError:
                 TIMEOUTS.inc()
                 raise Unavailable from None
             WAITED.observe(time.monotonic() - began)
         else:
-            await turnstile.acquire()
+            await turnstile.acquire(asker)
         ours.in_use += 1
         ours.most_in_use = max(ours.in_use, ours.most_in_use)
         try:
@@ -219,7 +222,7 @@ class connection:  # noqa: N801 - it is used like a function
 
     def _leave(self) -> None:
         self._connections.in_use -= 1
-        self._connections.turnstile.release()
+        self._connections.turnstile.release(self._asker)
 
 
 def figures() -> tuple[int, int]:

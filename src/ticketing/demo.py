@@ -61,8 +61,8 @@ async def sign_in(conn: sql.Connection, kept: Mapping[str, str]) -> dict[str, st
 
 
 async def _holds(conn: sql.Connection, secret: str, role: sql.UserRole) -> bool:
-    identity = await sql.tokens.get_identity(conn, hash=auth.hash_token(secret))
-    return identity is not None and identity["role"] == role
+    found = await sql.tokens.list_identities(conn, hashes=[auth.hash_token(secret)])
+    return [each["role"] for each in found if each["refusal"] is None] == [role]
 
 
 async def _issue(conn: sql.Connection, role: sql.UserRole, scopes: list[sql.TokenScope]) -> str:

@@ -185,6 +185,10 @@ def test_each_request_is_observed_once() -> None:
         "status": 200,
         "request_id": "mine",
         "actor": "librarian",
+        "path": "/api/v1/books/1",
+        "client": "unix",
+        "reason": None,
+        "trace_id": None,
     }
     assert (seen[1]["operation_id"], seen[1]["status"], seen[1]["actor"]) == (None, 404, None)
     assert (seen[2]["operation_id"], seen[2]["method"], seen[2]["status"]) == ("get_book", "HEAD", 404)

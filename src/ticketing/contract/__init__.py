@@ -20,10 +20,12 @@ from ticketing.contract.exchange import Answer, Pieces, Stream, etag
 from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.judging import Judge
 from ticketing.contract.problems import Problem
+from ticketing.contract.security import InvalidToken
 
 __all__ = [
     "Answer",
     "ContractError",
+    "InvalidToken",
     "Judge",
     "Networks",
     "Pieces",

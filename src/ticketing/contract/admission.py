@@ -1,4 +1,4 @@
-"""How many requests are worked on at once: those beyond are refused at once, before queues can grow.
+"""How many requests are worked on at once, and how many of them for one client: those beyond are refused at once.
 
 A queue only makes everybody wait; a refusal costs a tenth of an answer and tells the client when to come back.
 """
@@ -6,12 +6,25 @@ A queue only makes everybody wait; a refusal costs a tenth of an answer and tell
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Hashable
+from contextvars import ContextVar
 from typing import Any
 
 from ticketing.contract.problems import Problem
 
 RETRY_SECONDS = (1, 3)
 """Whoever is refused comes back within this time, not all of them together."""
+USER_TIMES, ADDRESS_TIMES = 1, 3
+"""How many times what is left a user, or an address, may hold: a half of all places, or three quarters, while alone.
+
+The more others hold, the less that is, so there is always a place left for whoever comes next.
+"""
+LATE_SECONDS = 1.0
+MOST_KEPT = 10_000
+
+ASKER: ContextVar[Hashable] = ContextVar("asker", default=None)
+"""Whose request this is, for whatever lets people in by turns: an address, and once it is known a user."""
 
 
 class Overloaded(Problem):
@@ -19,12 +32,34 @@ class Overloaded(Problem):
 
     slug = "unavailable"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, detail: str = "There are more requests than can be answered soon. Try again in a moment."
+    ) -> None:
         seconds = random.randint(*RETRY_SECONDS)  # noqa: S311
-        super().__init__(
-            "There are more requests than can be answered soon. Try again in a moment.",
-            headers={"Retry-After": str(seconds)},
-        )
+        super().__init__(detail, headers={"Retry-After": str(seconds)})
+
+
+class Patience:
+    """With whoever is refused again and again: beyond so many refusals a second, after a first burst, they come late.
+
+    The client waits instead of asking on, and holds nothing but its connection.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._seconds_each = 1 / rate
+        self._most_ahead = burst / rate
+        self._ahead: dict[Hashable, float] = {}
+
+    def lost(self, who: Hashable) -> bool:
+        """Whether a refusal of theirs, which is counted by this, had better come late."""
+        now = time.monotonic()
+        if len(self._ahead) > MOST_KEPT:
+            self._ahead = {each: until for each, until in self._ahead.items() if until > now}
+        until = max(self._ahead.get(who, now), now) + self._seconds_each
+        if until > now + self._most_ahead:
+            return True
+        self._ahead[who] = until
+        return False
 
 
 class Admission:
@@ -32,45 +67,92 @@ class Admission:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
+        self._held: dict[Hashable, int] = {}
+        self._patience = Patience(limit or 1, 8 * (limit or 1))
         self.taken = 0
 
     @property
     def full(self) -> bool:
-        """Whether the next request has to be refused."""
-        return self._limit is not None and self.taken >= self._limit
+        """Whether more places are taken than there are."""
+        return self._limit is not None and self.taken > self._limit
+
+    def take(self, holders: tuple[Hashable, ...]) -> None:
+        """One more place is taken, by all of these."""
+        self.taken += 1
+        for holder in holders:
+            self._held[holder] = self._held.get(holder, 0) + 1
+
+    def give(self, holders: tuple[Hashable, ...]) -> None:
+        """It is given back."""
+        self.taken -= 1
+        for holder in holders:
+            left = self._held[holder] - 1
+            if left:
+                self._held[holder] = left
+            else:
+                del self._held[holder]
+
+    def check(self, holder: Hashable, times: int) -> None:
+        """Refuse a place that was taken if there are too few for it, or the holder has more than a share."""
+        if self._limit is None:
+            return
+        if self.full:
+            raise Overloaded
+        if self._held[holder] > times * (self._limit - self.taken):
+            refusal = Overloaded(
+                "You have more requests under way than your share of what can be answered soon. Wait for some of them."
+            )
+            refusal.late = self._patience.lost(holder)
+            raise refusal
 
 
 class Place:
     """The place of one request: taken while it is worked on.
 
-    It is not while we wait for the client, so that slow ones keep nobody out, nor once the answer has begun, so that
-    streams do not.
+    It is not while we wait for the client, so that slow ones keep nobody out, nor while we find out who that is, nor
+    once the answer has begun, so that streams do not.
     """
 
-    __slots__ = ("_admission", "_answered", "_receive", "_send")
+    __slots__ = ("_admission", "_answered", "_holders", "_receive", "_send")
 
     def __init__(self, admission: Admission, receive: Any, send: Any) -> None:
         self._admission, self._receive, self._send = admission, receive, send
         self._answered = False
-        admission.taken += 1
+        self._holders: tuple[Hashable, ...] = ()
+        admission.take(self._holders)
+
+    def hold(self, holder: Hashable, times: int) -> None:
+        """Count it among those that the holder has. Raises Overloaded if they have too many for what is left."""
+        self.step_out()
+        self._holders = (*self._holders, holder)
+        ASKER.set(holder)
+        self.step_in()
+        self._admission.check(holder, times)
 
     async def receive(self) -> Any:
         """The client's next message."""
-        if self._answered:
-            return await self._receive()
-        self._admission.taken -= 1
+        self.step_out()
         try:
             return await self._receive()
         finally:
-            self._admission.taken += 1
+            self.step_in()
 
     async def send(self, message: Any) -> None:
         """Answer."""
         self.leave()
         await self._send(message)
 
-    def leave(self) -> None:
-        """Give the place back; again is no change."""
+    def step_out(self) -> None:
+        """Give the place back until `step_in()`."""
         if not self._answered:
-            self._answered = True
-            self._admission.taken -= 1
+            self._admission.give(self._holders)
+
+    def step_in(self) -> None:
+        """Take it again, even if there is none left."""
+        if not self._answered:
+            self._admission.take(self._holders)
+
+    def leave(self) -> None:
+        """Give the place back for good; again is no change."""
+        self.step_out()
+        self._answered = True

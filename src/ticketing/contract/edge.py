@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection
 from time import perf_counter
 from typing import Any
 
-from ticketing.contract.admission import Admission, Overloaded, Place
+from ticketing.contract.admission import ADDRESS_TIMES, LATE_SECONDS, Admission, Place
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forwarded import Proxies
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
@@ -49,12 +50,11 @@ class Edge:
 
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
         began = perf_counter()
-        full = self._admission.full
         place = Place(self._admission, receive, send)
-        exchange = Exchange(scope, place.send, self._proxies)
+        exchange = Exchange(scope, place, self._proxies)
         try:
-            if full and exchange.path not in self._always:
-                raise Overloaded
+            if exchange.path not in self._always:
+                place.hold(exchange.origin.address, ADDRESS_TIMES)
             await self._app({**scope, KEY: exchange}, place.receive, place.send)
         except Problem as problem:
             await self._refuse(exchange, problem)
@@ -85,5 +85,8 @@ class Edge:
                 )
 
     async def _refuse(self, exchange: Exchange, problem: Problem) -> None:
+        if problem.late:
+            exchange.place.leave()
+            await asyncio.sleep(LATE_SECONDS)
         status, encoded = render(problem, self._catalogue, exchange.request_id.decode(), exchange.origin.prefix)
         await exchange.refuse(status, encoded, problem.headers)

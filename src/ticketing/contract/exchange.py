@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from ticketing.contract.admission import Place
 from ticketing.contract.forwarded import Origin, Proxies
 from ticketing.contract.tracing import trace_of
 
@@ -86,14 +87,16 @@ class Exchange:
         "operation_id",
         "origin",
         "path",
+        "place",
         "reason",
         "request_id",
         "send",
         "status",
     )
 
-    def __init__(self, scope: Any, send: Any, proxies: Proxies) -> None:
-        self.send = send
+    def __init__(self, scope: Any, place: Place, proxies: Proxies) -> None:
+        self.place = place
+        self.send = place.send
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = headers(scope["headers"])
         self.origin: Origin = proxies.origin(scope.get("client"), self.headers)
@@ -192,10 +195,11 @@ async def _end_with_client(receive: Any, pieces: Pieces) -> None:
 
 
 def _path(scope: Any, prefix: str) -> str:
-    """The path as it was sent, with all that is encoded, but without the prefix under which clients see us."""
+    """The path as it was sent, with all that is encoded, but without what stands before it: a root path, the prefix."""
     path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] == "/":
-        return path[len(prefix) :]
+    for before in (scope.get("root_path"), prefix):
+        if before and path.startswith(f"{before}/"):
+            path = path[len(before) :]
     return path
 
 

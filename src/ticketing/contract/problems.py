@@ -29,6 +29,8 @@ class Problem(Exception):
         self.errors = errors
         self.headers = headers or {}
         self.extra = extra
+        self.late = False
+        """Whether it is told late, as whoever asks has been refused again and again."""
 
 
 class MalformedRequest(Problem):

@@ -11,25 +11,43 @@ from typing import Any
 from connexion.middleware.security import SecurityAPI, SecurityMiddleware, SecurityOperation
 from connexion.security import AbstractSecurityHandler
 
+from ticketing.contract.admission import USER_TIMES, Patience
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import Unauthenticated
 
 Authenticate = Callable[[str], Awaitable[Any | None]]
 Authorize = Callable[[Any, Sequence[str]], None]
+WRONG_A_SECOND, WRONG_AT_FIRST = 20, 200
+"""How many tokens that were looked up in vain an address may send, before it is told late."""
+
+
+class InvalidToken(Exception):
+    """A token that does not hold: why, in a word for the log; and whether that had to be looked up."""
+
+    def __init__(self, reason: str, looked_up: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.looked_up = looked_up
 
 
 class Bearer(AbstractSecurityHandler):
-    """What connexion's `security_map` holds for `type: http, scheme: bearer`."""
+    """What connexion's `security_map` holds for `type: http, scheme: bearer`.
+
+    `authenticate` gives an actor, which has an `id` or is one, or None, or raises InvalidToken. Wrong tokens are told
+    late to an address that sends many.
+    """
 
     def __init__(self, authenticate: Authenticate, authorize: Authorize | None) -> None:
         self._authenticate = authenticate
         self._authorize = authorize
+        self._patience = Patience(WRONG_A_SECOND, WRONG_AT_FIRST)
 
     def get_fn(self, _security_scheme: Any, required_scopes: Sequence[str]) -> Callable[[Exchange], Awaitable[Any]]:
         """The check of one operation; connexion calls it with the request."""
 
         async def verify(exchange: Exchange) -> dict[str, Any]:
-            exchange.actor = await self._actor(exchange)
+            exchange.actor = actor = await self._actor(exchange)
+            exchange.place.hold(getattr(actor, "id", actor), USER_TIMES)
             if self._authorize is not None:
                 self._authorize(exchange.actor, required_scopes)
             return {}
@@ -39,18 +57,29 @@ class Bearer(AbstractSecurityHandler):
     async def _actor(self, exchange: Exchange) -> Any:
         given = exchange.headers.get(b"authorization")
         if given is None:
+            exchange.reason = "missing"
             raise Unauthenticated("There is no Authorization header.", headers={"WWW-Authenticate": "Bearer"})
         scheme, _, token = given.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
+            exchange.reason = "malformed"
             raise Unauthenticated(
                 "The Authorization header is no Bearer token.", headers={"WWW-Authenticate": "Bearer"}
             )
-        actor = await self._authenticate(token.strip(" "))
-        if actor is None:
-            raise Unauthenticated(
+        exchange.place.step_out()
+        try:
+            actor = await self._authenticate(token.strip(" "))
+            if actor is None:
+                raise InvalidToken("unknown")
+        except InvalidToken as invalid:
+            exchange.reason = invalid.reason
+            refusal = Unauthenticated(
                 "This token is not known, has expired, or was revoked.",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
+            refusal.late = invalid.looked_up and self._patience.lost(exchange.origin.address)
+            raise refusal from None
+        finally:
+            exchange.place.step_in()
         return actor
 
 

@@ -1,0 +1,74 @@
+"""A turnstile lets in so many at once: of each asker no more than a share, and whoever has to wait by turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+
+TIMES = 3
+"""How many times what is left an asker may hold: of eight, six while alone. Some is left for whoever is next."""
+
+_NOBODY = object()
+
+
+class Turnstile:
+    """Like asyncio.Semaphore, but fair to those who ask for little. None is nobody in particular, and has no share."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._inside: dict[Hashable, int] = {}
+        self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
+
+    def open_to(self, asker: Hashable) -> bool:
+        """Whether they get in at once."""
+        return self._free > 0 and (asker is None or self._inside.get(asker, 0) < TIMES * self._free)
+
+    async def acquire(self, asker: Hashable = None) -> None:
+        """Get in, or wait for that."""
+        if self.open_to(asker):
+            self._enter(asker)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(asker, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release(asker)
+            else:
+                self._forget(asker, turn)
+            raise
+
+    def release(self, asker: Hashable = None) -> None:
+        """Get out, and let in whoever is next."""
+        self._free += 1
+        if left := self._inside[asker] - 1:
+            self._inside[asker] = left
+        else:
+            del self._inside[asker]
+        while (asker := self._next()) is not _NOBODY:
+            turns = self._waiting[asker]
+            turn = turns.popleft()
+            if turns:
+                self._waiting.move_to_end(asker)
+            else:
+                del self._waiting[asker]
+            if not turn.done():
+                self._enter(asker)
+                turn.set_result(None)
+
+    def _enter(self, asker: Hashable) -> None:
+        self._free -= 1
+        self._inside[asker] = self._inside.get(asker, 0) + 1
+
+    def _next(self) -> Hashable:
+        """Whose turn it is, of those who have not their share."""
+        return next(filter(self.open_to, self._waiting), _NOBODY)
+
+    def _forget(self, asker: Hashable, turn: asyncio.Future[None]) -> None:
+        turns = self._waiting.get(asker)
+        if turns and turn in turns:
+            turns.remove(turn)
+            if not turns:
+                del self._waiting[asker]
