@@ -126,7 +126,8 @@ def run_api(
 ) -> None:
     """Run the API against the servers that the settings name.
 
-    SIGTERM lets running requests finish.
+    SIGTERM lets running requests finish. SIGHUP starts the same command anew on the same socket, and ends this process
+    when that serves: no connection is refused. A socket that systemd passes is served instead of the address.
 
     For example: ticketing serve --host 0.0.0.0 --workers 4
 

@@ -162,12 +162,14 @@ class IdempotencyKey(TypedDict):
     answer: Any | None
 
 class Identity(TypedDict):
+    hash: bytes
     token_id: UUID
     user_id: UUID
     name: str
     role: UserRole
     scopes: list[str] | None
     expires_at: datetime | None
+    refusal: str | None
 
 class ImportedTicket(TypedDict):
     external_id: str | None
@@ -1277,13 +1279,6 @@ class _Tokens:
         conn: Connection,
     ) -> int:
         """Delete the sealed secrets that nobody can ask for any more."""
-    async def get_identity(
-        self,
-        conn: Connection,
-        *,
-        hash: bytes,
-    ) -> Identity | None:
-        """Whose token this is, if it still holds; notes at most once a minute that it was used."""
     async def get_sealed_token(
         self,
         conn: Connection,
@@ -1335,6 +1330,13 @@ class _Tokens:
         token_id: UUID,
     ) -> list[TokenId]:
         """The tokens that still hold of those made with a token, or with one of these in turn."""
+    async def list_identities(
+        self,
+        conn: Connection,
+        *,
+        hashes: list[bytes],
+    ) -> list[Identity]:
+        """Whose tokens these are, and why one does not hold; notes at most once a minute that one was used."""
     async def list_live_tokens(
         self,
         conn: Connection,

@@ -1,0 +1,109 @@
+"""How a server is replaced without a refused connection: sockets that are inherited, a successor, and what systemd is
+told (sd_listen_fds(3), sd_notify(3)).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+
+FIRST_FD = 3
+HANDED_OVER = "SERVE_HANDED_OVER"
+"""Files that a successor inherits: where it says that it is ready, then the sockets, with commas between."""
+START_SECONDS = 60.0
+"""What a successor has to get ready. After that it is ended, and its predecessor goes on."""
+
+log = structlog.get_logger()
+
+
+class Inheritance:
+    """What this process was started with: open sockets, if any, and a predecessor that waits for us to be ready."""
+
+    def __init__(self) -> None:
+        self._waiting: int | None = None
+        self.listeners: list[socket.socket] = []
+        if given := os.environ.pop(HANDED_OVER, None):
+            self._waiting, *files = map(int, given.split(","))
+            os.set_inheritable(self._waiting, False)
+        else:
+            files = _from_systemd()
+        for file in files:
+            os.set_inheritable(file, False)
+            self.listeners.append(socket.socket(fileno=file))
+
+    def ready(self) -> None:
+        """Say that requests are answered."""
+        if self._waiting is not None:
+            with suppress(OSError):
+                os.write(self._waiting, b"1")
+            os.close(self._waiting)
+            self._waiting = None
+        notify("READY=1")
+
+
+def _from_systemd() -> list[int]:
+    pid, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    return [FIRST_FD + n for n in range(int(count))] if pid == str(os.getpid()) and count.isdigit() else []
+
+
+class Successor:
+    """The same command, started anew on the same sockets. Whatever is on the disk by now is what runs."""
+
+    def __init__(self, listeners: Sequence[socket.socket], private: Sequence[str]) -> None:
+        """`private` are variables of the environment that are this process's alone."""
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._readable, writable = os.pipe()
+        files = [writable, *(listener.fileno() for listener in listeners)]
+        environment = {name: value for name, value in os.environ.items() if name not in private}
+        self._deadline = time.monotonic() + START_SECONDS
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ticketing", *sys.argv[1:]],
+            env=environment | {HANDED_OVER: ",".join(map(str, files))},
+            pass_fds=files,
+        )
+        os.close(writable)
+
+    def came(self) -> bool | None:
+        """Whether it answers requests by now; None while it may still do so. Asked often, and for the last time once
+        it has said so.
+        """
+        if not select.select([self._readable], [], [], 0)[0]:
+            if time.monotonic() < self._deadline:
+                return None
+            self._process.kill()
+        came = bool(os.read(self._readable, 1))
+        os.close(self._readable)
+        if came:
+            log.info("a successor serves", pid=self._process.pid)
+            notify(f"MAINPID={self._process.pid}", "READY=1")
+        else:
+            log.error("the successor did not start, so this process goes on", status=self._process.wait())
+            notify("READY=1")
+        return came
+
+    def give_up(self) -> None:
+        """End it, as this process is told to end."""
+        self._process.terminate()
+
+
+def notify(*states: str) -> None:
+    """Tell systemd, if it wants to know."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address[:1] not in ("/", "@"):
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifying:
+        notifying.sendto("\n".join(states).encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
+def at_a_terminal() -> bool:
+    """Whether SIGHUP only means that our terminal is closed."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

@@ -1,0 +1,190 @@
+"""A server is replaced without a connection that is refused, reset, or left without an answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+import pytest
+
+from conftest import answers, await_, environment, signed_up
+
+SECONDS = 60
+SERVE = [sys.executable, "-m", "ticketing", "serve"]
+
+
+class Notified:
+    """What systemd would be told."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.settimeout(SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def next(self, name: str) -> str:
+        """The value of the next state of this name."""
+        while True:
+            states = dict(line.split("=", 1) for line in self._socket.recv(4096).decode().splitlines())
+            if name in states:
+                return states[name]
+
+
+class Load:
+    """Clients that ask on a new connection each time, from several threads."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.seen: Counter[str] = Counter()
+        self._address = ("127.0.0.1", port)
+        self._request = f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n".encode()
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def await_more(self, answers: int) -> None:
+        """Wait for so many more."""
+        enough = self.seen.total() + answers
+        await_(lambda: self.seen.total() >= enough, SECONDS)
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                with socket.create_connection(self._address, timeout=SECONDS) as client:
+                    client.sendall(self._request + b"Connection: close\r\n\r\n")
+                    self.seen[b"".join(iter(lambda: client.recv(1 << 16), b""))[:12].decode() or "no answer"] += 1
+            except OSError as error:
+                self.seen[type(error).__name__] += 1
+            time.sleep(0.002)
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """See that it and its successors, whose ids are added, end with the block."""
+    pids = [process.pid]
+    try:
+        yield pids
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+                os.kill(pid, signal.SIGTERM)
+        process.wait(SECONDS)
+        await_(lambda: all(map(gone, pids)), SECONDS)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, even if nobody asked how."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_is_replaced_under_load_and_no_client_notices(
+    new_database: Callable[..., str], tmp_path: Path, workers: int
+) -> None:
+    database_url, port = new_database(), free_port()
+    path = tmp_path / "notify"
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        token = signed_up(conn, "agent")[3]
+    command = [*SERVE, "--port", str(port), "--workers", str(workers)]
+    with (
+        Notified(path) as notified,
+        subprocess.Popen(command, env=environment(database_url, NOTIFY_SOCKET=str(path))) as process,
+        ended(process) as pids,
+    ):
+        assert notified.next("READY") == "1"
+        with Load(port, token) as load:
+            load.await_more(100)
+            process.send_signal(signal.SIGHUP)
+            assert notified.next("RELOADING") == "1"
+            pids.append(int(notified.next("MAINPID")))
+            assert process.wait(SECONDS) == 0
+            load.await_more(100)
+            # And once more, as what a successor inherits is passed on.
+            os.kill(pids[-1], signal.SIGHUP)
+            pids.append(int(notified.next("MAINPID")))
+            await_(lambda: gone(pids[1]), SECONDS)
+            load.await_more(100)
+    assert load.seen.keys() == {"HTTP/1.1 200"}
+    assert load.seen.total() > 300
+
+
+def test_a_successor_that_does_not_start_changes_nothing(new_database: Callable[..., str], tmp_path: Path) -> None:
+    database_url, port = new_database(), free_port()
+    path = tmp_path / "notify"
+    python_path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    env = environment(database_url, NOTIFY_SOCKET=str(path), PYTHONPATH=python_path)
+    with (
+        Notified(path) as notified,
+        subprocess.Popen([*SERVE, "--port", str(port)], env=env) as process,
+        ended(process),
+    ):
+        assert notified.next("READY") == "1"
+        # The release that was installed meanwhile is broken.
+        (tmp_path / "uvicorn.py").write_text("raise SystemExit(1)")
+        process.send_signal(signal.SIGHUP)
+        assert notified.next("RELOADING") == "1"
+        assert notified.next("READY") == "1"
+        assert answers(f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_the_sockets_that_systemd_passes_are_served(
+    new_database: Callable[..., str], tmp_path: Path, family: socket.AddressFamily
+) -> None:
+    # As sd_listen_fds(3) has it.
+    passing = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
+        "os.execv(sys.executable, [sys.executable, '-m', 'ticketing', 'serve'])"
+    )
+    database_url = new_database()
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        signed_up(conn, "agent")
+    with socket.socket(family) as listener:
+        listener.bind(("127.0.0.1", 0) if family == socket.AF_INET else str(tmp_path / "socket"))
+        listener.listen()
+        # Who comes before the service does waits for it.
+        with socket.socket(family) as client:
+            client.settimeout(SECONDS)
+            client.connect(listener.getsockname())
+            client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            process = subprocess.Popen(
+                [sys.executable, "-c", passing, str(listener.fileno())],
+                env=environment(database_url),
+                pass_fds=[listener.fileno()],
+            )
+            with ended(process):
+                assert client.recv(12) == b"HTTP/1.1 200"
