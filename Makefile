@@ -94,7 +94,7 @@ wheel: $(venv)/for-dev ## Build the wheel into dist/
 
 .PHONY: lock
 lock: $(venv)/for-dev ## Lock the dependencies anew; ARGS=--upgrade takes the newest that fit
-	@$(call compile,requirements-dev.lock,--extra embedded --group dev --group bench)
+	@$(call compile,requirements-dev.lock,--extra embedded --extra otel --group dev --group bench)
 	@$(call compile,requirements-up.lock,--extra embedded --group build --constraint requirements-dev.lock)
 	@$(call compile,requirements.lock,--constraint requirements-dev.lock)
 

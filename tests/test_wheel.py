@@ -104,7 +104,9 @@ def test_the_locks_hold_what_is_asked_for() -> None:
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
     needed = project["dependencies"]
     for_up = needed + project["optional-dependencies"]["embedded"] + groups["build"]
-    for_dev = for_up + [each for each in groups["dev"] if isinstance(each, str)]
+    for_dev = (
+        for_up + project["optional-dependencies"]["otel"] + [each for each in groups["dev"] if isinstance(each, str)]
+    )
     for lock, requirements in zip(LOCKS, (needed, for_up, for_dev), strict=True):
         pins = locked(lock)
         for requirement in map(Requirement, requirements):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from ticketing import (
     sampling,
     stream,
     texts,
+    tracing,
 )
 from ticketing.config import Settings, settings
 from ticketing.webhooks import endpoints
@@ -43,6 +45,7 @@ def create(settings_: Settings | None = None) -> Any:
     chosen = settings_ or settings()
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
+    tracing.start(chosen, "serve")
     if shortage := files.allow(chosen):
         log.warning(shortage)
     document = contract.load(resources.SPEC / "dist" / "openapi.json")
@@ -58,6 +61,7 @@ def create(settings_: Settings | None = None) -> Any:
             stream.serving(chosen),
         ):
             yield
+        await asyncio.to_thread(tracing.stop)
 
     engine = contract.build(
         document,
@@ -74,7 +78,7 @@ def create(settings_: Settings | None = None) -> Any:
         beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
         body_seconds=chosen.body_seconds,
     )
-    return sampling.in_flight(engine)
+    return tracing.requests(sampling.in_flight(engine))
 
 
 def leave() -> None:
@@ -87,6 +91,7 @@ def leave() -> None:
 def observe(**request: Any) -> None:
     """Measure an answered request; what it may have changed is committed by now, so whoever waits for it is woken."""
     metrics.observe(**request)
+    tracing.tell(request)
     if request["method"] in UNSAFE and request["status"] < 300:
         bell.ring()
 

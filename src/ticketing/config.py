@@ -37,6 +37,8 @@ class Settings:
     log_format: Literal["json", "text"] = "json"
     #: Milliseconds after which a statement is logged as slow, by its name; 0 for never.
     slow_statement_ms: int = 1000
+    #: Where traces are sent by OTLP over HTTP, such as `http://collector:4318`; it needs the extra `otel`.
+    otlp_url: str = ""
     #: Days in which a requester may reopen what was resolved.
     reopen_days: int = 14
     #: Days after which a ticket that was resolved is closed; 0 for never.

@@ -7,6 +7,8 @@ a list of rows: fetched at once, as a cursor left open would outlive its connect
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +24,9 @@ from psycopg.rows import dict_row, tuple_row
 log = structlog.get_logger()
 slow_seconds = float("inf")
 """How long a statement may take before it is logged; the settings say it (metrics.configure_logging)."""
+
+spanned: Callable[[str], AbstractContextManager[Any]] | None = None
+"""What goes around a statement, by its name, where there are traces (tracing.start)."""
 
 Row = dict[str, Any]
 Given = dict[str, Any]
@@ -101,9 +106,13 @@ class AsyncPsycopgAdapter:
             sql, names = parameters(self._sources[query_name], _literals(given))
             values = [given[name] for name in names]
             prepare = STEADY.issuperset(names)
+        cursor = _cursor(conn, row_factory)
         began = time.perf_counter()
         try:
-            return await _cursor(conn, row_factory).execute(sql, values, prepare=prepare)
+            if spanned is None:
+                return await cursor.execute(sql, values, prepare=prepare)
+            with spanned(query_name):
+                return await cursor.execute(sql, values, prepare=prepare)
         finally:
             if (seconds := time.perf_counter() - began) > slow_seconds:
                 log.warning("slow statement", query=query_name, ms=round(seconds * 1000, 1))

@@ -19,7 +19,7 @@ import structlog
 import uvloop
 from psycopg import AsyncConnection
 
-from ticketing import db, lateness, metrics, outages, readiness, sampling, serve, upkeep
+from ticketing import db, lateness, metrics, outages, readiness, sampling, serve, tracing, upkeep
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
 from ticketing.webhooks import delivering, endpoints, fan_out, messages, redelivering
@@ -62,7 +62,9 @@ async def _work(chosen: Settings, threads: int, queues: Sequence[str]) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
     async with sampling.sampled():
+        tracing.start(chosen, "work")
         await worker.work(chosen, stopping, threads=threads, queues=queues)
+        await asyncio.to_thread(tracing.stop)
 
 
 def _await_signal() -> None:
