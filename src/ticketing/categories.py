@@ -9,10 +9,13 @@ import uuid_utils.compat as uuids
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, paging, policy, preconditions, projects, sql
+from ticketing import idempotency, paging, patches, policy, preconditions, projects, sql
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
+
+FIELDS = ("name", "description", "archived")
+"""What of it can be changed."""
 
 
 async def create(
@@ -77,6 +80,7 @@ async def update(
     policy.require_admin(actor)
     category = found(await sql.categories.take_category(conn, project=project, key=key), f"category {key!r}")
     preconditions.match(if_match, category)
+    patch = patches.changeable(patch, category, FIELDS)
     changed = {name for name, value in patch.items() if value != category[name]}  # type: ignore[literal-required]
     if not changed:
         return category

@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, moments, paging, policy, preconditions, sql, tickets
+from ticketing import idempotency, moments, paging, patches, policy, preconditions, sql, tickets
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Forbidden, TicketClosed, found
 from ticketing.idempotency import Claim
@@ -92,6 +92,7 @@ async def update(
     Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), TicketClosed.
     """
     comment = await _take(conn, actor, number, comment_id, if_match)
+    patch = patches.changeable(patch, comment, ("body",))
     if not policy.may_edit(actor, comment):
         raise Forbidden("Only its author may change a comment.")
     if comment["deleted_at"] is not None:

@@ -12,10 +12,13 @@ import uuid_utils.compat as uuids
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, paging, policy, preconditions, sql
+from ticketing import idempotency, paging, patches, policy, preconditions, sql
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
+
+FIELDS = ("name", "description", "visibility", "ticket_types", "archived")
+"""What of it can be changed."""
 
 TICKET_TYPES: tuple[sql.TicketType, ...] = ("bug", "feature_request", "support")
 
@@ -79,6 +82,7 @@ async def update(
     policy.require_admin(actor)
     project = found(await sql.projects.take_project(conn, key=key), f"project {key!r}")
     preconditions.match(if_match, project)
+    patch = patches.changeable(patch, project, FIELDS)
     changed = {name for name, value in patch.items() if value != project[name]}  # type: ignore[literal-required]
     if not changed:
         return project

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, moments, paging, policy, preconditions, sql, users
+from ticketing import idempotency, moments, paging, patches, policy, preconditions, sql, users
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
@@ -109,6 +109,7 @@ async def update(
         await sql.tickets.take_ticket(conn, number=number, viewer_id=actor.id, staff=actor.staff), f"ticket {number}"
     )
     preconditions.match(if_match, ticket)
+    patch = patches.changeable(patch, ticket, FIELDS)
     wanted = _patched(ticket, patch)
     if policy.closes_own(actor, ticket, wanted["status"]) and wanted["resolution"] == "none":
         wanted["resolution"] = "withdrawn"
@@ -161,6 +162,7 @@ CHANGEABLE = (
     "resolution_note",
     "assignee_id",
 )
+FIELDS = frozenset(CHANGEABLE) - {"assignee_id"} | {"assignee"}
 
 
 def _property(column: str) -> str:

@@ -11,10 +11,13 @@ import uuid_utils.compat as uuids
 from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, paging, policy, preconditions, sql, tokens
+from ticketing import idempotency, paging, patches, policy, preconditions, sql, tokens
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
+
+FIELDS = ("name", "email", "role", "active")
+"""What of a user can be changed."""
 
 
 async def create(
@@ -102,12 +105,15 @@ async def update(
     policy.require_admin(actor)
     user = found(await sql.users.take_user(conn, user_id=user_id), f"user {user_id}")
     preconditions.match(if_match, user)
+    patch = patches.changeable(patch, user, FIELDS)
+    if patch.get("email", "") is None and user["email"] is not None:
+        raise Invalid.at("#/email", "An e-mail address can be changed, but not taken away.")
     if actor and user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
         raise Conflict("You cannot take your own rights away. Ask another admin.")
     changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
     if not changed:
         return user
-    wanted = {name: patch.get(name, user[name]) for name in ("name", "email", "role", "active")}
+    wanted: dict[str, Any] = {name: patch.get(name, user[name]) for name in FIELDS}  # type: ignore[literal-required]
     previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
     try:
         updated = await sql.users.update_user(

@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, outbound, paging, policy, preconditions, sealing, sql
+from ticketing import idempotency, outbound, paging, patches, policy, preconditions, sealing, sql
 from ticketing.auth import Actor
 from ticketing.config import Settings, settings
 from ticketing.errors import Conflict, Invalid, NotConfigured, found
@@ -113,6 +113,7 @@ async def update(
     Raises Forbidden, NotFound, PreconditionFailed, Invalid.
     """
     endpoint = await _take(conn, actor, endpoint_id, if_match)
+    patch = patches.changeable(patch, endpoint, FIELDS)
     await _check_projects(conn, patch.get("projects", ()))
     old: Mapping[str, Any] = {**endpoint}
     changed = {name for name, value in patch.items() if value != old[name]}
