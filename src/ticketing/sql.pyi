@@ -344,6 +344,10 @@ class Token(TypedDict):
 class TokenId(TypedDict):
     id: UUID
 
+class UnknownPlace(TypedDict):
+    kind: str | None
+    key: str | None
+
 class UnknownProject(TypedDict):
     key: str | None
     place: int | None
@@ -1239,6 +1243,18 @@ class _Tickets:
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, most recently changed first, from after a given place on."""
+    async def list_unknown_places(
+        self,
+        conn: Connection,
+        *,
+        staff: bool,
+        viewer_id: UUID,
+        projects: list[str],
+        categories: list[str],
+    ) -> list[UnknownPlace]:
+        """Which of these projects, and of these categories in any project, the viewer does not know: they are
+        neither to be
+        """
     async def take_ticket(
         self,
         conn: Connection,

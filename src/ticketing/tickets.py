@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing import idempotency, moments, paging, patches, policy, preconditions, sql, users
 from ticketing.auth import Actor
-from ticketing.errors import Conflict, Invalid, found
+from ticketing.errors import Conflict, Invalid, InvalidParameter, found
 from ticketing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
@@ -247,7 +247,8 @@ async def list_(
 ) -> paging.Page:
     """A page of the tickets the actor may see that match every filter; values of one filter are alternatives.
 
-    `assignee` is `me`, `none` or an id, `requester` `me` or an id; moments are RFC 3339. Raises InvalidCursor.
+    `assignee` is `me`, `none` or an id, `requester` `me` or an id; moments are RFC 3339. Raises InvalidCursor, and
+    InvalidParameter if nothing matches because a project or category is not there for them.
     """
     filters: dict[str, Any] = {
         "viewer_id": actor.id,
@@ -271,7 +272,25 @@ async def list_(
     query, column, place_type = SORTS[sort]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
     rows: list[sql.Ticket] = await query(conn, **filters, after=after, after_number=after_number, page_size=limit + 1)
+    if not rows and cursor is None and (project or category):
+        await _check_known(conn, actor, project or [], category or [])
     return paging.page(rows, limit, listing, lambda row: [row[column], row["number"]])  # type: ignore[literal-required]
+
+
+async def _check_known(conn: sql.Connection, actor: Actor, projects: list[str], categories: list[str]) -> None:
+    """Tell a filter that nothing can match from one that nothing matches just now. Raises InvalidParameter."""
+    rows = await sql.tickets.list_unknown_places(
+        conn, viewer_id=actor.id, staff=actor.staff, projects=projects, categories=categories
+    )
+    unknown = {(row["kind"], row["key"]) for row in rows}
+    faults = [
+        {"detail": f"There is no {kind} {key!r} that you may see.", "parameter": kind}
+        for kind, keys in (("project", projects), ("category", categories))
+        for key in keys
+        if (kind, key) in unknown
+    ]
+    if faults:
+        raise InvalidParameter(faults[0]["detail"], errors=faults)
 
 
 def _moment(text: str | None) -> datetime | None:

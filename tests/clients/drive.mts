@@ -220,7 +220,7 @@ async function follow(api: Api, cursor: string, number: number): Promise<void> {
 }
 
 async function beRefused(api: Api, project: string): Promise<void> {
-  const body = { type: "support" as const, project, title: " ", description: "", tags: ["Été"] };
+  const body = { type: "support" as const, project, title: " ", description: "", tags: ["été, hiver"] };
   const problem = refused(await api.POST("/tickets", { body }), 422);
   assert.equal(problem.code, "validation_failed");
   assert.deepEqual(problem.errors?.map((fault) => fault.pointer).toSorted(), ["#/tags/0", "#/title"]);

@@ -232,7 +232,7 @@ def follow(client: AuthenticatedClient, cursor: str, number: int) -> None:
 
 
 def be_refused(client: AuthenticatedClient, project: str) -> None:
-    body = NewTicket(type_=TicketType.SUPPORT, project=project, title=" ", description="", tags=["Größe"])
+    body = NewTicket(type_=TicketType.SUPPORT, project=project, title=" ", description="", tags=["klein, groß"])
     problem = given(Problem, create_ticket.sync_detailed(client=client, body=body), 422)
     assert problem.code == "validation_failed"
     assert problem.errors
