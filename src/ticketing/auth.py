@@ -88,9 +88,9 @@ def _remember(digest: bytes, now: float, actor: Actor) -> None:
         _accepted.popitem(last=False)
 
 
-def forget(token_id: UUID) -> None:
-    """Let a token be looked up again at once, in this process."""
-    for digest in [digest for digest, (_, actor) in _accepted.items() if actor.token_id == token_id]:
+def forget(token_ids: Collection[UUID]) -> None:
+    """Let these tokens be looked up again at once, in this process."""
+    for digest in [digest for digest, (_, actor) in _accepted.items() if actor.token_id in token_ids]:
         del _accepted[digest]
 
 
@@ -98,10 +98,7 @@ def authorize(actor: Actor, scopes: Collection[str]) -> None:
     """Refuse a token that lacks a scope the operation names."""
     missing = [scope for scope in scopes if scope not in actor.scopes]
     if missing:
-        raise InsufficientScope(
-            f"This operation needs a token with the scope {missing[0]}.",
-            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'},
-        )
+        raise InsufficientScope.of(scopes, f"This operation needs a token with the scope {missing[0]}.")
 
 
 def new_token() -> str:

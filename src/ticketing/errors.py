@@ -20,6 +20,7 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from ticketing.contract import Problem
@@ -46,6 +47,12 @@ class InvalidParameter(Problem):
 
 class InsufficientScope(Problem):
     slug = "insufficient-scope"
+
+    @classmethod
+    def of(cls, scopes: Iterable[str], detail: str) -> InsufficientScope:
+        """A token with these scopes could do it (RFC 6750, 3.1)."""
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
+        return cls(detail, headers={"WWW-Authenticate": challenge})
 
 
 class Forbidden(Problem):

@@ -61,11 +61,10 @@ def require_no_less(actor: Actor, scopes: Sequence[str]) -> None:
     """Refuse a token that would end one which holds these scopes, and can so do more than itself."""
     beyond = [scope for scope in scopes if scope not in actor.scopes]
     if beyond:
-        needed = " ".join(dict.fromkeys(("tickets:write", *scopes)))
-        raise InsufficientScope(
+        raise InsufficientScope.of(
+            dict.fromkeys(("tickets:write", *scopes)),
             f"That token holds the scope {beyond[0]}, which yours does not. End it with one that holds it too, or ask"
             " an admin.",
-            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
         )
 
 

@@ -339,7 +339,7 @@ class Hub:
         may = {(row["token_id"], row["role"]) for row in rows if SCOPE in (row["scopes"] or ())}
         for listener in asked:
             if (listener.actor.token_id, listener.actor.role) not in may:
-                auth.forget(listener.actor.token_id)
+                auth.forget([listener.actor.token_id])
                 listener.end()
         return True
 

@@ -217,8 +217,7 @@ async def _end(conn: sql.Connection, actor: Actor | None, token_ids: Sequence[UU
         event_ids=[uuids.uuid7() for _ in token_ids],
         actor_id=actor.id if actor else None,
     )
-    for token_id in token_ids:
-        auth.forget(token_id)
+    auth.forget(frozenset(token_ids))
     return len(rows)
 
 
