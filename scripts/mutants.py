@@ -71,9 +71,6 @@ EQUIVALENT = {
     "migrations/0005_event_feed.sql event_readers: e.audience = 'internal' (2) → (false and e.audience = 'internal')": (
         "No internal event takes a ticket or a project from anybody; this is for those to come."
     ),
-    "sql/imports.sql insert_events: coalesce(c.visibility, 'public') → 'public'": (
-        "No source has internal comments, so that all that is imported is public."
-    ),
 }
 
 

@@ -81,6 +81,7 @@ returning data;
 
 -- name: delete_comment(event_id, actor_id, comment_id)!
 -- Turn a comment that take_comment has locked into a tombstone, and take its text out of the event log.
+-- nullable: actor_id
 with deleted as (
     update comments as c set body = null, updated_at = clock_timestamp(), deleted_at = clock_timestamp()
      where id = :comment_id

@@ -5,6 +5,36 @@
 -- Let one import at a time write people and issues of a source, until the transaction ends.
 select pg_advisory_xact_lock(hashtextextended(:source, 0));
 
+-- Runs ---------------------------------------------------------------------------------------------------------------
+
+-- name: insert_run(source, project, file)$
+-- Note that an import begins; its number.
+insert into import_runs (source, project, file) values (:source, :project, :file) returning number;
+
+-- name: end_run(run, created, updated, comments)!
+-- Note that an import has come to its end, and what it did.
+update import_runs
+   set ended_at = clock_timestamp(), created = :created::int, updated = :updated::int, comments = :comments::int
+ where number = :run;
+
+-- name: list_runs()
+-- returns: ImportRun
+-- Every import, the newest first.
+select number, source, project, file, utc(started_at) as started_at, utc(ended_at) as ended_at, created, updated,
+       comments, utc(reverted_at) as reverted_at
+  from import_runs
+ order by number desc;
+
+-- name: get_run(run)^
+-- returns: ImportRun
+-- One import.
+select number, source, project, file, utc(started_at) as started_at, utc(ended_at) as ended_at, created, updated,
+       comments, utc(reverted_at) as reverted_at
+  from import_runs
+ where number = :run;
+
+-- People -------------------------------------------------------------------------------------------------------------
+
 -- name: insert_users(rows)!
 -- Add people and their `user.created`, except those whose e-mail address or external id is known.
 -- Rows: {id, event_id, name, email?, role, service_account, external_source?, external_id?, created_at}
@@ -27,25 +57,58 @@ select g.event_id, 'user.created', (i.u).created_at, 'internal', to_jsonb(r)
  cross join lateral user_resource(i.u) r
  order by g.created_at, g.event_id;
 
--- name: list_imported_users(source, external_ids)
--- returns: ImportedUser
--- The people of a source who are known.
-select external_id, id from users where external_source = :source and external_id = any(:external_ids);
+-- name: insert_people(system, rows)!
+-- Remember who people of a system are here; what was remembered of them before is forgotten. Rows: {login, user_id}
+insert into imported_people (system, login, user_id)
+select :system, r.login, r.user_id from jsonb_to_recordset(:rows) as r (login text, user_id uuid)
+    on conflict (system, login) do update set user_id = excluded.user_id;
+
+-- name: list_people(system, logins)
+-- returns: ImportedPerson
+-- Who people of a system are here, as far as they are known.
+select login, user_id from imported_people where system = :system and login = any(:logins);
+
+-- Issues -------------------------------------------------------------------------------------------------------------
+
+-- name: list_imported_issues(source)
+-- returns: ImportedIssue
+-- Every issue of a source that has a number here, and what tells it from another of the same number.
+select id, ticket, author, created_at, seen is not null as imported from imported_issues where source = :source;
+
+-- name: list_tickets_of_issues(sources, ids)
+-- returns: TicketOfIssue
+-- The tickets that issues of whichever sources became.
+select i.source, i.id, i.ticket
+  from unnest(:sources::text[], :ids::text[]) as given (source, id)
+  join imported_issues i on i.source = given.source and i.id = given.id
+ where i.seen is not null;
+
+-- name: reserve_numbers(source, run, rows)!
+-- Give issues the numbers that their tickets will have, in the order of the rows, unless they have one.
+-- Rows: {id, author, created_at}
+insert into imported_issues (source, id, ticket, author, created_at, run)
+select :source, given.id, nextval(pg_get_serial_sequence('tickets', 'number')), given.author, given.created_at, :run
+  from (select r.id, r.author, r.created_at
+          from rows from (jsonb_to_recordset(:rows) as (id text, author text, created_at timestamptz))
+               with ordinality as r (id, author, created_at, place)
+         where not exists (select from imported_issues i where i.source = :source and i.id = r.id)
+         order by r.place) given
+    on conflict do nothing;
 
 -- name: insert_tickets(rows)
 -- returns: InsertedTicket
--- Add tickets as they are now; answers in the order of the rows.
--- Rows: {type, project, category?, title, description, status, resolution, resolution_note?, priority, severity,
+-- Add tickets as they are now; answers by number, which is in the order of the rows unless they bring their own.
+-- Rows: {number?, type, project, category?, title, description, status, resolution, resolution_note?, priority, severity,
 --        tags: [], environment: {}, channel, requester_id, assignee_id?, external_source?, external_id?, created_at,
 --        updated_at, resolved_at?, closed_at?}
 with inserted as (
-    insert into tickets (type, project, category, title, description, status, resolution, resolution_note, priority,
-                         severity, tags, environment, channel, requester_id, assignee_id, external_source, external_id,
-                         created_at, updated_at, resolved_at, closed_at)
-    select (t).type, (t).project, (t).category, (t).title, (t).description, (t).status, (t).resolution,
-           (t).resolution_note, (t).priority, (t).severity, (t).tags, (t).environment, (t).channel, (t).requester_id,
-           (t).assignee_id, (t).external_source, (t).external_id, (t).created_at, (t).updated_at, (t).resolved_at,
-           (t).closed_at
+    insert into tickets (number, type, project, category, title, description, status, resolution, resolution_note,
+                         priority, severity, tags, environment, channel, requester_id, assignee_id, external_source,
+                         external_id, created_at, updated_at, resolved_at, closed_at)
+    select coalesce((t).number, nextval(pg_get_serial_sequence('tickets', 'number'))), (t).type, (t).project,
+           (t).category, (t).title, (t).description, (t).status, (t).resolution, (t).resolution_note, (t).priority,
+           (t).severity, (t).tags, (t).environment, (t).channel, (t).requester_id, (t).assignee_id,
+           (t).external_source, (t).external_id, (t).created_at, (t).updated_at, (t).resolved_at, (t).closed_at
       from jsonb_array_elements(:rows) with ordinality as r (object, place)
      cross join lateral jsonb_populate_record(null::tickets, r.object) t
      order by place
@@ -53,30 +116,64 @@ with inserted as (
 )
 select number from inserted order by number;
 
--- name: list_imported_tickets(source, external_ids)
+-- name: list_imported_tickets(source, ids)
 -- returns: ImportedTicket
--- The tickets of a source that are known, with what decides whether they are out of date.
-select t.external_id, t.number, t.project, t.status, t.resolution, t.resolution_note, r.resolved_at, r.closed_at,
-       array(select c.external_id from comments c where c.ticket = t.number and c.external_id is not null) as comments,
+-- The tickets of a source that are known, with what decides whether they are out of date. `version` changes with every
+-- write of the row.
+select i.id, t.number, t.xmin::text as version, t.project, t.type, t.title, t.description, t.tags, t.environment,
+       t.assignee_id, r.assignee, t.status, t.resolution, t.resolution_note, r.resolved_at, r.closed_at, i.seen,
+       i.written,
+       (select coalesce(jsonb_agg(jsonb_build_object(
+                   'id', c.id, 'name', c.external_id, 'version', c.xmin::text, 'body', c.body,
+                   'visibility', c.visibility, 'occasion', k.occasion, 'seen', k.seen, 'written', k.written)), '[]')
+          from imported_comments k join comments c on c.id = k.comment where k.ticket = t.number) as comments,
        (select max(e.occurred_at) from events e where e.ticket = t.number and e.type = 'ticket.reopened')
            as reopened_at,
        -- Closed by the source itself, and not by somebody here.
        coalesce((select e.actor_id is null from events e
                   where e.ticket = t.number and e.type = 'ticket.closed' order by e.position desc limit 1), false)
            as closed_there
-  from tickets t cross join lateral ticket_resource(t) r
- where t.external_source = :source and t.external_id = any(:external_ids);
+  from imported_issues i join tickets t on t.number = i.ticket cross join lateral ticket_resource(t) r
+ where i.source = :source and i.id = any(:ids) and i.seen is not null;
 
 -- name: update_tickets(rows)!
--- Give tickets their status anew, except those that somebody has moved from `status_before` meanwhile.
--- Rows: {number, status_before, status, resolution, resolution_note?, resolved_at?, closed_at?, updated_at}
-update tickets t
-   set status = r.status, resolution = r.resolution, resolution_note = r.resolution_note,
-       resolved_at = r.resolved_at, closed_at = r.closed_at, updated_at = greatest(t.updated_at, r.updated_at)
-  from jsonb_to_recordset(:rows) as r (number bigint, status_before ticket_status, status ticket_status,
-                                       resolution ticket_resolution, resolution_note text, resolved_at timestamptz,
-                                       closed_at timestamptz, updated_at timestamptz)
- where t.number = r.number and t.status = r.status_before;
+-- Write tickets anew, except those that somebody has written since `version` was read.
+-- Rows: {number, version, title, description, tags: [], environment: {}, assignee_id?, status, resolution,
+--        resolution_note?, resolved_at?, closed_at?, updated_at}
+with given as (
+    select r.version, (t).*
+      from jsonb_array_elements(:rows) as e (object)
+     cross join lateral jsonb_to_record(e.object) as r (version text)
+     cross join lateral jsonb_populate_record(null::tickets, e.object) t
+), before as materialized (
+    select t.number, t.updated_at from given g join tickets t on t.number = g.number
+), updated as (
+    update tickets t
+       set title = g.title, description = g.description, tags = g.tags, environment = g.environment,
+           assignee_id = g.assignee_id, status = g.status, resolution = g.resolution,
+           resolution_note = g.resolution_note, resolved_at = g.resolved_at, closed_at = g.closed_at,
+           updated_at = greatest(t.updated_at, g.updated_at)
+      from given g
+     where t.number = g.number and t.xmin::text = g.version
+    returning t.number, t.updated_at
+)
+-- Who has changed a ticket here keeps it from being taken back, also if imports change it after that.
+update imported_issues i
+   set updated_at = case when i.updated_at = b.updated_at then u.updated_at else i.updated_at end
+  from updated u join before b on b.number = u.number
+ where i.ticket = u.number;
+
+-- name: note_issues(run, rows)!
+-- Remember what issues were like there, and what was written of them; with `made`, that this run made their tickets.
+-- Rows: {ticket, made, seen: {}, written: {}}
+update imported_issues i
+   set seen = r.seen, written = r.written, run = case when r.made then :run else i.run end,
+       updated_at = case when r.made then t.updated_at else i.updated_at end
+  from jsonb_to_recordset(:rows) as r (ticket bigint, made boolean, seen jsonb, written jsonb)
+  join tickets t on t.number = r.ticket
+ where i.ticket = r.ticket;
+
+-- Comments -----------------------------------------------------------------------------------------------------------
 
 -- name: insert_comments(rows)!
 -- Add comments. The tickets' updated_at stays as it is.
@@ -84,6 +181,63 @@ update tickets t
 insert into comments (id, ticket, author_id, body, visibility, external_id, created_at, updated_at, deleted_at)
 select id, ticket, author_id, body, visibility, external_id, created_at, updated_at, deleted_at
   from jsonb_populate_recordset(null::comments, :rows);
+
+-- name: update_comments(rows)!
+-- Reword comments, except those that somebody has written since `version` was read.
+-- Rows: {id, version, body, updated_at}
+update comments c
+   set body = r.body, updated_at = greatest(c.updated_at, r.updated_at)
+  from jsonb_to_recordset(:rows) as r (id uuid, version text, body text, updated_at timestamptz)
+ where c.id = r.id and c.xmin::text = r.version;
+
+-- name: note_comments(run, rows)!
+-- Remember what comments were like there, and what was written of them.
+-- Rows: {id, ticket, occasion, seen, written}
+insert into imported_comments (comment, ticket, run, occasion, seen, written)
+select r.id, r.ticket, :run, r.occasion, r.seen, r.written
+  from jsonb_to_recordset(:rows) as r (id uuid, ticket bigint, occasion text, seen text, written text)
+    on conflict (comment) do update set seen = excluded.seen, written = excluded.written;
+
+-- References ---------------------------------------------------------------------------------------------------------
+
+-- name: list_texts_that_mention(words)
+-- returns: ImportedText
+-- Imported texts with one of these words (in lower case) in them; of tickets, and of comments that are still there.
+select t.number as ticket, null::uuid as comment, i.source, t.description as body, t.xmin::text as version,
+       i.written ->> 'description' as written, t.updated_at
+  from imported_issues i join tickets t on t.number = i.ticket
+ where i.seen is not null
+   and exists (select from unnest(:words::text[]) as word where strpos(lower(t.description), word) > 0)
+union all
+select c.ticket, c.id, i.source, c.body, c.xmin::text, k.written, t.updated_at
+  from imported_comments k
+  join comments c on c.id = k.comment
+  join imported_issues i on i.ticket = c.ticket
+  join tickets t on t.number = c.ticket
+ where c.body is not null
+   and exists (select from unnest(:words::text[]) as word where strpos(lower(c.body), word) > 0);
+
+-- name: reword_description(ticket, version, body, written)$
+-- Let a description refer to tickets, unless somebody has written the ticket meanwhile.
+with updated as (
+    update tickets set description = :body where number = :ticket and xmin::text = :version returning number
+), noted as (
+    update imported_issues set written = written || jsonb_build_object('description', :written::text)
+     where ticket = :ticket and exists (select from updated)
+)
+select number from updated;
+
+-- name: reword_comment(comment_id, version, body, written)$
+-- Let a comment refer to tickets, unless somebody has written it meanwhile.
+with updated as (
+    update comments set body = :body where id = :comment_id and xmin::text = :version returning ticket
+), noted as (
+    update imported_comments set written = :written
+     where comment = :comment_id and exists (select from updated)
+)
+select ticket from updated;
+
+-- Events -------------------------------------------------------------------------------------------------------------
 
 -- name: insert_events(rows)!
 -- Record what happened to tickets and comments. Their data is the resource as it is now, but for the columns in `was`.
@@ -103,3 +257,89 @@ select r.id, r.type, r.occurred_at, t.number, t.project, r.actor_id, coalesce(c.
       select to_jsonb(resource) as data from ticket_resource(jsonb_populate_record(t, r.was)) resource
   ) of_ticket on r.comment is null
  order by r.occurred_at, r.id;
+
+-- Taking back --------------------------------------------------------------------------------------------------------
+
+-- name: list_tickets_of_run(run)
+-- returns: TicketOfRun
+-- The tickets that an import made, in the order of their numbers.
+select i.ticket
+  from imported_issues i join tickets t on t.number = i.ticket
+ where i.run = :run and i.seen is not null
+ order by i.ticket;
+
+-- name: take_tickets_of_run(run, tickets)
+-- returns: TakenTicket
+-- Tickets that an import made, locked until the transaction ends.
+select t.number
+  from imported_issues i join tickets t on t.number = i.ticket
+ where i.run = :run and i.ticket = any(:tickets)
+ order by t.number
+   for update of t;
+
+-- name: list_touched_tickets(run, tickets)
+-- returns: TouchedTicket
+-- Those of the tickets that have been touched since an import made them, and how.
+select touched.ticket, touched.reason
+  from (select i.ticket,
+               case
+                   when exists (select from comments c
+                                 where c.ticket = t.number
+                                   and not exists (select from imported_comments k where k.comment = c.id))
+                       then 'somebody here has commented on it'
+                   when exists (select from imported_comments k
+                                 where k.ticket = t.number and k.run is distinct from :run)
+                       then 'a later import has added comments; take that one back first'
+                   when exists (select from imported_comments k join comments c on c.id = k.comment
+                                 where k.ticket = t.number and md5(coalesce(c.body, '')) is distinct from k.written)
+                       then 'a comment on it was changed here'
+                   when exists (select from escalations e where e.ticket = t.number) then 'it was escalated'
+                   when t.updated_at is distinct from i.updated_at then 'it was changed here'
+               end as reason
+          from imported_issues i join tickets t on t.number = i.ticket
+         where i.run = :run and i.ticket = any(:tickets)) touched
+ where touched.reason is not null
+ order by touched.ticket;
+
+-- name: delete_tickets(tickets, event_ids)!
+-- Remove imported tickets with their comments, and record a `ticket.deleted` each, for the requester as well. There are
+-- as many ids for events as tickets.
+with doomed as materialized (
+    select t.number, t.project, to_jsonb(r) as data, r.requester, row_number() over (order by t.number) as place
+      from tickets t cross join lateral ticket_resource(t) r
+     where t.number = any(:tickets)
+), unknown as (
+    delete from imported_comments k using doomed d where k.ticket = d.number
+), unsaid as (
+    delete from comments c using doomed d where c.ticket = d.number
+), forgotten as (
+    delete from imported_issues i using doomed d where i.ticket = d.number
+), gone as (
+    delete from tickets t using doomed d where t.number = d.number
+)
+insert into events (id, type, ticket, project, data, previous)
+select (:event_ids::uuid[])[d.place], 'ticket.deleted', d.number, d.project, d.data,
+       jsonb_build_object('requester', d.requester)
+  from doomed d
+ order by d.place;
+
+-- name: list_comments_of_run(run)
+-- returns: CommentOfRun
+-- The comments that an import added to tickets that it did not make.
+select c.id, c.ticket
+  from imported_comments k
+  join comments c on c.id = k.comment
+  join imported_issues i on i.ticket = k.ticket
+ where k.run = :run and i.run is distinct from :run and c.deleted_at is null
+ order by c.ticket, c.created_at, c.id;
+
+-- name: take_comment_of_run(run, comment_id)$
+-- Lock a comment with its ticket until the transaction ends, unless it was changed here.
+select t.number
+  from imported_comments k join comments c on c.id = k.comment join tickets t on t.number = c.ticket
+ where k.run = :run and c.id = :comment_id and md5(c.body) = k.written
+   for no key update of t, c;
+
+-- name: end_reversion(run)!
+-- Note that an import was taken back.
+update import_runs set reverted_at = clock_timestamp() where number = :run;

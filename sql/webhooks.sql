@@ -205,7 +205,8 @@ select f.position from webhook_fan_out f for update skip locked;
 -- name: list_events_to_fan_out(page_size, page_bytes, longest)
 -- returns: EventToFanOut
 -- A page of the settled log from that place on, each event with the endpoints to be told of it. Take the place before.
--- An endpoint is not told of what happened before its time, an import's old tickets among it; but of its own pings always.
+-- An endpoint is not told of what happened before its time, an import's old tickets among it, nor that these are gone;
+-- but of its own pings always.
 -- `told` is the event as the log has it, in JSON; null if it has more bytes than `longest`, or if that is null.
 -- nullable: page_bytes, longest
 select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.ticket, page.more,
@@ -218,7 +219,9 @@ select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.tic
        end is true as released,
        (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'format', w.format, 'state', w.state)), '[]')
           from webhook_endpoints w
-         where w.state <> 'disabled' and w.created_at <= e.occurred_at
+         where w.state <> 'disabled'
+           and w.created_at <= case when e.type = 'ticket.deleted' or (e.type = 'comment.deleted' and e.actor_id is null)
+                                    then (e.data ->> 'created_at')::timestamptz else e.occurred_at end
            and (webhook_wants(w, e) or (e.type = 'webhook.pinged' and e.data ->> 'id' = w.id::text))) as endpoints
   from webhook_fan_out f
  cross join lateral log_page(f.transaction_id, f.position, :page_size, :page_bytes::int) page

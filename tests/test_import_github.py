@@ -24,7 +24,7 @@ from psycopg.rows import dict_row
 
 from conftest import Person
 from ticketing import texts
-from ticketing.importing import github
+from ticketing.importing import github, references
 from ticketing.importing.cli import app as import_app
 from ticketing.importing.issues import Rules
 
@@ -145,10 +145,18 @@ def read_back(agent: Person, project: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def assert_same(ticket: dict[str, Any], issue: Issue) -> None:
-    """Everything that is the same here and there."""
+def assert_same(ticket: dict[str, Any], issue: Issue, tickets: dict[str, dict[str, Any]]) -> None:
+    """Everything that is the same here and there, but for references, which lead to the tickets of the repository."""
+
+    def text(written: str | None) -> str:
+        find = {number: each["number"] for number, each in tickets.items()}.get
+        repository = ticket["external_reference"]["source"].removeprefix("github:")
+        return references.rewritten(
+            texts.text(written or ""), repository, lambda of, number: find(number) if of == repository else None
+        )[0]
+
     assert ticket["title"] == texts.one_line(issue["title"])
-    assert ticket["description"] == texts.text(issue["body"] or "")
+    assert ticket["description"] == text(issue["body"])
     assert (ticket["status"] == "closed") == (issue["state"] == "CLOSED")
     assert (ticket["resolution"] == "none") == (issue["state"] == "OPEN")
     assert ticket["created_at"] == utc(issue["createdAt"])
@@ -160,7 +168,7 @@ def assert_same(ticket: dict[str, Any], issue: Issue) -> None:
     )
     assert ticket["channel"] == "import"
     said = [
-        (texts.text(entry["body"]), utc(entry["createdAt"]), login(entry["author"]), "public")
+        (text(entry["body"]), utc(entry["createdAt"]), login(entry["author"]), "public")
         for entry in sorted(issue["comments"], key=lambda entry: str(entry["createdAt"]))
     ]
     assert said == [
@@ -217,7 +225,7 @@ def test_a_small_file(database_url: str, agent: Person, project: str, repository
             del good[number]["comments"][place]
     assert tickets.keys() == good.keys()
     for number, there in good.items():
-        assert_same(tickets[number], there)
+        assert_same(tickets[number], there, tickets)
         assert tickets[number]["external_reference"] == {"source": f"github:{repository}", "id": number}
     told = ("type", "resolution", "tags")
     assert {number: tuple(ticket[name] for name in told) for number, ticket in tickets.items()} == {
@@ -292,7 +300,7 @@ def test_a_real_file(database_url: str, agent: Person, project: str, repository:
     issues = json.loads(gzip.decompress(REAL.read_bytes()))
     assert len(tickets) == len(issues) == 642
     for there in issues:
-        assert_same(tickets[str(there["number"])], there)
+        assert_same(tickets[str(there["number"])], there, tickets)
 
 
 # Once and only once ---------------------------------------------------------------------------------------------
@@ -316,7 +324,9 @@ def test_a_dry_run_tells_what_would_happen(own: tuple[str, Database]) -> None:
     foreseen = imported(url, SMALL, "player", "--dry-run", code=1)
     assert everything(conn) == before
     assert foreseen["dry_run"]
-    assert foreseen | {"dry_run": False} == imported(url, SMALL, "player", code=1)
+    report = imported(url, SMALL, "player", code=1)
+    assert (foreseen["run"], report["run"]) == (None, 1)
+    assert foreseen | {"dry_run": False, "run": 1} == report
 
 
 def test_a_killed_import_goes_on_where_it_stopped(own: tuple[str, Database], tmp_path: Path) -> None:
@@ -394,8 +404,8 @@ def test_new_comments_and_closed_issues_are_taken_over(
 
     assert figures(report)[:4] == (0, 2, 1, 1)
     tickets = read_back(agent, project)
-    assert_same(tickets["1"], after[0])
-    assert_same(tickets["2"], after[1])
+    assert_same(tickets["1"], after[0], tickets)
+    assert_same(tickets["2"], after[1], tickets)
     assert tickets["2"]["resolution"] == "wont_fix"
     assert tickets["3"]["title"] == "Issue 3"
     event = agent.pages(f"/tickets/{numbers['1']}/events")[-1]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
+import orjson
 import psycopg
 from cyclopts import App, Parameter
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from ticketing import migrate, sql
 from ticketing.config import settings
 from ticketing.importing import github, labels, repositories
 from ticketing.importing.files import FIELDS, Unreadable
-from ticketing.importing.issues import Rules
-from ticketing.importing.loading import load
+from ticketing.importing.issues import Issue, Rules, Source
+from ticketing.importing.loading import Loading, Mismatch
+from ticketing.importing.people import UnknownPerson, introductions
 from ticketing.importing.report import Report
+from ticketing.importing.reversion import NotRevertible, revert
 from ticketing.outages import message
 
 # Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
@@ -40,6 +44,9 @@ async def import_github(
     repository: str | None = None,
     without: list[str] = [],  # noqa: B006 - it is only read
     default_type: Literal["bug", "feature_request", "support"] = "support",
+    update: bool = False,
+    people: Path | None = None,
+    map: Path | None = None,
     database_url: str | None = None,
     dry_run: bool = False,
     json: bool = False,
@@ -83,6 +90,12 @@ async def import_github(
         Fields of which the file has none, and that shall be missing: with commas, or the option several times.
     default_type
         The type of issues whose labels do not tell. If the project does not take it, one that it takes.
+    update
+        Take over what was edited there since it was imported, unless it was changed here as well.
+    people
+        A file that says who people are here, in lines like `octocat,ada@example.com`.
+    map
+        A file to write: which issue became which ticket, as lines of `repository,issue,ticket`.
     database_url
         PostgreSQL, as a postgresql:// URL, in place of `TICKETING_DATABASE_URL`.
     dry_run
@@ -92,25 +105,58 @@ async def import_github(
     """
     data = _data(file)
     missing = _fields(without)
+    if map and not dry_run:
+        _check_writable(map)
     try:
-        async with await AsyncConnection.connect(_patient(database_url or settings().database_url)) as conn:
-            await conn.set_autocommit(True)
+        async with _connected(database_url) as conn:
             reading = github.read(data, await _rules(conn, project, default_type), without=missing)
             source = repositories.source(_repository(file, repository, reading))
             with _progress(len(reading.issues)) as advance:
-                loaded = await load(conn, reading.issues, source, project, dry_run=dry_run, advance=advance)
-    except (Unreadable, github.Missing) as error:
+                loading = Loading(
+                    conn,
+                    source,
+                    project,
+                    absent=reading.absent,
+                    update=update,
+                    introduced=await introductions(conn, _data(people).decode()) if people else (),
+                    dry_run=dry_run,
+                )
+                loaded = await loading.load(reading.issues, file.name, advance)
+            numbers = await _numbers(conn, source) if map and not dry_run else {}
+    except UnknownPerson as error:
+        _fail(f"{people} cannot be used. {error}", 2)
+    except UnicodeDecodeError:
+        _fail(f"{people} cannot be used. It is not UTF-8.", 2)
+    except (Unreadable, github.Missing, Mismatch) as error:
         _fail(f"{file} cannot be imported. {error}", 2)
-    except psycopg.OperationalError as error:
-        _fail(
-            f"PostgreSQL cannot be used: {message(error)} What is imported stays; the next run goes on from there.", 1
-        )
+    if map and not dry_run:
+        _write_map(map, source, reading.issues, numbers)
     report = Report(reading, loaded, source.name, dry_run)
     if json:
         sys.stdout.buffer.write(report.json() + b"\n")
     else:
         print(report.text())
     sys.exit(1 if report.bad() else 0)
+
+
+def _check_writable(file: Path) -> None:
+    try:
+        file.open("a").close()
+    except OSError as error:
+        _fail(f"{file} cannot be written: {error.strerror}.", 2)
+
+
+async def _numbers(conn: sql.Connection, source: Source) -> dict[str, int]:
+    """The tickets of a source's issues."""
+    rows = await sql.imports.list_imported_issues(conn, source=source.name)
+    return {row["id"]: row["ticket"] for row in rows if row["imported"]}
+
+
+def _write_map(file: Path, source: Source, issues: list[Issue], numbers: dict[str, int]) -> None:
+    """Write down which issue of the file became which ticket."""
+    repository = source.name.removeprefix("github:")
+    lines = [f"{repository},{issue.id},{numbers[issue.id]}\n" for issue in issues if issue.id in numbers]
+    file.write_text("".join(["repository,issue,ticket\n", *lines]), encoding="utf-8")
 
 
 def _fields(without: list[str]) -> set[str]:
@@ -145,6 +191,77 @@ def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
     return repository
 
 
+@app.command(name="list")
+async def list_imports(*, database_url: str | None = None, json: bool = False) -> None:
+    """List the imports that have run, the newest first.
+
+    For example: ticketing import list
+
+    Parameters
+    ----------
+    database_url
+        PostgreSQL, as a postgresql:// URL, in place of `TICKETING_DATABASE_URL`.
+    json
+        Print one line of JSON an import.
+    """
+    async with _connected(database_url) as conn:
+        runs = await sql.imports.list_runs(conn)
+    if json:
+        sys.stdout.buffer.write(b"".join(orjson.dumps(run) + b"\n" for run in runs))
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("run", "source", "project", "file", "started", "created", "updated", "comments", "state"):
+        table.add_column(column, no_wrap=True)
+    for run in runs:
+        ended = "done" if run["ended_at"] else "running or interrupted"
+        figures = (f"{run[name]:,}" for name in ("created", "updated", "comments"))
+        named = (str(run[name]) for name in ("number", "source", "project", "file", "started_at"))
+        table.add_row(*named, *figures, "taken back" if run["reverted_at"] else ended)
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+@app.command(name="revert")
+async def revert_import(run: int, /, *, database_url: str | None = None, json: bool = False) -> None:
+    """Take an import back: remove the tickets that it made, and the comments that it added to others.
+
+    Whatever somebody here has touched since is kept, and said to be. Each ticket that is removed is a `ticket.deleted`
+    in the feed. What the import closed, reopened or edited on tickets of earlier imports stays so.
+
+    For example: ticketing import revert 3
+
+    Parameters
+    ----------
+    run
+        The number of the import, as `ticketing import list` shows it.
+    database_url
+        PostgreSQL, as a postgresql:// URL, in place of `TICKETING_DATABASE_URL`.
+    json
+        Report in one line of JSON.
+    """
+    try:
+        async with _connected(database_url) as conn:
+            reversion = await revert(conn, run)
+    except NotRevertible as error:
+        _fail(str(error), 1)
+    if json:
+        sys.stdout.buffer.write(reversion.json() + b"\n")
+    else:
+        print(reversion.text())
+
+
+@asynccontextmanager
+async def _connected(database_url: str | None) -> AsyncIterator[sql.Connection]:
+    """A connection in autocommit to a database that is up to date."""
+    try:
+        async with await AsyncConnection.connect(_patient(database_url or settings().database_url)) as conn:
+            await conn.set_autocommit(True)
+            if await migrate.pending(conn):
+                _fail("The database lacks migrations. Run `ticketing migrate` first.", 1)
+            yield conn
+    except psycopg.OperationalError as error:
+        _fail(f"PostgreSQL cannot be used: {message(error)} What is done stays; the next run goes on from there.", 1)
+
+
 def _fail(text: str, code: int) -> NoReturn:
     print(f"ticketing: {text}", file=sys.stderr)
     sys.exit(code)
@@ -166,8 +283,6 @@ def _patient(url: str) -> str:
 
 
 async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketType) -> Rules:
-    if await migrate.pending(conn):
-        _fail("The database lacks migrations. Run `ticketing migrate` first.", 1)
     place = await sql.projects.get_project(conn, key=project, staff=True)
     if place is None:
         _fail(f"There is no project {project!r}. Create it first, or name another with --project.", 2)

@@ -78,5 +78,5 @@ def tags_of(labels: Iterable[str], issue: str, notes: Notes) -> list[str]:
 
 
 def tag_of(label: str) -> str:
-    """The label as a tag, in whatever script: in lower case, with single blanks, and not too long."""
-    return texts.tag(label)[:LONGEST_TAG].rstrip()
+    """The label as a tag, in whatever script: in lower case, with single blanks, without commas, and not too long."""
+    return texts.tag(label.replace(",", " "))[:LONGEST_TAG].rstrip()

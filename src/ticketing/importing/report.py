@@ -52,9 +52,11 @@ class Report:
         return orjson.dumps(
             {
                 "dry_run": self.dry_run,
+                "run": self.loaded.run,
                 "source": self.source,
                 "issues": sum(figures.values()),
                 **{name: count for name, count in figures.items() if name != "bad"},
+                "different": self.loaded.differing,
                 "comments": self.loaded.comments,
                 "people": len(self.loaded.people),
                 "bad": self.bad(),
@@ -72,6 +74,10 @@ class Report:
             f"{sum(figures.values()):,} issues of {self.source}: {told}.",
             f"{self.loaded.comments:,} comments and {len(self.loaded.people):,} people added.",
         ]
+        if self.loaded.differing:
+            lines.append(f"{self.loaded.differing:,} issues are not here as they are there now.")
+        if self.loaded.run is not None:
+            lines.append(f"It was run {self.loaded.run}; `ticketing import revert {self.loaded.run}` takes it back.")
         if bad:
             lines.append("Bad entries, by their position in the file, from 0 on:")
             lines += [f"  {each.index} (issue {each.number or 'unknown'}): {each.reason}." for each in bad]

@@ -1,0 +1,115 @@
+"""Taking an import back: what a run made is removed, unless somebody here has touched it since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+import psycopg
+import uuid_utils.compat as uuids
+
+from ticketing import sql
+
+AT_ONCE = 100
+"""Tickets a transaction."""
+
+
+class NotRevertible(Exception):
+    """There is nothing to take back; the message says why."""
+
+
+@dataclass(slots=True)
+class Reversion:
+    """What became of an import that was taken back."""
+
+    run: sql.ImportRun
+    removed: int = 0
+    comments: int = 0
+    #: Why tickets are kept.
+    kept: dict[int, str] = field(default_factory=dict)
+    #: Comments on other tickets that are kept, as they were changed here, by ticket.
+    kept_comments: dict[int, int] = field(default_factory=dict)
+
+    def json(self) -> bytes:
+        """In one line, for machines."""
+        return orjson.dumps(
+            {
+                "run": self.run["number"],
+                "source": self.run["source"],
+                "removed": self.removed,
+                "comments": self.comments,
+                "kept": [{"ticket": ticket, "reason": reason} for ticket, reason in self.kept.items()],
+                "kept_comments": [{"ticket": ticket, "count": n} for ticket, n in self.kept_comments.items()],
+            }
+        )
+
+    def text(self) -> str:
+        """In sentences, for people."""
+        lines = [
+            f"Run {self.run['number']} of {self.run['source']} is taken back.",
+            f"{self.removed:,} tickets are removed, and {self.comments:,} comments on tickets of earlier runs.",
+            *(f"  Ticket {ticket} is kept: {reason}." for ticket, reason in self.kept.items()),
+            *(
+                f"  On ticket {ticket}, {count:,} comments are kept: they were changed here."
+                for ticket, count in self.kept_comments.items()
+            ),
+        ]
+        if self.run["updated"]:
+            lines.append("What it closed, reopened or edited on tickets of earlier runs stays so.")
+        lines.append("The people that it added are kept; the next import finds them.")
+        return "\n".join(lines)
+
+
+async def revert(conn: sql.Connection, number: int, *, advance: Callable[[int], object] = lambda _: None) -> Reversion:
+    """Take an import back, over a connection in autocommit; interrupted, it can be called again.
+
+    Raises NotRevertible.
+    """
+    run = await sql.imports.get_run(conn, run=number)
+    if run is None:
+        raise NotRevertible(f"There is no run {number}. `ticketing import list` lists them.")
+    if run["reverted_at"] is not None:
+        raise NotRevertible(f"Run {number} was taken back at {run['reverted_at']}.")
+    reversion = Reversion(run)
+    tickets = [row["ticket"] for row in await sql.imports.list_tickets_of_run(conn, run=number)]
+    for start in range(0, len(tickets), AT_ONCE):
+        batch = tickets[start : start + AT_ONCE]
+        await _remove(conn, batch, reversion)
+        advance(len(batch))
+    for said in await sql.imports.list_comments_of_run(conn, run=number):
+        await _take_back(conn, said, reversion)
+    await sql.imports.end_reversion(conn, run=number)
+    return reversion
+
+
+async def _remove(conn: sql.Connection, tickets: list[int], reversion: Reversion) -> None:
+    run = reversion.run["number"]
+    try:
+        async with conn.transaction():
+            await sql.imports.lock_source(conn, source=str(reversion.run["source"]))
+            taken = {row["number"] for row in await sql.imports.take_tickets_of_run(conn, run=run, tickets=tickets)}
+            touched = await sql.imports.list_touched_tickets(conn, run=run, tickets=list(taken))
+            kept = {row["ticket"]: str(row["reason"]) for row in touched}
+            gone = sorted(taken - kept.keys())
+            await sql.imports.delete_tickets(conn, tickets=gone, event_ids=[uuids.uuid7() for _ in gone])
+    except psycopg.errors.ForeignKeyViolation as error:
+        if len(tickets) == 1:
+            reversion.kept[tickets[0]] = f"something refers to it ({error.diag.table_name})"
+            return
+        # One of them is to blame.
+        for ticket in tickets:
+            await _remove(conn, [ticket], reversion)
+        return
+    reversion.kept |= kept
+    reversion.removed += len(gone)
+
+
+async def _take_back(conn: sql.Connection, said: sql.CommentOfRun, reversion: Reversion) -> None:
+    async with conn.transaction():
+        ticket = await sql.imports.take_comment_of_run(conn, run=reversion.run["number"], comment_id=said["id"])
+        if ticket is None:
+            reversion.kept_comments[said["ticket"]] = reversion.kept_comments.get(said["ticket"], 0) + 1
+            return
+        await sql.comments.delete_comment(conn, event_id=uuids.uuid7(), actor_id=None, comment_id=said["id"])
+    reversion.comments += 1

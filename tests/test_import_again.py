@@ -1,0 +1,401 @@
+"""Imports that follow others: what was edited since, references, people, maps, and taking an import back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from conftest import Person
+from test_feed import end, since
+from test_import_github import (
+    Database,
+    called,
+    closed,
+    comment,
+    count,
+    environ,
+    everything,
+    figures,
+    imported,
+    issue,
+    own,
+    read_back,
+    repository,
+    utc,
+    written,
+)
+from ticketing.importing import references
+
+__all__ = ["own", "repository"]
+
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+def notes(report: dict[str, Any]) -> dict[str, list[str]]:
+    return {note["note"]: note["issues"] for note in report["notes"]}
+
+
+def patched(agent: Person, ticket: dict[str, Any], **fields: Any) -> None:
+    assert agent.request("PATCH", f"/tickets/{ticket['number']}", json=fields, headers=MERGE).status_code == 200
+
+
+# What was edited there --------------------------------------------------------------------------------------------
+
+
+def test_what_was_edited_there_is_reported_and_taken_with_update(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    named = ("--repository", repository)
+    said = comment("a", "Me too.")
+    imported(database_url, written(tmp_path, [issue(1, comments=[said])]), project, *named)
+    before = read_back(agent, project)["1"]
+    labels = [{"name": "ux"}]
+    later: dict[str, Any] = {
+        "updatedAt": "2024-04-01T09:00:00Z",
+        "assignees": [{"login": "joon"}],
+        "milestone": {"title": "1.0"},
+    }
+    after = issue(1, title="Renamed", body="More.", labels=labels, comments=[said | {"body": "Me too!"}], **later)
+    file = written(tmp_path, [after])
+
+    report = imported(database_url, file, project, *named)
+
+    assert (*figures(report)[:4], report["different"]) == (0, 0, 1, 0, 1)
+    edited = {note.split(" was edited")[0] for note in notes(report)}
+    assert edited == {
+        "title", "description", "tags", "assignee", "github_milestone",
+        "comments were edited there, and stay as they are here; --update takes them over",
+    }  # fmt: skip
+    assert read_back(agent, project)["1"] == before
+    assert imported(database_url, file, project, *named, "--dry-run", "--update")["updated"] == 1
+
+    report = imported(database_url, file, project, *named, "--update")
+
+    assert (*figures(report)[:4], report["different"]) == (0, 1, 0, 0, 0)
+    ticket = read_back(agent, project)["1"]
+    assert (ticket["title"], ticket["description"], ticket["tags"]) == ("Renamed", "More.", ["ux"])
+    assert (ticket["assignee"]["name"], ticket["environment"]) == ("joon", {"github_milestone": "1.0"})
+    assert ticket["updated_at"] == utc(later["updatedAt"])
+    (reworded,) = ticket.pop("comments")
+    assert reworded["body"] == "Me too!"
+    *_, of_ticket, of_comment = agent.pages(f"/tickets/{ticket['number']}/events")
+    assert (of_ticket["type"], of_ticket["occurred_at"]) == ("ticket.updated", utc(later["updatedAt"]))
+    assert of_ticket["previous"] == {
+        "title": "Issue 1", "description": "", "tags": [], "assignee": None, "environment": {},
+    }  # fmt: skip
+    assert of_ticket["data"] == ticket
+    assert (of_comment["type"], of_comment["previous"]) == ("comment.updated", {"body": "Me too."})
+    assert of_comment["data"] == reworded
+    report = imported(database_url, file, project, *named, "--update")
+    assert (*figures(report), report["different"], notes(report)) == (0, 0, 1, 0, 0, 0, {})
+
+
+def test_what_was_changed_here_stays_although_it_was_edited_there(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    named = ("--repository", repository, "--update")
+    said = comment("a", "Me too.")
+    imported(database_url, written(tmp_path, [issue(1, comments=[said])]), project, *named)
+    ticket = read_back(agent, project)["1"]
+    patched(agent, ticket, title="Ours")
+    after = issue(1, title="Theirs", body="Theirs", comments=[said])
+
+    report = imported(database_url, written(tmp_path, [after]), project, *named)
+
+    assert (report["updated"], report["different"]) == (1, 1)
+    assert notes(report)["title was edited there and changed here, and stays as it is here"] == ["1"]
+    ticket = read_back(agent, project)["1"]
+    assert (ticket["title"], ticket["description"]) == ("Ours", "Theirs")
+
+
+def test_a_reason_that_comes_later_is_known_to_be_new(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    with_reason = issue(1, **closed()) | {"stateReason": "NOT_PLANNED"}
+    without = {name: value for name, value in with_reason.items() if name != "stateReason"}
+    imported(url, written(tmp_path, [without]), "player", "--without", "stateReason")
+    file = written(tmp_path, [with_reason])
+    assert imported(url, file, "player")["different"] == 1
+    assert imported(url, file, "player", "--update")["updated"] == 1
+    (ticket,) = conn.execute("select resolution, status from tickets").fetchall()
+    assert ticket == {"resolution": "wont_fix", "status": "closed"}
+    assert imported(url, file, "player")["different"] == 0
+
+
+@pytest.mark.parametrize("first", ["ids", "none"])
+def test_comments_with_and_without_ids_are_not_doubled(own: tuple[str, Database], tmp_path: Path, first: str) -> None:
+    url, conn = own
+    said = [comment(f"IC_{n}", f"Said {n}", f"2024-03-01T10:00:0{n // 2}Z") for n in range(5)]
+    plain = [{name: value for name, value in entry.items() if name != "id"} for entry in said]
+    files = {"ids": written(tmp_path, [issue(1, comments=said)]), "none": written(tmp_path, [issue(1, comments=plain)])}
+    imported(url, files.pop(first), "player")
+    (other,) = files.values()
+
+    report = imported(url, other, "player")
+
+    assert (*figures(report), report["different"], notes(report)) == (0, 0, 1, 0, 0, 0, {})
+    assert count(conn, "comments") == 5
+
+
+def test_a_file_of_another_repository_is_refused_before_anything_is_changed(
+    own: tuple[str, Database], tmp_path: Path
+) -> None:
+    url, conn = own
+    imported(url, written(tmp_path, [issue(1), issue(2, author=None)]), "player")
+    before = everything(conn)
+    for other in (
+        issue(1, createdAt="2024-03-01T09:00:05Z", **closed()),
+        issue(1, author={"login": "tilda"}, **closed()),
+    ):
+        code, out, err = called(url, written(tmp_path, [other, issue(3)]), "player")
+        assert (code, out) == (2, b"")
+        assert "Issues 1 were created at another moment or by somebody else" in err
+        assert called(url, written(tmp_path, [other, issue(3)]), "player", "--dry-run")[0] == 2
+    assert everything(conn) == before
+    same = [issue(1, author={"login": "Maren"}), issue(2, author={"login": "joon"})]
+    assert imported(url, written(tmp_path, same), "player")["unchanged"] == 2
+
+
+def test_hidden_comments_are_internal_with_their_events(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    hidden = comment("a", "Buy this") | {"isMinimized": True, "minimizedReason": "SPAM"}
+    report = imported(
+        database_url, written(tmp_path, [issue(1, comments=[hidden])]), project, "--repository", repository
+    )
+    assert notes(report) == {"comments that are hidden on GitHub became internal": ["1"]}
+    ticket = read_back(agent, project)["1"]
+    assert [said["visibility"] for said in ticket["comments"]] == ["internal"]
+    *_, event = agent.pages(f"/tickets/{ticket['number']}/events")
+    assert (event["type"], event["data"]["visibility"]) == ("comment.created", "internal")
+    with psycopg.connect(database_url) as conn:
+        (row,) = conn.execute(
+            "select audience from events where ticket = %s and type = 'comment.created'", (ticket["number"],)
+        )
+    assert row == ("internal",)
+
+
+# References -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("See #12.", "See #1012."),
+        ("(#12), #12: GH-12", "(#1012), #1012: #1012"),
+        ("octo/cat#12 Octo/Cat#12", "#1012 #1012"),
+        ("https://github.com/octo/cat/issues/12", "#1012"),
+        ("<https://github.com/Octo/Cat/issues/12#issuecomment-5>.", "#1012."),
+        ("[#12](https://github.com/octo/cat/issues/12)", "#1012"),
+        ("[that](https://github.com/octo/cat/issues/12)", "that (#1012)"),
+        ("octo/dog#7 and https://github.com/octo/dog/issues/7", "#99 and #99"),
+        ("#5 and GH-5", "octo/cat#5 and octo/cat#5"),
+        ("octo/cat#5 https://github.com/octo/cat/pull/12", "octo/cat#5 https://github.com/octo/cat/pull/12"),
+        ("#0 #012 #123456 a#12 &#12; ##12 #12a #12-x /#12", "#0 #012 #123456 a#12 &#12; ##12 #12a #12-x /#12"),
+        ("`#12` ``a ` #12`` #12", "`#12` ``a ` #12`` #1012"),
+        ("`no end #12", "`no end #1012"),
+        ("```\n#12\n```\n#12", "```\n#12\n```\n#1012"),
+        ("~~~~ c\n#12\n~~~\n#12", "~~~~ c\n#12\n~~~\n#12"),
+        ("<!-- #12 --> #12", "<!-- #12 --> #1012"),
+    ],
+)
+def test_references_lead_to_tickets(text: str, said: str) -> None:
+    known = {("octo/cat", "12"): 1012, ("octo/dog", "7"): 99}
+    rewritten, led = references.rewritten(text, "octo/cat", lambda *issue: known.get(issue))
+    assert rewritten == said
+    assert led == rewritten.count("#1012") + rewritten.count("#99")
+    assert len(list(references.mentions(text, "octo/cat"))) >= led
+
+
+def test_references_lead_forward_and_back_and_to_later_runs(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    named = ("--repository", repository)
+    said = comment("a", f"Like #1, #9 and {repository}#2.")
+    first = issue(1, body="After #2, before #3 and #9.")
+    report = imported(database_url, written(tmp_path, [issue(2, comments=[said]), first]), project, *named)
+    one, two = (read_back(agent, project)[number] for number in ("1", "2"))
+    assert one["description"] == f"After #{two['number']}, before {repository}#3 and {repository}#9."
+    assert two["comments"][0]["body"] == f"Like #{one['number']}, {repository}#9 and #{two['number']}."
+    assert notes(report)["references to issues became references to their tickets"] == ["1", "2"]
+
+    imported(database_url, written(tmp_path, [issue(9), issue(3)]), project, *named)
+
+    tickets = read_back(agent, project)
+    three, nine = (tickets[number]["number"] for number in ("3", "9"))
+    assert tickets["1"]["description"] == f"After #{two['number']}, before #{three} and #{nine}."
+    assert tickets["2"]["comments"][0]["body"] == f"Like #{one['number']}, #{nine} and #{two['number']}."
+    *_, event = agent.pages(f"/tickets/{one['number']}/events")
+    assert (event["type"], event["previous"]) == ("ticket.updated", {"description": one["description"]})
+    *_, event = agent.pages(f"/tickets/{two['number']}/events")
+    assert (event["type"], event["previous"]) == ("comment.updated", {"body": two["comments"][0]["body"]})
+    report = imported(database_url, written(tmp_path, [issue(2, comments=[said]), first]), project, *named)
+    assert (report["unchanged"], report["different"]) == (2, 0)
+
+
+def test_references_lead_to_another_repository_whichever_came_first(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    for name, body in (("cat", "Like octo/dog#1."), ("dog", "Like https://github.com/octo/cat/issues/1.")):
+        imported(url, written(tmp_path, [issue(1, body=body)]), "player", "--repository", f"octo/{name}")
+    rows = conn.execute("select number, description from tickets order by number").fetchall()
+    cat, dog = (row["number"] for row in rows)
+    assert [row["description"] for row in rows] == [f"Like #{dog}.", f"Like #{cat}."]
+
+
+# People and maps ------------------------------------------------------------------------------------------------
+
+
+def test_a_map_tells_the_tickets(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    conn.execute("select setval(pg_get_serial_sequence('tickets', 'number'), 500)")
+    target = tmp_path / "map.csv"
+    imported(url, written(tmp_path, [issue(7), issue(3)]), "player", "--map", str(target), "--dry-run")
+    assert not target.exists()
+    imported(url, written(tmp_path, [issue(7), issue(3)]), "player", "--map", str(target))
+    assert target.read_text().splitlines() == ["repository,issue,ticket", "lumen/player,3,501", "lumen/player,7,502"]
+    code, _, err = called(url, written(tmp_path, [issue(8)]), "player", "--map", str(tmp_path / "none" / "map.csv"))
+    assert (code, "cannot be written" in err, count(conn, "tickets")) == (2, True, 2)
+
+
+def test_people_are_who_the_file_says(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    conn.execute(
+        "insert into users (id, name, email, role) values (gen_random_uuid(), 'Ada', 'ada@lumen.example', 'agent')"
+    )
+    people = tmp_path / "people.csv"
+    people.write_text("login,user\nMaren,ADA@lumen.example\n@joon,joon@lumen.example,Joon Ito\n", encoding="utf-8")
+    file = written(tmp_path, [issue(1, assignees=[{"login": "maren"}], comments=[comment("a", "Yes.")])])
+    foreseen = imported(url, file, "player", "--people", str(people), "--dry-run")
+    report = imported(url, file, "player", "--people", str(people))
+    assert foreseen | {"dry_run": False, "run": 1} == report
+    assert report["people"] == 1
+    query = (
+        "select r.name as requester, a.name as assignee, w.name as author, w.email"
+        "  from tickets t join users r on r.id = t.requester_id join users a on a.id = t.assignee_id"
+        "  join comments c on c.ticket = t.number join users w on w.id = c.author_id"
+    )
+    assert conn.execute(query).fetchall() == [
+        {"requester": "Ada", "assignee": "Ada", "author": "Joon Ito", "email": "joon@lumen.example"}
+    ]
+    assert count(conn, "users") == 2
+    # It is remembered, also without the file, and whoever goes by another name now is the same.
+    imported(url, written(tmp_path, [issue(2)]), "player")
+    people.write_text("maren-ito,ada@lumen.example\n", encoding="utf-8")
+    renamed = written(tmp_path, [issue(1, author={"login": "maren-ito"}, comments=[comment("a", "Yes.")])])
+    assert called(url, renamed, "player")[0] == 2
+    assert imported(url, renamed, "player", "--people", str(people))["unchanged"] == 1
+    assert count(conn, "users") == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("maren\n", "Line 1 is not like"),
+        ("maren,nobody\n", "Line 1: 'nobody' is neither an e-mail address nor the id of a user."),
+        ("login,user\nmaren,018f0000-0000-7000-8000-000000000000\n", "Line 2: there is no user with the id"),
+        ("maren,a@lumen.example\nMAREN,b@lumen.example\n", "maren is in it twice."),
+    ],
+)
+def test_a_people_file_that_names_nobody_is_refused(
+    own: tuple[str, Database], tmp_path: Path, lines: str, said: str
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(lines, encoding="utf-8")
+    code, out, err = called(own[0], written(tmp_path, [issue(1)]), "player", "--people", str(people))
+    assert (code, out) == (2, b"")
+    assert said in err
+    assert count(own[1], "tickets") == 0
+
+
+# Runs, and taking them back ---------------------------------------------------------------------------------------
+
+
+def ran(url: str, *arguments: str, code: int = 0) -> str:
+    """What `ticketing import …` prints, from a process of its own."""
+    command = [sys.executable, "-m", "ticketing", "import", *arguments]
+    done = subprocess.run(command, env=environ(url), capture_output=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    return (done.stdout if code == 0 else done.stderr).decode()
+
+
+def test_an_import_is_taken_back_but_for_what_was_touched(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    named = ("--repository", repository)
+    said = comment("a", "Me too.")
+    first = imported(database_url, written(tmp_path, [issue(1)]), project, *named)
+    entries = [issue(1, comments=[said]), *(issue(n, comments=[said]) for n in range(2, 7))]
+    second = imported(database_url, written(tmp_path, entries), project, *named)
+    tickets = read_back(agent, project)
+    patched(agent, tickets["3"], priority="high")
+    answer = {"body": "A note.", "visibility": "internal"}
+    assert agent.post(f"/tickets/{tickets['4']['number']}/comments", json=answer).status_code == 201
+    theirs = tickets["5"]["comments"][0]["id"]
+    with psycopg.connect(database_url) as conn:
+        conn.execute("update comments set body = 'Reworded.' where id = %s", (theirs,))
+
+    report = json.loads(ran(database_url, "revert", str(second["run"]), "--json"))
+
+    assert (report["removed"], report["comments"]) == (2, 1)
+    assert {kept["ticket"]: kept["reason"] for kept in report["kept"]} == {
+        tickets["3"]["number"]: "it was changed here",
+        tickets["4"]["number"]: "somebody here has commented on it",
+        tickets["5"]["number"]: "a comment on it was changed here",
+    }
+    left = read_back(agent, project)
+    assert left.keys() == {"1", "3", "4", "5"}
+    assert [said["body"] for said in left["1"]["comments"]] == [None]
+    assert [said["body"] for said in left["5"]["comments"]] == ["Reworded."]
+    for number in ("2", "6"):
+        assert agent.get(f"/tickets/{tickets[number]['number']}").status_code == 404
+    with psycopg.connect(database_url) as conn:
+        told = conn.execute(
+            "select ticket, data ->> 'title' from events"
+            " where type = 'ticket.deleted' and project = %s order by ticket",
+            (project,),
+        ).fetchall()
+    assert told == [(tickets[n]["number"], f"Issue {n}") for n in ("2", "6")]
+    assert "was taken back at" in ran(database_url, "revert", str(second["run"]), code=1)
+    assert "There is no run 999999." in ran(database_url, "revert", "999999", code=1)
+    # It can come again.
+    again = imported(database_url, written(tmp_path, entries), project, *named)
+    assert again["created"] == 2
+    assert json.loads(ran(database_url, "revert", str(first["run"]), "--json"))["removed"] == 0
+
+
+def test_staff_and_requester_hear_that_a_ticket_is_gone(
+    database_url: str, agent: Person, requester: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(f"maren,{requester.id}\n", encoding="utf-8")
+    options = ("--repository", repository, "--people", str(people))
+    run = imported(database_url, written(tmp_path, [issue(1)]), project, *options)["run"]
+    number = read_back(agent, project)["1"]["number"]
+    assert requester.get(f"/tickets/{number}").status_code == 200
+    readers = {person: end(person, types="ticket.deleted") for person in (agent, requester)}
+    ran(database_url, "revert", str(run))
+    assert requester.get(f"/tickets/{number}").status_code == 404
+    for person, gone in ((agent, False), (requester, True)):
+        (event,) = since(person, readers[person], types="ticket.deleted")
+        assert (event["ticket"], event["tombstone"], event["data"] is None) == (number, gone, gone)
+
+
+def test_runs_are_listed(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, _ = own
+    assert ran(url, "list", "--json") == ""
+    file = written(tmp_path, [issue(1, comments=[comment("a", "Yes.")])])
+    imported(url, file, "player")
+    imported(url, written(tmp_path, [issue(1, **closed())]), "player")
+    ran(url, "revert", "2")
+    runs = [json.loads(line) for line in ran(url, "list", "--json").splitlines()]
+    told = ("number", "source", "project", "file", "created", "updated", "comments")
+    assert [tuple(run[name] for name in told) for run in runs][1] == (
+        1, "github:lumen/player", "player", file.name, 1, 0, 1,
+    )  # fmt: skip
+    assert [bool(run["reverted_at"]) for run in runs] == [True, False]
+    assert file.name in ran(url, "list")
