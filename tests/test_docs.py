@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import MISSING, fields
-from inspect import getsource
+from inspect import getsource, signature
 from pathlib import Path
 
 import pytest
 
 from ticketing import api, resources
 from ticketing.config import PREFIX, Settings
+from ticketing.importing.cli import import_github
+from ticketing.importing.files import LINE
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -77,3 +79,20 @@ def test_every_fault_is_shown_by_a_test() -> None:
     for path in (ROOT / "tests").glob("test_faults_of_*.py"):
         shown = set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
         assert shown <= named, shown - named
+
+
+def test_the_line_that_makes_a_file_to_import_is_the_same_everywhere() -> None:
+    help_ = " ".join((import_github.__doc__ or "").split())
+    assert LINE in help_
+    for document in ("README.md", "docs/importing.md"):
+        assert f"$ {LINE}\n" in (ROOT / document).read_text(), document
+
+
+def test_the_options_and_examples_of_an_import_are_the_same_everywhere() -> None:
+    parameters = signature(import_github).parameters
+    options = {f"--{name.replace('_', '-')}" for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    told = (ROOT / "docs/importing.md").read_text() + (ROOT / "README.md").read_text()
+    shown = set(re.findall(r"--[a-z][a-z-]+(?=[ `\n])", "\n".join(re.findall(r"ticketing import github.*", told))))
+    assert shown <= options
+    listed = set(re.findall(r"^\| `(--[a-z-]+)", told, re.MULTILINE))
+    assert listed == options - {"--project", "--dry-run", "--database-url"}

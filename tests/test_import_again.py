@@ -399,3 +399,36 @@ def test_runs_are_listed(own: tuple[str, Database], tmp_path: Path) -> None:
     )  # fmt: skip
     assert [bool(run["reverted_at"]) for run in runs] == [True, False]
     assert file.name in ran(url, "list")
+
+
+# Finding the ticket of an issue -----------------------------------------------------------------------------------
+
+
+def test_a_ticket_is_found_by_where_it_came_from(
+    database_url: str, agent: Person, stranger: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    entries = [issue(1), issue(2), issue(3, **closed())]
+    imported(database_url, written(tmp_path, entries), project, "--repository", repository)
+    tickets = read_back(agent, project)
+
+    def found(*references: str, by: Person = agent, **filters: str) -> list[int]:
+        page = by.get("/tickets", params={"external_reference": ",".join(references), "sort": "created"} | filters)
+        assert page.status_code == 200, page.text
+        return [ticket["number"] for ticket in page.json()["items"]]
+
+    source = f"github:{repository}"
+    assert found(f"{source}#1") == found(f"{source.upper()}/1") == [tickets["1"]["number"]]
+    assert found(f"{source}#3", f"{source}#2", f"{source}#4", sort="-created") == [
+        tickets[number]["number"] for number in ("3", "2")
+    ]
+    assert found(f"{source}#2", f"{source}#3", status="closed", sort="priority") == [tickets["3"]["number"]]
+    assert found(f"{source}#12") == found("github:nobody/nothing#1") == []
+    assert found(f"{source}#1", by=stranger) == []
+    assert len(agent.pages("/tickets", external_reference=f"{source}#1,{source}#2", limit=1)) == 2
+
+
+@pytest.mark.parametrize("reference", ["octo", "#12", "github:octo/cat#", ""])
+def test_what_is_no_reference_is_refused(agent: Person, reference: str) -> None:
+    problem = agent.get("/tickets", params={"external_reference": reference})
+    assert problem.status_code == 400
+    assert problem.json()["errors"][0]["parameter"] == "external_reference"

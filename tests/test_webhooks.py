@@ -30,6 +30,7 @@ from test_tickets import Events, New, patch
 from ticketing import config, contract, embedded, resources, sealing
 from ticketing import db as pool
 from ticketing import sql as statements
+from ticketing.importing.cli import app as import_app
 from ticketing.upkeep import escalate_tickets
 from ticketing.webhooks import delivering, schedule
 from working import do, read_the_log, work
@@ -891,7 +892,13 @@ def test_filters(
 
 
 def test_every_type_of_event(
-    admin: Person, agent: Person, requester: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+    admin: Person,
+    agent: Person,
+    requester: Person,
+    new_receiver: NewReceiver,
+    new_endpoint: NewEndpoint,
+    db: Database,
+    database_url: str,
 ) -> None:
     """Each is sent as `webhooks:` of the contract says; the receiver looks."""
     types = list(receiving.webhooks())
@@ -938,6 +945,15 @@ def test_every_type_of_event(
     for step in (*steps, "/queues/webhooks/pause", "/queues/webhooks/resume"):
         assert admin.post(step).is_success
     db.execute("delete from jobs where id = %s", (job["id"],))
+    made = db.execute(
+        "with run as (insert into import_runs (source, project, file) values (%(key)s, %(key)s, 'it') returning number)"
+        " insert into imported_issues (source, id, ticket, author, created_at, run, seen, written, updated_at)"
+        " select %(key)s, '1', t.number, 'octocat', t.created_at, r.number, '{}', '{}', t.updated_at"
+        " from tickets t, run r where t.number = %(ticket)s returning run",
+        {"key": key, "ticket": requester.post("/tickets", json=body).json()["number"]},
+    ).fetchone()
+    assert made
+    import_app(["revert", str(made["run"]), "--database-url", database_url], result_action="return_value")
     work(lambda: {"webhook.disabled", "webhook.deleted"} <= set(receiver.types))
     # The text of a comment that is taken back is not told of any more, so this comes last.
     admin.delete(f"/tickets/{number}/comments/{said['id']}")

@@ -61,6 +61,10 @@ class Comment(TypedDict):
     updated_at: str
     deleted_at: str | None
 
+class CommentOfRun(TypedDict):
+    id: UUID
+    ticket: int
+
 class Delivery(TypedDict):
     id: UUID
     endpoint_id: UUID
@@ -171,22 +175,60 @@ class Identity(TypedDict):
     expires_at: datetime | None
     refusal: str | None
 
-class ImportedTicket(TypedDict):
-    external_id: str | None
+class ImportRun(TypedDict):
     number: int
+    source: str
     project: str
+    file: str
+    started_at: str | None
+    ended_at: str | None
+    created: int
+    updated: int
+    comments: int
+    reverted_at: str | None
+
+class ImportedIssue(TypedDict):
+    id: str
+    ticket: int
+    author: str
+    created_at: datetime
+    imported: bool | None
+
+class ImportedPerson(TypedDict):
+    login: str
+    user_id: UUID
+
+class ImportedText(TypedDict):
+    ticket: int | None
+    comment: UUID | None
+    source: str | None
+    body: str | None
+    version: str | None
+    written: str | None
+    updated_at: datetime | None
+
+class ImportedTicket(TypedDict):
+    id: str
+    number: int
+    version: str | None
+    project: str
+    type: TicketType
+    title: str
+    description: str
+    tags: list[str]
+    environment: Any
+    assignee_id: UUID | None
+    assignee: Any | None
     status: TicketStatus
     resolution: TicketResolution
     resolution_note: str | None
     resolved_at: str | None
     closed_at: str | None
-    comments: list[str] | None
+    seen: Any | None
+    written: Any | None
+    comments: Any | None
     reopened_at: datetime | None
     closed_there: bool | None
-
-class ImportedUser(TypedDict):
-    external_id: str | None
-    id: UUID
 
 class InsertedTicket(TypedDict):
     number: int
@@ -307,6 +349,9 @@ class ServerFigures(TypedDict):
     connections: int | None
     clock: float | None
 
+class TakenTicket(TypedDict):
+    number: int
+
 class Ticket(TypedDict):
     number: int
     type: TicketType
@@ -330,6 +375,14 @@ class Ticket(TypedDict):
     resolved_at: str | None
     closed_at: str | None
 
+class TicketOfIssue(TypedDict):
+    source: str
+    id: str
+    ticket: int
+
+class TicketOfRun(TypedDict):
+    ticket: int
+
 class Token(TypedDict):
     id: UUID
     name: str
@@ -343,6 +396,10 @@ class Token(TypedDict):
 
 class TokenId(TypedDict):
     id: UUID
+
+class TouchedTicket(TypedDict):
+    ticket: int
+    reason: str | None
 
 class UnknownPlace(TypedDict):
     kind: str | None
@@ -513,7 +570,7 @@ class _Comments:
         *,
         comment_id: UUID,
         event_id: UUID,
-        actor_id: UUID,
+        actor_id: UUID | None,
     ) -> int:
         """Turn a comment that take_comment has locked into a tombstone, and take its text out of the event log."""
     async def get_comment(
@@ -648,6 +705,40 @@ class _IdempotencyKeys:
         """What a key was used for, and the answer that request got (null once its event is gone)."""
 
 class _Imports:
+    async def delete_tickets(
+        self,
+        conn: Connection,
+        *,
+        tickets: list[int],
+        event_ids: list[UUID],
+    ) -> int:
+        """Remove imported tickets with their comments, and record a `ticket.deleted` each, for the requester as
+        well. There are
+        """
+    async def end_reversion(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+    ) -> int:
+        """Note that an import was taken back."""
+    async def end_run(
+        self,
+        conn: Connection,
+        *,
+        created: int,
+        updated: int,
+        comments: int,
+        run: int,
+    ) -> int:
+        """Note that an import has come to its end, and what it did."""
+    async def get_run(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+    ) -> ImportRun | None:
+        """One import."""
     async def insert_comments(
         self,
         conn: Connection,
@@ -664,13 +755,34 @@ class _Imports:
         """Record what happened to tickets and comments. Their data is the resource as it is now, but for the columns
         in `was`.
         """
+    async def insert_people(
+        self,
+        conn: Connection,
+        *,
+        system: str,
+        rows: Jsonb,
+    ) -> int:
+        """Remember who people of a system are here; what was remembered of them before is forgotten. Rows: {login,
+        user_id}
+        """
+    async def insert_run(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+        project: str,
+        file: str,
+    ) -> int | None:
+        """Note that an import begins; its number."""
     async def insert_tickets(
         self,
         conn: Connection,
         *,
         rows: Jsonb,
     ) -> list[InsertedTicket]:
-        """Add tickets as they are now; answers in the order of the rows."""
+        """Add tickets as they are now; answers by number, which is in the order of the rows unless they bring their
+        own.
+        """
     async def insert_users(
         self,
         conn: Connection,
@@ -678,22 +790,75 @@ class _Imports:
         rows: Jsonb,
     ) -> int:
         """Add people and their `user.created`, except those whose e-mail address or external id is known."""
+    async def list_comments_of_run(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+    ) -> list[CommentOfRun]:
+        """The comments that an import added to tickets that it did not make."""
+    async def list_imported_issues(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+    ) -> list[ImportedIssue]:
+        """Every issue of a source that has a number here, and what tells it from another of the same number."""
     async def list_imported_tickets(
         self,
         conn: Connection,
         *,
         source: str,
-        external_ids: list[str],
+        ids: list[str],
     ) -> list[ImportedTicket]:
-        """The tickets of a source that are known, with what decides whether they are out of date."""
-    async def list_imported_users(
+        """The tickets of a source that are known, with what decides whether they are out of date. `version` changes
+        with every
+        """
+    async def list_people(
         self,
         conn: Connection,
         *,
-        source: str,
-        external_ids: list[str],
-    ) -> list[ImportedUser]:
-        """The people of a source who are known."""
+        system: str,
+        logins: list[str],
+    ) -> list[ImportedPerson]:
+        """Who people of a system are here, as far as they are known."""
+    async def list_runs(
+        self,
+        conn: Connection,
+    ) -> list[ImportRun]:
+        """Every import, the newest first."""
+    async def list_texts_that_mention(
+        self,
+        conn: Connection,
+        *,
+        words: list[str],
+    ) -> list[ImportedText]:
+        """Imported texts with one of these words (in lower case) in them; of tickets, and of comments that are still
+        there.
+        """
+    async def list_tickets_of_issues(
+        self,
+        conn: Connection,
+        *,
+        sources: list[str],
+        ids: list[str],
+    ) -> list[TicketOfIssue]:
+        """The tickets that issues of whichever sources became."""
+    async def list_tickets_of_run(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+    ) -> list[TicketOfRun]:
+        """The tickets that an import made, in the order of their numbers."""
+    async def list_touched_tickets(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+        tickets: list[int],
+    ) -> list[TouchedTicket]:
+        """Those of the tickets that have been touched since an import made them, and how."""
     async def lock_source(
         self,
         conn: Connection,
@@ -701,13 +866,83 @@ class _Imports:
         source: str,
     ) -> None:
         """Let one import at a time write people and issues of a source, until the transaction ends."""
+    async def note_comments(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+        rows: Jsonb,
+    ) -> int:
+        """Remember what comments were like there, and what was written of them."""
+    async def note_issues(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+        rows: Jsonb,
+    ) -> int:
+        """Remember what issues were like there, and what was written of them; with `made`, that this run made their
+        tickets.
+        """
+    async def reserve_numbers(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+        run: int,
+        rows: Jsonb,
+    ) -> int:
+        """Give issues the numbers that their tickets will have, in the order of the rows, unless they have one."""
+    async def reword_comment(
+        self,
+        conn: Connection,
+        *,
+        body: str,
+        comment_id: UUID,
+        version: str,
+        written: str,
+    ) -> int | None:
+        """Let a comment refer to tickets, unless somebody has written it meanwhile."""
+    async def reword_description(
+        self,
+        conn: Connection,
+        *,
+        body: str,
+        ticket: int,
+        version: str,
+        written: str,
+    ) -> int | None:
+        """Let a description refer to tickets, unless somebody has written the ticket meanwhile."""
+    async def take_comment_of_run(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+        comment_id: UUID,
+    ) -> int | None:
+        """Lock a comment with its ticket until the transaction ends, unless it was changed here."""
+    async def take_tickets_of_run(
+        self,
+        conn: Connection,
+        *,
+        run: int,
+        tickets: list[int],
+    ) -> list[TakenTicket]:
+        """Tickets that an import made, locked until the transaction ends."""
+    async def update_comments(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Reword comments, except those that somebody has written since `version` was read."""
     async def update_tickets(
         self,
         conn: Connection,
         *,
         rows: Jsonb,
     ) -> int:
-        """Give tickets their status anew, except those that somebody has moved from `status_before` meanwhile."""
+        """Write tickets anew, except those that somebody has written since `version` was read."""
 
 class _Jobs:
     async def abandon_job(
@@ -1115,6 +1350,8 @@ class _Tickets:
         updated_before: datetime | str | None,
         after: datetime | str | None,
         after_number: int | None,
+        external_ids: list[str] | None,
+        external_sources: list[str] | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, oldest first, from after a given place on."""
@@ -1140,6 +1377,8 @@ class _Tickets:
         updated_before: datetime | str | None,
         after: datetime | str | None,
         after_number: int | None,
+        external_ids: list[str] | None,
+        external_sources: list[str] | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, newest first, from after a given place on."""
@@ -1165,6 +1404,8 @@ class _Tickets:
         updated_before: datetime | str | None,
         after: TicketPriority | None,
         after_number: int | None,
+        external_ids: list[str] | None,
+        external_sources: list[str] | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, lowest priority first, from after a given place on."""
@@ -1190,6 +1431,8 @@ class _Tickets:
         updated_before: datetime | str | None,
         after: TicketPriority | None,
         after_number: int | None,
+        external_ids: list[str] | None,
+        external_sources: list[str] | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, highest priority first, from after a given place on."""
@@ -1215,6 +1458,8 @@ class _Tickets:
         updated_before: datetime | str | None,
         after: datetime | str | None,
         after_number: int | None,
+        external_ids: list[str] | None,
+        external_sources: list[str] | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, least recently changed first, from after a given place on."""
@@ -1240,6 +1485,8 @@ class _Tickets:
         updated_before: datetime | str | None,
         after: datetime | str | None,
         after_number: int | None,
+        external_ids: list[str] | None,
+        external_sources: list[str] | None,
         page_size: int,
     ) -> list[Ticket]:
         """A page of the tickets that match, most recently changed first, from after a given place on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -237,6 +238,7 @@ async def list_(
     tag: list[str] | None = None,
     assignee: str | None = None,
     requester: str | None = None,
+    external_reference: list[str] | None = None,
     created_after: str | None = None,
     created_before: str | None = None,
     updated_after: str | None = None,
@@ -267,6 +269,7 @@ async def list_(
         "created_before": _moment(created_before),
         "updated_after": _moment(updated_after),
         "updated_before": _moment(updated_before),
+        **_references(external_reference),
     }
     listing = ["tickets", sort, filters]
     query, column, place_type = SORTS[sort]
@@ -295,6 +298,14 @@ async def _check_known(conn: sql.Connection, actor: Actor, projects: list[str], 
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else moments.parse(text)
+
+
+def _references(texts: Sequence[str] | None) -> dict[str, list[str] | None]:
+    """Sources and ids out of texts like `github:octo/cat#12` or `github:octo/cat/12`."""
+    if texts is None:
+        return {"external_sources": None, "external_ids": None}
+    pairs = [re.split(r"[#/](?=[^#/]*$)", text, maxsplit=1) for text in texts]
+    return {"external_sources": [source.lower() for source, _ in pairs], "external_ids": [id_ for _, id_ in pairs]}
 
 
 def _person(actor: Actor, word: str | None) -> UUID | None:

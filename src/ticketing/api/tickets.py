@@ -27,6 +27,7 @@ async def list_tickets(
     tag: list[str] | None = None,
     assignee: str | None = None,
     requester: str | None = None,
+    external_reference: list[str] | None = None,
     created_after: str | None = None,
     created_before: str | None = None,
     updated_after: str | None = None,

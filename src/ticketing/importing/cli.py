@@ -53,11 +53,8 @@ async def import_github(
 ) -> None:
     """Import the issues of a GitHub repository.
 
-    In a clone of the repository, this makes the FILE:
-
-    gh issue list --state all --limit 1000000 --json
-    number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,milestone,reactionGroups,url
-    > issues.json
+    In a clone of the repository, this makes the FILE: `gh issue list --state all --limit 1000000 --json
+    number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,milestone,reactionGroups,url > issues.json`
 
     What GitHub's REST API gives is understood as well, as are `--slurp`, `--paginate`, one object a line, and gzip; `-`
     reads standard input.
@@ -102,7 +99,7 @@ async def import_github(
         Only report what would happen.
     json
         Report in one line of JSON.
-    """
+    """  # noqa: E501 - the command cannot be broken
     data = _data(file)
     missing = _fields(without)
     if map and not dry_run:

@@ -82,8 +82,8 @@ class Missing(Exception):
     def __init__(self, fields: list[str]) -> None:
         names = ", ".join(fields)
         super().__init__(
-            f"No issue in it has {names}. Get {'it' if len(fields) == 1 else 'them'} with: {LINE} "
-            f"Or import without: --without {','.join(fields)}"
+            f"No issue in it has {names}. Get {'it' if len(fields) == 1 else 'them'} with `{LINE}`, "
+            f"or import without: --without {','.join(fields)}"
         )
         self.fields = fields
 

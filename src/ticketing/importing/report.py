@@ -70,13 +70,14 @@ class Report:
         """In sentences, for people."""
         figures, bad, notes = self.figures(), self.bad(), self.notes()
         told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.items())
+        comments = _counted(self.loaded.comments, "comment", "comments")
         lines = [
-            f"{sum(figures.values()):,} issues of {self.source}: {told}.",
-            f"{self.loaded.comments:,} comments and {len(self.loaded.people):,} people added.",
+            f"{_counted(sum(figures.values()), 'issue', 'issues')} of {self.source}: {told}.",
+            f"{comments} and {_counted(len(self.loaded.people), 'person', 'people')} added.",
         ]
         if self.loaded.differing:
-            lines.append(f"{self.loaded.differing:,} issues are not here as they are there now.")
-        if self.loaded.run is not None:
+            lines.append(f"Not here as they are there now: {_counted(self.loaded.differing, 'issue', 'issues')}.")
+        if self.loaded.run is not None and (self.loaded.created or self.loaded.comments):
             lines.append(f"It was run {self.loaded.run}; `ticketing import revert {self.loaded.run}` takes it back.")
         if bad:
             lines.append("Bad entries, by their position in the file, from 0 on:")
@@ -92,6 +93,10 @@ class Report:
         if self.dry_run:
             lines.append("This was a dry run: nothing was written.")
         return "\n".join(lines)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _sentence(note: dict[str, Any]) -> str:
