@@ -241,14 +241,23 @@ def pooler(url: str) -> Iterator[str]:
 def test_behind_a_pooler_nothing_is_prepared(url: str) -> None:
     """What one client has prepared, another would execute by the same name."""
 
-    async def prepared() -> int:
-        async with db.connection() as conn:
-            for _ in range(10):
-                await conn.execute("select 1", prepare=True)
-            cursor = await conn.execute("select count(*) from pg_prepared_statements")
-            row = await cursor.fetchone()
-            return int(row[0]) if row else -1
+    async def prepared(conn: psycopg.AsyncConnection[Any]) -> int:
+        for _ in range(10):
+            await conn.execute("select 1", prepare=True)
+        cursor = await conn.execute("select count(*) from pg_prepared_statements")
+        row = await cursor.fetchone()
+        return int(row[0]) if row else -1
 
-    assert connected(url, prepared, size=1) > 0
+    async def of_the_pool() -> int:
+        async with db.connection() as conn:
+            return await prepared(conn)
+
+    async def beside_it() -> int:
+        """As the bell and a worker's readiness connect, which do not look where they lead."""
+        async with await psycopg.AsyncConnection.connect(**db.parameters(url)) as conn:
+            return await prepared(conn)
+
+    assert connected(url, of_the_pool, size=1) > 0
     with pooler(url) as pooled:
-        assert connected(pooled, prepared, size=1) == 0
+        assert connected(pooled, of_the_pool, size=1) == 0
+    assert asyncio.run(beside_it()) == 0

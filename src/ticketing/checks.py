@@ -83,9 +83,9 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
 
 
 async def _connect(chosen: Settings) -> AsyncConnection[Any]:
-    """A connection like those of the service. It prepares nothing, as it may lead through a pooler."""
+    """A connection like those of the service."""
     return await AsyncConnection.connect(
-        **db.parameters(chosen.database_url) | {"connect_timeout": PATIENCE_SECONDS, "prepare_threshold": None},
+        **db.parameters(chosen.database_url) | {"connect_timeout": PATIENCE_SECONDS},
         row_factory=tuple_row,
     )
 

@@ -40,6 +40,8 @@ RETRY_AFTER_SECONDS = 2
 REPEATS = 3
 REPEAT_SECONDS = 0.05
 """How often, and after which time at most (twice as long each time), what lost a deadlock is done again."""
+PREPARE_AFTER = 5
+"""As psycopg has it. What sql.py runs says itself whether it is prepared."""
 SESSION = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
@@ -259,7 +261,9 @@ def parameters(url: str) -> dict[str, Any]:
     """What every connection of ours is opened with; the URL's own parameters win."""
     given = conninfo_to_dict(url)
     session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-    ours = {"application_name": "ticketing", **NETWORK}
+    # Behind PgBouncer the next statement may meet another session, and in it another statement of the same name. So
+    # only what is seen to lead to PostgreSQL itself (_configure) prepares anything.
+    ours = {"application_name": "ticketing", "prepare_threshold": None, **NETWORK}
     return {**ours, **given, "options": f"{session} {given.get('options', '')}".rstrip(), "autocommit": True}
 
 
@@ -267,10 +271,9 @@ async def _configure(conn: Connection) -> None:
     # Every statement of ours fits, with the commonest variants of lists; a client that asks for all variants of them
     # shall not fill the server's memory with plans.
     conn.prepared_max = 300
-    # Behind PgBouncer the next statement may meet another session, and in it another statement of the same name.
-    cursor = await conn.execute("select pg_backend_pid()", prepare=False)
-    if await cursor.fetchone() != (conn.info.backend_pid,):
-        conn.prepare_threshold = None
+    cursor = await conn.execute("select pg_backend_pid()")
+    if await cursor.fetchone() == (conn.info.backend_pid,):
+        conn.prepare_threshold = PREPARE_AFTER
 
 
 def _alive(conn: Connection) -> bool:
