@@ -77,7 +77,7 @@ def ours() -> Any:
         "list_tickets": contract.Answer(PAGE),
         "create_ticket": contract.Answer(TICKET, 201, {"Location": "/api/v1/tickets/1042"}),
     }
-    actor = SimpleNamespace(scopes=frozenset({"tickets:read", "tickets:write"}))
+    actor = SimpleNamespace(id=PERSON["id"], scopes=frozenset({"tickets:read", "tickets:write"}))
 
     async def authenticate(_token: str) -> Any:
         return actor

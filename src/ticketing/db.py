@@ -22,7 +22,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ticketing import outages
 from ticketing.contract import Problem
-from ticketing.contract.admission import ASKER
+from ticketing.contract.admission import PLACE
 from ticketing.turnstile import Turnstile
 from ticketing.watched import WatchedConnection
 
@@ -179,7 +179,8 @@ class connection:  # noqa: N801 - it is used like a function
     async def __aenter__(self) -> Connection:
         assert _connections is not None, "not connected"
         self._connections = ours = _connections
-        self._asker = asker = ASKER.get()
+        place = PLACE.get()
+        self._asker = asker = place.asker if place else None
         turnstile = ours.turnstile
         began = time.monotonic()
         if not turnstile.open_to(asker):

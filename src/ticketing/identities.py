@@ -6,7 +6,7 @@ import asyncio
 from weakref import WeakKeyDictionary
 
 from ticketing import db, sql
-from ticketing.contract.admission import ASKER
+from ticketing.contract.admission import PLACE
 
 MOST_AT_ONCE = 500
 
@@ -14,12 +14,19 @@ MOST_AT_ONCE = 500
 async def identity(digest: bytes) -> sql.Identity | None:
     """Whose token has this hash, and why it holds no longer, if it does not; None if nobody knows it.
 
-    While one statement is under way, all that come wait for the next one. Nothing is remembered of what was not found,
-    so a token works from the moment it is made, in every process. Raises Unavailable.
+    While one statement is under way, all that come wait for the next one, and hold no place. Nothing is remembered of
+    what was not found, so a token works from the moment it is made, in every process. Raises Unavailable.
     """
     loop = asyncio.get_running_loop()
     asked = _asked.get(loop) or _asked.setdefault(loop, _Asked())
-    return await asyncio.shield(asked.about(digest))
+    answer = asked.about(digest)
+    if (place := PLACE.get()) is None:
+        return await asyncio.shield(answer)
+    place.step_out()
+    try:
+        return await asyncio.shield(answer)
+    finally:
+        place.step_in()
 
 
 class _Asked:
@@ -38,7 +45,7 @@ class _Asked:
         return answer
 
     async def _ask(self) -> None:
-        ASKER.set(__name__)
+        PLACE.set(None)
         while self._next:
             batch = {digest: self._next.pop(digest) for digest in list(self._next)[:MOST_AT_ONCE]}
             try:

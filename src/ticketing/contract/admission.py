@@ -23,9 +23,6 @@ The more others hold, the less that is, so there is always a place left for whoe
 LATE_SECONDS = 1.0
 MOST_KEPT = 10_000
 
-ASKER: ContextVar[Hashable] = ContextVar("asker", default=None)
-"""Whose request this is, for whatever lets people in by turns: an address, and once it is known a user."""
-
 
 class Overloaded(Problem):
     """More is asked for at once than can be answered soon."""
@@ -80,7 +77,11 @@ class Admission:
         """One more place is taken, by all of these."""
         self.taken += 1
         for holder in holders:
-            self._held[holder] = self._held.get(holder, 0) + 1
+            self.hold(holder)
+
+    def hold(self, holder: Hashable) -> None:
+        """A place that is taken is held by one more."""
+        self._held[holder] = self._held.get(holder, 0) + 1
 
     def give(self, holders: tuple[Hashable, ...]) -> None:
         """It is given back."""
@@ -121,12 +122,15 @@ class Place:
         self._holders: tuple[Hashable, ...] = ()
         admission.take(self._holders)
 
+    @property
+    def asker(self) -> Hashable:
+        """Whose request it is: an address, and once it is known a user."""
+        return self._holders[-1] if self._holders else None
+
     def hold(self, holder: Hashable, times: int) -> None:
         """Count it among those that the holder has. Raises Overloaded if they have too many for what is left."""
-        self.step_out()
+        self._admission.hold(holder)
         self._holders = (*self._holders, holder)
-        ASKER.set(holder)
-        self.step_in()
         self._admission.check(holder, times)
 
     async def receive(self) -> Any:
@@ -156,3 +160,7 @@ class Place:
         """Give the place back for good; again is no change."""
         self.step_out()
         self._answered = True
+
+
+PLACE: ContextVar[Place | None] = ContextVar("place", default=None)
+"""That of the request at hand, for whatever lets people in by turns, or makes them wait."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from time import perf_counter
 from typing import Any
 
-from ticketing.contract.admission import ADDRESS_TIMES, LATE_SECONDS, Admission, Place
+from ticketing.contract.admission import ADDRESS_TIMES, LATE_SECONDS, PLACE, Admission, Place
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forwarded import Proxies
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
@@ -51,6 +51,7 @@ class Edge:
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
         began = perf_counter()
         place = Place(self._admission, receive, send)
+        PLACE.set(place)
         exchange = Exchange(scope, place, self._proxies)
         try:
             if exchange.path not in self._always:

@@ -62,6 +62,7 @@ class Proxies:
     def __init__(self, trusted: Networks, prefix: str = "") -> None:
         self._trusted = trusted
         self._prefix = prefix
+        self._direct = lru_cache(ADDRESSES_KEPT)(lambda peer: Origin(peer, prefix, True))
 
     def trusts(self, peer: str) -> bool:
         """Whether the address, or `unix`, is a proxy's that speaks for many clients."""
@@ -76,7 +77,7 @@ class Proxies:
         peer = peer_of(client)
         forwarded, others = headers.get(b"forwarded"), headers.get(b"x-forwarded-for")
         if not self.trusts(peer):
-            return Origin(peer, self._prefix, forwarded is None and others is None)
+            return self._direct(peer) if forwarded is None and others is None else Origin(peer, self._prefix, False)
         found = {
             self._first_untrusted(peer, hops)
             for hops in (

@@ -65,7 +65,6 @@ class Bearer(AbstractSecurityHandler):
             raise Unauthenticated(
                 "The Authorization header is no Bearer token.", headers={"WWW-Authenticate": "Bearer"}
             )
-        exchange.place.step_out()
         try:
             actor = await self._authenticate(token.strip(" "))
             if actor is None:
@@ -78,8 +77,6 @@ class Bearer(AbstractSecurityHandler):
             )
             refusal.late = invalid.looked_up and self._patience.lost(exchange.origin.address)
             raise refusal from None
-        finally:
-            exchange.place.step_in()
         return actor
 
 
