@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 from typing import Final
 
 MOST_MARKS: Final = 30
@@ -21,8 +22,25 @@ _UNSEEN = (
 )
 _SEEN = re.compile(rf"[^\s{_CONTROLS}{_UNSEEN}]")
 _CONTROL = re.compile(f"[{_CONTROLS}]")
-_MARKS = "".join(mark for mark in map(chr, range(0x300, 0x1E94B)) if unicodedata.combining(mark))
-_HEAP_OF_MARKS = re.compile(f"([{_MARKS}]{{{MOST_MARKS}}})[{_MARKS}]+")
+
+
+def _marks(first: int, last: int) -> str:
+    """The marks of Unicode between two code points, as ranges of a regular expression."""
+    marks = [code for code in range(first, last + 1) if unicodedata.combining(chr(code))]
+    runs = [[code for _, code in run] for _, run in groupby(enumerate(marks), lambda pair: pair[1] - pair[0])]
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+
+
+def _heap_of(marks: str) -> re.Pattern[str]:
+    return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")
+
+
+_NEAR_MARKS, _FAR_MARKS = _marks(0x300, 0xFFFF), _marks(0x10000, 0x1E94A)
+_HEAP_OF_MARKS = _heap_of(_NEAR_MARKS + _FAR_MARKS)
+# Without those of the scripts beyond the first plane it is twenty times as fast.
+_HEAP_OF_NEAR_MARKS = _heap_of(_NEAR_MARKS)
+_FAR = re.compile("[\U00010000-\U0001e94a]")
+
 
 # In a line: what turns its direction round (UAX 9), what has no width, half characters. Joiners stay where they can
 # mean something: within emoji, and in scripts whose letters join. So do marks of direction and variation, and the
@@ -71,4 +89,8 @@ def _single_blanks(text: str) -> str:
 
 
 def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", _HEAP_OF_MARKS.sub(r"\1", text))
+    # Linear, also for a heap: what is out of order is not normalized.
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    heap = _HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS
+    return unicodedata.normalize("NFC", heap.sub(r"\1", text))
