@@ -44,8 +44,8 @@ CAUSES = {
     "0A000": Cause("A migration has changed what a statement gives.", "It is prepared anew.", total=False),
     "08": Cause("PostgreSQL cannot be reached.", "See whether it runs, and look at host, port and firewall."),
     "08P01": Cause(
-        "A pooler does not let our settings pass.",
-        "Give PgBouncer `ignore_startup_parameters = options`; docs/operating.md says what else it needs.",
+        "A pooler refuses, as PostgreSQL behind it is away, or as it does not let our settings pass.",
+        "See whether PostgreSQL runs; PgBouncer needs `ignore_startup_parameters = options` (docs/operating.md).",
     ),
     "25006": Cause(
         "This PostgreSQL takes no writes: it is a standby, or set to read only.",
