@@ -154,12 +154,19 @@ on conflict (name) do update
 -- The schedules among these whose next moment has come.
 select name, next_run_at from job_schedules where name = any(:names) and next_run_at <= now();
 
--- name: run_schedule(name, slot, next_run_at, kind, args, queue, priority, max_attempts, unique_key, shown)$
--- Turn a moment of a schedule into a job, and move on to the next. Empty: another worker did.
+-- name: run_schedule(name, due, slot, next_run_at, sweeps, kind, args, queue, priority, max_attempts, unique_key, shown)$
+-- Turn a moment of a schedule into a job, and move on from the one that was due. Empty: another worker did, or a job of
+-- a schedule that sweeps still waits to be begun.
 with moved as (
     update job_schedules
        set next_run_at = :next_run_at, last_run_at = :slot
-     where name = :name and next_run_at = :slot
+     where name = :name and next_run_at = :due
     returning 1
 )
-select enqueue_job(:kind, :args, :queue, :slot, :priority, :max_attempts, :unique_key, shown => :shown) from moved;
+select enqueue_job(:kind, :args, :queue, :slot, :priority, :max_attempts, :unique_key, shown => :shown)
+  from moved
+ where not :sweeps
+    or not exists (
+        select from jobs w
+         where w.kind = :kind and w.unique_key is not null and starts_with(w.unique_key, :name || ' ')
+           and w.state = 'available' and w.attempt = 0);

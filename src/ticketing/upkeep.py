@@ -18,7 +18,7 @@ BATCH = 500
 KEYS_BATCH = 5000
 
 
-@jobs.schedule("close_resolved_tickets", "*/5 * * * *")
+@jobs.schedule("close_resolved_tickets", "*/5 * * * *", missed="last")
 @jobs.handler("tickets.close_resolved", queue="upkeep", timeout=240, shown=("slot",))
 async def close_resolved_tickets(_: Job) -> None:
     """Close what was resolved `close_days` ago: by then its requester had the time to say that it was not solved."""
@@ -29,7 +29,7 @@ async def close_resolved_tickets(_: Job) -> None:
         )
 
 
-@jobs.schedule("escalate_tickets", "* * * * *")
+@jobs.schedule("escalate_tickets", "* * * * *", missed="last")
 @jobs.handler("tickets.escalate", queue="upkeep", timeout=240, shown=("slot",))
 async def escalate_tickets(_: Job) -> None:
     """Tell, by an event, of critical tickets that no agent has answered for `escalate_hours`."""
@@ -38,7 +38,7 @@ async def escalate_tickets(_: Job) -> None:
         await _batches(BATCH, lambda conn: sql.tickets.escalate_tickets(conn, event_ids=_ids(), opened_before=before))
 
 
-@jobs.schedule("delete_expired_idempotency_keys", "*/10 * * * *")
+@jobs.schedule("delete_expired_idempotency_keys", "*/10 * * * *", missed="last")
 @jobs.handler("idempotency_keys.delete_expired", queue="upkeep", timeout=240, shown=("slot",))
 async def delete_expired_idempotency_keys(_: Job) -> None:
     """Delete the keys that may be used anew, and the secrets that were kept for whoever repeats a request."""
@@ -49,7 +49,7 @@ async def delete_expired_idempotency_keys(_: Job) -> None:
         await sql.tokens.delete_expired_sealed_tokens(conn)
 
 
-@jobs.schedule("expire_events", "*/10 * * * *")
+@jobs.schedule("expire_events", "*/10 * * * *", missed="last")
 @jobs.handler("events.expire", queue="upkeep", timeout=240, shown=("slot",))
 async def expire_events(_: Job) -> None:
     """Take events out of the log that are older than `event_days`."""

@@ -229,6 +229,29 @@ def test_a_schedule_makes_one_job_for_each_moment_however_many_workers_there_are
     assert len(set(slots)) == len(slots)
 
 
+def test_of_the_moments_that_a_sweep_has_missed_the_last_becomes_a_job(place: Place) -> None:
+    """After a week without workers there is one job and not 10,080, and one while its queue is paused."""
+    declared = kinds.Schedule("test.sweeping", "* * * * *", "test.scheduled", "last")
+    kinds.SCHEDULES[declared.name] = declared
+    before = datetime.now(UTC)
+    missed = before.replace(second=0, microsecond=0) - timedelta(days=7)
+    place.conn.execute("insert into job_pauses (queue) values ('sample')")
+    place.conn.execute(
+        "insert into job_schedules (name, kind, queue, cron, next_run_at)"
+        " values ('test.sweeping', 'test.scheduled', 'sample', '* * * * *', %s)",
+        (missed,),
+    )
+    with working(place, workers=3):
+        await_(lambda: _next_run(place) > before)
+        place.conn.execute("update job_schedules set next_run_at = %s", (missed,))
+        await_(lambda: _next_run(place) > before)
+        assert place.conn.execute("select from jobs").rowcount == 1
+        place.conn.execute("delete from job_pauses")
+        await_(lambda: bool(place.effects()))
+    slot = datetime.fromisoformat(place.effects()[0]["note"])
+    assert before - timedelta(minutes=1) < slot <= datetime.now(UTC)
+
+
 def _next_run(place: Place) -> datetime:
     row = place.conn.execute("select next_run_at from job_schedules").fetchone()
     assert row

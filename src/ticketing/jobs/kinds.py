@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from cronsim import CronSim
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Job"], Awaitable[None]]
 Loop = Callable[[], Awaitable[bool]]
+Missed = Literal["each", "last"]
 H = TypeVar("H", bound=Handler)
 L = TypeVar("L", bound=Loop)
 
@@ -44,10 +45,15 @@ class Schedule:
     name: str
     cron: str
     kind: str
+    missed: Missed = "each"
 
     def after(self, moment: datetime) -> datetime:
         """The first moment of the schedule that is later."""
         return next(CronSim(self.cron, moment))
+
+    def last(self, moment: datetime) -> datetime:
+        """The latest moment of the schedule that has come by then."""
+        return next(CronSim(self.cron, moment + timedelta(microseconds=1), reverse=True))
 
 
 KINDS: dict[str, Kind] = {}
@@ -80,15 +86,17 @@ def handler(
     return declare
 
 
-def schedule(name: str, cron: str) -> Callable[[H], H]:
-    """Make a job at every moment of a cron expression in UTC: one each, also those missed while no worker ran.
+def schedule(name: str, cron: str, *, missed: Missed = "each") -> Callable[[H], H]:
+    """Make a job at every moment of a cron expression in UTC.
 
-    It stands above `handler`. The job's arguments are its `slot`, the moment it is for.
+    Of moments that were missed while no worker ran, each becomes a job, or only the last: that is for sweeps, which do
+    everything there is to do whenever they come. A sweep that still waits for its first attempt stands for later
+    moments as well. It stands above `handler`. The job's arguments are its `slot`, the moment it is for.
     """
 
     def declare(run: H) -> H:
         declared = next(kind.name for kind in KINDS.values() if kind.run is run)
-        SCHEDULES[name] = Schedule(name, cron, declared)
+        SCHEDULES[name] = Schedule(name, cron, declared, missed)
         return run
 
     return declare

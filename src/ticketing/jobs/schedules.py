@@ -1,4 +1,4 @@
-"""From moments to jobs: exactly one job for each moment of a schedule, however many workers look at the clock."""
+"""From moments to jobs: never two for one moment of a schedule, however many workers look at the clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def register() -> None:
 
 
 async def run() -> bool:
-    """Make the jobs of moments that have come, the missed ones included; gives whether there were any."""
+    """Make the jobs of moments that have come, or were missed; gives whether there were any."""
     async with db.connection() as conn:
         due = await sql.jobs.due_schedules(conn, names=list(kinds.SCHEDULES))
         for row in due:
@@ -35,14 +35,18 @@ async def run() -> bool:
     return bool(due)
 
 
-async def _run(conn: sql.Connection, schedule: kinds.Schedule, slot: datetime) -> None:
+async def _run(conn: sql.Connection, schedule: kinds.Schedule, due: datetime) -> None:
     kind = kinds.kind(schedule.kind)
-    moment = slot.astimezone(UTC)
+    moment = due.astimezone(UTC)
+    if schedule.missed == "last":
+        moment = max(moment, schedule.last(datetime.now(UTC)))
     await sql.jobs.run_schedule(
         conn,
         name=schedule.name,
-        slot=slot,
+        due=due,
+        slot=moment,
         next_run_at=schedule.after(moment),
+        sweeps=schedule.missed == "last",
         kind=kind.name,
         args=Jsonb({"slot": moment.isoformat()}),
         queue=kind.queue,

@@ -15,7 +15,7 @@ OVERDUE_SECONDS = 900.0
 log = structlog.get_logger()
 
 
-@jobs.schedule("webhooks.upkeep", "17 * * * *")
+@jobs.schedule("webhooks.upkeep", "17 * * * *", missed="last")
 @jobs.handler("webhooks.upkeep", timeout=300)
 async def upkeep(job: jobs.Job) -> None:  # noqa: ARG001 - it has no arguments
     async with db.connection() as conn:
