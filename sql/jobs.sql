@@ -132,13 +132,27 @@ delete from jobs
 
 -- name: measure_queues(queues)
 -- returns: QueueFigures
--- How much each queue has to do.
-select q.queue, due.count as due, coalesce(due.seconds, 0)::float8 as oldest_due_seconds,
+-- How much each queue has to do, and how late it is with what may run: neither paused, nor behind others of its lane.
+with lanes as materialized (
+    select j.queue, min(j.run_at) as since
+      from due_jobs(:queues, array_fill(1, array[cardinality(:queues::text[])]), 'infinity') d join jobs j on j.id = d.id
+     where j.lane is not null
+     group by j.queue
+)
+select q.queue, due.count as due, coalesce(extract(epoch from clock_timestamp() - due.since), 0)::float8 as oldest_due_seconds,
+       coalesce(extract(epoch from clock_timestamp() - least(lanes.since, plain.since)), 0)::float8 as late_seconds,
        (select count(*) from jobs r where r.state = 'running' and r.queue = q.queue) as running
-  from unnest(:queues::text[]) q (queue) cross join lateral (
-    select count(*), extract(epoch from clock_timestamp() - min(j.run_at)) as seconds
-      from waiting_jobs(q.queue) j where j.run_at <= now()
-  ) due;
+  from unnest(:queues::text[]) q (queue)
+  left join lanes using (queue)
+ cross join lateral (
+    select count(*), min(j.run_at) as since from waiting_jobs(q.queue) j where j.run_at <= now()
+ ) due
+ cross join lateral (
+    select min(j.run_at) as since
+      from jobs j
+     where j.queue = q.queue and j.state = 'available' and j.lane is null and j.run_at <= now()
+       and not exists (select from job_pauses p where p.queue = q.queue)
+ ) plain;
 
 -- name: register_schedule(name, kind, queue, cron, next_run_at)!
 -- Note a schedule; one that is known keeps its next moment unless its times changed.

@@ -12,7 +12,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from chaos import accounting, orders
-from chaos.faults import all_faults
+from chaos.accounting import Span
+from chaos.faults import Target, all_faults
+from chaos.injector import Inflicted
 from chaos.journal import Acknowledgement, Journal
 from chaos.run import Plan, run
 
@@ -73,6 +75,35 @@ def test_the_books_find_a_write_that_is_not_there(conn: accounting.Database, tmp
 def test_the_books_find_what_a_reader_missed_or_mixed_up(seen: list[str], found: str) -> None:
     expected = {f"events that a reader of pages {found}"} if found else set()
     assert wrong(accounting.read("pages", seen, ["a", "b", "c"])) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "due", "done", "is_late"),
+    [
+        ("worker", 50, 57, False),
+        ("worker", 50, 60, True),  # After the fault there is no excuse,
+        ("worker", 12, 60, True),  # nor is there one for ever,
+        ("worker", 12, 50, False),  # but until the lost message is sent again.
+        ("worker", 30, 50, False),
+        ("valkey", 12, 50, True),
+        ("receiver", 12, 25, True),
+    ],
+)
+def test_the_books_find_what_was_done_too_late(target: Target, due: float, done: float, is_late: bool) -> None:
+    fault = Inflicted("a fault", target, began=10, mended=20, recovery=10)
+    entry = accounting.late("late", [Span("a job", due + 1000, done + 1000)], [fault], wall=1000)
+    assert (entry.wrong, entry.of) == (int(is_late), 1)
+
+
+def test_what_has_no_end_is_not_late_but_missing(conn: accounting.Database) -> None:
+    done, never = uuid.uuid4(), uuid.uuid4()
+    conn.execute(
+        "insert into chaos_orders (id, placed_at) values (%s, now() - interval '9 s'), (%s, now())", [done, never]
+    )
+    conn.execute("insert into chaos_effects (order_id) values (%s), (%s)", [done, done])
+    (span,) = accounting.fulfilled(conn)
+    assert span.what == str(done)
+    assert accounting.late("late", [span], [], wall=0).wrong == 1
 
 
 def test_faults_have_names_of_their_own() -> None:

@@ -170,6 +170,64 @@ def orders(conn: Database, acknowledged: Sequence[UUID]) -> list[Entry]:
     ]
 
 
+# Lateness -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when something was due until it was done, in seconds on the clock of the wall."""
+
+    what: str
+    due: float
+    done: float
+
+
+def fulfilled(conn: Database) -> list[Span]:
+    """Orders, from being placed to their first effect."""
+    rows = conn.execute(
+        "select o.id, extract(epoch from o.placed_at)::float8 as due,"
+        "       extract(epoch from min(e.done_at))::float8 as done"
+        "  from chaos_orders o join chaos_effects e on e.order_id = o.id group by o.id"
+    ).fetchall()
+    return [Span(str(row["id"]), row["due"], row["done"]) for row in rows]
+
+
+def told(conn: Database, received: Mapping[str, Sequence[float]]) -> list[Span]:
+    """Events, from being recorded to their first receipt by a receiver that is always well."""
+    rows = conn.execute("select id, extract(epoch from occurred_at)::float8 as due from events").fetchall()
+    return [
+        Span(str(row["id"]), row["due"], min(received[str(row["id"])])) for row in rows if str(row["id"]) in received
+    ]
+
+
+def late(what: str, spans: Sequence[Span], inflicted: Sequence[Inflicted], wall: float) -> Entry:
+    """What was done later than promised; `wall` is what the clock of the wall is ahead of the monotonic one.
+
+    What lies in no fault's time has `LATE_SECONDS`. Whatever was due before a fault was over has as long as is promised
+    after such a fault; one of a receiver is none to the others.
+    """
+
+    def deadline(span: Span) -> float:
+        ends = [
+            fault.mended + (fault.recovery or 0) + wall + PROMISED_SECONDS[fault.target]
+            for fault in inflicted
+            if fault.target in PROMISED_SECONDS
+            and fault.began + wall <= span.done
+            and span.due <= fault.mended + (fault.recovery or 0) + wall
+        ]
+        return max([span.due + LATE_SECONDS, *ends])
+
+    found = (f"{span.what}: {span.done - span.due:.1f} s" for span in spans if span.done > deadline(span))
+    return entry(what, found, len(spans))
+
+
+LATE_SECONDS = 8.0
+"""A second is the promise (`make bench-jobs`, `make bench-webhooks`); this machine does everything else as well."""
+PROMISED_SECONDS = {"postgres": 20.0, "api": 5.0, "valkey": 10.0, "worker": 25.0}
+"""From the end of a fault on, by its target. An attempt that failed without PostgreSQL comes again after a pause; what
+a relay noted and did not send before it was killed is sent again after `TICKETING_JOB_RESEND_SECONDS`."""
+
+
 # Answers -------------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,8 @@ from chaos.receivers import Receiver
 from chaos.stand import Stand, standing
 from chaos.writers import Client, Writer
 
+STEADY = "steady"
+"""The receiver that is always well."""
 READ_SECONDS = 30.0
 OVERDUE_SECONDS = 2.0
 WRITERS = 6
@@ -114,7 +116,7 @@ class _Run:
     async def run(self) -> Outcome:
         """Everybody uses it while it is broken; then it gets its time, and then the books are closed."""
         if not self._plan.naive:
-            self._receivers = [self._stand.subscribe(name) for name in ("steady", *FAULTY_RECEIVERS)]
+            self._receivers = [self._stand.subscribe(name) for name in (STEADY, *FAULTY_RECEIVERS)]
             self._readers = [
                 PageReader(self._client()),
                 StreamReader(self._client(), self._stand.urls, self._stand.token),
@@ -214,11 +216,23 @@ class _Run:
             entries += accounting.deliveries(conn, received)
             entries.append(accounting.entry("signatures that do not hold", _forged(receivers), len(received)))
             entries += accounting.jobs(conn)
+            entries += self._lateness(conn)
             entries += accounting.answers(self._journal.exchanges, self._outcome.inflicted)
             entries.append(self._connections(conn))
             counted["writes acknowledged"] = self._journal.acknowledged
             counted["requests"] = len(self._journal.exchanges)
             counted["messages received more than once"] = accounting.doubled(received)
+
+    def _lateness(self, conn: accounting.Database) -> Iterator[Entry]:
+        wall = time.time() - time.monotonic()
+        steady = next(each for each in self._receivers if each.name == STEADY)
+        for what, spans in (
+            ("orders whose effect came later than promised", accounting.fulfilled(conn)),
+            ("events that a steady receiver was told of later than promised", accounting.told(conn, steady.received)),
+        ):
+            yield accounting.late(what, spans, self._outcome.inflicted, wall)
+            seconds = sorted(span.done - span.due for span in spans)
+            self._outcome.counted[f"{what.partition(' ')[0]}: median seconds"] = round(seconds[len(seconds) // 2], 3)
 
     def _connections(self, conn: accounting.Database) -> Entry:
         """What is open in a transaction although nobody asks for anything, and what is beyond the pools' sizes."""

@@ -187,6 +187,11 @@ def test_of_a_group_no_more_than_the_limit_run_at_once(place: Place) -> None:
     assert done.index(other) < 4, "the other group had to wait"
 
 
+def test_a_job_in_no_group_has_no_limit(place: Place) -> None:
+    with working(place):
+        place.await_state(place.enqueue("test.group", {"seconds": 0}), "completed")
+
+
 def test_a_paused_queue_keeps_its_jobs(place: Place) -> None:
     place.conn.execute("insert into job_pauses (queue) values ('sample')")
     with working(place):

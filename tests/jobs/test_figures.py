@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -11,7 +14,9 @@ from prometheus_client import REGISTRY
 from conftest import await_
 from jobs import sample
 from jobs.sample import Place, working
-from ticketing.jobs import kinds
+from ticketing import db
+from ticketing.jobs import kinds, messages
+from ticketing.jobs.relay import Link, Relay
 
 
 @pytest.fixture
@@ -86,3 +91,38 @@ def test_a_lost_job_counts_as_rescued_and_its_late_attempt_as_fenced(place: Plac
     assert told("ticketing_jobs_rescued_total", kind="test.slow") == 1
     assert told("ticketing_job_attempts_total", kind="test.slow", outcome="fenced") == 1
     assert told("ticketing_job_attempts_total", kind="test.slow", outcome="completed") == 1
+
+
+def test_late_is_what_may_run_and_waits(place: Place) -> None:
+    """Not what waits behind others of its group, as for a receiver that is dead, nor what an operator has paused."""
+    told = _measured(place)
+    assert (told["oldest_due"], told["late"]) == (0, 0)
+    group: list[Any] = [("test.group", {"seconds": 0}, {"group": "dead"})] * 3
+    first, second, _ = place.enqueue_all(group)
+    place.conn.execute("update jobs set run_at = now() - interval '100 s'")
+    told = _measured(place)
+    assert told["oldest_due"] == told["late"] >= 100
+    place.conn.execute("select claim_jobs(%s, '1 minute')", ([first, second],))
+    told = _measured(place)
+    assert told["oldest_due"] >= 100 > told["late"] == 0
+    plain = place.enqueue("test.note", priority=4)
+    place.conn.execute("update jobs set run_at = now() - interval '50 s' where id = %s", (plain,))
+    assert 50 <= _measured(place)["late"] < 100
+    place.conn.execute("insert into job_pauses (queue) values ('sample')")
+    assert _measured(place)["late"] == 0
+
+
+def _measured(place: Place) -> dict[str, float]:
+    """Seconds that are told, rounded down."""
+
+    async def measure() -> None:
+        async with db.connected(place.settings.database_url, 1):
+            link = Link(messages.relay_client(place.settings.redis_url))
+            relay = Relay(link, ["sample"], resend=timedelta(seconds=1), window=1, wake=lambda _: None)
+            await relay.measure()
+
+    asyncio.run(measure())
+    samples = _samples()
+    return {
+        what: samples[f"ticketing_jobs_{what}_seconds", (("queue", "sample"),)] // 1 for what in ("oldest_due", "late")
+    }

@@ -28,7 +28,13 @@ EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to ha
 DUE = Gauge("ticketing_jobs_due", "Jobs whose time has come.", ["queue"], multiprocess_mode="mostrecent")
 OLDEST = Gauge(
     "ticketing_jobs_oldest_due_seconds",
-    "Seconds for which the oldest due job has been waiting.",
+    "Seconds for which the oldest due job has been waiting, for whatever reason.",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
+LATE = Gauge(
+    "ticketing_jobs_late_seconds",
+    "Seconds for which the oldest job has been waiting that is due, not paused, and not behind others of its group.",
     ["queue"],
     multiprocess_mode="mostrecent",
 )

@@ -66,7 +66,7 @@ async def enqueue(
         unique_key=unique_key,
         ordering_key=ordering_key,
         group_name=group,
-        group_limit=declared.group_limit,
+        group_limit=None if group is None else declared.group_limit,
         shown=list(declared.shown),
     )
 

@@ -131,6 +131,7 @@ class Relay:
         for row in rows:
             figures.DUE.labels(row["queue"]).set(row["due"] or 0)
             figures.OLDEST.labels(row["queue"]).set(row["oldest_due_seconds"] or 0)
+            figures.LATE.labels(row["queue"]).set(row["late_seconds"] or 0)
             figures.RUNNING.labels(row["queue"]).set(row["running"] or 0)
 
     async def _count(self) -> None:
