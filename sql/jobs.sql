@@ -104,19 +104,26 @@ update jobs j
  where j.id = lost.id
 returning j.id, j.kind, j.attempt, j.state;
 
--- name: dispatch_jobs(queues, rooms, resend_after)
+-- name: dispatch_jobs(queues, rooms, resend_after, void_before)
 -- returns: DispatchedJob
--- Note that what is due is being announced, at most so many of each queue; again if that was long ago.
+-- Note that what is due is being announced, at most so many of each queue; again if that was long ago, or was before a
+-- moment from which on it is known what became of the messages.
+-- nullable: void_before
 with due as materialized (
-    select id from due_jobs(:queues, :rooms, now() - :resend_after::interval)
+    select id from due_jobs(:queues, :rooms, greatest(now() - :resend_after::interval, :void_before::timestamptz))
 ), taken as materialized (
     select j.id
       from due join jobs j on j.id = due.id
      where j.lease_until is null and j.finished_at is null
-       and (j.dispatched_at is null or j.dispatched_at < now() - :resend_after::interval)
+       and (j.dispatched_at is null
+            or j.dispatched_at < greatest(now() - :resend_after::interval, :void_before::timestamptz))
        for update of j skip locked
 )
 update jobs j set dispatched_at = clock_timestamp() from taken where j.id = taken.id returning j.id, j.queue;
+
+-- name: tell_time()$
+-- The moment by the clock that jobs are dispatched by.
+select clock_timestamp();
 
 -- name: recall_jobs(job_ids)!
 -- Take it back that jobs were announced: whoever was told does not do them.

@@ -71,7 +71,7 @@ def test_every_operation_has_its_five_files() -> None:
 def test_every_fault_is_shown_by_a_test() -> None:
     table = (ROOT / "FAULTS.md").read_text().split("<!-- faults -->")[1].split("<!-- /faults -->")[0]
     rows = [re.split(r"\s*\|\s*", row.strip("| ")) for row in table.strip().splitlines()[2:]]
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     for fault, _, measured, test in rows:
         assert measured, fault
         assert re.search(rf"^def {test.strip('`')}\(", tests, re.MULTILINE), fault

@@ -318,6 +318,7 @@ class QueueFigures(TypedDict):
     queue: str | None
     due: int | None
     oldest_due_seconds: float | None
+    late_seconds: float | None
     running: int | None
 
 class Replayed(TypedDict):
@@ -1003,8 +1004,11 @@ class _Jobs:
         queues: list[str],
         rooms: list[int],
         resend_after: timedelta,
+        void_before: datetime | str | None,
     ) -> list[DispatchedJob]:
-        """Note that what is due is being announced, at most so many of each queue; again if that was long ago."""
+        """Note that what is due is being announced, at most so many of each queue; again if that was long ago, or
+        was before a
+        """
     async def due_schedules(
         self,
         conn: Connection,
@@ -1065,7 +1069,9 @@ class _Jobs:
         *,
         queues: list[str],
     ) -> list[QueueFigures]:
-        """How much each queue has to do."""
+        """How much each queue has to do, and how late it is with what may run: neither paused, nor behind others of
+        its lane.
+        """
     async def recall_jobs(
         self,
         conn: Connection,
@@ -1098,6 +1104,7 @@ class _Jobs:
         next_run_at: datetime | str,
         slot: datetime | str,
         name: str,
+        due: datetime | str,
         kind: str,
         args: Jsonb,
         queue: str,
@@ -1105,8 +1112,11 @@ class _Jobs:
         max_attempts: int,
         unique_key: str,
         shown: list[str],
+        sweeps: bool,
     ) -> UUID | None:
-        """Turn a moment of a schedule into a job, and move on to the next. Empty: another worker did."""
+        """Turn a moment of a schedule into a job, and move on from the one that was due. Empty: another worker did,
+        or a job of
+        """
     async def snooze_job(
         self,
         conn: Connection,
@@ -1116,6 +1126,11 @@ class _Jobs:
         fence: int,
     ) -> bool | None:
         """Give a job back without using up its attempt. Empty: it is not ours any more."""
+    async def tell_time(
+        self,
+        conn: Connection,
+    ) -> datetime | None:
+        """The moment by the clock that jobs are dispatched by."""
 
 class _Operations:
     async def cancel_job(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -141,6 +142,17 @@ def test_after_redis_has_lost_its_memory_everything_is_announced_anew(place: Pla
             place.await_state(job_id, "completed", seconds=4)
         assert figures.EPOCHS._value.get() == before + 1
     assert len([effect for effect in place.effects() if effect["note"] == "done"]) == 21
+
+
+def test_what_is_announced_once_it_is_known_what_was_lost_is_not_announced_again(place: Place) -> None:
+    """The first relay at a Redis that is new cannot tell what was announced before, and can from then on."""
+    before = figures.DISPATCHED.labels("sample")._value.get()
+    wanted: list[Any] = [("test.slow", {"seconds": 1.5}, {}), *[("test.nothing", {}, {})] * 50]
+    ids = place.enqueue_all(wanted)
+    with working(place.with_settings(job_resend_seconds=60), threads=1):
+        for job_id in ids:
+            place.await_state(job_id, "completed")
+    assert figures.DISPATCHED.labels("sample")._value.get() - before == len(ids)
 
 
 def test_a_message_that_got_lost_is_sent_again(place: Place) -> None:

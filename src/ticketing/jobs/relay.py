@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import redis
@@ -67,7 +67,7 @@ class Relay:
         self._wake = wake
         self._epoch = 0
         self._in_doubt = False
-        self._sure_since = time.monotonic() - resend.total_seconds()
+        self._sure_since: datetime | None = None
         self._waiting: dict[str, int] = {}
         self._count_at = 0.0
 
@@ -102,7 +102,8 @@ class Relay:
                 conn,
                 queues=self._queues,
                 rooms=rooms,
-                resend_after=min(self._resend, timedelta(seconds=time.monotonic() - self._sure_since)),
+                resend_after=self._resend,
+                void_before=self._sure_since,
             )
         found: dict[str, list[UUID]] = defaultdict(list)
         for row in rows:
@@ -148,7 +149,8 @@ class Relay:
             figures.EPOCHS.inc()
             log.warning("Redis has lost its memory")
         if forgot or self._in_doubt or epoch == 1:
-            self._sure_since = time.monotonic()
+            async with db.connection() as conn:
+                self._sure_since = await sql.jobs.tell_time(conn)
         self._epoch, self._in_doubt = epoch, False
         self._waiting = dict(zip(self._queues, lengths, strict=True))
         self._count_at = time.monotonic() + COUNT_SECONDS
