@@ -87,6 +87,10 @@ bench-webhooks: $(venv)/for-dev ## Measure deliveries, also beside a dead receiv
 bench-overload: $(venv)/for-dev ## Measure what is left of the peak under five times the load
 	@$(python) scripts/bench/overload.py $(ARGS)
 
+.PHONY: bench-attackers
+bench-attackers: $(venv)/for-dev ## Measure how legitimate clients fare beside attackers, and what these leave behind
+	@$(python) scripts/bench/attackers.py $(ARGS)
+
 .PHONY: wheel
 wheel: $(venv)/for-dev ## Build the wheel into dist/
 	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .
@@ -111,7 +115,7 @@ clean: ## Remove everything that make makes, but not the data in .ticketing/
 
 .PHONY: help
 help: ## List all this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 # What is installed ----------------------------------------------------------------------------------------------------
 

@@ -509,6 +509,16 @@ def test_what_is_no_request_is_a_problem(service: str, request_: bytes, status: 
     assert b"content-type: application/problem+json" in received
 
 
+def test_of_many_bad_requests_each_is_told_so_and_good_ones_are_answered_meanwhile(service: str) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(service)) for _ in range(30)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with _opened(service):
+            """It has its answer."""
+        assert {problem(client)["code"] for client in clients} == {"malformed_request"}
+
+
 def test_requests_before_a_bad_one_are_answered_first(service: str) -> None:
     with connected(service) as client:
         client.sendall(GET * 3 + b"GET / HTTP/1.1\r\n\r\n" + GET)

@@ -28,6 +28,8 @@ LAST_SECONDS = 0.2
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 UNREAD_SECONDS = 30
 """How long what is sent may go unread before the connection is given up, as one may be that is closed already."""
+RECEIVED_BYTES = 64 * 1024
+"""What the system receives of a connection ahead of us."""
 UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
@@ -84,7 +86,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _patient(listener: socket.socket) -> socket.socket:
-    # Its connections inherit it. Where there is no such option, those that do not read stay until the client goes.
+    # Its connections inherit both. What was not read yet would take megabytes of each otherwise.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
+    # Where there is no such option, those that do not read stay until the client goes.
     if listener.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     return listener

@@ -16,6 +16,9 @@ from ticketing.wire import files
 SWEEP_SECONDS = 1.0
 """How often those that keep us waiting are looked for: one timer for all of them."""
 
+REFUSALS = 10
+"""Bad requests of one address, from sweep to sweep, that are told so at once: floods of them are slowed down."""
+
 
 class Connection(Interface):
     """What is asked of one."""
@@ -39,6 +42,7 @@ class Connections:
         self._most = min(settings.streams + settings.connections, files.left_for_connections(settings))
         self._most_of_one = settings.connections_per_address
         self._of_one: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
         self._proxies = settings.trusted_proxies
         self._loop = loop
         self._sweeping = False
@@ -65,8 +69,15 @@ class Connections:
             if not self._of_one[whence]:
                 del self._of_one[whence]
 
+    def patience(self, peer: str) -> bool:
+        """Whether one more refusal is told at once; an address that gets too many waits for the sweep with them."""
+        whence = subscriber(peer)
+        self._refused[whence] += 1
+        return self._refused[whence] <= REFUSALS
+
     def _sweep(self) -> None:
         now = self._loop.time()
+        self._refused.clear()
         for connection in [each for each in self._opened if each.due <= now]:
             connection.overdue()
         self._sweeping = bool(self._opened)

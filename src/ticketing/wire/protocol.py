@@ -35,7 +35,8 @@ PIPELINED = 16
 """Requests that may wait for the answer to an earlier one. Those beyond get none (RFC 9112, 9.3.2)."""
 LINGER_SECONDS = 2
 """How long we go on reading after a refusal: closed at once, the client might never see it (RFC 9112, 9.6)."""
-LINGER_BYTES = 4 * 1024 * 1024
+LINGER_BYTES = 64 * 1024
+"""How much we read on at most."""
 CHUNK_BYTES = 16
 """What frames a chunk, usually; only what is beyond that counts."""
 
@@ -232,8 +233,9 @@ class Protocol(HttpToolsProtocol):
         return False
 
     def _stop(self, problem: Problem) -> None:
+        # Raised itself, it would keep what was read for as long as we keep it.
         self._problem = problem
-        raise problem
+        raise _NoMore
 
     # What goes out
 
@@ -273,6 +275,15 @@ class Protocol(HttpToolsProtocol):
             self._say(problem)
 
     def _say(self, problem: Problem) -> None:
+        if self._all.patience(self._peer):
+            self._answer(problem)
+        else:
+            self._last = problem
+            self.flow.pause_reading()
+            self.due = self.loop.time()
+
+    def _answer(self, problem: Problem) -> None:
+        self._last = None
         self.transport.write(self._refusal(problem))
         self.transport.write_eof()
         self.flow.resume_reading()
@@ -296,7 +307,9 @@ class Protocol(HttpToolsProtocol):
     def overdue(self) -> None:
         """The client has kept us waiting for too long."""
         self.due = NEVER
-        if self._part is HEAD:
+        if self._last and self._silent:
+            self._answer(self._last)
+        elif self._part is HEAD:
             self._refuse(RequestTimeout(f"The head of a request has to be here within {self._all.head_seconds} s."))
         elif self._part is ENDED:
             self.transport.abort()
