@@ -1,17 +1,28 @@
 -- Events: what happened, in order. Nothing here writes them: each is written by the statement of the change itself.
 
--- name: list_ticket_events(ticket, viewer_id, staff, after, page_size)
+-- name: list_ticket_events(ticket, viewer_id, staff, after, page_size, page_bytes)
 -- returns: EventRow
--- A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position on.
-select e.position, r.*
-  from visible_tickets(:viewer_id, :staff) t
-  join events e on e.ticket = t.number
+-- A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position on. It ends
+-- before the event with which it would have more bytes than these, but has one at least; each says if there is another.
+with found as materialized (
+    select e.id, e.position, plain_size(e.data) + plain_size(e.previous) as bytes
+      from visible_tickets(:viewer_id, :staff) t
+      join events e on e.ticket = t.number
+     where t.number = :ticket
+       and (:staff or e.audience = 'public')
+       and (:after::bigint is null or e.position > :after)
+     order by e.position
+     limit :page_size
+), counted as (
+    select f.id, sum(f.bytes) over told as bytes, row_number() over told as place, count(*) over () as count
+      from found f
+    window told as (order by f.position)
+)
+select e.position, c.place < c.count as more, r.*
+  from counted c join events e on e.id = c.id
  cross join lateral event_resource(e) r
- where t.number = :ticket
-   and (:staff or e.audience = 'public')
-   and (:after::bigint is null or e.position > :after)
- order by e.position
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by e.position;
 
 -- name: get_event_log()^
 -- returns: EventLog
@@ -20,21 +31,16 @@ select l.key, l.expired_transaction::text::bigint as expired_transaction, l.expi
        l.added, l.added_after::text::bigint as added_after, log_end()::text::bigint as ends_before
   from event_log l;
 
--- name: list_feed(after_transaction, after_position, types, project, reader, scan, page_size)
+-- name: list_feed(after_transaction, after_position, types, project, reader, scan, scan_bytes, page_size)
 -- returns: LogEntry
 -- A page of the log from after a given place on: what a reader, if given, may see or has to be told is gone. It looks
--- at so many events at most; each row also says how far that went, and one row does even if there is no event.
+-- at so many events and bytes at most; each row also says how far that went, and one row does even if there is no event.
 with stretch as materialized (
-    select coalesce(last.transaction_id, log_end()) as transaction_id, coalesce(last.position, 0) as position,
-           last.position is not null as more
+    select case when page.more then page.transaction_id else log_end() end as transaction_id,
+           case when page.more then page.position else 0 end as position, coalesce(page.more, false) as more
       from (select) as one
-      left join lateral (
-          select l.transaction_id, l.position
-            from events_after(:after_transaction::bigint::text::xid8, :after_position) l
-           order by l.transaction_id, l.position
-          offset :scan - 1
-           limit 1
-      ) last on true
+      left join lateral log_page(:after_transaction::bigint::text::xid8, :after_position, :scan, :scan_bytes) page
+        on true
 )
 select s.transaction_id::text::bigint as until_transaction, s.position as until_position, s.more, e.*
   from stretch s

@@ -71,12 +71,15 @@ select t.hash, t.id as token_id, u.id as user_id, u.name, u.role, t.scopes::text
   from tokens t join users u on u.id = t.user_id
  where t.hash = any(:hashes);
 
--- name: list_live_tokens(token_ids)
--- returns: LiveToken
--- Which of these tokens still hold, with what they may do now.
-select t.id as token_id, u.role, t.scopes::text[] as scopes
-  from tokens t join users u on u.id = t.user_id
- where t.id = any(:token_ids) and t.revoked_at is null and (t.expires_at is null or t.expires_at > now()) and u.active;
+-- name: list_ended_tokens(token_ids, roles, scope)
+-- returns: EndedToken
+-- Which of these tokens do not hold any more, lack the scope, or are those of a user who has another role than before.
+select given.token_id, given.role
+  from unnest(:token_ids::uuid[], :roles::text[]) as given (token_id, role)
+ where not exists (select from tokens t join users u on u.id = t.user_id
+                    where t.id = given.token_id and u.active and u.role::text = given.role
+                      and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
+                      and :scope = any(t.scopes::text[]));
 
 -- name: list_tokens_with(user_id, scopes)
 -- returns: TokenId

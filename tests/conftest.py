@@ -149,7 +149,7 @@ def spawned(database_url: str, **settings: str) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "ticketing.app:create", "--factory", "--port", str(port)]
-    command += ["--log-level", "warning", "--no-proxy-headers"]
+    command += ["--http", str(serve.UVICORN["http"]), "--log-level", "warning", "--no-proxy-headers"]
     with subprocess.Popen(command, env=environment(database_url, **settings)) as process:
         try:
             await_(lambda: answers(f"http://127.0.0.1:{port}"))

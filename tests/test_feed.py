@@ -196,6 +196,46 @@ def test_pages_and_links_lead_through(agent: Person, new_ticket: New) -> None:
     assert agent.get("/events", params={"cursor": response.json()["next"]}).json()["items"] == []
 
 
+def long_edits(db: Db, by: Person, number: int, times: int) -> None:
+    """Have a ticket edited so often, each time by half a megabyte."""
+    for text in ("\U0001f39e" * 65_000, "\U0001f4fd" * 65_000):
+        assert patch(by, number, description=text).status_code == 200
+    db.execute(
+        "insert into events (id, type, ticket, project, actor_id, data, previous)"
+        " select gen_random_uuid(), e.type, e.ticket, e.project, e.actor_id, e.data, e.previous"
+        "   from (select * from events where ticket = %s order by position desc limit 1) e, generate_series(1, %s)",
+        (number, times - 2),
+    )
+
+
+def test_pages_end_with_their_bytes(agent: Person, requester: Person, new_ticket: New, db: Db) -> None:
+    """Of the feed, for those who see the events and for those who do not, and of a timeline; and nothing is missing."""
+    cursor, hidden = end(agent), end(requester)
+    number = new_ticket(agent)["number"]
+    long_edits(db, agent, number, 20)
+    last = new_ticket(requester)["number"]
+    settled(db)
+    sizes: list[int] = []
+
+    def walked(by: Person, path: str, params: dict[str, Any]) -> list[Any]:
+        items: list[Any] = []
+        while True:
+            response = by.get(path, params={"limit": 100, **params})
+            page = response.json()
+            sizes.append(len(response.content))
+            items += page["items"]
+            if page["next"] is None or not page.get("more", True):
+                return items
+            params = {"cursor": page["next"]}
+
+    seen = [event for event in walked(agent, "/events", {"cursor": cursor}) if event["ticket"] in (number, last)]
+    assert [event["ticket"] for event in seen] == [number] * 21 + [last]
+    timeline = walked(agent, f"/tickets/{number}/events", {})
+    assert [event["id"] for event in timeline] == [event["id"] for event in seen[:-1]]
+    assert [event["ticket"] for event in walked(requester, "/events", {"cursor": hidden})][-1:] == [last]
+    assert max(sizes) < events.SCAN_BYTES + 10_000
+
+
 def test_a_page_looks_at_so_many_events_at_most(
     monkeypatch: pytest.MonkeyPatch, agent: Person, stranger: Person, new_ticket: New
 ) -> None:

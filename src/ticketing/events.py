@@ -19,6 +19,8 @@ from ticketing.errors import CursorExpired, InvalidParameter
 
 SCAN = 2000
 """How many events a page of the feed looks at: of a log in which somebody may see little, it makes many short pages."""
+SCAN_BYTES = 2 * 1024 * 1024
+"""And how many bytes, unless it is one event alone: an event may have a megabyte, a hundred are too much to hold."""
 LEAST_DAYS = 1
 """An Idempotency-Key answers for 24 hours with what its event holds."""
 
@@ -97,15 +99,21 @@ async def list_for_ticket(
     if cursor is not None:
         (after,) = _POSITION.unpack(paging.unsealed(await _key(conn), listing, cursor))
     rows = await sql.events.list_ticket_events(
-        conn, ticket=number, viewer_id=actor.id, staff=actor.staff, after=after, page_size=limit + 1
+        conn,
+        ticket=number,
+        viewer_id=actor.id,
+        staff=actor.staff,
+        after=after,
+        page_size=limit + 1,
+        page_bytes=SCAN_BYTES,
     )
     if not rows:
         await tickets.get(conn, actor, number)
     shown, following = rows[:limit], None
-    if len(rows) > limit:
+    if shown and shown[-1]["more"]:
         following = paging.sealed(await _key(conn), listing, _POSITION.pack(shown[-1]["position"]))
     return {
-        "items": [{name: value for name, value in row.items() if name != "position"} for row in shown],
+        "items": [{name: value for name, value in row.items() if name not in ("position", "more")} for row in shown],
         "next": following,
     }
 
@@ -181,8 +189,13 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
     return seal, place
 
 
-async def read(conn: sql.Connection, reader: Reader | None, after: Place, limit: int) -> Stretch:
-    """What a reader, or everybody together, sees of the log after a place: so many entries at most."""
+async def read(
+    conn: sql.Connection, reader: Reader | None, after: Place, limit: int, *, scan: int | None = None
+) -> Stretch:
+    """What a reader, or everybody together, sees of the log after a place.
+
+    So many entries at most, of as many events as are to be looked at (SCAN) and of SCAN_BYTES.
+    """
     rows = await sql.events.list_feed(
         conn,
         after_transaction=after.transaction,
@@ -190,7 +203,8 @@ async def read(conn: sql.Connection, reader: Reader | None, after: Place, limit:
         types=list(reader.types) if reader and reader.types is not None else None,
         project=list(reader.project) if reader and reader.project is not None else None,
         reader=sorted(reader.names) if reader else None,
-        scan=SCAN,
+        scan=scan or SCAN,
+        scan_bytes=SCAN_BYTES,
         page_size=limit + 1,
     )
     entries = [row for row in rows if row["id"] is not None][:limit]

@@ -3,6 +3,10 @@
 Whatever is new is read once, told by the bell, and put into the buffer of each stream whose reader may see it; who may
 is in what was read. A stream that begins in the past first reads that for itself, a page at a time, and then joins. A
 buffer that is not emptied in time ends its stream; the client may come back and go on where it was.
+
+A stream is sent to only with a permit that is a fraction of a second old: five times a second the database is asked
+which streams may not go on. So however late it answers, and however slowly a client reads, nothing is sent later than
+a second after the right to it has ended.
 """
 
 from __future__ import annotations
@@ -10,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, ClassVar
 
 import orjson
 
@@ -21,18 +25,27 @@ from ticketing import auth, db, events, metrics, sql
 from ticketing.auth import Actor
 from ticketing.bell import Bell
 from ticketing.config import Settings
-from ticketing.contract import Problem
+from ticketing.contract import Line, Problem
 from ticketing.errors import TooManyStreams
 from ticketing.events import Place, Reader, Seal, Stretch, View
 
 SCOPE = "tickets:read"
 POLL_SECONDS = 0.5
-CHECK_SECONDS = 2.0
-"""How late a stream ends whose token was revoked, or whose user has another role."""
+CHECK_SECONDS = 0.2
+"""How often it is looked whether those who listen still may."""
+PERMIT_SECONDS = 0.6
+"""How long a stream is sent to after the beginning of such a look; then it waits for the next. With TICK_SECONDS it is
+less than the second within which, by the contract, nothing is sent any more."""
+TICK_SECONDS = 0.1
+"""How often it is looked whether a stream needs a sign of life, has to wait, or is too much."""
 RETRY_MS = 2000
 BATCH = 100
 """How many events are read at once. A buffer holds those of one batch beyond its limit."""
 MOST_BUFFERED_BYTES = 256 * 1024
+MOST_HELD_BYTES = 64 * 1024 * 1024
+"""What a process holds of events for all its streams together, each counted once; the fullest buffers end first."""
+PIECE_BYTES = 64 * 1024
+"""What is sent at once, of an event as well: only as much is out of our hands."""
 DELIVERIES_A_TURN = 500
 """How many messages are put into buffers before others have their turn."""
 CATCHING_UP_AT_ONCE = 2
@@ -56,7 +69,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
     """Let streams be opened for as long as the block runs."""
     global _hub
     before, _hub = _hub, Hub(settings)
-    working = [asyncio.create_task(_hub.follow()), asyncio.create_task(_hub.watch())]
+    working = [asyncio.create_task(work()) for work in (_hub.follow, _hub.watch, _hub.check)]
     try:
         yield
     finally:
@@ -94,18 +107,43 @@ async def opened(
             _hub.remove(listener)
 
 
+class Told:
+    """An event as it is told, in JSON: encoded once, and held once for all streams that have yet to send it."""
+
+    __slots__ = ("body", "subject")
+
+    held: ClassVar[int] = 0
+    """The bytes of all that there are."""
+
+    def __init__(self, entry: sql.LogEntry, view: View | None) -> None:
+        self.body = orjson.dumps(events.told(entry, view))
+        self.subject = subject_of(entry)
+        Told.held += len(self.body)
+
+    def __del__(self) -> None:
+        Told.held -= len(self.body)
+
+
+def subject_of(entry: sql.LogEntry) -> tuple[Any, ...]:
+    """What can be taken from somebody together with an event: its ticket or project, and all that is in it."""
+    return ("project", entry["project"]) if entry["ticket"] is None else ("ticket", entry["ticket"])
+
+
 class Listener:
-    """One open stream: what is to be sent, in pieces."""
+    """One open stream: what is to be sent, in pieces, as long as its reader may listen."""
 
     __slots__ = (
         "_hub",
         "_messages",
+        "_queued",
         "_seal",
-        "_size",
+        "_under_way",
         "_waiting",
         "actor",
         "ended",
+        "line",
         "live",
+        "permitted_until",
         "place",
         "reader",
         "sent_at",
@@ -114,14 +152,17 @@ class Listener:
     def __init__(self, hub: Hub, seal: Seal, place: Place) -> None:
         self._hub = hub
         self._seal = seal
-        self._messages: list[bytes] = []
-        self._size = 0
+        self._messages: deque[tuple[bytes, Told | None]] = deque()
         self._waiting = asyncio.Event()
+        self._queued = 0
+        self._under_way = 0
         self.reader = seal.reader
         self.actor = seal.reader.actor
         self.place = place
         self.live = False
         self.ended = False
+        self.line: Line | None = None
+        self.permitted_until = 0.0
         self.sent_at = time.monotonic()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -132,28 +173,79 @@ class Listener:
             except Problem:
                 # It is too late for another answer; the client comes back, and goes on where it was.
                 return
-            messages = [self.message(entry, self.reader.view(entry)) for entry in stretch.entries]
-            self.place = stretch.until
-            self._touch()
-            if messages and not self.ended:
-                yield b"".join(messages)
-            if not stretch.more:
+            more = self._take(stretch)
+            async for piece in self.pieces():
+                yield piece
+            if not (more or self.ended):
                 self._hub.join(self)
         while not self.ended:
             await self._waiting.wait()
             self._waiting.clear()
-            if self._messages:
-                piece = b"".join(self._messages)
-                self._messages.clear()
-                self._size = 0
+            async for piece in self.pieces():
                 yield piece
 
-    def put(self, message: bytes) -> None:
+    def _take(self, stretch: Stretch) -> bool:
+        """Have what was missed sent, as much of it as a buffer holds; gives whether there is more."""
+        for entry in stretch.entries:
+            if self.overfull:
+                return True
+            self.put(self.head(entry), Told(entry, self.reader.view(entry)))
+            self.place = events.place_of(entry)
+        self.place = stretch.until
+        return stretch.more
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What is in the buffer, until that is empty or the right to it has ended."""
+        for piece in self._cut_up():
+            while not self.ended and time.monotonic() >= self.permitted_until:
+                self._waiting.clear()
+                await self._waiting.wait()
+            if self.ended:
+                return
+            yield piece
+
+    def _cut_up(self) -> Iterator[bytes]:
+        piece: list[bytes] = []
+        length = 0
+        while self._messages:
+            head, told = self._messages.popleft()
+            self._under_way = _size(head, told)
+            self._queued -= self._under_way
+            for part in _parts(head, told):
+                if piece and length + len(part) > PIECE_BYTES:
+                    yield b"".join(piece)
+                    piece, length = [], 0
+                piece.append(part)
+                length += len(part)
+            self._under_way = 0
+        if piece:
+            yield b"".join(piece)
+
+    def put(self, head: bytes, told: Told | None = None) -> None:
         """Have a message sent."""
-        self._messages.append(message)
-        self._size += len(message)
+        self._messages.append((head, told))
+        self._queued += _size(head, told)
         self._waiting.set()
-        self._touch()
+        self.sent_at = time.monotonic()
+
+    def take_back(self, subject: tuple[Any, ...]) -> None:
+        """Send nothing any more that is about this, as it was taken from the reader."""
+        self._messages = deque(each for each in self._messages if each[1] is None or each[1].subject != subject)
+        self._queued = sum(_size(*each) for each in self._messages)
+        if self.line and self.line.drop_unsent():
+            self.end()
+
+    def permit(self, until: float) -> None:
+        """Let it be sent to until then."""
+        waits = time.monotonic() >= self.permitted_until
+        self.permitted_until = until
+        if waits:
+            self._waiting.set()
+
+    def look(self) -> None:
+        """If it may not be sent to just now, nothing that is still on this machine may leave it."""
+        if time.monotonic() >= self.permitted_until and self.line and self.line.drop_unsent():
+            self.end()
 
     def beat(self) -> None:
         """Give a sign of life, and tell the place from which to go on, as much may have happened that was not told."""
@@ -161,30 +253,50 @@ class Listener:
             self.put(b":\n" + self._mark())
 
     def end(self) -> None:
-        """Send nothing any more."""
+        """Put nothing on the line any more."""
         self.ended = True
         self._messages.clear()
+        self._queued = 0
         self._waiting.set()
+
+    def cut(self) -> None:
+        """Send nothing any more, also of what is on the line."""
+        self.end()
+        if self.line:
+            self.line.drop_unsent()
+
+    @property
+    def size(self) -> int:
+        """The bytes that are in the buffer, or of the event that is just being sent."""
+        return self._queued + self._under_way
 
     @property
     def overfull(self) -> bool:
         """Whether the client has not taken what was there before."""
-        return self._size > MOST_BUFFERED_BYTES
+        return self._queued > MOST_BUFFERED_BYTES
 
-    def message(self, entry: sql.LogEntry, view: View | None, body: bytes | None = None) -> bytes:
-        """An event as a server-sent one."""
-        return b"id: %s\nevent: %s\ndata: %s\n\n" % (
+    def head(self, entry: sql.LogEntry) -> bytes:
+        """What comes before an event's body in a server-sent one."""
+        return b"id: %s\nevent: %s\ndata: " % (
             self._seal.cursor(events.place_of(entry)).encode(),
             str(entry["type"]).encode(),
-            body or orjson.dumps(events.told(entry, view)),
         )
 
     def _mark(self) -> bytes:
         """A place to resume from: an id without data, which is no event to clients."""
         return b"id: %s\n\n" % self._seal.cursor(self.place).encode()
 
-    def _touch(self) -> None:
-        self.sent_at = time.monotonic()
+
+def _parts(head: bytes, told: Told | None) -> Iterator[bytes]:
+    yield head
+    if told is not None:
+        for start in range(0, len(told.body), PIECE_BYTES):
+            yield told.body[start : start + PIECE_BYTES]
+        yield b"\n\n"
+
+
+def _size(head: bytes, told: Told | None) -> int:
+    return len(head) + (len(told.body) if told else 0)
 
 
 class Hub:
@@ -197,8 +309,10 @@ class Hub:
         self._live: defaultdict[str, set[Listener]] = defaultdict(set)
         self._place: Place | None = None
         self._wanted = asyncio.Event()
+        self._unchecked = asyncio.Event()
         self._catching_up = asyncio.Semaphore(CATCHING_UP_AT_ONCE)
         self._leaving = False
+        self._delayed: set[str] = set()
 
     # Who listens
 
@@ -223,6 +337,7 @@ class Hub:
 
     def add(self, listener: Listener) -> None:
         self._listeners.add(listener)
+        self._unchecked.set()
         metrics.STREAMS.inc()
 
     def remove(self, listener: Listener) -> None:
@@ -266,16 +381,17 @@ class Hub:
             await self._wanted.wait()
             async with Bell(self._settings.database_url) as bell:
                 while self._live:
-                    if not await _tried(self._read_on):
+                    if not await self._tried(self._read_on):
                         await bell.wait(POLL_SECONDS)
 
     async def _read_on(self) -> bool:
         """Read what is new, and pass it on; gives whether there is more."""
         assert self._place is not None
         async with db.connection() as conn:
-            stretch = await events.read(conn, None, self._place, BATCH)
+            stretch = await events.read(conn, None, self._place, BATCH, scan=BATCH)
         for listener in [each for each in self._everybody() if each.overfull]:
             listener.end()
+        self.make_room()
         delivered = 0
         for entry in stretch.entries:
             delivered += self._deliver(entry)
@@ -292,17 +408,18 @@ class Hub:
     def _deliver(self, entry: sql.LogEntry) -> int:
         """Put one event into the buffers of all who may see it, encoded once for each view of it."""
         place = events.place_of(entry)
-        bodies: dict[View, bytes] = {}
+        bodies: dict[View, Told] = {}
         count = 0
         for listener in self._named([*(entry["seen_by"] or ()), *(entry["missed_by"] or ())]):
             if listener.ended or listener.place >= place or not listener.reader.wants(entry):
                 continue
             view = listener.reader.view(entry)
             assert view is not None
-            body = bodies.get(view)
-            if body is None:
-                body = bodies[view] = orjson.dumps(events.told(entry, view))
-            listener.put(listener.message(entry, view, body))
+            if view not in bodies:
+                bodies[view] = Told(entry, view)
+            if view == "gone":
+                listener.take_back(subject_of(entry))
+            listener.put(listener.head(entry), bodies[view])
             count += 1
         return count
 
@@ -315,42 +432,66 @@ class Hub:
     def _everybody(self) -> set[Listener]:
         return self._named(("staff", "requester"))
 
+    def make_room(self) -> None:
+        """End the fullest streams if all together hold too much."""
+        if Told.held > MOST_HELD_BYTES:
+            for listener in sorted(self._listeners, key=lambda each: each.size, reverse=True):
+                listener.cut()
+                if Told.held <= MOST_HELD_BYTES:
+                    break
+
+    async def _tried(self, work: Callable[[], Any]) -> bool:
+        """What the work gives; False if it cannot be done just now, which is told once and tried again."""
+        try:
+            done = bool(await work())
+        except Exception as error:
+            if work.__name__ not in self._delayed:
+                self._delayed.add(work.__name__)
+                log.warning("Streams have to wait", exc_info=None if isinstance(error, Problem) else error)
+            await asyncio.sleep(CHECK_SECONDS)
+            return False
+        self._delayed.discard(work.__name__)
+        return done
+
     # Who may go on listening
 
     async def watch(self) -> None:
-        """Give signs of life, and end the streams of those who may not listen any more, for ever."""
-        checked = 0.0
+        """Give signs of life, and stop what is too much, or not permitted just now, for ever."""
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(TICK_SECONDS)
             now = time.monotonic()
             for listener in list(self._listeners):
+                listener.look()
                 if now - listener.sent_at >= self._settings.heartbeat_seconds:
                     listener.beat()
-            if self._listeners and now - checked >= CHECK_SECONDS:
-                checked = now
-                await _tried(self._end_the_unauthorized)
+            self.make_room()
+
+    async def check(self) -> None:
+        """Let those go on who may listen, and end the streams of the others, for ever."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._unchecked.wait()
+            self._unchecked.clear()
+            if self._listeners:
+                await self._tried(self._end_the_unauthorized)
 
     async def _end_the_unauthorized(self) -> bool:
         asked = list(self._listeners)
+        rights = list({(listener.actor.token_id, listener.actor.role) for listener in asked})
         async with db.connection() as conn:
-            rows = await sql.tokens.list_live_tokens(
-                conn, token_ids=list({listener.actor.token_id for listener in asked})
+            began = time.monotonic()
+            rows = await sql.tokens.list_ended_tokens(
+                conn,
+                token_ids=[token_id for token_id, _ in rights],
+                roles=[role for _, role in rights],
+                scope=SCOPE,
             )
-        may = {(row["token_id"], row["role"]) for row in rows if SCOPE in (row["scopes"] or ())}
+        ended = {(row["token_id"], row["role"]) for row in rows}
         for listener in asked:
-            if (listener.actor.token_id, listener.actor.role) not in may:
+            if (listener.actor.token_id, listener.actor.role) in ended:
                 auth.forget([listener.actor.token_id])
-                listener.end()
+                listener.cut()
+            else:
+                listener.permit(began + PERMIT_SECONDS)
         return True
-
-
-async def _tried(work: Callable[[], Any]) -> bool:
-    """What the work gives; False if it cannot be done just now, as it will be tried again."""
-    try:
-        return bool(await work())
-    except Problem as problem:
-        log.warning("Streams have to wait: %s", problem.detail)
-    except Exception:
-        log.exception("Streams have to wait")
-    await asyncio.sleep(POLL_SECONDS)
-    return False

@@ -11,7 +11,7 @@ import pytest
 
 from contract.asking import http_scope
 from contract.sample import library
-from ticketing.contract import Stream, exchange
+from ticketing.contract import Line, Stream, exchange
 
 
 class Ticks:
@@ -21,6 +21,7 @@ class Ticks:
         self._count = count
         self._fault = fault
         self._ended = asyncio.Event()
+        self.line: Line | None = None
         self.open = False
 
     @asynccontextmanager

@@ -16,7 +16,7 @@ from ticketing.contract import quiet  # noqa: F401 (first)
 from ticketing.contract.bundle import bundle, drift, load, write
 from ticketing.contract.document import ContractError
 from ticketing.contract.engine import build
-from ticketing.contract.exchange import Answer, Pieces, Stream, etag
+from ticketing.contract.exchange import Answer, Line, Pieces, Stream, etag
 from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.judging import Judge
 from ticketing.contract.problems import Problem
@@ -27,6 +27,7 @@ __all__ = [
     "ContractError",
     "InvalidToken",
     "Judge",
+    "Line",
     "Networks",
     "Pieces",
     "Problem",

@@ -43,8 +43,21 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+LINE = "ticketing.line"
+"""Where the extensions of a scope hold the Line of the request, if the server gives one."""
+
+
+class Line(Protocol):
+    """The connection to a client, for whoever has to know what has left this machine."""
+
+    def drop_unsent(self) -> bool:
+        """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
+
+
 class Pieces(Protocol):
     """The body of a stream, piece by piece; they end soon after `end()`."""
+
+    line: Line | None
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -83,6 +96,7 @@ class Exchange:
         "arguments",
         "context",
         "headers",
+        "line",
         "method",
         "operation_id",
         "origin",
@@ -97,6 +111,7 @@ class Exchange:
     def __init__(self, scope: Any, place: Place, proxies: Proxies) -> None:
         self.place = place
         self.send = place.send
+        self.line: Line | None = scope.get("extensions", {}).get(LINE)
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = headers(scope["headers"])
         self.origin: Origin = proxies.origin(scope.get("client"), self.headers)
@@ -135,6 +150,7 @@ class Exchange:
     async def stream(self, stream: Stream, receive: Any) -> None:
         """Send pieces as they come, until there are no more or the client is gone. Raises ClientGone."""
         async with stream.opened as pieces:
+            pieces.line = self.line
             head = [(name.lower().encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
             head.append((b"content-type", stream.media_type.encode()))
             if self.method == "HEAD":
@@ -149,6 +165,9 @@ class Exchange:
                 async with asyncio.timeout(STALL_SECONDS):
                     await self.send({"type": "http.response.body", "body": b""})
             except TimeoutError:
+                # What it has not taken is not to be had later: who may have it then is not known now.
+                if self.line:
+                    self.line.drop_unsent()
                 raise ClientGone from None
             finally:
                 watching.cancel()

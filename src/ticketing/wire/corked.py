@@ -7,7 +7,14 @@ woken twice.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import socket
+import struct
+import sys
 from typing import Any
+
+SIOCOUTQNSD = 0x894B
+"""Linux: how many bytes a socket has that were not sent yet (tcp(7), <linux/sockios.h>)."""
 
 
 class Corked:
@@ -39,8 +46,25 @@ class Corked:
         self._flush()
         self._transport.close()
 
+    def drop_unsent(self) -> bool:
+        """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
+        self._flush()
+        connection = self.get_extra_info("socket")
+        if not self._transport.get_write_buffer_size() and not _unsent_in_kernel(connection):
+            return False
+        # The kernel forgets what it has yet to send as well, and the client is told that the connection is broken.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+        return True
+
     def _flush(self) -> None:
         if self._held:
             held, self._held = self._held, []
             if not self._transport.is_closing():  # The client may have hung up in this very turn.
                 self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+
+def _unsent_in_kernel(connection: Any) -> int:
+    if sys.platform != "linux" or connection.fileno() < 0:
+        return 0
+    return int.from_bytes(fcntl.ioctl(connection.fileno(), SIOCOUTQNSD, bytes(4)), sys.byteorder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import httptools
@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from ticketing.config import settings
 from ticketing.contract.admission import Overloaded
+from ticketing.contract.exchange import LINE
 from ticketing.contract.forwarded import peer_of
 from ticketing.contract.problems import MalformedRequest, Problem, RequestTimeout
 from ticketing.wire.connections import NEVER, Connections
@@ -68,7 +69,9 @@ class Protocol(HttpToolsProtocol):
         self._peer = peer_of(get_remote_addr(transport))
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
-            super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
+            corked = Corked(transport, self.loop)
+            self._extensions = {LINE: corked}
+            super().connection_made(cast(asyncio.Transport, corked))
         else:
             self._part = ENDED
             self.transport = transport
@@ -159,6 +162,7 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._framing = []
         super().on_message_begin()
+        self.scope["extensions"] = cast(Any, self._extensions)
 
     def on_url(self, url: bytes) -> None:
         if self._part is HEAD:
