@@ -95,7 +95,8 @@ select given.key, given.place - 1 as place
 
 -- name: rotate_webhook_secret(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, key_id, sealed, overlap_seconds)^
 -- returns: WebhookEndpoint
--- Give an endpoint another secret; the present one expires after the overlap. Empty: no such endpoint, or the key is taken.
+-- Give an endpoint that take_webhook_endpoint has locked another secret; the present one expires after the overlap.
+-- Empty: the key is taken.
 -- nullable: fingerprint
 with endpoint as materialized (
     select w
@@ -154,7 +155,7 @@ select r.* from events e cross join lateral event_resource(e) r where e.id = :ev
 
 -- name: insert_webhook_redelivery(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, delivery_id, failed_since, events_since, events_after)^
 -- returns: WebhookRedelivery
--- Record that deliveries are to be sent again. Empty: no such endpoint or delivery, it is disabled, or the key is taken.
+-- Record that deliveries are to be sent again. Empty: no such endpoint, delivery or event, it is disabled, or the key is taken.
 -- nullable: fingerprint, delivery_id, failed_since, events_since, events_after
 with resource as materialized (
     select :event_id::uuid as id, w.id as endpoint_id, :delivery_id::uuid as delivery_id,
@@ -164,6 +165,7 @@ with resource as materialized (
      where w.id = :endpoint_id and w.state <> 'disabled'
        and (:delivery_id::uuid is null
             or exists (select from deliveries d where d.id = :delivery_id and d.endpoint_id = w.id))
+       and (:events_after::uuid is null or exists (select from events e where e.id = :events_after))
        and (:idempotency_key::text is null
             or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
 ), event as (

@@ -223,6 +223,36 @@ def endless_head(exchange: Exchange) -> None:
             exchange.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
 
 
+def endless_interim_answers(exchange: Exchange) -> None:
+    """`100 Continue` for ever (RFC 9110, 15.2)."""
+    with suppress(OSError):
+        while True:
+            exchange.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+
+def interim(exchange: Exchange) -> None:
+    """Some interim answers, as a server may give, and then one."""
+    exchange.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3)
+    answering(200, b"ok")(exchange)
+
+
+def trickling(exchange: Exchange) -> None:
+    """A head that comes byte by byte."""
+    exchange.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    with suppress(OSError):
+        while True:
+            exchange.wfile.write(b"y")
+            time.sleep(0.05)
+
+
+def endless_trailers(exchange: Exchange) -> None:
+    """A body, and trailers without an end after it."""
+    exchange.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+    with suppress(OSError):
+        while True:
+            exchange.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+
+
 def no_http(exchange: Exchange) -> None:
     """Something else than HTTP."""
     exchange.wfile.write(b"220 smtp.example ESMTP\r\n")

@@ -29,6 +29,21 @@ def web(service: str) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.parametrize("number", [42, 9007199254740991])
+def test_a_link_to_a_ticket_leads_to_how_it_is_read(web: httpx.Client, number: int) -> None:
+    """Whether there is such a ticket or not."""
+    response = web.get(f"/support/tickets/{number}")
+    assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert f"GET /api/v1/tickets/{number}\n" in response.text
+    assert web.get(urljoin(str(response.url), re.findall(r'<a href="([^"]+)"', response.text)[0])).is_success
+    assert response.text.replace(str(number), "7") == web.get("/support/tickets/7").text
+
+
+@pytest.mark.parametrize("number", ["0", "01", "-1", "1.0", "x", "", "1/", "1/x", "٣", "1" * 17, "1%0a"])
+def test_what_is_no_number_is_no_ticket(web: httpx.Client, number: str) -> None:
+    assert web.get(f"/support/tickets/{number}").status_code == 404
+
+
 @pytest.mark.parametrize("ending", ["json", "yaml"])
 def test_the_contract_is_served_as_it_is_committed(web: httpx.Client, ending: str) -> None:
     path = f"/api/v1/openapi.{ending}"

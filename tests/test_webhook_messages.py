@@ -92,6 +92,72 @@ def test_chat(event: dict[str, Any], slack: str, discord: str) -> None:
     assert json.loads(payloads.body("discord", event))["content"] == discord.format(url=url)
 
 
+@pytest.mark.parametrize(
+    ("type", "previous", "data", "changes"),
+    [
+        ("ticket.updated", {"priority": "normal"}, {"priority": "high"}, ": priority normal → high"),
+        (
+            "ticket.updated",
+            {"status": "open", "assignee": None, "updated_at": "2026-11-24T12:00:00.000Z"},
+            {"status": "pending", "assignee": {"id": "1", "name": "Ines Aydin"}},
+            ": status open → pending, assignee none → Ines Aydin",
+        ),
+        ("ticket.updated", {"description": "x" * 41}, {"description": "short"}, ": description"),
+        ("ticket.updated", {"description": "a\nb"}, {"description": ""}, ": description"),
+        ("ticket.updated", {"environment": {"os": "1"}}, {"environment": {}}, ": environment"),
+        ("ticket.updated", {"tags": []}, {"tags": ["audio", "4k"]}, ": tags none → audio, 4k"),
+        ("ticket.updated", {"resolution_note": None}, {"resolution_note": "y"}, ": resolution note none → y"),
+        (
+            "ticket.resolved",
+            {"status": "open", "resolution": "none"},
+            {"resolution": "fixed"},
+            ": resolution none → fixed",
+        ),
+        ("ticket.closed", {"status": "resolved", "closed_at": None}, {}, ""),
+        ("ticket.created", {}, {}, ""),
+    ],
+)
+def test_a_line_names_what_changed(type: str, previous: Any, data: Any, changes: str) -> None:
+    event = EVENT | {"type": type, "previous": previous, "data": EVENT["data"] | data}
+    verb = type.partition(".")[2]
+    url = config.settings().public_url
+    line = f"Ines Aydin {verb} <{url}/support/tickets/1042|#1042> Playback stops{changes}"
+    assert json.loads(payloads.body("slack", event))["text"] == line
+
+
+def test_a_line_of_no_ticket_names_what_changed_and_no_secrets() -> None:
+    event = EVENT | {
+        "ticket": None,
+        "type": "webhook.updated",
+        "data": {"url": "https://b.example/", "state": "paused"},
+    }
+    event |= {"previous": {"state": "active", "url": "https://a.example/secret"}}
+    line = json.loads(payloads.body("slack", event))["text"]
+    assert line.endswith(": state active → paused, url")
+    assert "secret" not in line
+    event |= {"type": "project.updated", "data": {"key": "media", "name": "Media"}, "previous": {"name": "Old"}}
+    assert json.loads(payloads.body("discord", event))["content"].endswith("project Media\\: name Old → Media")
+    event |= {"type": "comment.updated", "ticket": 1, "data": {"body": "new"}, "previous": {"body": "old"}}
+    assert json.loads(payloads.body("slack", event))["text"].endswith("#1> new")
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=30),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=100),
+            lambda some: st.lists(some, max_size=5) | st.dictionaries(st.text(max_size=5), some, max_size=5),
+            max_leaves=10,
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_changed_can_be_told(previous: dict[str, Any]) -> None:
+    event = EVENT | {"type": "ticket.updated", "previous": previous}
+    assert "<" not in json.loads(payloads.body("slack", event))["text"].rpartition("|#1042>")[2]
+    assert len(json.loads(payloads.body("discord", event))["content"]) <= payloads.DISCORD_LENGTH
+
+
 @pytest.mark.parametrize("text", MARK_UP)
 def test_text_is_no_mark_up(text: str) -> None:
     event = EVENT | {"data": {"title": text}, "actor": {"name": text}}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from standardwebhooks import Webhook
 
 import receiving
 import working
@@ -190,6 +192,8 @@ def test_a_repeated_request_gets_the_same_secret(admin: Person, db: Database) ->
         ("https://1.1.1.1:22/", "port 22"),
         ("https://user:pass@hooks.lumen.example/", "no user name"),
         ("https://hooks.lumen.example/#top", "no fragment"),
+        ("http://hooks.lumen.example/", "only https"),
+        ("https://hooks.lumen.example:8443/", "port 8443"),
     ],
 )
 def test_a_url_that_nothing_is_sent_to(admin: Person, agent: Person, new_events: Events, url: str, reason: str) -> None:
@@ -343,6 +347,26 @@ def test_rotate_webhook_secret(
     assert third not in (rotated["secret"], endpoint["secret"])
 
 
+def test_secrets_that_are_rotated_at_once_all_hold(
+    admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, new_events: Events
+) -> None:
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver)
+    path = f"/webhook-endpoints/{endpoint['id']}/secrets"
+    new_events()
+    with ThreadPoolExecutor(6) as together:
+        answers = list(together.map(lambda _: admin.post(path), range(6)))
+    assert {answer.status_code for answer in answers} == {200}
+    made = {answer.json()["secret"] for answer in answers}
+    assert len(made) == 6
+    assert [event["type"] for event in new_events()] == ["webhook.rotated"] * 6
+    new_ticket()
+    work(lambda: len(receiver.messages) == 1)
+    (message,) = receiver.messages
+    for secret in made | {endpoint["secret"]}:
+        Webhook(secret).verify(message.body, message.headers)
+
+
 def test_keys_are_exchanged(
     admin: Person,
     new_ticket: New,
@@ -407,7 +431,9 @@ def receive_one(
         (receiving.answering(101, Upgrade="websocket", Connection="upgrade"), None, "broke off"),
         (receiving.hanging_up, None, "broke off"),
         (receiving.broken_off, None, "broke off"),
-        (receiving.endless_head, None, "broke off"),
+        (receiving.endless_head, None, "had not ended after 65,536 bytes"),
+        (receiving.trickling, None, "no answer within 0.5 seconds"),
+        (receiving.endless_interim_answers, None, "had not ended after 65,536 bytes"),
         (receiving.no_http, None, "broke off"),
         (receiving.slow(3), None, "no answer within 0.5 seconds"),
     ],
@@ -490,8 +516,10 @@ def test_a_host_that_is_not_public_any_more(
         (receiving.broken_off_later, "half of"),
         (receiving.babbling, "x" * 1024),
         (receiving.slow(0.3), ""),
+        (receiving.endless_trailers, "x"),
+        (receiving.interim, "ok"),
     ],
-    ids=["long", "bytes", "half", "endless", "slow"],
+    ids=["long", "bytes", "half", "endless", "slow", "trailers", "interim"],
 )
 def test_an_odd_answer_of_a_receiver_that_accepts(
     admin: Person,
@@ -840,6 +868,28 @@ def test_replay(
 def test_a_redelivery_of_nothing(admin: Person, body: dict[str, Any]) -> None:
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.lumen.example/"}).json()
     assert admin.post(f"/webhook-endpoints/{endpoint['id']}/redeliveries", json=body).status_code == 422
+
+
+def test_a_redelivery_of_what_is_not_there(admin: Person, new_ticket: New, db: Database) -> None:
+    endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.lumen.example/"}).json()
+    path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
+    number = new_ticket()["number"]
+    event = db.execute("select id from events where ticket = %s", (number,)).fetchone()
+    assert event
+    future = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
+    for name, value in (
+        ("events_after", str(uuid4())),
+        ("events_after", "ffffffff-ffff-7fff-bfff-ffffffffffff"),
+        ("events_since", future),
+        ("failed_since", "9999-12-31T23:59:59Z"),
+        ("delivery_id", str(uuid4())),
+    ):
+        response = admin.post(path, json={name: value})
+        assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, f"#/{name}")
+    assert admin.post(path, json={"events_after": str(event["id"])}).status_code == 202
+    key = {"Idempotency-Key": secrets.token_hex(8)}
+    assert admin.post(path, json={"events_after": str(uuid4())}, headers=key).status_code == 422
+    assert admin.post(path, json={"events_after": str(event["id"])}, headers=key).status_code == 202, "the key is free"
 
 
 # Who is told of what ------------------------------------------------------------------------------------------------

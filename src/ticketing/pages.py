@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import html
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -85,6 +86,10 @@ ALWAYS = frozenset({"/health/live"})
 """What is answered however much is asked for: a process that is only busy shall not be taken for dead, and killed."""
 
 
+TICKET = re.compile(r"/support/tickets/(?P<number>[1-9][0-9]{0,15})", re.ASCII)
+"""Where messages say that a ticket is to be found."""
+
+
 def site(
     api: Any,
     problems: Mapping[str, Mapping[str, Any]],
@@ -119,7 +124,8 @@ def site(
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange | None = scope.get(KEY)
-        if exchange is None or (exchange.path not in pages and exchange.path not in made):
+        of_ticket = TICKET.fullmatch(exchange.path) if exchange else None
+        if exchange is None or (exchange.path not in pages and exchange.path not in made and not of_ticket):
             await api(scope, receive, send)
             return
         origin = exchange.origin
@@ -129,7 +135,10 @@ def site(
         exchange.operation_id = "page"
         if exchange.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This path knows GET, HEAD.", headers={"Allow": "GET, HEAD"})
-        page = pages[exchange.path] if exchange.path in pages else await made[exchange.path]()
+        if of_ticket:
+            page = _ticket(of_ticket["number"])
+        else:
+            page = pages[exchange.path] if exchange.path in pages else await made[exchange.path]()
         await _answer(page.under(origin.prefix), exchange)
 
     return application
@@ -182,6 +191,22 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
             root="../",
         )
     return pages
+
+
+def _ticket(number: str) -> Page:
+    """Where a link in a message leads: the same for whoever follows it, whether there is such a ticket or not."""
+    return replace(
+        _document(
+            f"Ticket {number}",
+            "<p>Tickets are read with the API, and have no page of their own yet. With a token of yours, this answers "
+            f"the ticket if you may see it:<pre>GET /api/v1/tickets/{number}\nAuthorization: Bearer …</pre>"
+            f"<p>What was said on it is at <code>/api/v1/tickets/{number}/comments</code>, and what happened to it at "
+            f"<code>/api/v1/tickets/{number}/events</code>. All requests can be tried in the "
+            '<a href="../../docs">API reference</a>.',
+            root="../../",
+        ),
+        names_paths=True,
+    )
 
 
 def _document(title: str, content: str, root: str) -> Page:

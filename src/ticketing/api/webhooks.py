@@ -50,7 +50,7 @@ async def delete_webhook_endpoint(endpoint_id: str, actor: Actor, if_match: str 
 
 async def rotate_webhook_secret(endpoint_id: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "rotate_webhook_secret", endpoint_id)
-    async with db.connection() as conn, claim:
+    async with db.transaction() as conn, claim:
         endpoint = await endpoints.rotate_secret(conn, actor, UUID(endpoint_id), claim=claim)
     return accepted(endpoint, 200, claim)
 

@@ -58,6 +58,11 @@ class Guard:
             raise InvalidSetting(f"TICKETING_WEBHOOK_PORTS is {ports[:50]!r}. Give it numbers with commas between.")
         return cls(frozenset(hosts), tuple(networks), frozenset(map(int, numbers)))
 
+    def check_unresolved(self, destination: Destination) -> None:
+        """Refuse what could only be sent to at an address that is allowed, while none is known. Raises Refused."""
+        if destination.host not in self.hosts:
+            self._check_public(destination)
+
     async def addresses(self, destination: Destination) -> list[str]:
         """The addresses to connect to, every one of them permitted. Raises Refused, Unresolved."""
         found = await self._resolved(destination.host)
@@ -87,6 +92,9 @@ class Guard:
         # One bad address refuses all: whoever answers for the name would only have to be asked once more.
         if not is_public(address):
             raise Refused(f"{destination.host} is at an address that is not public.")
+        self._check_public(destination)
+
+    def _check_public(self, destination: Destination) -> None:
         if destination.scheme != "https":
             raise Refused("On the internet only https:// is sent to.")
         if destination.port not in self.ports:

@@ -16,6 +16,9 @@ from ticketing.outbound.destination import Destination, Refused
 from ticketing.outbound.guard import Guard, Unresolved
 
 CONNECT_SECONDS = 5.0
+ANSWER_BYTES = 64 * 1024
+"""What is read of an answer in all: interim answers (RFC 9110, 15.2), its head, and the beginning of its body. Whoever
+means well has less before that, and whoever comes to no end costs no more."""
 EXCERPT_BYTES = 1024
 EXCERPT_SECONDS = 2.0
 ADDRESSES = 3
@@ -127,8 +130,40 @@ class _Pinned(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         for address in self.addresses[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
-        return await super().connect_tcp(self.addresses[-1], port, timeout, local_address, socket_options)
+                return _Bounded(await super().connect_tcp(address, port, timeout, local_address, socket_options))
+        return _Bounded(await super().connect_tcp(self.addresses[-1], port, timeout, local_address, socket_options))
+
+
+class _Bounded(httpcore.AsyncNetworkStream):
+    """A connection from which no more than so many bytes are read."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._left = ANSWER_BYTES
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        if self._left <= 0:
+            raise httpcore.ReadError(f"it had not ended after {ANSWER_BYTES:,} bytes")
+        piece = await self._stream.read(min(max_bytes, self._left), timeout)
+        self._left -= len(piece)
+        return piece
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _sentence(beginning: str, error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,9 @@ from ticketing.auth import Actor
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
 from ticketing.webhooks import endpoints
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far the clock of whoever asks may be ahead of ours."""
 
 
 async def list_(
@@ -67,8 +71,8 @@ async def redeliver(
         actor_id=actor.id,
         endpoint_id=endpoint_id,
         delivery_id=UUID(delivery_id) if delivery_id else None,
-        failed_since=_moment("#/failed_since", failed_since),
-        events_since=_moment("#/events_since", events_since),
+        failed_since=_past("#/failed_since", failed_since),
+        events_since=_past("#/events_since", events_since),
         events_after=UUID(events_after) if events_after else None,
     )
     if redelivery:
@@ -78,11 +82,21 @@ async def redeliver(
     endpoint = await endpoints.get(conn, actor, endpoint_id)
     if endpoint["state"] == "disabled":
         raise Conflict("This endpoint is disabled. Set its state to active before you send to it.")
+    if events_after:
+        raise Invalid.at(
+            "#/events_after",
+            "There is no event with this id, or it is not kept any more. Name another, or a moment as `events_since`.",
+        )
     raise Invalid.at("#/delivery_id", "This endpoint has no delivery with this id.")
 
 
-def _moment(pointer: str, text: str | None) -> Any:
+def _past(pointer: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
     try:
-        return moments.parse(text) if text else None
-    except ValueError:
-        raise Invalid.at(pointer, "This moment is out of range.") from None
+        moment = moments.parse(text)
+    except ValueError as fault:
+        raise Invalid.at(pointer, str(fault)) from None
+    if moment > datetime.now(UTC) + CLOCKS_DIFFER:
+        raise Invalid.at(pointer, "This moment is in the future, and nothing has happened since.")
+    return moment

@@ -23,15 +23,19 @@ FIELDS = ("url", "description", "event_types", "projects", "include_internal", "
 async def check_url(actor: Actor, url: str) -> None:
     """Refuse a URL that nothing would be sent to, as far as that can be seen now; call it without a connection.
 
-    A host that has no address yet is let pass, as the guard looks again at each delivery. Raises Forbidden, Invalid.
+    A host that has no address yet is let pass if it could be on the internet, as the guard looks again at each
+    delivery. Raises Forbidden, Invalid.
     """
     policy.require_admin(actor)
+    allowed = guard()
     try:
-        await guard().addresses(outbound.Destination.of(url))
+        destination = outbound.Destination.of(url)
+        try:
+            await allowed.addresses(destination)
+        except outbound.Unresolved:
+            allowed.check_unresolved(destination)
     except outbound.Refused as refusal:
         raise Invalid.at("#/url", str(refusal)) from None
-    except outbound.Unresolved:
-        pass
 
 
 def guard() -> outbound.Guard:
@@ -142,11 +146,12 @@ async def delete(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, if_ma
 
 
 async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> dict[str, Any]:
-    """Give an endpoint another secret and record `webhook.rotated`; the old one signs for another day as well.
+    """Give an endpoint another secret in a transaction and record `webhook.rotated`; the old one signs for another day.
 
+    Of two that rotate at once the second waits, and replaces what the first has made: both secrets hold.
     Raises Forbidden, NotFound, NotConfigured, KeyReused, Conflict.
     """
-    policy.require_admin(actor)
+    await _take(conn, actor, endpoint_id, None)
     secret = signing.new_secret()
     endpoint = await sql.webhooks.rotate_webhook_secret(
         conn,
@@ -158,7 +163,6 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
     )
     if endpoint:
         return {**endpoint, "secret": signing.written(secret)}
-    await get(conn, actor, endpoint_id)
     return await _replayed(conn, actor, claim)
 
 

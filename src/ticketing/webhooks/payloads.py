@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,6 +15,10 @@ DISCORD_LENGTH = 2000
 DISCORD_SUPPRESS_EMBEDS = 4
 TITLE_LENGTH = 200
 EXCERPT_LENGTH = 500
+VALUE_LENGTH = 40
+"""What a field holds is said if it is no longer than this; of others only that they changed."""
+UNSAID = frozenset({"url", "email"})
+"""What is nobody's business in a chat: a URL may hold a secret."""
 
 Event = Mapping[str, Any]
 """An event as the log has it: the contract's Event, and its `position`."""
@@ -64,19 +68,49 @@ def _discord_text(text: str) -> str:
     return re.sub(r"([\\*_~|`>#\-\[\]()<:@+.])", r"\\\1", text)
 
 
-def _line(event: Event, escaped: Any, link: str) -> str:
-    """Who did what, in which ticket: `Ada resolved #1042 Playback stops`."""
+def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
+    """Who did what, in which ticket: `Ada updated #1042 Playback stops: priority normal → high, description`."""
     actor = _short(event["actor"]["name"], TITLE_LENGTH) if event["actor"] else "The service"
     noun, _, verb = event["type"].partition(".")
     words = [escaped(actor), escaped(verb.replace("_", " "))]
+    changes = escaped(_changes(noun, verb, event))
     if event["ticket"] is None:
-        return " ".join([*words, escaped(f"{noun} {_name(event['data'])}")])
+        return " ".join([*words, escaped(f"{noun} {_name(event['data'])}")]) + changes
     number = event["ticket"]
     target = link.format(text=f"#{number}", url=f"{settings().public_url}/support/tickets/{number}")
     if noun != "ticket":
         words += [escaped(f"a {noun} on")]
     text = event["data"].get("title") or event["data"].get("body") or ""
-    return " ".join([*words, target, escaped(_short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH))])
+    said = escaped(_short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH))
+    return " ".join([*words, target, said]) + changes
+
+
+def _changes(noun: str, verb: str, event: Event) -> str:
+    """Which fields changed, beside what the verb says itself; from what to what, if that is short."""
+    if noun == "comment" or (verb != "updated" and noun != "ticket"):
+        return ""
+    told = []
+    for field, before in event["previous"].items():
+        if field.endswith("_at") or (field == "status" and verb != "updated"):
+            continue
+        values = [_value(value) for value in (before, event["data"].get(field))]
+        plain = all(values) and field not in UNSAID
+        told.append(f"{field.replace('_', ' ')} {' → '.join(map(str, values))}" if plain else field.replace("_", " "))
+    return _short(f": {', '.join(told)}", EXCERPT_LENGTH) if told else ""
+
+
+def _value(value: Any) -> str | None:
+    """A value in words; None for one that takes too many."""
+    if isinstance(value, Mapping):
+        value = value.get("name", value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        value = ", ".join(map(str, value))
+    if value in (None, "", {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    return None if isinstance(value, Mapping) or len(text) > VALUE_LENGTH or "\n" in text else text
 
 
 def _name(data: Mapping[str, Any]) -> str:
