@@ -101,8 +101,8 @@ def stand(new_database: Callable[..., str]) -> Iterator[Stand]:
 
 
 @pytest.fixture(autouse=True)
-def settled_logs(stand: Stand, db: Db) -> None:
-    """What was written before a test comes in none of its streams, whichever service it asks."""
+def settled_logs(stand: Stand, db: Db, project: str) -> None:
+    """What was written before a test, its project too, comes in none of its streams, whichever service it asks."""
     for conn in (stand.db, db):
         settled(conn)
 
