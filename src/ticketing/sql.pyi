@@ -110,6 +110,10 @@ class DueSchedule(TypedDict):
     name: str
     next_run_at: datetime
 
+class EndedToken(TypedDict):
+    token_id: UUID | None
+    role: str | None
+
 class Event(TypedDict):
     id: UUID
     type: str
@@ -130,6 +134,7 @@ class EventLog(TypedDict):
 
 class EventRow(TypedDict):
     position: int
+    more: bool | None
     id: UUID | None
     type: str | None
     occurred_at: str | None
@@ -263,11 +268,6 @@ class Lease(TypedDict):
     fence: int | None
     ours: bool | None
     unwanted: bool | None
-
-class LiveToken(TypedDict):
-    token_id: UUID
-    role: UserRole
-    scopes: list[str] | None
 
 class LogEntry(TypedDict):
     until_transaction: int | None
@@ -661,6 +661,7 @@ class _Events:
         after_transaction: int,
         after_position: int,
         scan: int,
+        scan_bytes: int,
         types: list[str] | None,
         project: list[str] | None,
         reader: list[str] | None,
@@ -678,9 +679,10 @@ class _Events:
         ticket: int,
         after: int | None,
         page_size: int,
+        page_bytes: int,
     ) -> list[EventRow]:
         """A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position
-        on.
+        on. It ends
         """
     async def mend_event_log(
         self,
@@ -1608,6 +1610,17 @@ class _Tokens:
         token_id: UUID,
     ) -> list[TokenId]:
         """The tokens that still hold of those made with a token, or with one of these in turn."""
+    async def list_ended_tokens(
+        self,
+        conn: Connection,
+        *,
+        token_ids: list[UUID],
+        roles: list[str],
+        scope: str,
+    ) -> list[EndedToken]:
+        """Which of these tokens do not hold any more, lack the scope, or are those of a user who has another role
+        than before.
+        """
     async def list_identities(
         self,
         conn: Connection,
@@ -1615,13 +1628,6 @@ class _Tokens:
         hashes: list[bytes],
     ) -> list[Identity]:
         """Whose tokens these are, and why one does not hold; notes at most once a minute that one was used."""
-    async def list_live_tokens(
-        self,
-        conn: Connection,
-        *,
-        token_ids: list[UUID],
-    ) -> list[LiveToken]:
-        """Which of these tokens still hold, with what they may do now."""
     async def list_tokens(
         self,
         conn: Connection,
@@ -1891,8 +1897,8 @@ class _Webhooks:
         actor_id: UUID,
         fingerprint: bytes | None,
     ) -> WebhookRedelivery | None:
-        """Record that deliveries are to be sent again. Empty: no such endpoint or delivery, it is disabled, or the
-        key is taken.
+        """Record that deliveries are to be sent again. Empty: no such endpoint, delivery or event, it is disabled,
+        or the key is taken.
         """
     async def list_deliveries(
         self,
@@ -2057,8 +2063,8 @@ class _Webhooks:
         key_id: str,
         sealed: bytes,
     ) -> WebhookEndpoint | None:
-        """Give an endpoint another secret; the present one expires after the overlap. Empty: no such endpoint, or
-        the key is taken.
+        """Give an endpoint that take_webhook_endpoint has locked another secret; the present one expires after the
+        overlap.
         """
     async def take_webhook_endpoint(
         self,

@@ -14,7 +14,9 @@ from ticketing import db, events, jobs, sql
 from ticketing.config import settings
 from ticketing.jobs import Job
 
-BATCH = 500
+BATCH = 20
+"""Tickets or events in one statement. A ticket may have a quarter of a megabyte, which its event holds once more: many
+more of those could not be written in the time that a statement has, and would be tried for ever."""
 KEYS_BATCH = 5000
 
 

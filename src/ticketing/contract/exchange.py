@@ -166,8 +166,8 @@ class Exchange:
                     await self.send({"type": "http.response.body", "body": b""})
             except TimeoutError:
                 # What it has not taken is not to be had later: who may have it then is not known now.
-                if self.line:
-                    self.line.drop_unsent()
+                if self.line and self.line.drop_unsent():
+                    await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
                 raise ClientGone from None
             finally:
                 watching.cancel()
