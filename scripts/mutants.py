@@ -209,7 +209,7 @@ class _Python(ast.NodeVisitor):
     def _add_sign_in(self, node: ast.If) -> None:
         """Of whoever signs in: what refuses them, and what has to hold for another way to accept them."""
         (last,) = node.body[-1:]
-        if isinstance(last, ast.Return) and isinstance(last.value, ast.Constant):
+        if isinstance(last, ast.Raise) or (isinstance(last, ast.Return) and isinstance(last.value, ast.Constant)):
             self._add("sign-in", node.test, "False")
         for condition in ast.walk(node.test):
             if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], ast.Gt | ast.Lt):
@@ -327,6 +327,11 @@ CONDITIONS = [
     ),
     ("closed", rf"{COLUMN}status <> 'closed'|\bnot {COLUMN}archived\b", "true"),
     ("holds", rf"{COLUMN}revoked_at is null|{COLUMN}expires_at > now\(\)", "true"),
+    (
+        "holds",
+        rf"(?<=\bwhen ){COLUMN}(?:revoked_at is not null|expires_at <= now\(\))|(?<=\bwhen )not {COLUMN}active\b",
+        "false",
+    ),
     ("holds", rf"(?<=\band ){COLUMN}active\b(?! =)|{COLUMN}role <> 'requester'", "true"),
 ]
 EVENT = re.compile(r"insert into events(?: as \w+)? \(([^)]*)\)\s*select\s", re.DOTALL)

@@ -150,12 +150,18 @@ def spawned(database_url: str, **settings: str) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "ticketing.app:create", "--factory", "--port", str(port)]
     command += ["--http", str(serve.UVICORN["http"]), "--log-level", "warning", "--no-proxy-headers"]
-    with subprocess.Popen(command, env=environment(database_url, **settings)) as process:
-        try:
-            await_(lambda: answers(f"http://127.0.0.1:{port}"))
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with subprocess.Popen(command, env=environment(database_url, **settings)) as process, ended(process):
+        await_(lambda: answers(f"http://127.0.0.1:{port}"))
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End it with the block."""
+    try:
+        yield
+    finally:
+        process.terminate()
 
 
 def environment(database_url: str, **settings: str) -> dict[str, str]:

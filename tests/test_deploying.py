@@ -20,7 +20,7 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import answers, await_, environment, signed_up
+from conftest import answers, await_, ended, environment, signed_up
 from ticketing import resources
 from ticketing.__main__ import app
 from ticketing.config import Settings
@@ -50,15 +50,6 @@ class Behind:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
-
-
-@contextmanager
-def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End it with the block."""
-    try:
-        yield
-    finally:
-        process.terminate()
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from conftest import Person, answers, await_, environment, settled, signed_up, spawned
+from conftest import Person, answers, await_, ended, environment, settled, signed_up, spawned
 from judged import Sent
 from test_comments import CANARY, comment
 from test_feed import end, since
@@ -526,7 +526,7 @@ def test_a_service_that_is_told_to_stop_ends_its_streams(new_database: Callable[
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "ticketing", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment(database_url)) as process:
+    with subprocess.Popen(command, env=environment(database_url)) as process, ended(process):
         url = f"http://127.0.0.1:{port}"
         await_(lambda: answers(url))
         with Stand(url, database_url) as stand, stand.sign_in("agent").follow() as opened:
