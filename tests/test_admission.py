@@ -21,10 +21,6 @@ async def _receive() -> None:
     """Nothing more is sent."""
 
 
-async def _send(message: object) -> None:
-    """Nobody listens."""
-
-
 class Clients:
     """Whoever asks of an admission with so many places, and what became of it."""
 
@@ -33,7 +29,7 @@ class Clients:
 
     def ask(self, user: str, address: str) -> Place | None:
         """The place that they get, or None if they are refused."""
-        place = Place(self.admission, _receive, _send)
+        place = Place(self.admission, _receive)
         try:
             place.hold(address, ADDRESS_TIMES)
             place.hold(f"user {user}", USER_TIMES)

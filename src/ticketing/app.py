@@ -56,7 +56,7 @@ def create(settings_: Settings | None = None) -> Any:
         url = chosen.database_url
         async with (
             db.connected(url, chosen.pool_size),
-            sampling.sampled(),
+            sampling.sampled(lambda: engine.in_flight),
             bell.ringing(url),
             stream.serving(chosen),
         ):
@@ -78,7 +78,7 @@ def create(settings_: Settings | None = None) -> Any:
         beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
         body_seconds=chosen.body_seconds,
     )
-    return tracing.requests(sampling.in_flight(engine))
+    return tracing.requests(engine)
 
 
 def leave() -> None:

@@ -183,7 +183,7 @@ class connection:  # noqa: N801 - it is used like a function
         self._asker = asker = place.asker if place else None
         turnstile = ours.turnstile
         began = time.monotonic()
-        if not turnstile.open_to(asker):
+        if not turnstile.enter(asker):
             try:
                 async with asyncio.timeout(WAIT_SECONDS):
                     await turnstile.acquire(asker)
@@ -191,8 +191,6 @@ class connection:  # noqa: N801 - it is used like a function
                 TIMEOUTS.inc()
                 raise Unavailable from None
             WAITED.observe(time.monotonic() - began)
-        else:
-            await turnstile.acquire(asker)
         ours.in_use += 1
         ours.most_in_use = max(ours.in_use, ours.most_in_use)
         try:
@@ -248,11 +246,11 @@ def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
     @wraps(work)
     async def until_uncontended(*args: P.args, **options: P.kwargs) -> T:
-        for pause in (REPEAT_SECONDS * 2**n for n in range(REPEATS)):
+        for repeat in range(REPEATS):
             try:
                 return await work(*args, **options)
             except Contended:
-                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+                await asyncio.sleep(random.uniform(0, REPEAT_SECONDS * 2**repeat))  # noqa: S311
         return await work(*args, **options)
 
     return until_uncontended

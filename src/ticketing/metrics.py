@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -36,6 +37,8 @@ LONGEST_PATH = 200
 """How many characters of a path are logged."""
 log = structlog.get_logger()
 _series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+_stderr: BinaryIO | None = None
+"""Where request lines in JSON go, if all are logged."""
 
 
 def observe(
@@ -46,7 +49,7 @@ def observe(
     status: int,
     seconds: float,
     request_id: str,
-    actor: Any | None,
+    actor: str | None,
     client: str,
     reason: str | None = None,
     trace_id: str | None = None,
@@ -67,19 +70,21 @@ def observe(
         "status": status,
         "ms": round(seconds * 1000, 2),
         "request_id": request_id,
-        "actor": str(actor.id) if actor else None,
+        "actor": actor,
         "client": client,
     }
     if reason is not None:
         line["reason"] = reason
     if trace_id is not None:
         line["trace_id"] = trace_id
-    if status < 500:
-        log.info("request", **line)
-    elif status == 503:
-        log.warning("request", **line)
-    else:
-        log.error("request", **line)
+    level = "info" if status < 500 else "warning" if status == 503 else "error"
+    if _stderr is None:
+        getattr(log, level)("request", **line)
+        return
+    # As structlog has it, which takes three times as long.
+    line |= {"event": "request", "level": level, "timestamp": datetime.now(UTC)}
+    _stderr.write(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+    _stderr.flush()
 
 
 def _new_series(operation: str, method: str, status: int) -> tuple[Any, Any]:
@@ -118,6 +123,9 @@ def _alive(pid: int) -> bool:
 
 def configure_logging(settings: Settings) -> None:
     """Send our log lines, and the libraries', to standard error: one JSON object or one readable line each."""
+    global _stderr
+    stderr = open(2, "wb", closefd=False)  # noqa: SIM115 - for good
+    _stderr = stderr if settings.log_format == "json" and settings.log_level in ("debug", "info") else None
     queries.slow_seconds = settings.slow_statement_ms / 1000 if settings.slow_statement_ms else float("inf")
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -133,11 +141,11 @@ def configure_logging(settings: Settings) -> None:
             )
         ]
     )
-    # Request lines, one a request, do not pass through `logging`, which would cost three times as much.
+    # Our own lines do not pass through `logging`, which would cost three times as much.
     direct: list[Any] = [structlog.processors.JSONRenderer(serializer=orjson.dumps)]
     structlog.configure(
         processors=[*shared, *(direct if settings.log_format == "json" else renderers)],
-        logger_factory=structlog.BytesLoggerFactory(open(2, "wb", closefd=False))  # noqa: SIM115 - for good
+        logger_factory=structlog.BytesLoggerFactory(stderr)
         if settings.log_format == "json"
         else structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from prometheus_client import Gauge
 
@@ -32,14 +31,13 @@ BUILD = Gauge(
     multiprocess_mode="max",
 )
 SAMPLE_SECONDS = 1.0
-_in_flight = 0
 
 
 @asynccontextmanager
-async def sampled() -> AsyncIterator[None]:
-    """Look at this process every second, for as long as the block runs."""
+async def sampled(in_flight: Callable[[], int] = lambda: 0) -> AsyncIterator[None]:
+    """Look at this process, and how many requests it is at, every second for as long as the block runs."""
     BUILD.labels(__version__, platform.python_version()).set(1)
-    task = asyncio.create_task(_sample())
+    task = asyncio.create_task(_sample(in_flight))
     try:
         yield
     finally:
@@ -47,28 +45,11 @@ async def sampled() -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
-async def _sample() -> None:
+async def _sample(in_flight: Callable[[], int]) -> None:
     while True:
         outages.settle()
         size, most = db.figures()
         POOL.set(size)
         IN_USE.set(most)
-        IN_FLIGHT.set(_in_flight)
+        IN_FLIGHT.set(in_flight())
         await asyncio.sleep(SAMPLE_SECONDS)
-
-
-def in_flight(application: Any) -> Any:
-    """The engine, with a count of the requests that it is at."""
-
-    async def counted(scope: Any, receive: Any, send: Any) -> None:
-        global _in_flight
-        if scope["type"] != "http":
-            await application(scope, receive, send)
-            return
-        _in_flight += 1
-        try:
-            await application(scope, receive, send)
-        finally:
-            _in_flight -= 1
-
-    return counted

@@ -70,7 +70,9 @@ def one_line(text: str) -> str:
 
 def tag(text: str) -> str:
     """A label: one line, in lower case."""
-    return one_line(one_line(text).lower())
+    line = one_line(text)
+    lowered = line.lower()
+    return line if lowered == line else one_line(lowered)
 
 
 def text(text: str) -> str:

@@ -24,10 +24,17 @@ class Turnstile:
         """Whether they get in at once."""
         return self._free > 0 and (asker is None or self._inside.get(asker, 0) < TIMES * self._free)
 
+    def enter(self, asker: Hashable) -> bool:
+        """Get in if they may at once, and say whether they did."""
+        if not self.open_to(asker):
+            return False
+        self._free -= 1
+        self._inside[asker] = self._inside.get(asker, 0) + 1
+        return True
+
     async def acquire(self, asker: Hashable = None) -> None:
         """Get in, or wait for that."""
-        if self.open_to(asker):
-            self._enter(asker)
+        if self.enter(asker):
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(asker, deque()).append(turn)
@@ -47,7 +54,7 @@ class Turnstile:
             self._inside[asker] = left
         else:
             del self._inside[asker]
-        while (asker := self._next()) is not _NOBODY:
+        while self._waiting and (asker := self._next()) is not _NOBODY:
             turns = self._waiting[asker]
             turn = turns.popleft()
             if turns:
@@ -55,12 +62,8 @@ class Turnstile:
             else:
                 del self._waiting[asker]
             if not turn.done():
-                self._enter(asker)
+                self.enter(asker)
                 turn.set_result(None)
-
-    def _enter(self, asker: Hashable) -> None:
-        self._free -= 1
-        self._inside[asker] = self._inside.get(asker, 0) + 1
 
     def _next(self) -> Hashable:
         """Whose turn it is, of those who have not their share."""

@@ -5,6 +5,7 @@ A queue only makes everybody wait; a refusal costs a tenth of an answer and tell
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Hashable
@@ -63,27 +64,26 @@ class Admission:
     """The places of an application; without a limit there are always some left."""
 
     def __init__(self, limit: int | None) -> None:
-        self._limit = limit
-        self._held: dict[Hashable, int] = {}
+        self._limit = math.inf if limit is None else limit
+        self._held: dict[str, int] = {}
         self._patience = Patience(limit or 1, 8 * (limit or 1))
         self.taken = 0
 
-    @property
-    def full(self) -> bool:
-        """Whether more places are taken than there are."""
-        return self._limit is not None and self.taken > self._limit
-
-    def take(self, holders: tuple[Hashable, ...]) -> None:
+    def take(self, holders: tuple[str, ...]) -> None:
         """One more place is taken, by all of these."""
         self.taken += 1
         for holder in holders:
-            self.hold(holder)
+            self._held[holder] = self._held.get(holder, 0) + 1
 
-    def hold(self, holder: Hashable) -> None:
-        """A place that is taken is held by one more."""
-        self._held[holder] = self._held.get(holder, 0) + 1
+    def hold(self, holder: str, times: int) -> None:
+        """A place that is taken is held by one more. Raises Overloaded if there are too few for it, or the holder has
+        more than a share: so many times what is left.
+        """
+        held = self._held[holder] = self._held.get(holder, 0) + 1
+        if held > times * (self._limit - self.taken):
+            raise self._refusal(holder)
 
-    def give(self, holders: tuple[Hashable, ...]) -> None:
+    def give(self, holders: tuple[str, ...]) -> None:
         """It is given back."""
         self.taken -= 1
         for holder in holders:
@@ -93,18 +93,14 @@ class Admission:
             else:
                 del self._held[holder]
 
-    def check(self, holder: Hashable, times: int) -> None:
-        """Refuse a place that was taken if there are too few for it, or the holder has more than a share."""
-        if self._limit is None:
-            return
-        if self.full:
-            raise Overloaded
-        if self._held[holder] > times * (self._limit - self.taken):
-            refusal = Overloaded(
-                "You have more requests under way than your share of what can be answered soon. Wait for some of them."
-            )
-            refusal.late = self._patience.lost(holder)
-            raise refusal
+    def _refusal(self, holder: str) -> Overloaded:
+        if self.taken > self._limit:
+            return Overloaded()
+        refusal = Overloaded(
+            "You have more requests under way than your share of what can be answered soon. Wait for some of them."
+        )
+        refusal.late = self._patience.lost(holder)
+        return refusal
 
 
 class Place:
@@ -114,24 +110,23 @@ class Place:
     once the answer has begun, so that streams do not.
     """
 
-    __slots__ = ("_admission", "_answered", "_holders", "_receive", "_send")
+    __slots__ = ("_admission", "_answered", "_holders", "_receive")
 
-    def __init__(self, admission: Admission, receive: Any, send: Any) -> None:
-        self._admission, self._receive, self._send = admission, receive, send
+    def __init__(self, admission: Admission, receive: Any) -> None:
+        self._admission, self._receive = admission, receive
         self._answered = False
-        self._holders: tuple[Hashable, ...] = ()
+        self._holders: tuple[str, ...] = ()
         admission.take(self._holders)
 
     @property
-    def asker(self) -> Hashable:
+    def asker(self) -> str | None:
         """Whose request it is: an address, and once it is known a user."""
         return self._holders[-1] if self._holders else None
 
-    def hold(self, holder: Hashable, times: int) -> None:
+    def hold(self, holder: str, times: int) -> None:
         """Count it among those that the holder has. Raises Overloaded if they have too many for what is left."""
-        self._admission.hold(holder)
         self._holders = (*self._holders, holder)
-        self._admission.check(holder, times)
+        self._admission.hold(holder, times)
 
     async def receive(self) -> Any:
         """The client's next message."""
@@ -140,11 +135,6 @@ class Place:
             return await self._receive()
         finally:
             self.step_in()
-
-    async def send(self, message: Any) -> None:
-        """Answer."""
-        self.leave()
-        await self._send(message)
 
     def step_out(self) -> None:
         """Give the place back until `step_in()`."""
@@ -158,8 +148,9 @@ class Place:
 
     def leave(self) -> None:
         """Give the place back for good; again is no change."""
-        self.step_out()
-        self._answered = True
+        if not self._answered:
+            self._answered = True
+            self._admission.give(self._holders)
 
 
 PLACE: ContextVar[Place | None] = ContextVar("place", default=None)

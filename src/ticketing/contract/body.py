@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -41,16 +41,33 @@ class JsonBody:
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
         """Add the body to the exchange. Raises what is wrong with it."""
         exchange: Exchange = scope[KEY]
-        try:
-            async with asyncio.timeout(self._seconds):
-                encoded = await read(receive, exchange.headers, self._cap)
-        except TimeoutError:
-            raise _too_slow(self._seconds) from None
+        encoded = await self._in_time(read(receive, exchange.headers, self._cap))
         if encoded:
             exchange.arguments["body"] = self._judged(encoded)
         elif self._required:
             raise MalformedRequest("This request needs a body.")
         return receive, scope
+
+    async def _in_time(self, reading: Awaitable[bytes]) -> bytes:
+        """As asyncio.timeout has it, which takes four times as long. Raises RequestTimeout."""
+        task, late = asyncio.current_task(), False
+        if self._seconds is None or task is None:
+            return await reading
+
+        def cancel() -> None:
+            nonlocal late
+            late = True
+            task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._seconds, cancel)
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if late and not task.uncancel():
+                raise _too_slow(self._seconds) from None
+            raise
+        finally:
+            timer.cancel()
 
     def _judged(self, encoded: bytes) -> Any:
         try:

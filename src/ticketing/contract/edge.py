@@ -39,6 +39,8 @@ class Edge:
         self._admission = Admission(at_once)
         self._catalogue = catalogue
         self._observe = observe
+        self.in_flight = 0
+        """How many requests are being answered, open streams included."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -50,13 +52,14 @@ class Edge:
 
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
         began = perf_counter()
-        place = Place(self._admission, receive, send)
+        place = Place(self._admission, receive)
         PLACE.set(place)
-        exchange = Exchange(scope, place, self._proxies)
+        exchange = Exchange(scope, send, place, self._proxies)
+        self.in_flight += 1
         try:
             if exchange.path not in self._always:
                 place.hold(exchange.origin.address, ADDRESS_TIMES)
-            await self._app({**scope, KEY: exchange}, place.receive, place.send)
+            await self._app({**scope, KEY: exchange}, place.receive, send)
         except Problem as problem:
             await self._refuse(exchange, problem)
         except ClientGone:
@@ -70,6 +73,7 @@ class Edge:
                 exchange, InternalError("An unexpected fault. It has been logged under this request id.")
             )
         finally:
+            self.in_flight -= 1
             place.leave()
             if self._observe is not None:
                 self._observe(
@@ -78,7 +82,7 @@ class Edge:
                     status=exchange.status,
                     seconds=perf_counter() - began,
                     request_id=exchange.request_id.decode(),
-                    actor=exchange.actor,
+                    actor=exchange.actor_id,
                     path=exchange.path,
                     client=exchange.origin.address,
                     reason=exchange.reason,

@@ -93,6 +93,7 @@ class Exchange:
 
     __slots__ = (
         "actor",
+        "actor_id",
         "arguments",
         "context",
         "headers",
@@ -108,9 +109,9 @@ class Exchange:
         "status",
     )
 
-    def __init__(self, scope: Any, place: Place, proxies: Proxies) -> None:
+    def __init__(self, scope: Any, send: Any, place: Place, proxies: Proxies) -> None:
+        self.send = send
         self.place = place
-        self.send = place.send
         self.line: Line | None = scope.get("extensions", {}).get(LINE)
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = headers(scope["headers"])
@@ -119,6 +120,7 @@ class Exchange:
         self.request_id = request_id(self.headers.get(b"x-request-id"))
         self.operation_id: str | None = None
         self.actor: Any = None
+        self.actor_id: str | None = None
         self.arguments: dict[str, Any] = {}
         self.context: dict[str, Any] = {}
         self.status = 0
@@ -190,6 +192,7 @@ class Exchange:
         head += [header for header in UNLESS_SAID if header[0] not in said]
         head.append((b"x-request-id", self.request_id))
         self.status = status
+        self.place.leave()
         await self.send({"type": "http.response.start", "status": status, "headers": head})
 
     def _seen(self, name: str, value: str) -> bytes:

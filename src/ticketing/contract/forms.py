@@ -19,7 +19,10 @@ Forms = Mapping[str, Form]
 Flaws = dict[str, str]
 """By the JSON Pointer of a value, why it has no form."""
 
-Shaping = Callable[[Any, str, Flaws], Any]
+Place = tuple[str | int, ...]
+"""Where a value is in another: names and indices, from outside."""
+
+Shaping = Callable[[Any, Place, Flaws], Any]
 """Gives a value with all that is in it in form; what has none stays, and its place is noted."""
 
 
@@ -59,33 +62,37 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
 
 
 def _text(form: Form) -> Shaping:
-    def shape(value: Any, place: str, flaws: Flaws) -> Any:
+    def shape(value: Any, place: Place, flaws: Flaws) -> Any:
         if isinstance(value, str):
             try:
                 return form(value)
             except ValueError as flaw:
-                flaws[place] = str(flaw)
+                flaws[_pointer(place)] = str(flaw)
         return value
 
     return shape
 
 
-def _whole(value: Any, _place: str, _flaws: Flaws) -> Any:
+def _pointer(place: Place) -> str:
+    return "#" + "".join(f"/{escape(str(key))}" for key in place)
+
+
+def _whole(value: Any, _place: Place, _flaws: Flaws) -> Any:
     """1.0 and 1e2 are integers to JSON Schema, but not to Python."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _items(each: Shaping) -> Shaping:
-    def shape(value: Any, place: str, flaws: Flaws) -> Any:
+    def shape(value: Any, place: Place, flaws: Flaws) -> Any:
         if isinstance(value, list):
-            value[:] = [each(item, f"{place}/{index}", flaws) for index, item in enumerate(value)]
+            value[:] = [each(item, (*place, index), flaws) for index, item in enumerate(value)]
         return value
 
     return shape
 
 
 def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: Form | None) -> Shaping:
-    def shape(value: Any, place: str, flaws: Flaws) -> Any:
+    def shape(value: Any, place: Place, flaws: Flaws) -> Any:
         if not isinstance(value, dict):
             return value
         if names is not None:
@@ -93,16 +100,16 @@ def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: F
         for name in value:
             inner = properties.get(name, others)
             if inner is not None:
-                value[name] = inner(value[name], f"{place}/{escape(name)}", flaws)
+                value[name] = inner(value[name], (*place, name), flaws)
         return value
 
     return shape
 
 
-def _rename(value: dict[str, Any], names: Form, place: str, flaws: Flaws) -> None:
+def _rename(value: dict[str, Any], names: Form, place: Place, flaws: Flaws) -> None:
     renamed = {names(name): member for name, member in value.items()}
     if len(renamed) < len(value):
-        flaws[place] = "Two of the names here are the same."
+        flaws[_pointer(place)] = "Two of the names here are the same."
     elif renamed.keys() != value.keys():
         value.clear()
         value |= renamed

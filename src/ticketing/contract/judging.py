@@ -21,7 +21,7 @@ class Judge:
         """The value in form. Raises ValidationFailed, which names each fault."""
         flaws: Flaws = {}
         if self._shape is not None:
-            value = self._shape(value, "#", flaws)
+            value = self._shape(value, (), flaws)
         if not flaws and self._schema.is_valid(value):
             return value
         found = [(pointer, detail) for pointer, detail in self._schema.faults(value) if pointer not in flaws]

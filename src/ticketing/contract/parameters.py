@@ -50,7 +50,7 @@ class Parameter:
             return value
         flaws: Flaws = {}
         if self._shape is not None:
-            value = self._shape(value, "#", flaws)
+            value = self._shape(value, (), flaws)
         if flaws or not self._schema.is_valid(value):
             for pointer, detail in flaws.items() or self._schema.faults(value):
                 place = f"Item {pointer[2:]}: " if len(pointer) > 1 else ""

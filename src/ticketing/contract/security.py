@@ -47,9 +47,10 @@ class Bearer(AbstractSecurityHandler):
 
         async def verify(exchange: Exchange) -> dict[str, Any]:
             exchange.actor = actor = await self._actor(exchange)
-            exchange.place.hold(getattr(actor, "id", actor), USER_TIMES)
+            exchange.actor_id = str(getattr(actor, "id", actor))
+            exchange.place.hold(exchange.actor_id, USER_TIMES)
             if self._authorize is not None:
-                self._authorize(exchange.actor, required_scopes)
+                self._authorize(actor, required_scopes)
             return {}
 
         return verify

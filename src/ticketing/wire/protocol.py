@@ -70,7 +70,7 @@ class Protocol(HttpToolsProtocol):
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
             corked = Corked(transport, self.loop)
-            self._extensions = {LINE: corked}
+            self._extensions: Any = {LINE: corked}
             super().connection_made(cast(asyncio.Transport, corked))
         else:
             self._part = ENDED
@@ -162,7 +162,7 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._framing = []
         super().on_message_begin()
-        self.scope["extensions"] = cast(Any, self._extensions)
+        self.scope["extensions"] = self._extensions
 
     def on_url(self, url: bytes) -> None:
         if self._part is HEAD:
