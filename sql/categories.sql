@@ -4,13 +4,15 @@
 -- returns: Category
 -- Add a category to a project. Empty: there is no such project, or the key is taken.
 -- nullable: fingerprint, actor_id
-with inserted as (
+with place as materialized (
+    select p.key as project from projects p where p.key = :project
+), claimed as materialized (
+    select * from place
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+), inserted as (
     insert into categories as c (project, key, name, description)
-    select p.key, :key, :name, :description
-      from projects p
-     where p.key = :project
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
+    select project, :key, :name, :description from claimed
     returning c
 ), resource as materialized (
     select r.* from inserted i cross join lateral category_resource(i.c) r

@@ -34,15 +34,17 @@ with taken as materialized (
     select id, state from jobs
      where id = :job_id and (state in ('discarded', 'cancelled') or (state = 'available' and run_at > now()))
        for update
+), claimed as materialized (
+    select * from taken
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), retried as (
     update jobs as j
        set state = 'available', run_at = now(), attempt = 0, finished_at = null, cancel_requested_at = null,
            dispatched_at = null
-      from taken
-     where j.id = taken.id
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
-    returning j, taken.state as previous
+      from claimed
+     where j.id = claimed.id
+    returning j, claimed.state as previous
 ), resource as materialized (
     select r.* from retried cross join lateral job_resource(retried.j) r
 ), event as (
@@ -62,16 +64,18 @@ with taken as materialized (
     select id, state from jobs
      where id = :job_id and state in ('available', 'running') and cancel_requested_at is null
        for update
+), claimed as materialized (
+    select * from taken
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), cancelled as (
     update jobs as j
        set state = case j.state when 'available' then 'cancelled' else j.state end,
            finished_at = case j.state when 'available' then now() end,
            cancel_requested_at = now()
-      from taken
-     where j.id = taken.id
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
-    returning j, taken.state as previous
+      from claimed
+     where j.id = claimed.id
+    returning j, claimed.state as previous
 ), resource as materialized (
     select r.* from cancelled cross join lateral job_resource(cancelled.j) r
 ), event as (
@@ -117,13 +121,14 @@ select r.*
 -- returns: Queue
 -- Start no more jobs of a queue. Empty: it is paused, or the key is taken.
 -- nullable: fingerprint, actor_id
-with paused as (
-    insert into job_pauses (queue)
-    select :name
-     where not exists (select from job_pauses where queue = :name)
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
-    on conflict (queue) do nothing
+with running as materialized (
+    select :name as name where not exists (select from job_pauses where queue = :name)
+), claimed as materialized (
+    select * from running
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+), paused as (
+    insert into job_pauses (queue) select name from claimed
     returning queue, paused_at
 ), resource as materialized (
     select r.* from paused cross join lateral queue_resource(paused.queue, paused.paused_at) r
@@ -138,12 +143,14 @@ select * from resource;
 -- returns: Queue
 -- Start jobs of a queue again, and announce anew what is due. Empty: it is not paused, or the key is taken.
 -- nullable: fingerprint, actor_id
-with resumed as (
-    delete from job_pauses
-     where queue = :name
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
-    returning queue, paused_at
+with paused as materialized (
+    select queue from job_pauses where queue = :name for update
+), claimed as materialized (
+    select * from paused
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+), resumed as (
+    delete from job_pauses p using claimed c where p.queue = c.queue returning p.queue, p.paused_at
 ), recalled as (
     update jobs set dispatched_at = null
      where queue = (select queue from resumed) and state = 'available' and dispatched_at is not null

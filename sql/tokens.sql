@@ -10,13 +10,18 @@ with owner as materialized (
     select id from users where id = :user_id and active and role = :role::user_role for share
 ), maker as materialized (
     select id from tokens where id = :created_by and revoked_at is null for share
+), possible as materialized (
+    select owner.id as owner_id, maker.id as maker_id
+      from owner left join maker on true
+     where :created_by::uuid is null or maker.id is not null
+), claimed as materialized (
+    select * from possible
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), inserted as (
     insert into tokens as t (id, user_id, created_by_token, name, hash, prefix, scopes, expires_at)
-    select :token_id, owner.id, maker.id, :name, :hash, :prefix, :scopes::token_scope[], :expires_at::timestamptz
-      from owner left join maker on true
-     where (:created_by::uuid is null or maker.id is not null)
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
+    select :token_id, owner_id, maker_id, :name, :hash, :prefix, :scopes::token_scope[], :expires_at::timestamptz
+      from claimed
     returning t
 ), kept as (
     insert into sealed_tokens (event_id, sealed) select :event_id, :sealed from inserted where :sealed::bytea is not null

@@ -93,30 +93,33 @@ select given.key, given.place - 1 as place
 
 -- Secrets ------------------------------------------------------------------------------------------------------------
 
--- name: rotate_webhook_secret(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, key_id, sealed, overlap_seconds)^
+-- name: rotate_webhook_secret(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, key_id, sealed, overlap_seconds, most)^
 -- returns: WebhookEndpoint
 -- Give an endpoint that take_webhook_endpoint has locked another secret; the present one expires after the overlap.
--- Empty: the key is taken.
+-- Empty: as many secrets hold as may, or the key is taken.
 -- nullable: fingerprint
 with endpoint as materialized (
-    select w
-      from webhook_endpoints w
+    select w from webhook_endpoints w
      where w.id = :endpoint_id
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
+       and (select count(*) from webhook_secrets s
+             where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now())) < :most
+), claimed as materialized (
+    select * from endpoint
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), replaced as (
     update webhook_secrets s set expires_at = now() + make_interval(secs => :overlap_seconds::float8)
-      from endpoint e
+      from claimed e
      where s.endpoint_id = (e.w).id and s.expires_at is null
     returning s.endpoint_id
 ), removed as (
-    delete from webhook_secrets s using endpoint e where s.endpoint_id = (e.w).id and s.expires_at < now()
+    delete from webhook_secrets s using claimed e where s.endpoint_id = (e.w).id and s.expires_at < now()
 ), secret as (
     -- Only once the present one has an end: an index allows for one without.
     insert into webhook_secrets (id, endpoint_id, key_id, sealed)
     select :event_id, r.endpoint_id, :key_id, :sealed from replaced r
 ), resource as materialized (
-    select r.* from endpoint e cross join lateral webhook_endpoint_resource(e.w) r
+    select r.* from claimed e cross join lateral webhook_endpoint_resource(e.w) r
 ), event as (
     insert into events (id, type, actor_id, audience, data)
     select :event_id, 'webhook.rotated', :actor_id, 'internal', to_jsonb(resource) from resource
@@ -135,15 +138,15 @@ select s.id, s.endpoint_id, s.key_id, s.sealed from webhook_secrets s where s.id
 -- Record a ping of an endpoint. Empty: no such endpoint, it is disabled, or the key is taken.
 -- nullable: fingerprint
 with endpoint as materialized (
-    select w
-      from webhook_endpoints w
-     where w.id = :endpoint_id and w.state <> 'disabled'
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
+    select w from webhook_endpoints w where w.id = :endpoint_id and w.state <> 'disabled'
+), claimed as materialized (
+    select * from endpoint
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), event as (
     insert into events as e (id, type, actor_id, audience, data)
     select :event_id, 'webhook.pinged', :actor_id, 'internal', to_jsonb(r)
-      from endpoint cross join lateral webhook_endpoint_resource(endpoint.w) r
+      from claimed cross join lateral webhook_endpoint_resource(claimed.w) r
     returning e
 )
 select r.* from event cross join lateral event_resource(event.e) r;
@@ -157,7 +160,7 @@ select r.* from events e cross join lateral event_resource(e) r where e.id = :ev
 -- returns: WebhookRedelivery
 -- Record that deliveries are to be sent again. Empty: no such endpoint, delivery or event, it is disabled, or the key is taken.
 -- nullable: fingerprint, delivery_id, failed_since, events_since, events_after
-with resource as materialized (
+with possible as materialized (
     select :event_id::uuid as id, w.id as endpoint_id, :delivery_id::uuid as delivery_id,
            utc(:failed_since::timestamptz) as failed_since, utc(:events_since::timestamptz) as events_since,
            :events_after::uuid as events_after, utc(now()) as requested_at
@@ -166,8 +169,10 @@ with resource as materialized (
        and (:delivery_id::uuid is null
             or exists (select from deliveries d where d.id = :delivery_id and d.endpoint_id = w.id))
        and (:events_after::uuid is null or exists (select from events e where e.id = :events_after))
-       and (:idempotency_key::text is null
-            or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id))
+), resource as materialized (
+    select * from possible
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), event as (
     insert into events (id, type, actor_id, audience, data)
     select :event_id, 'webhook.redelivered', :actor_id, 'internal', to_jsonb(resource) from resource

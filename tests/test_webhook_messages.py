@@ -76,8 +76,18 @@ def test_the_standard_body() -> None:
         ),
         (
             EVENT | {"type": "comment.deleted", "data": {"body": None}, "actor": None},
-            "The service deleted a comment on <{url}/support/tickets/1042|#1042> ",
-            "The service deleted a comment on [#1042]({url}/support/tickets/1042) ",
+            "The service deleted a comment on <{url}/support/tickets/1042|#1042>",
+            "The service deleted a comment on [#1042]({url}/support/tickets/1042)",
+        ),
+        (
+            EVENT | {"type": "comment.created", "data": {"body": None}},
+            "Ines Aydin created a comment on <{url}/support/tickets/1042|#1042> (deleted since)",
+            "Ines Aydin created a comment on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
+        ),
+        (
+            EVENT | {"type": "comment.updated", "data": {"body": None}, "previous": {"body": None}},
+            "Ines Aydin updated a comment on <{url}/support/tickets/1042|#1042> (deleted since)",
+            "Ines Aydin updated a comment on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
         ),
         (
             EVENT | {"type": "project.created", "ticket": None, "data": {"key": "m", "name": "Media"}},

@@ -367,6 +367,34 @@ def test_secrets_that_are_rotated_at_once_all_hold(
         Webhook(secret).verify(message.body, message.headers)
 
 
+def test_no_more_than_ten_secrets_of_an_endpoint_hold_at_once(
+    admin: Person,
+    new_ticket: New,
+    new_receiver: NewReceiver,
+    new_endpoint: NewEndpoint,
+    new_events: Events,
+    db: Database,
+) -> None:
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver)
+    path, key = f"/webhook-endpoints/{endpoint['id']}/secrets", {"Idempotency-Key": secrets.token_hex(8)}
+    made = [admin.post(path).json()["secret"] for _ in range(9)]
+    new_events()
+    refused = admin.post(path, headers=key)
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert refused.json()["detail"].startswith("10 secrets of this endpoint hold")
+    assert new_events() == []
+    new_ticket()
+    work(lambda: len(receiver.messages) == 1)
+    (message,) = receiver.messages
+    assert len(message.headers["webhook-signature"]) == 10 * 47 + 9
+    for secret in [endpoint["secret"], *made]:
+        Webhook(secret).verify(message.body, message.headers)
+    oldest = "select id from webhook_secrets where endpoint_id = %s order by id limit 1"
+    db.execute(f"update webhook_secrets set expires_at = now() where id = ({oldest})", (endpoint["id"],))
+    assert admin.post(path, headers=key).status_code == 200
+
+
 def test_keys_are_exchanged(
     admin: Person,
     new_ticket: New,

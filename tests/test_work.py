@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -58,7 +59,8 @@ def test_a_worker_works_tells_of_it_and_ends_well(settings: dict[str, str], proc
             await_(lambda: bool(conn.execute(put_off).rowcount), SECONDS)
         await_(lambda: 'ticketing_jobs_due{queue="default"} 0.0' in httpx.get(f"{url}/metrics").text, SECONDS)
         figures = httpx.get(f"{url}/metrics").text
-        assert 'ticketing_job_attempts_total{kind="test.unknown",outcome="snoozed"} 1.0' in figures
+        # A kind that nobody knows comes again soon.
+        assert re.search(r'ticketing_job_attempts_total{kind="test.unknown",outcome="snoozed"} [1-9]', figures)
         assert len(psutil.Process(command.process.pid).children()) == (processes if processes > 1 else 0)
         code, out, err = command.stop(signal.SIGTERM)
     assert (code, out) == (0, "")

@@ -106,7 +106,11 @@ async def pause_queue(
     """
     policy.require_admin(actor)
     await _require_queue(conn, name)
-    if queue := await sql.operations.pause_queue(conn, **claim.parameters(), actor_id=_id(actor), name=name):
+    try:
+        queue = await sql.operations.pause_queue(conn, **claim.parameters(), actor_id=_id(actor), name=name)
+    except UniqueViolation:  # Somebody else has paused it just now.
+        queue = None
+    if queue:
         return queue
     return await _replay(conn, actor, claim) or await _queue(conn, name)
 

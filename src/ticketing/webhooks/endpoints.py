@@ -17,6 +17,8 @@ from ticketing.idempotency import Claim
 from ticketing.webhooks import signing
 
 SECRET_OVERLAP_SECONDS = 24 * 3600.0
+MOST_SECRETS = 10
+"""Secrets of an endpoint that hold at once, each of which signs every message."""
 FIELDS = ("url", "description", "event_types", "projects", "include_internal", "state")
 
 
@@ -83,7 +85,7 @@ async def create(
     )
     if endpoint:
         return {**endpoint, "secret": signing.written(secret)}
-    return await _replayed(conn, actor, claim)
+    return await _replayed(conn, claim, await idempotency.replay(conn, actor, claim))
 
 
 async def list_(
@@ -149,7 +151,8 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
     """Give an endpoint another secret in a transaction and record `webhook.rotated`; the old one signs for another day.
 
     Of two that rotate at once the second waits, and replaces what the first has made: both secrets hold.
-    Raises Forbidden, NotFound, NotConfigured, KeyReused, Conflict.
+    Raises Forbidden, NotFound, NotConfigured, KeyReused, Conflict (as many secrets hold as may, or the one that this
+    key stands for holds no longer).
     """
     await _take(conn, actor, endpoint_id, None)
     secret = signing.new_secret()
@@ -160,10 +163,16 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
         actor_id=actor.id,
         endpoint_id=endpoint_id,
         overlap_seconds=SECRET_OVERLAP_SECONDS,
+        most=MOST_SECRETS,
     )
     if endpoint:
         return {**endpoint, "secret": signing.written(secret)}
-    return await _replayed(conn, actor, claim)
+    if answer := await idempotency.replay(conn, actor, claim):
+        return await _replayed(conn, claim, answer)
+    raise Conflict(
+        f"{MOST_SECRETS} secrets of this endpoint hold, and no more may. Each that was replaced ends 24 hours after"
+        " that: rotate again once the oldest has ended, or make another endpoint."
+    )
 
 
 async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> sql.Event:
@@ -219,9 +228,8 @@ def _context(endpoint_id: UUID) -> bytes:
     return b"webhook:" + endpoint_id.bytes
 
 
-async def _replayed(conn: sql.Connection, actor: Actor, claim: Claim) -> dict[str, Any]:
+async def _replayed(conn: sql.Connection, claim: Claim, answer: dict[str, Any] | None) -> dict[str, Any]:
     """The answer of the earlier request, with the secret that it made, unless that has gone since."""
-    answer = await idempotency.replay(conn, actor, claim)
     secret = await sql.webhooks.get_webhook_secret(conn, secret_id=claim.event_id)
     if answer is None or secret is None:
         raise Conflict("The request with this Idempotency-Key was done, but its secret does not hold any more.")

@@ -17,6 +17,8 @@ TITLE_LENGTH = 200
 EXCERPT_LENGTH = 500
 VALUE_LENGTH = 40
 """What a field holds is said if it is no longer than this; of others only that they changed."""
+GONE = "(deleted since)"
+"""What is said of a comment whose text was taken back before its message was written."""
 UNSAID = frozenset({"url", "email"})
 """What is nobody's business in a chat: a URL may hold a secret."""
 
@@ -81,8 +83,10 @@ def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
     if noun != "ticket":
         words += [escaped(f"a {noun} on")]
     text = event["data"].get("title") or event["data"].get("body") or ""
-    said = escaped(_short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH))
-    return " ".join([*words, target, said]) + changes
+    said = _short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH)
+    if not said and noun == "comment" and verb != "deleted":
+        said = GONE
+    return " ".join([*words, target, *([escaped(said)] if said else [])]) + changes
 
 
 def _changes(noun: str, verb: str, event: Event) -> str:
