@@ -2,9 +2,11 @@
 
 -- name: get_server_figures()^
 -- returns: ServerFigures
--- Whether it takes writes and ends slow statements, how many of its connections are taken, and what time it has.
+-- Whether it takes writes and ends slow statements, how it plans them and writes times, how many of its connections are
+-- taken, and what time it has.
 select current_setting('transaction_read_only')::boolean as read_only,
        current_setting('statement_timeout') <> '0' and current_setting('lock_timeout') <> '0' as limits,
+       current_setting('jit')::boolean as jit, current_setting('timezone') as timezone,
        current_setting('max_connections')::integer as max_connections,
        (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
        extract(epoch from clock_timestamp())::float8 as clock;

@@ -204,6 +204,11 @@ select r.*
 
 -- From the log to deliveries -----------------------------------------------------------------------------------------
 
+-- name: has_events_to_fan_out()$
+-- Whether the settled log goes on after the place up to which deliveries were made. It locks nothing: a lock would make
+-- this a transaction that writes, before which the log ends for all databases of the server.
+select exists (select from webhook_fan_out f cross join lateral events_after(f.transaction_id, f.position));
+
 -- name: take_webhook_fan_out()^
 -- returns: WebhookFanOut
 -- The place in the log up to which deliveries were made, locked. Empty: another worker is at it.

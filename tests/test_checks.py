@@ -30,6 +30,7 @@ WHOLE = (
     "Clock",
     "Connections",
     "Limits",
+    "Session",
     "Sessions",
     "Writing",
     "Standbys",
@@ -117,6 +118,14 @@ def test_a_migration_that_was_changed_is_found(wrong: Callable[..., dict[str, st
 def test_a_pooler_that_drops_our_limits_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
     found = wrong(make_conninfo(url, options="-c statement_timeout=0"))
     assert "statement_timeout = '5s'" in found["Limits"]
+
+
+def test_a_pooler_that_drops_how_we_have_statements_run_is_found(
+    wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    found = wrong(make_conninfo(url, options="-c jit=on -c timezone=Asia/Kathmandu"))
+    assert found["Session"].startswith("its time zone is Asia/Kathmandu, and jit is on, as a pooler drops")
+    assert "jit = 'off'" in found["Session"]
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,8 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from conftest import spawned
@@ -201,3 +204,15 @@ def test_the_doctor_names_what_is_missing(run: Run, new_database: Callable[..., 
     assert code == 1
     assert "WRONG  Schema: pending: 0001_initial" in out
     assert "`ticketing migrate`" in out
+
+
+def test_a_command_writes_times_in_utc_wherever_the_server_is(run: Run, url: str) -> None:
+    name = conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(sql.SQL("alter database {} set timezone = 'Asia/Kathmandu'").format(sql.Identifier(str(name))))
+    assert run("user", "create", "--name", "Ada", "--email", "ada@example.com", url=url)[0] == 0
+    code, out, _ = run("user", "list", "--json", url=url)
+    assert code == 0
+    assert [user["created_at"][-1] for user in json.loads(out)] == ["Z"]
+    (event,) = rows(url, "select data ->> 'created_at' as moment from events where type = 'user.created'")
+    assert event["moment"].endswith("Z")

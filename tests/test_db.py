@@ -59,6 +59,7 @@ async def value(statement: str, *parameters: Any) -> Any:
         ("lock_timeout", "2s"),
         ("idle_in_transaction_session_timeout", "10s"),
         ("TimeZone", "UTC"),
+        ("jit", "off"),
         ("application_name", "ticketing"),
     ],
 )

@@ -129,6 +129,11 @@ def test_only_ephemeral_data_is_not_synced(home: Path, server_url: str) -> None:
     assert _settings(server_url, "fsync") == ["off"]
 
 
+def test_a_server_of_ours_leaves_to_a_session_what_others_leave_to_it(server_url: str) -> None:
+    """What is set for the server alone would be missing in production, and no test would see it."""
+    assert _settings(server_url, "jit", "statement_timeout", "lock_timeout") == ["on", "0", "0"]
+
+
 def _settings(url: str, *names: str) -> list[str]:
     with psycopg.connect(url) as conn:
         rows = conn.execute("select setting from unnest(%s::text[]) n, current_setting(n) setting", [list(names)])

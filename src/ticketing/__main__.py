@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from ticketing import __version__, checks, events, migrate, outages, serve, up, work
+from ticketing import __version__, checks, db, events, migrate, outages, serve, up, work
 from ticketing.commands import jobs, projects, tokens, users
 from ticketing.commands.console import Refused, said
 from ticketing.config import InvalidSetting, settings
@@ -198,12 +198,12 @@ async def run_migrations(*, status: bool = False) -> None:
     url = settings().database_url
     if not status:
         done = [f"Applied {name}." for name in await migrate.migrate(url)]
-        async with await AsyncConnection.connect(url, autocommit=True) as conn:
+        async with await AsyncConnection.connect(**db.patient(url)) as conn:
             if await events.mend(conn):
                 done.append("Mended the event log, as this database was restored.")
         print("\n".join(done) or "Nothing to do.")
         return
-    async with await AsyncConnection.connect(url, autocommit=True) as conn:
+    async with await AsyncConnection.connect(**db.patient(url)) as conn:
         current, pending = await migrate.current(conn), await migrate.pending(conn)
     print(f"Applied up to {current}." if current else "Nothing is applied.")
     print("\n".join(f"Pending: {name}." for name in pending) or "Nothing is pending.")

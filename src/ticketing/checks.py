@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     yield _clock((figures["clock"] or 0) - (asked + time.time()) / 2)
     yield _connections(figures)
     yield _limits(figures)
+    yield _session(figures)
     yield await _sessions(conn, chosen)
     yield await _writing(conn, figures)
     yield await _standbys(conn)
@@ -142,15 +143,31 @@ def _connections(figures: sql.ServerFigures) -> Check:
 
 
 def _limits(figures: sql.ServerFigures) -> Check:
-    session = ", ".join(f"{name} = '{value}'" for name, value in db.SESSION.items() if name.endswith("timeout"))
     return Check(
         "Limits",
         bool(figures["limits"]),
         "slow statements and waits for locks end."
         if figures["limits"]
-        else f"slow statements and waits for locks do not end, as a pooler drops our settings. Set {session} for our "
-        "role by `alter role`.",
+        else "slow statements and waits for locks do not end, as a pooler drops our settings. "
+        f"{_of_the_role(db.LIMITS)}",
     )
+
+
+def _session(figures: sql.ServerFigures) -> Check:
+    right = not figures["jit"] and figures["timezone"] == db.SESSION["timezone"]
+    return Check(
+        "Session",
+        right,
+        "its time zone is UTC, and PostgreSQL does not compile statements."
+        if right
+        else f"its time zone is {figures['timezone']}, and jit is {'on' if figures['jit'] else 'off'}, as a pooler "
+        f"drops our settings. {_of_the_role(db.SESSION)}",
+    )
+
+
+def _of_the_role(session: Mapping[str, str]) -> str:
+    named = ", ".join(f"{name} = '{value}'" for name, value in session.items())
+    return f"Set {named} for our role by `alter role`."
 
 
 async def _sessions(conn: AsyncConnection[Any], chosen: Settings) -> Check:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import select
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import Any, ParamSpec, Self, TypeVar
@@ -43,10 +43,14 @@ REPEAT_SECONDS = 0.05
 PREPARE_AFTER = 5
 """As psycopg has it. What sql.py runs says itself whether it is prepared."""
 SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # What it would compile takes longer to compile than to run.
+}
+"""What PostgreSQL has to do otherwise than it may be set to."""
+LIMITS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
-    "timezone": "UTC",
 }
 # If a network swallows packets, a query would otherwise wait a quarter of an hour, until TCP gives up.
 NETWORK: dict[str, str | int] = {
@@ -257,13 +261,23 @@ def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
 
 def parameters(url: str) -> dict[str, Any]:
-    """What every connection of ours is opened with; the URL's own parameters win."""
+    """What every connection of a process is opened with; the URL's own parameters win."""
     given = conninfo_to_dict(url)
-    session = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     # Behind PgBouncer the next statement may meet another session, and in it another statement of the same name. So
     # only what is seen to lead to PostgreSQL itself (_configure) prepares anything.
     ours = {"application_name": "ticketing", "prepare_threshold": None, **NETWORK}
-    return {**ours, **given, "options": f"{session} {given.get('options', '')}".rstrip(), "autocommit": True}
+    return {**ours, **given, "options": _options(given, SESSION | LIMITS), "autocommit": True}
+
+
+def patient(url: str, **limits: str) -> dict[str, Any]:
+    """What a connection of a command is opened with: what it does may take as long as it does, or as these limits."""
+    given = conninfo_to_dict(url)
+    return {"application_name": "ticketing", **given, "options": _options(given, SESSION | limits), "autocommit": True}
+
+
+def _options(given: Mapping[str, Any], session: Mapping[str, str]) -> str:
+    ours = " ".join(f"-c {name}={value}" for name, value in session.items())
+    return f"{ours} {given.get('options') or ''}".rstrip()
 
 
 async def _configure(conn: Connection) -> None:

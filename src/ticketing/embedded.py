@@ -125,8 +125,6 @@ def _postgres_options(*, durable: bool) -> list[str]:
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
         "shared_buffers": "128MB",
-        "jit": "off",  # What it would compile takes longer to compile than to run.
-        "timezone": "UTC",
         "log_timezone": "UTC",
         "log_min_error_statement": "panic",  # A refused statement holds people's data, which no log shall.
         "logging_collector": "off",

@@ -15,7 +15,7 @@ from typing import Any
 from psycopg import AsyncConnection, errors
 from psycopg.rows import tuple_row
 
-from ticketing import resources
+from ticketing import db, resources
 
 LOCK = 0x7469636B6574  # "ticket": one number of many, but the same in every version of this program.
 NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9]+(_[a-z0-9]+)*)\.sql")
@@ -53,7 +53,7 @@ async def migrate(url: str, folder: Path = resources.MIGRATIONS) -> list[str]:
     """Apply what is pending and name it. Raises MigrationError."""
     migrations = load(folder)
     done = []
-    async with await AsyncConnection.connect(url, autocommit=True) as conn:
+    async with await AsyncConnection.connect(**db.patient(url)) as conn:
         while applied := await _apply_next(conn, migrations):
             done.append(str(applied))
     return done

@@ -346,6 +346,8 @@ class SealingKey(TypedDict):
 class ServerFigures(TypedDict):
     read_only: bool | None
     limits: bool | None
+    jit: bool | None
+    timezone: str | None
     max_connections: int | None
     connections: int | None
     clock: float | None
@@ -520,8 +522,8 @@ class _Checks:
         self,
         conn: Connection,
     ) -> ServerFigures | None:
-        """Whether it takes writes and ends slow statements, how many of its connections are taken, and what time it
-        has.
+        """Whether it takes writes and ends slow statements, how it plans them and writes times, how many of its
+        connections are
         """
     async def list_backlogs(
         self,
@@ -1836,6 +1838,13 @@ class _Webhooks:
         delivery_id: UUID,
     ) -> int:
         """A delivery that nothing is sent for any more."""
+    async def has_events_to_fan_out(
+        self,
+        conn: Connection,
+    ) -> bool | None:
+        """Whether the settled log goes on after the place up to which deliveries were made. It locks nothing: a lock
+        would make
+        """
     async def insert_deliveries(
         self,
         conn: Connection,

@@ -21,7 +21,7 @@ from psycopg.waiting import Ready, Wait
 RV = TypeVar("RV")
 CANCEL_SECONDS = 5.0
 SILENCE_SECONDS = 6.0
-"""How long we wait for PostgreSQL's next word. It ends statements earlier (db.SESSION), if it can be reached."""
+"""How long we wait for PostgreSQL's next word. It ends statements earlier (db.LIMITS), if it can be reached."""
 
 
 class WatchedConnection(AsyncConnection[Any]):

@@ -14,7 +14,7 @@ from cyclopts import Parameter, validators
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
-from ticketing import contract, paging, resources, sql
+from ticketing import contract, db, paging, resources, sql
 from ticketing.app import FORMS
 from ticketing.config import settings
 from ticketing.contract import Problem
@@ -33,7 +33,7 @@ class Refused(Exception):
 async def connected() -> AsyncIterator[sql.Connection]:
     """A connection to the database that the settings name, in autocommit."""
     set_json_loads(orjson.loads)
-    async with await AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
+    async with await AsyncConnection.connect(**db.patient(settings().database_url)) as conn:
         yield conn
 
 

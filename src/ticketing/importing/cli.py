@@ -7,18 +7,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import orjson
 import psycopg
 from cyclopts import App, Parameter
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ticketing import migrate, sql
+from ticketing import db, migrate, sql
 from ticketing.config import settings
 from ticketing.importing import github, labels, repositories
 from ticketing.importing.files import FIELDS, Unreadable
@@ -30,7 +29,7 @@ from ticketing.importing.reversion import NotRevertible, revert
 from ticketing.outages import message
 
 # Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
-PATIENCE = "-c statement_timeout=120s -c lock_timeout=60s -c idle_in_transaction_session_timeout=60s"
+PATIENCE = {"statement_timeout": "120s", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
 
 app = App(name="import", help="Bring issues here from elsewhere, with their history.")
 
@@ -250,8 +249,7 @@ async def revert_import(run: int, /, *, database_url: str | None = None, json: b
 async def _connected(database_url: str | None) -> AsyncIterator[sql.Connection]:
     """A connection in autocommit to a database that is up to date."""
     try:
-        async with await AsyncConnection.connect(_patient(database_url or settings().database_url)) as conn:
-            await conn.set_autocommit(True)
+        async with await AsyncConnection.connect(**_patient(database_url or settings().database_url)) as conn:
             if await migrate.pending(conn):
                 _fail("The database lacks migrations. Run `ticketing migrate` first.", 1)
             yield conn
@@ -271,12 +269,11 @@ def _data(file: Path) -> bytes:
         _fail(f"{file} cannot be read: {error.strerror}.", 2)
 
 
-def _patient(url: str) -> str:
+def _patient(url: str) -> dict[str, Any]:
     try:
-        options = conninfo_to_dict(url).get("options") or ""
+        return db.patient(url, **PATIENCE)
     except psycopg.ProgrammingError:
         _fail("The URL of the database cannot be read. Give it as postgresql://user:password@host/name.", 2)
-    return make_conninfo(url, application_name="ticketing", options=f"{PATIENCE} {options}".rstrip())
 
 
 async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketType) -> Rules:

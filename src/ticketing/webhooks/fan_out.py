@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import structlog
 import uuid_utils.compat as uuids
+from psycopg import errors
 from psycopg.types.json import Jsonb
 
-from ticketing import bell, db, jobs, sql
+from ticketing import bell, db, jobs, outages, sql
 from ticketing.webhooks import messages
 from ticketing.webhooks.messages import LONGEST_BYTES, Message, Untellable
 
@@ -22,6 +23,18 @@ PAGE_BYTES = 4 * 1024 * 1024
 that it has."""
 DELIVERIES = 1000
 """Deliveries made by one statement, so that none takes too long, however many endpoints there are."""
+OF_THE_EVENTS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    errors.DataCorrupted,
+    errors.InternalError_,
+    errors.OutOfMemory,
+    errors.ProgramLimitExceeded,
+    errors.QueryCanceled,
+    errors.RaiseException,
+    errors.StatementTooComplex,
+)
+"""What these events may be to blame for; all else, an outage above all, is not for want of another way to read them."""
 
 Entry = Mapping[str, Any]
 """An event of the log with its place there and whom it is to be told to, as `list_events_to_fan_out` gives it."""
@@ -35,29 +48,42 @@ async def fan_out() -> bool:
     try:
         return await _read_on(page_bytes=PAGE_BYTES, longest=LONGEST_BYTES)
     except (psycopg.Error, db.Unavailable) as error:
+        cause = error if isinstance(error, psycopg.Error) else error.__cause__
+        if not isinstance(cause, OF_THE_EVENTS):
+            raise
         # Whatever it is about these events, all that come later would wait for it. So they are not read: deliveries are
         # made without messages, and each job writes its own, or fails alone.
         more = await _read_on(page_bytes=None, longest=None)
-        log.error("messages are left to their deliveries", error=str(error.__cause__ or error))
+        log.error("messages are left to their deliveries", error=outages.message(cause))
         return more
 
 
 async def _read_on(*, page_bytes: int | None, longest: int | None) -> bool:
-    async with db.transaction() as conn:
-        if await sql.webhooks.take_webhook_fan_out(conn) is None:
+    async with db.connection() as conn:
+        if not await sql.webhooks.has_events_to_fan_out(conn):
             return False
-        events: Sequence[Entry] = await sql.webhooks.list_events_to_fan_out(
-            conn, page_size=PAGE_EVENTS, page_bytes=page_bytes, longest=longest
-        )
-        if not events:
-            return False
-        await messages.keep(conn, _messages(events))
-        await _make_deliveries(conn, events)
-        for event in events:
-            await _follow(conn, event)
-        last = events[-1]
-        await sql.webhooks.move_webhook_fan_out(conn, transaction_id=last["transaction_id"], position=last["position"])
-    bell.ring()
+        async with conn.transaction():
+            more = await _read_page(conn, page_bytes=page_bytes, longest=longest)
+    if more is not None:
+        bell.ring()
+    return bool(more)
+
+
+async def _read_page(conn: sql.Connection, *, page_bytes: int | None, longest: int | None) -> bool | None:
+    """Make the deliveries of a page; gives whether the log goes on. None: another worker is at it, or has done it."""
+    if await sql.webhooks.take_webhook_fan_out(conn) is None:
+        return None
+    events: Sequence[Entry] = await sql.webhooks.list_events_to_fan_out(
+        conn, page_size=PAGE_EVENTS, page_bytes=page_bytes, longest=longest
+    )
+    if not events:
+        return None
+    await messages.keep(conn, _messages(events))
+    await _make_deliveries(conn, events)
+    for event in events:
+        await _follow(conn, event)
+    last = events[-1]
+    await sql.webhooks.move_webhook_fan_out(conn, transaction_id=last["transaction_id"], position=last["position"])
     return bool(last["more"])
 
 
