@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -21,6 +23,12 @@ FAMILY = "👩‍👩‍👧‍👦"
 PERSIAN = "می‌خواهم"
 SINHALA = "ශ්‍රී"
 SCOTLAND = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+NON_STARTER_DECOMPOSITIONS = "\u0344\u0f73\u0f75\u0f81"
+"""What is two marks at once: the last three are no marks themselves by their combining class (UAX 15, 5.1)."""
+MOST_MARKS_APART = 2 * texts.MOST_MARKS + 3
+MARKS = NON_STARTER_DECOMPOSITIONS + "".join(
+    each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(each)
+)
 HEAPS = ["a" + marks * 100_000 for marks in ("\u0301\u0323", "\u0301\U000101fd\u0323", "\U0001e94a\U0001d165")]
 
 
@@ -127,6 +135,37 @@ def test_a_heap_of_marks_is_cut_off() -> None:
             assert len(form(heap)) <= 1 + texts.MOST_MARKS
 
 
+def _marks_at_most(text: str) -> int:
+    """The most marks that have to be brought into order at once, which takes quadratic time."""
+    apart = unicodedata.normalize("NFD", text)
+    return max((len(list(run)) for is_mark, run in groupby(apart, _is_mark) if is_mark), default=0)
+
+
+def _is_mark(each: str) -> bool:
+    return unicodedata.combining(each) > 0
+
+
+def test_no_character_makes_a_heap_of_marks() -> None:
+    for each in map(chr, range(sys.maxunicode + 1)):
+        if unicodedata.combining(each) or unicodedata.normalize("NFD", each) != each:
+            assert _marks_at_most(texts._thinned("a" + each * 70)) <= MOST_MARKS_APART, ascii(each)
+
+
+@given(
+    st.text(st.sampled_from(NON_STARTER_DECOMPOSITIONS) | st.sampled_from(MARKS), min_size=1, max_size=4),
+    st.text(max_size=2),
+    st.sampled_from([1, 30, 70]),
+)
+def test_no_characters_together_make_a_heap_of_marks(marks: str, others: str, times: int) -> None:
+    assert _marks_at_most(texts._thinned("a" + (marks * times + others) * 3)) <= MOST_MARKS_APART
+
+
+@pytest.mark.parametrize("mark", NON_STARTER_DECOMPOSITIONS, ids=ascii)
+def test_marks_that_are_two_are_cut_off_as_others(mark: str) -> None:
+    for form in (texts.one_line, texts.text, texts.tag):
+        assert len(form("a" + mark * 100)) <= 1 + 2 * texts.MOST_MARKS
+
+
 # By the API --------------------------------------------------------------------------------------------------------
 
 UNTIDY_LINE, TIDY_LINE = " Cafe\u0301\n\u202e au  \u200blait ", "Café au lait"
@@ -211,6 +250,26 @@ def test_lengths_hold_for_what_is_kept(requester: Person, project: str, new_tick
     assert new_ticket(title=f"   {unicodedata.normalize('NFD', kept)}\n\n")["title"] == kept
     body = {"type": "bug", "project": project, "title": f"{kept}x", "description": ""}
     assert requester.post("/tickets", json=body).json()["errors"][0]["pointer"] == "#/title"
+
+
+def test_what_is_far_too_long_is_refused_and_not_brought_into_form(
+    requester: Person, project: str, new_events: Events
+) -> None:
+    body = {"type": "bug", "project": project, "title": "x", "description": ""}
+    blanks = " " * 1000
+    for fields, place, detail in (
+        ({"title": f"x{blanks}"}, "#/title", "longer than 200 characters"),
+        ({"tags": [f"x{blanks}"]}, "#/tags/0", "longer than 50 characters"),
+        ({"environment": {f"x{blanks}": "x"}}, "#/environment", "longer than 50 characters"),
+        ({"tags": [f" {n}" for n in range(1000)]}, "#/tags", "more than 20 items"),
+        ({"environment": {f" {n}": "x" for n in range(1000)}}, "#/environment", "more than 30"),
+    ):
+        response = requester.post("/tickets", json=body | fields)
+        assert response.status_code == 422, (place, response.text[:300])
+        assert any(error["pointer"] == place and detail in error["detail"] for error in response.json()["errors"]), (
+            response.text[:300]
+        )
+    assert new_events() == []
 
 
 def test_tags_and_environments_in_every_script(agent: Person, project: str, new_ticket: New) -> None:

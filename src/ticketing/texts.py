@@ -25,8 +25,12 @@ _CONTROL = re.compile(f"[{_CONTROLS}]")
 
 
 def _marks(first: int, last: int) -> str:
-    """The marks of Unicode between two code points, as ranges of a regular expression."""
-    marks = [code for code in range(first, last + 1) if unicodedata.combining(chr(code))]
+    """The marks of Unicode between two code points, as ranges of a regular expression.
+
+    U+0F73, U+0F75 and U+0F81 are each two marks (UAX 15, 5.1), which their own combining class does not say.
+    """
+    begins = {code: unicodedata.normalize("NFD", chr(code))[0] for code in range(first, last + 1)}
+    marks = [code for code, begin in begins.items() if unicodedata.combining(begin)]
     runs = [[code for _, code in run] for _, run in groupby(enumerate(marks), lambda pair: pair[1] - pair[0])]
     return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
 
@@ -94,5 +98,10 @@ def _composed(text: str) -> str:
     # Linear, also for a heap: what is out of order is not normalized.
     if unicodedata.is_normalized("NFC", text):
         return text
+    return unicodedata.normalize("NFC", _thinned(text))
+
+
+def _thinned(text: str) -> str:
+    """Without the marks on a letter that are too many."""
     heap = _HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS
-    return unicodedata.normalize("NFC", heap.sub(r"\1", text))
+    return heap.sub(r"\1", text)

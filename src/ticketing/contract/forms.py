@@ -1,11 +1,13 @@
 """Forms: what requests say is brought into the one form in which it is kept, before schemas and rules judge it.
 
 The contract names the form of a text by `x-form`, or by a `format` that is one; the application says what forms there
-are. Limits and patterns hold for what has its form, so blanks around a title do not make it too long.
+are. Limits and patterns hold for what has its form, so blanks around a title do not make it too long. What is far
+beyond a limit is left as it is, and is refused for that: it may not cost more than what is allowed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +20,9 @@ Forms = Mapping[str, Form]
 
 Flaws = dict[str, str]
 """By the JSON Pointer of a value, why it has no form."""
+
+TIMES_AS_LONG = 4
+"""How many times as long as allowed a text is still brought into form: NFC makes one character of at most four."""
 
 Place = tuple[str | int, ...]
 """Where a value is in another: names and indices, from outside."""
@@ -43,12 +48,12 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
     kinds = (given,) if isinstance(given, str) else given
     form = forms.get(schema.get("x-form", schema.get("format", "")))
     if form is not None and "string" in kinds:
-        return _text(form)
+        return _text(form, schema.get("maxLength", math.inf))
     if "integer" in kinds:
         return _whole
     if "array" in kinds:
         each = _shaping(document, schema.get("items"), forms, within)
-        return _items(each) if each else None
+        return _items(each, schema.get("maxItems", math.inf)) if each else None
     if "object" in kinds:
         properties = {
             name: shape
@@ -56,14 +61,15 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
             if (shape := _shaping(document, value, forms, within))
         }
         others = _shaping(document, schema.get("additionalProperties"), forms, within)
-        names = forms.get(schema.get("propertyNames", {}).get("x-form", ""))
-        return _members(properties, others, names) if properties or others or names else None
+        names = _name(forms, schema.get("propertyNames", {}))
+        most = schema.get("maxProperties", math.inf)
+        return _members(properties, others, names, most) if properties or others or names else None
     return None
 
 
-def _text(form: Form) -> Shaping:
+def _text(form: Form, longest: float) -> Shaping:
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
-        if isinstance(value, str):
+        if isinstance(value, str) and len(value) <= longest * TIMES_AS_LONG:
             try:
                 return form(value)
             except ValueError as flaw:
@@ -71,6 +77,11 @@ def _text(form: Form) -> Shaping:
         return value
 
     return shape
+
+
+def _name(forms: Forms, schema: Mapping[str, Any]) -> Form | None:
+    form, longest = forms.get(schema.get("x-form", "")), schema.get("maxLength", math.inf)
+    return form and (lambda name: form(name) if len(name) <= longest * TIMES_AS_LONG else name)
 
 
 def _pointer(place: Place) -> str:
@@ -82,18 +93,18 @@ def _whole(value: Any, _place: Place, _flaws: Flaws) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _items(each: Shaping) -> Shaping:
+def _items(each: Shaping, most: float) -> Shaping:
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, list) and len(value) <= most:
             value[:] = [each(item, (*place, index), flaws) for index, item in enumerate(value)]
         return value
 
     return shape
 
 
-def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: Form | None) -> Shaping:
+def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: Form | None, most: float) -> Shaping:
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or len(value) > most:
             return value
         if names is not None:
             _rename(value, names, place, flaws)
