@@ -5,33 +5,56 @@
 -- Let one import at a time write people and issues of a source, until the transaction ends.
 select pg_advisory_xact_lock(hashtextextended(:source, 0));
 
+-- name: occupy_source(source)$
+-- Let one import or reversion of a source run at a time: wait for the others, until this session ends.
+select pg_advisory_lock(hashtextextended(:source, 1));
+
+-- name: try_to_occupy_source(source)$
+-- The same without waiting; whether it came to that.
+select pg_try_advisory_lock(hashtextextended(:source, 1));
+
 -- Runs ---------------------------------------------------------------------------------------------------------------
 
 -- name: insert_run(source, project, file)$
--- Note that an import begins; its number.
-insert into import_runs (source, project, file) values (:source, :project, :file) returning number;
+-- Note that an import begins, and that it runs until this session ends; its number.
+with run as (
+    insert into import_runs (source, project, file) values (:source, :project, :file) returning number
+)
+select number from run, lateral pg_advisory_lock(hashtextextended('run ' || number, 1));
 
--- name: end_run(run, created, updated, comments)!
--- Note that an import has come to its end, and what it did.
+-- name: advance_run(run, created, updated, comments)!
+-- Count what an import has done.
 update import_runs
-   set ended_at = clock_timestamp(), created = :created::int, updated = :updated::int, comments = :comments::int
+   set created = created + :created::int, updated = updated + :updated::int, comments = comments + :comments::int
  where number = :run;
 
--- name: list_runs()
--- returns: ImportRun
--- Every import, the newest first.
-select number, source, project, file, utc(started_at) as started_at, utc(ended_at) as ended_at, created, updated,
-       comments, utc(reverted_at) as reverted_at
-  from import_runs
- order by number desc;
+-- name: end_run(run)!
+-- Note that an import has come to its end.
+update import_runs set ended_at = clock_timestamp() where number = :run;
 
--- name: get_run(run)^
+-- name: list_runs(run)
 -- returns: ImportRun
--- One import.
-select number, source, project, file, utc(started_at) as started_at, utc(ended_at) as ended_at, created, updated,
-       comments, utc(reverted_at) as reverted_at
-  from import_runs
- where number = :run;
+-- Every import, or the one with this number; the newest first. The lock that it holds tells whether it still runs.
+-- nullable: run
+select r.number, r.source, r.project, r.file, utc(r.started_at) as started_at, utc(r.ended_at) as ended_at, r.created,
+       r.updated, r.comments, utc(r.reverted_at) as reverted_at,
+       case
+           when r.reverted_at is not null and (
+               exists (select from imported_issues i where i.run = r.number and i.seen is not null)
+               or exists (select from imported_comments k join comments c on c.id = k.comment
+                           where k.run = r.number and c.deleted_at is null)) then 'partly taken back'
+           when r.reverted_at is not null then 'taken back'
+           when r.ended_at is not null then 'done'
+           when exists (select from pg_locks l
+                         where l.locktype = 'advisory' and l.objsubid = 1
+                           and l.database = (select oid from pg_database where datname = current_database())
+                           and l.classid::bigint << 32 | l.objid::bigint = hashtextextended('run ' || r.number, 1))
+               then 'running'
+           else 'interrupted'
+       end as state
+  from import_runs r
+ where :run::bigint is null or r.number = :run
+ order by r.number desc;
 
 -- People -------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +149,8 @@ select i.id, t.number, t.xmin::text as version, t.project, t.type, t.title, t.de
        (select coalesce(jsonb_agg(jsonb_build_object(
                    'id', c.id, 'name', c.external_id, 'version', c.xmin::text, 'body', c.body,
                    'visibility', c.visibility, 'occasion', k.occasion, 'seen', k.seen, 'written', k.written)), '[]')
-          from imported_comments k join comments c on c.id = k.comment where k.ticket = t.number) as comments,
+          from imported_comments k join comments c on c.id = k.comment
+         where k.ticket = t.number and not k.taken_back) as comments,
        (select max(e.occurred_at) from events e where e.ticket = t.number and e.type = 'ticket.reopened')
            as reopened_at,
        -- Closed by the source itself, and not by somebody here.
@@ -287,11 +311,12 @@ select touched.ticket, touched.reason
                                  where c.ticket = t.number
                                    and not exists (select from imported_comments k where k.comment = c.id))
                        then 'somebody here has commented on it'
-                   when exists (select from imported_comments k
-                                 where k.ticket = t.number and k.run is distinct from :run)
+                   when exists (select from imported_comments k join comments c on c.id = k.comment
+                                 where k.ticket = t.number and k.run is distinct from :run and c.deleted_at is null)
                        then 'a later import has added comments; take that one back first'
                    when exists (select from imported_comments k join comments c on c.id = k.comment
-                                 where k.ticket = t.number and md5(coalesce(c.body, '')) is distinct from k.written)
+                                 where k.ticket = t.number and not k.taken_back
+                                   and md5(coalesce(c.body, '')) is distinct from k.written)
                        then 'a comment on it was changed here'
                    when exists (select from escalations e where e.ticket = t.number) then 'it was escalated'
                    when t.updated_at is distinct from i.updated_at then 'it was changed here'
@@ -333,13 +358,29 @@ select c.id, c.ticket
  where k.run = :run and i.run is distinct from :run and c.deleted_at is null
  order by c.ticket, c.created_at, c.id;
 
--- name: take_comment_of_run(run, comment_id)$
--- Lock a comment with its ticket until the transaction ends, unless it was changed here.
-select t.number
-  from imported_comments k join comments c on c.id = k.comment join tickets t on t.number = c.ticket
+-- name: take_comment_of_run(run, comment_id)
+-- returns: TakenComment
+-- Lock a comment with its ticket until the transaction ends, unless it was changed here; and whether imports were the
+-- last to change the ticket.
+select t.number as ticket, t.updated_at is not distinct from i.updated_at as pristine
+  from imported_comments k
+  join comments c on c.id = k.comment
+  join tickets t on t.number = c.ticket
+  join imported_issues i on i.ticket = t.number
  where k.run = :run and c.id = :comment_id and md5(c.body) = k.written
    for no key update of t, c;
 
+-- name: forget_comment(comment_id, pristine)!
+-- Let a comment that was taken back come again with the next import, and its ticket be as `pristine` as it was.
+with forgotten as (
+    update imported_comments set taken_back = true where comment = :comment_id
+), nameless as (
+    update comments set external_id = null where id = :comment_id returning ticket
+)
+update imported_issues i set updated_at = t.updated_at
+  from nameless n join tickets t on t.number = n.ticket
+ where i.ticket = n.ticket and :pristine::boolean;
+
 -- name: end_reversion(run)!
--- Note that an import was taken back.
+-- Note that an import was taken back, as far as nobody here had touched what it made.
 update import_runs set reverted_at = clock_timestamp() where number = :run;

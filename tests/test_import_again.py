@@ -15,8 +15,10 @@ from conftest import Person
 from test_feed import end, since
 from test_import_github import (
     Database,
+    await_locked,
     called,
     closed,
+    command,
     comment,
     count,
     environ,
@@ -360,12 +362,94 @@ def test_an_import_is_taken_back_but_for_what_was_touched(
             (project,),
         ).fetchall()
     assert told == [(tickets[n]["number"], f"Issue {n}") for n in ("2", "6")]
-    assert "was taken back at" in ran(database_url, "revert", str(second["run"]), code=1)
+    again = json.loads(ran(database_url, "revert", str(second["run"]), "--json"))
+    assert (again["state"], again["removed"], again["kept"]) == ("partly taken back", 0, report["kept"])
     assert "There is no run 999999." in ran(database_url, "revert", "999999", code=1)
     # It can come again.
     again = imported(database_url, written(tmp_path, entries), project, *named)
     assert again["created"] == 2
-    assert json.loads(ran(database_url, "revert", str(first["run"]), "--json"))["removed"] == 0
+    assert [said["body"] for said in read_back(agent, project)["1"]["comments"]] == [None, "Me too."]
+    (kept,) = json.loads(ran(database_url, "revert", str(first["run"]), "--json"))["kept"]
+    assert kept["reason"] == "a later import has added comments; take that one back first"
+
+
+def test_runs_are_taken_back_from_the_last_to_the_first(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    said = [comment("a", "Me too."), comment("b", "And me.", "2024-03-02T10:00:00Z")]
+    for n in range(3):
+        imported(url, written(tmp_path, [issue(1, comments=said[:n])]), "player")
+    first = json.loads(ran(url, "revert", "1", "--json"))
+    assert (first["state"], len(first["kept"])) == ("partly taken back", 1)
+    for run in ("3", "2"):
+        taken = json.loads(ran(url, "revert", run, "--json"))
+        assert (taken["state"], taken["comments"]) == ("taken back", 1)
+        assert "was taken back at" in ran(url, "revert", run, code=1)
+    runs = [json.loads(line)["state"] for line in ran(url, "list", "--json").splitlines()]
+    assert runs == ["taken back", "taken back", "partly taken back"]
+    assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 1
+    assert (count(conn, "tickets"), count(conn, "comments"), count(conn, "imported_issues")) == (0, 0, 0)
+    assert imported(url, written(tmp_path, [issue(1, comments=said)]), "player")["comments"] == 2
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_comment_that_was_taken_back_comes_again(own: tuple[str, Database], tmp_path: Path, ids: bool) -> None:
+    url, conn = own
+    said = comment("a", "Me too.")
+    if not ids:
+        del said["id"]
+    imported(url, written(tmp_path, [issue(1)]), "player")
+    file = written(tmp_path, [issue(1, comments=[said])])
+    for run in (2, 3):
+        report = imported(url, file, "player")
+        assert (report["run"], report["comments"], notes(report)) == (run, 1, {})
+        bodies = [row["body"] for row in conn.execute("select body from comments order by id").fetchall()]
+        assert bodies == [None] * (run - 2) + ["Me too."]
+        if run == 2:
+            ran(url, "revert", str(run))
+    assert imported(url, file, "player")["unchanged"] == 1
+    # What somebody here deleted stays deleted.
+    conn.execute("update comments set body = null, deleted_at = now() where deleted_at is null")
+    assert imported(url, file, "player")["comments"] == 0
+
+
+def test_a_run_that_is_running_keeps_others_out(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    said = [comment("last", "Indeed.")]
+    before = written(tmp_path, [issue(n) for n in range(1, 151)])
+    file = written(tmp_path, [issue(n, comments=said) for n in range(1, 251)])
+    imported(url, before, "player")
+    conn.execute(
+        "create function stall() returns trigger language plpgsql as"
+        " $$ begin if new.number = 250 then perform pg_advisory_xact_lock(1); end if; return new; end $$"
+    )
+    conn.execute("create trigger stall after insert on tickets for each row execute function stall()")
+    conn.execute("select pg_advisory_lock(1)")
+    process = subprocess.Popen(command(file, "player"), env=environ(url), stdout=subprocess.DEVNULL)
+    try:
+        await_locked(conn)
+        assert "Run 2 is still running." in ran(url, "revert", "2", code=1)
+        assert "Another import of github:lumen/player is running" in ran(url, "revert", "1", code=1)
+        running, done = (json.loads(line) for line in ran(url, "list", "--json").splitlines())
+        assert (running["state"], done["state"]) == ("running", "done")
+        # What is committed is counted.
+        assert (running["created"], running["updated"], running["comments"]) == (50, 150, 200)
+    finally:
+        process.kill()
+        process.wait()
+    conn.execute("select pg_advisory_unlock(1)")
+    conn.execute("drop trigger stall on tickets")
+    report = json.loads(ran(url, "revert", "2", "--json"))
+    assert (report["state"], report["removed"], report["comments"]) == ("taken back", 50, 150)
+    assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 150
+    assert (count(conn, "tickets"), imported(url, file, "player")["created"]) == (0, 250)
+
+
+def test_an_archived_project_takes_no_import(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    conn.execute("update projects set archived = true")
+    code, out, err = called(url, written(tmp_path, [issue(1)]), "player")
+    assert (code, out, count(conn, "tickets")) == (2, b"", 0)
+    assert "The project 'player' is archived and takes no tickets." in err
 
 
 def test_staff_and_requester_hear_that_a_ticket_is_gone(

@@ -191,6 +191,7 @@ class ImportRun(TypedDict):
     updated: int
     comments: int
     reverted_at: str | None
+    state: str | None
 
 class ImportedIssue(TypedDict):
     id: str
@@ -351,6 +352,10 @@ class ServerFigures(TypedDict):
     max_connections: int | None
     connections: int | None
     clock: float | None
+
+class TakenComment(TypedDict):
+    ticket: int
+    pristine: bool | None
 
 class TakenTicket(TypedDict):
     number: int
@@ -710,6 +715,16 @@ class _IdempotencyKeys:
         """What a key was used for, and the answer that request got (null once its event is gone)."""
 
 class _Imports:
+    async def advance_run(
+        self,
+        conn: Connection,
+        *,
+        created: int,
+        updated: int,
+        comments: int,
+        run: int,
+    ) -> int:
+        """Count what an import has done."""
     async def delete_tickets(
         self,
         conn: Connection,
@@ -726,24 +741,24 @@ class _Imports:
         *,
         run: int,
     ) -> int:
-        """Note that an import was taken back."""
+        """Note that an import was taken back, as far as nobody here had touched what it made."""
     async def end_run(
         self,
         conn: Connection,
         *,
-        created: int,
-        updated: int,
-        comments: int,
         run: int,
     ) -> int:
-        """Note that an import has come to its end, and what it did."""
-    async def get_run(
+        """Note that an import has come to its end."""
+    async def forget_comment(
         self,
         conn: Connection,
         *,
-        run: int,
-    ) -> ImportRun | None:
-        """One import."""
+        comment_id: UUID,
+        pristine: bool,
+    ) -> int:
+        """Let a comment that was taken back come again with the next import, and its ticket be as `pristine` as it
+        was.
+        """
     async def insert_comments(
         self,
         conn: Connection,
@@ -778,7 +793,7 @@ class _Imports:
         project: str,
         file: str,
     ) -> int | None:
-        """Note that an import begins; its number."""
+        """Note that an import begins, and that it runs until this session ends; its number."""
     async def insert_tickets(
         self,
         conn: Connection,
@@ -830,8 +845,12 @@ class _Imports:
     async def list_runs(
         self,
         conn: Connection,
+        *,
+        run: int | None,
     ) -> list[ImportRun]:
-        """Every import, the newest first."""
+        """Every import, or the one with this number; the newest first. The lock that it holds tells whether it still
+        runs.
+        """
     async def list_texts_that_mention(
         self,
         conn: Connection,
@@ -889,6 +908,13 @@ class _Imports:
         """Remember what issues were like there, and what was written of them; with `made`, that this run made their
         tickets.
         """
+    async def occupy_source(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+    ) -> None:
+        """Let one import or reversion of a source run at a time: wait for the others, until this session ends."""
     async def reserve_numbers(
         self,
         conn: Connection,
@@ -924,8 +950,10 @@ class _Imports:
         *,
         run: int,
         comment_id: UUID,
-    ) -> int | None:
-        """Lock a comment with its ticket until the transaction ends, unless it was changed here."""
+    ) -> list[TakenComment]:
+        """Lock a comment with its ticket until the transaction ends, unless it was changed here; and whether imports
+        were the
+        """
     async def take_tickets_of_run(
         self,
         conn: Connection,
@@ -934,6 +962,13 @@ class _Imports:
         tickets: list[int],
     ) -> list[TakenTicket]:
         """Tickets that an import made, locked until the transaction ends."""
+    async def try_to_occupy_source(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+    ) -> bool | None:
+        """The same without waiting; whether it came to that."""
     async def update_comments(
         self,
         conn: Connection,

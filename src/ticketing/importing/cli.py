@@ -22,7 +22,7 @@ from ticketing.config import settings
 from ticketing.importing import github, labels, repositories
 from ticketing.importing.files import FIELDS, Unreadable
 from ticketing.importing.issues import Issue, Rules, Source
-from ticketing.importing.loading import Loading, Mismatch
+from ticketing.importing.loading import Loading, Mismatch, Occupied
 from ticketing.importing.people import UnknownPerson, introductions
 from ticketing.importing.report import Report
 from ticketing.importing.reversion import NotRevertible, revert
@@ -121,6 +121,8 @@ async def import_github(
             numbers = await _numbers(conn, source) if map and not dry_run else {}
     except UnknownPerson as error:
         _fail(f"{people} cannot be used. {error}", 2)
+    except Occupied as error:
+        _fail(str(error), 1)
     except UnicodeDecodeError:
         _fail(f"{people} cannot be used. It is not UTF-8.", 2)
     except (Unreadable, github.Missing, Mismatch) as error:
@@ -201,7 +203,7 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
         Print one line of JSON an import.
     """
     async with _connected(database_url) as conn:
-        runs = await sql.imports.list_runs(conn)
+        runs = await sql.imports.list_runs(conn, run=None)
     if json:
         sys.stdout.buffer.write(b"".join(orjson.dumps(run) + b"\n" for run in runs))
         return
@@ -209,10 +211,9 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
     for column in ("run", "source", "project", "file", "started", "created", "updated", "comments", "state"):
         table.add_column(column, no_wrap=True)
     for run in runs:
-        ended = "done" if run["ended_at"] else "running or interrupted"
         figures = (f"{run[name]:,}" for name in ("created", "updated", "comments"))
         named = (str(run[name]) for name in ("number", "source", "project", "file", "started_at"))
-        table.add_row(*named, *figures, "taken back" if run["reverted_at"] else ended)
+        table.add_row(*named, *figures, str(run["state"]))
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
 
 
@@ -237,7 +238,7 @@ async def revert_import(run: int, /, *, database_url: str | None = None, json: b
     try:
         async with _connected(database_url) as conn:
             reversion = await revert(conn, run)
-    except NotRevertible as error:
+    except (NotRevertible, Occupied) as error:
         _fail(str(error), 1)
     if json:
         sys.stdout.buffer.write(reversion.json() + b"\n")
@@ -280,6 +281,8 @@ async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketTyp
     place = await sql.projects.get_project(conn, key=project, staff=True)
     if place is None:
         _fail(f"There is no project {project!r}. Create it first, or name another with --project.", 2)
+    if place["archived"]:
+        _fail(f"The project {project!r} is archived and takes no tickets. Name another with --project.", 2)
     types = place["ticket_types"]
     taken = [type_ for type_ in (default_type, *labels.TYPES) if type_ in types]
     return Rules(types=types, default_type=taken[0], now=datetime.now(UTC))

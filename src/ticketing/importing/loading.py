@@ -45,6 +45,13 @@ class Mismatch(Exception):
     """Issues of the file have numbers of others that are known by them; the message says which."""
 
 
+class Occupied(Exception):
+    """A source is being imported or taken back by somebody else."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"Another import of {source} is running, or being taken back. Try again when it has ended.")
+
+
 @dataclass(slots=True)
 class Loaded:
     """What was, or in a dry run would be, written."""
@@ -165,8 +172,10 @@ class Loading:
     async def load(self, issues: Sequence[Issue], file: str, advance: Callable[[int], object]) -> Loaded:
         """Write issues, over a connection in autocommit; `advance` is told how many more are done.
 
-        Raises Mismatch before anything is written.
+        Raises Mismatch, and Occupied, before anything is written.
         """
+        if not self.dry_run:
+            await self._occupy()
         new = {each.login for each in self.introduced if each.user_id is None}
         await self._reserve(issues, file)
         loaded = Loaded(run=self.run or None, people=new)
@@ -176,14 +185,15 @@ class Loading:
         if self.run:
             if loaded.created:
                 await self._settle_references()
-            await sql.imports.end_run(
-                self.conn,
-                run=self.run,
-                created=loaded.created,
-                updated=loaded.updated,
-                comments=loaded.comments,
-            )
+            await sql.imports.end_run(self.conn, run=self.run)
         return loaded
+
+    async def _occupy(self) -> None:
+        """Keep other imports of the source, and reversions, out until the connection ends."""
+        try:
+            await sql.imports.occupy_source(self.conn, source=self.source.name)
+        except psycopg.errors.LockNotAvailable:
+            raise Occupied(self.source.name) from None
 
     # Numbers ----------------------------------------------------------------------------------------------------
 
@@ -243,7 +253,11 @@ class Loading:
                 await sql.imports.lock_source(self.conn, source=self.source.system)
                 plan = await self._plan(batch)
                 await self._carry_out(plan)
-                return plan.outcome()
+                done = plan.outcome()
+                await sql.imports.advance_run(
+                    self.conn, run=self.run, created=done.created, updated=done.updated, comments=done.comments
+                )
+                return done
         except _Overtaken:
             return await self._write(batch)
         except (psycopg.DataError, psycopg.IntegrityError) as error:

@@ -10,6 +10,7 @@ import psycopg
 import uuid_utils.compat as uuids
 
 from ticketing import sql
+from ticketing.importing.loading import Occupied
 
 AT_ONCE = 100
 """Tickets a transaction."""
@@ -31,12 +32,18 @@ class Reversion:
     #: Comments on other tickets that are kept, as they were changed here, by ticket.
     kept_comments: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def partly(self) -> bool:
+        """Whether something was kept."""
+        return bool(self.kept or self.kept_comments)
+
     def json(self) -> bytes:
         """In one line, for machines."""
         return orjson.dumps(
             {
                 "run": self.run["number"],
                 "source": self.run["source"],
+                "state": "partly taken back" if self.partly else "taken back",
                 "removed": self.removed,
                 "comments": self.comments,
                 "kept": [{"ticket": ticket, "reason": reason} for ticket, reason in self.kept.items()],
@@ -47,7 +54,7 @@ class Reversion:
     def text(self) -> str:
         """In sentences, for people."""
         lines = [
-            f"Run {self.run['number']} of {self.run['source']} is taken back.",
+            f"Run {self.run['number']} of {self.run['source']} is {'partly ' if self.partly else ''}taken back.",
             f"{self.removed:,} tickets are removed, and {self.comments:,} comments on tickets of earlier runs.",
             *(f"  Ticket {ticket} is kept: {reason}." for ticket, reason in self.kept.items()),
             *(
@@ -57,6 +64,8 @@ class Reversion:
         ]
         if self.run["updated"]:
             lines.append("What it closed, reopened or edited on tickets of earlier runs stays so.")
+        if self.partly:
+            lines.append("When nothing keeps the rest any more, call it again.")
         lines.append("The people that it added are kept; the next import finds them.")
         return "\n".join(lines)
 
@@ -64,12 +73,17 @@ class Reversion:
 async def revert(conn: sql.Connection, number: int, *, advance: Callable[[int], object] = lambda _: None) -> Reversion:
     """Take an import back, over a connection in autocommit; interrupted, it can be called again.
 
-    Raises NotRevertible.
+    What was kept can be taken back when nothing keeps it any more. Raises NotRevertible, and Occupied.
     """
-    run = await sql.imports.get_run(conn, run=number)
-    if run is None:
+    found = await sql.imports.list_runs(conn, run=number) if 0 < number < 2**63 else []
+    if not found:
         raise NotRevertible(f"There is no run {number}. `ticketing import list` lists them.")
-    if run["reverted_at"] is not None:
+    (run,) = found
+    if run["state"] == "running":
+        raise NotRevertible(f"Run {number} is still running. Take it back when it has ended, or stop it first.")
+    if not await sql.imports.try_to_occupy_source(conn, source=str(run["source"])):
+        raise Occupied(str(run["source"]))
+    if run["state"] == "taken back":
         raise NotRevertible(f"Run {number} was taken back at {run['reverted_at']}.")
     reversion = Reversion(run)
     tickets = [row["ticket"] for row in await sql.imports.list_tickets_of_run(conn, run=number)]
@@ -87,7 +101,6 @@ async def _remove(conn: sql.Connection, tickets: list[int], reversion: Reversion
     run = reversion.run["number"]
     try:
         async with conn.transaction():
-            await sql.imports.lock_source(conn, source=str(reversion.run["source"]))
             taken = {row["number"] for row in await sql.imports.take_tickets_of_run(conn, run=run, tickets=tickets)}
             touched = await sql.imports.list_touched_tickets(conn, run=run, tickets=list(taken))
             kept = {row["ticket"]: str(row["reason"]) for row in touched}
@@ -107,9 +120,10 @@ async def _remove(conn: sql.Connection, tickets: list[int], reversion: Reversion
 
 async def _take_back(conn: sql.Connection, said: sql.CommentOfRun, reversion: Reversion) -> None:
     async with conn.transaction():
-        ticket = await sql.imports.take_comment_of_run(conn, run=reversion.run["number"], comment_id=said["id"])
-        if ticket is None:
+        taken = await sql.imports.take_comment_of_run(conn, run=reversion.run["number"], comment_id=said["id"])
+        if not taken:
             reversion.kept_comments[said["ticket"]] = reversion.kept_comments.get(said["ticket"], 0) + 1
             return
         await sql.comments.delete_comment(conn, event_id=uuids.uuid7(), actor_id=None, comment_id=said["id"])
+        await sql.imports.forget_comment(conn, comment_id=said["id"], pristine=bool(taken[0]["pristine"]))
     reversion.comments += 1
