@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,13 @@ HEAPS = ["a" + marks * 100_000 for marks in ("\u0301\u0323", "\u0301\U000101fd\u
         (f"{FAMILY} ❤️ {SCOTLAND}", f"{FAMILY} ❤️ {SCOTLAND}"),
         ("", ""),
         (" ", ""),
+        ("x\u3164\u115f\u17b4\u034f\U0001d173\u180b\U000e0041\ufe0f\u200e\U000e0100", "x"),
+        ("1\ufe0f\u20e3 1\ufe0f #\ufe0f\u20e3 é\ufe0f", "1\ufe0f\u20e3 1 #\ufe0f\u20e3 é"),
+        ("©\ufe0f ☎\ufe0e ❤\ufe0f\ufe0f", "©\ufe0f ☎\ufe0e ❤\ufe0f"),
+        (f"{SCOTLAND}\U000e0062 🏴\U000e007f 🚩\U000e0067\U000e0062\U000e0073\U000e007f", f"{SCOTLAND} 🏴 🚩"),
+        ("оши\u200dбка é\u200c 不\u200d具 \u200d👩", "ошибка é 不具 👩"),
+        ("می\u200c\u200cخ م\u200d क्\u200d", "می\u200cخ م क्\u200d"),
+        ("a\u2800b\u2800", "a b"),
         ("\u200b\u200d\u2060", ""),
         ("\u200e\u200f\u061c", ""),
         ("\u3164 \u2800", ""),
@@ -107,7 +115,35 @@ def test_text(given: str, kept: str) -> None:
     assert texts.text(given) == kept
 
 
-ANY = st.text(st.characters(), max_size=40) | st.text(" \t\n\ra\u0301\u0323\u200b\u200d\u202e\u1100\u1161\u3164Éİſ")
+def of_property(name: str) -> Callable[[str], bool]:
+    """Whether a character has a property of Unicode, as another library knows it."""
+    pattern = {"pattern": rf"^\p{{{name}}}$"}
+    return jsonschema_rs.Draft202012Validator(pattern, pattern_options=jsonschema_rs.RegexOptions()).is_valid
+
+
+@pytest.mark.parametrize("form", [texts.one_line, texts.tag])
+def test_what_nobody_sees_makes_no_line_another_one(form: Callable[[str], str]) -> None:
+    unseen = of_property("Default_Ignorable_Code_Point")
+    found = [chr(code) for code in (*range(0xD800), *range(0xE000, 0x110000)) if unseen(chr(code))]
+    assert len(found) > 4000
+    for letter in "xéж漢":
+        assert {form(f"{letter}{each}y{each}") for each in found} == {f"{letter}y"}
+
+
+def test_what_is_an_emoji() -> None:
+    is_emoji = of_property("Emoji")
+    for code in (*range(0x80, 0xD800), *range(0xE000, 0x10000), *range(0x1F000, 0x1FB00)):
+        kept = texts.one_line(f"{chr(code)}\ufe0f")
+        if is_emoji(chr(code)):
+            assert kept == f"{chr(code)}\ufe0f", hex(code)
+        elif code < 0x1F000:
+            assert "\ufe0f" not in kept, hex(code)
+
+
+ANY = st.text(st.characters(), max_size=40) | st.text(
+    " \t\n\ra\u0301\u0323\u200b\u200c\u200d\u202e\u1100\u1161\u3164Éİſ1#\u20e3❤\ufe0e\ufe0f\u034f\u2800م\u064eक\u094d🏴"
+    "👩\U000e0067\U000e0062\U000e0073\U000e007f"
+)
 
 
 @given(ANY)

@@ -46,14 +46,29 @@ _HEAP_OF_NEAR_MARKS = _heap_of(_NEAR_MARKS)
 _FAR = re.compile("[\U00010000-\U0001e94a]")
 
 
-# In a line: what turns its direction round (UAX 9), what has no width, half characters. Joiners stay where they can
-# mean something: within emoji, and in scripts whose letters join. So do marks of direction and variation, and the
-# letters that spell the flag of a region.
-_NOT_IN_LINES = re.compile(
-    "[\u00ad\u200b\u202a-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e001f\U000e0080-\U000e00ff"
-    "\U000e01f0-\U000e0fff]"
+#: What Unicode has emoji of (Emoji), and all other pictures beyond the first plane.
+_EMOJI = (
+    "\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa"
+    "\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f"
+    "\u2638-\u263a\u2640\u2642\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267e\u267f\u2692-\u2697\u2699\u269b"
+    "\u269c\u26a0\u26a1\u26a7\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5\u26c8\u26ce\u26cf\u26d1\u26d3\u26d4\u26e9\u26ea"
+    "\u26f0-\u26f5\u26f7-\u26fa\u26fd\u2702\u2705\u2708-\u270d\u270f\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744"
+    "\u2747\u274c\u274e\u2753-\u2755\u2757\u2763\u2764\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
+    "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
-_STRAY_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+")
+#: Letters that look different beside a joiner: of the scripts that join (Arabic and its like) or that stack.
+_JOINING = (
+    "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1c4f\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefe"
+    "\U00010ac0-\U00011fff\U0001e900-\U0001e95f"
+)
+_FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+# In a line: what turns its direction round (UAX 9), what nobody can see, half characters. Three of those stay where
+# they can be seen: what makes a sign an emoji, what spells the flag of a region (both UTS 51), and joiners.
+_HIDDEN = re.compile(f"[{_UNSEEN}\ud800-\udfff]")
+_NOT_IN_LINES = re.compile(f"({_FLAG}|[{_EMOJI}][\ufe0e\ufe0f]|[#*0-9]\ufe0f\u20e3|[\u200c\u200d]+)|{_HIDDEN.pattern}")
+_JOINERS = re.compile("[\u200c\u200d]+")
+_BESIDE_JOINERS = re.compile(f"[{_JOINING}{_EMOJI}\ufe0e\ufe0f\U000e007f]")
+_VIRAMA = 9
 # In a text, directions may be embedded and isolated, and words divided; what overrides a direction only deceives.
 _NOT_IN_TEXTS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufff9-\ufffb\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -66,9 +81,11 @@ def one_line(text: str) -> str:
     """A title, a name: composed (NFC), with single blanks between its words, and nothing around or hidden in it."""
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip(" "):
         return text
-    line = _single_blanks(_NOT_IN_LINES.sub("", _composed(text)))
+    line = _composed(text)
+    if _HIDDEN.search(line):
+        line = _JOINERS.sub(_joined, _NOT_IN_LINES.sub(r"\1", line.replace("\u2800", " ")))
     # What is taken out may have been all that kept two blanks apart, or a letter and its mark.
-    line = _composed(_single_blanks(_STRAY_JOINERS.sub("", line)))
+    line = _composed(_single_blanks(line))
     return line if _SEEN.search(line) else ""
 
 
@@ -88,6 +105,13 @@ def text(text: str) -> str:
     text = text.rstrip()
     begins = _BEFORE.match(text)
     return text[begins.end() :] if begins else text
+
+
+def _joined(found: re.Match[str]) -> str:
+    """One of the joiners found, if it can be seen: after a virama, or between letters that join or emoji."""
+    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    is_seen = _BESIDE_JOINERS.match(before) and _BESIDE_JOINERS.match(after)
+    return found[0][0] if is_seen or (before and unicodedata.combining(before) == _VIRAMA) else ""
 
 
 def _single_blanks(text: str) -> str:
