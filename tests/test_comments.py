@@ -97,6 +97,22 @@ def test_update_comment(requester: Person, agent: Person, new_ticket: New, new_e
     assert new_events() == []
 
 
+def test_a_deleted_comment_can_be_sent_back_as_it_was_read(
+    requester: Person, admin: Person, new_ticket: New, new_events: Events
+) -> None:
+    path = f"/tickets/{new_ticket()['number']}/comments"
+    kept, deleted = (f"{path}/{requester.post(path, json={'body': 'x'}).json()['id']}" for _ in range(2))
+    assert requester.delete(deleted).status_code == 204
+    read = requester.get(deleted)
+    new_events()
+    answer = requester.request("PATCH", deleted, json=read.json(), headers=MERGE_PATCH)
+    assert (answer.status_code, answer.json(), answer.headers["etag"]) == (200, read.json(), read.headers["etag"])
+    assert requester.request("PATCH", deleted, json={"body": "y"}, headers=MERGE_PATCH).status_code == 409
+    refused = requester.request("PATCH", kept, json={"body": None}, headers=MERGE_PATCH)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body")
+    assert new_events() == []
+
+
 def test_delete_comment_leaves_a_tombstone_and_takes_the_text_with_it(
     requester: Person, agent: Person, new_ticket: New, new_events: Events
 ) -> None:

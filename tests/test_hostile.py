@@ -61,6 +61,30 @@ def test_where_a_body_is_not_utf_8(requester: Person, body: bytes, place: str) -
     assert (response.status_code, response.json()["detail"]) == (400, f"The body is not valid JSON. {place}")
 
 
+HOLDS_NUL, TOO_BIG = "This text holds the character NUL.", "This integer does not fit into 64 bits:"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail", "pointer"),
+    [
+        (b'{"title": "a\\u0000b"}', HOLDS_NUL, "#/title"),
+        (b'{"tags": ["x", ["\\u0000"]]}', HOLDS_NUL, "#/tags/1/0"),
+        (b'{"environment": {"a\\u0000": "x"}}', "A name here holds the character NUL.", "#/environment"),
+        (b'{"a/b": [0, 123456789012345678901]}', f"{TOO_BIG} 12345678901234567890….", "#/a~1b/1"),
+        (b"-99999999999999999999", f"{TOO_BIG} -9999999999999999999….", "#"),
+        (b'{"title": "a", "title": "b"}', "An object holds the name 'title' twice.", None),
+        (b"[" * 101 + b"]" * 101, "It is nested deeper than 100 levels.", None),
+        (b'{"' + b"n" * 500_000 + b'": [' + b"0," * 200_000 + b'"\\u0000"]}', HOLDS_NUL, f"#/{'n' * 80}/200000"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_json_and_yet_not_taken(requester: Person, body: bytes, detail: str, pointer: str | None) -> None:
+    response = requester.post("/tickets", content=body, headers={"Content-Type": JSON})
+    problem = response.json()
+    assert (response.status_code, problem["detail"]) == (400, f"The body cannot be taken as it is. {detail}")
+    assert problem.get("errors", []) == ([{"detail": detail, "pointer": pointer}] if pointer else [])
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -344,6 +344,13 @@ def test_what_text_may_not_be(
     assert {"pointer": pointer, "detail": detail} in response.json()["errors"]
 
 
+@pytest.mark.parametrize("blank", ["", "%20", "%E2%80%8B"])
+def test_a_blank_filter_is_told_once(agent: Person, blank: str) -> None:
+    answer = agent.get(f"/tickets?tag=a,{blank},b")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"detail": "Item 1: This must not be blank.", "parameter": "tag"}]
+
+
 def test_the_same_request_is_still_the_same(requester: Person, project: str, new_events: Events) -> None:
     body = {"type": "bug", "project": project, "title": UNTIDY_LINE, "description": UNTIDY_TEXT}
     key = {"Idempotency-Key": f"untidy-{project}"}

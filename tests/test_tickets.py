@@ -362,7 +362,7 @@ def test_conditional_reading(requester: Person, agent: Person, new_ticket: New) 
 
 CHANGED = "It has changed since you read it. Read it again and repeat your change on that."
 WEAK = "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it."
-UNQUOTED = 'Send the ETag with its quotation marks, as in "6f1ed002ab559585".'
+UNQUOTED = 'Send the ETag with its quotation marks, as in "6f1ed002ab559585"; several with commas between.'
 
 
 @pytest.mark.parametrize(
@@ -382,6 +382,8 @@ UNQUOTED = 'Send the ETag with its quotation marks, as in "6f1ed002ab559585".'
         ("{tag}, {bare}", 400, UNQUOTED),
         (",", 400, UNQUOTED),
         ("*, {tag}", 400, UNQUOTED),
+        ('"other" {tag}', 400, UNQUOTED),
+        ('"other"{tag}', 400, UNQUOTED),
     ],
 )
 def test_what_if_match_means(
@@ -645,3 +647,17 @@ def test_what_a_list_refuses(agent: Person, query: str) -> None:
     response = agent.get(f"/tickets?{query}")
     assert response.status_code == 400
     assert response.json()["errors"][0]["parameter"] == query.split("=", maxsplit=1)[0]
+
+
+def test_a_requester_says_why_only_with_the_end(requester: Person, new_ticket: New, new_events: Events) -> None:
+    number = new_ticket()["number"]
+    new_events()
+    for fields in ({"resolution": "duplicate"}, {"resolution": "fixed", "resolution_note": "x"}):
+        refused = patch(requester, number, {}, **fields)
+        assert refused.status_code == 403
+        assert refused.json()["detail"] == f"You may set {', '.join(fields)} only together with the status closed."
+        assert [error["pointer"] for error in refused.json()["errors"]] == [f"#/{name}" for name in fields]
+    staffs = patch(requester, number, {}, resolution="duplicate", priority="high")
+    assert staffs.json()["detail"] == "Only agents and admins may set priority."
+    assert new_events() == []
+    assert patch(requester, number, {}, status="closed", resolution="duplicate").status_code == 200

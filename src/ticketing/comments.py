@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing import idempotency, moments, paging, patches, policy, preconditions, sql, tickets
 from ticketing.auth import Actor
-from ticketing.errors import Conflict, Forbidden, TicketClosed, found
+from ticketing.errors import Conflict, Forbidden, Invalid, TicketClosed, found
 from ticketing.idempotency import Claim
 
 
@@ -89,16 +89,18 @@ async def update(
 ) -> sql.Comment:
     """Reword one's own comment in a transaction.
 
-    Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), TicketClosed.
+    Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), Invalid, TicketClosed.
     """
     comment = await _take(conn, actor, number, comment_id, if_match)
     patch = patches.changeable(patch, comment, ("body",))
     if not policy.may_edit(actor, comment):
         raise Forbidden("Only its author may change a comment.")
-    if comment["deleted_at"] is not None:
-        raise Conflict("This comment is deleted.")
     if patch["body"] == comment["body"]:
         return comment
+    if comment["deleted_at"] is not None:
+        raise Conflict("This comment is deleted.")
+    if patch["body"] is None:
+        raise Invalid.at("#/body", "The text of a comment cannot be taken out. Delete the comment.")
     await _check_open(conn, actor, number)
     reworded: sql.Comment | None = await sql.comments.update_comment(
         conn,

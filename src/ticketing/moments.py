@@ -20,7 +20,9 @@ def parse(text: str) -> datetime:
     `t` and `z` may be small, and 23:59:60 UTC is the second after it, as PostgreSQL has it. Raises ValueError, with a
     sentence, for what is no moment, and for one that is not in the years 0001 to 9999 in UTC.
     """
-    found = _RFC_3339.fullmatch(text) if len(text) <= LONGEST else None
+    if len(text) > LONGEST:
+        raise ValueError(TOO_LONG)
+    found = _RFC_3339.fullmatch(text)
     if found is None:
         raise ValueError("This is no date and time like 2026-11-24T10:00:00Z.")
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
@@ -54,9 +56,15 @@ def parse(text: str) -> datetime:
         raise ValueError(OUT_OF_RANGE) from None
 
 
+TOO_LONG = f"A date and time has at most {LONGEST} characters."
 OUT_OF_RANGE = "This moment is not in the years 0001 to 9999 in UTC."
 
 
 def canonical(text: str) -> str:
     """The moment as answers write it: in UTC, with milliseconds. Raises ValueError as `parse` does."""
-    return parse(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return written(parse(text))
+
+
+def written(moment: datetime) -> str:
+    """A moment as answers write it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -85,8 +85,15 @@ def closes_own(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> bo
 
 def check_fields(actor: Actor, ticket: sql.Ticket, changed: Collection[str], status: sql.TicketStatus) -> None:
     """Refuse requesters who change what is for staff, naming each field by its JSON Pointer. Raises Forbidden."""
-    own = REQUESTER_FIELDS | (RESOLUTION_FIELDS if closes_own(actor, ticket, status) else frozenset())
-    require_staff_for(actor, set(changed) - own)
+    may_end = closes_own(actor, ticket, "closed")
+    require_staff_for(actor, set(changed) - REQUESTER_FIELDS - (RESOLUTION_FIELDS if may_end else frozenset()))
+    early = sorted(RESOLUTION_FIELDS.intersection(changed)) if may_end and status != "closed" else []
+    if early:
+        detail = "You may set this only together with the status closed."
+        raise Forbidden(
+            f"You may set {', '.join(early)} only together with the status closed.",
+            errors=[{"detail": detail, "pointer": f"#/{name}"} for name in early],
+        )
 
 
 def check_status(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> None:

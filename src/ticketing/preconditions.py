@@ -10,6 +10,7 @@ from ticketing.contract import etag
 from ticketing.errors import InvalidParameter, PreconditionFailed
 
 _ENTITY_TAG = re.compile(r'(W/)?("[!#-~\x80-\xff]*")')
+_ENTITY_TAGS = re.compile(rf"[ \t,]*+{_ENTITY_TAG.pattern}(?:[ \t]*+,[ \t,]*+{_ENTITY_TAG.pattern})*+[ \t,]*+")
 
 
 def match(if_match: str | None, resource: Mapping[str, Any]) -> None:
@@ -20,9 +21,11 @@ def match(if_match: str | None, resource: Mapping[str, Any]) -> None:
     """
     if if_match is None or if_match.strip() == "*":
         return
+    if not _ENTITY_TAGS.fullmatch(if_match):
+        raise InvalidParameter.named(
+            "If-Match", 'Send the ETag with its quotation marks, as in "6f1ed002ab559585"; several with commas between.'
+        )
     tags = _ENTITY_TAG.findall(if_match)
-    if not tags or _ENTITY_TAG.sub("", if_match).strip(" \t,"):
-        raise InvalidParameter.named("If-Match", 'Send the ETag with its quotation marks, as in "6f1ed002ab559585".')
     if ("", etag(resource)) in tags:
         return
     if any(weak for weak, _ in tags):

@@ -140,7 +140,7 @@ def _expiry(actor: Actor | None, expires_at: str | None) -> datetime | None:
     ours = actor.token_expires_at if actor else None
     if expires_at is None:
         if ours:
-            raise Invalid.at("#/expires_at", f"Your own token expires at {ours.isoformat()}: so must this one.")
+            raise Invalid.at("#/expires_at", f"Your own token expires at {moments.written(ours)}: so must this one.")
         return None
     try:
         moment = moments.parse(expires_at)
@@ -149,7 +149,7 @@ def _expiry(actor: Actor | None, expires_at: str | None) -> datetime | None:
     if moment <= datetime.now(UTC):
         raise Invalid.at("#/expires_at", "This is in the past.")
     if ours and moment > ours:
-        raise Invalid.at("#/expires_at", f"Your own token expires before that, at {ours.isoformat()}.")
+        raise Invalid.at("#/expires_at", f"Your own token expires before that, at {moments.written(ours)}.")
     return moment
 
 

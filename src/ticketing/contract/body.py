@@ -74,6 +74,10 @@ class JsonBody:
             value = strict_json.loads(encoded)
         except strict_json.Unreadable as error:
             raise MalformedRequest(f"The body is not valid JSON. {error}") from None
+        except strict_json.Unkept as fault:
+            detail = str(fault)
+            errors = [] if fault.pointer is None else [{"detail": detail, "pointer": fault.pointer}]
+            raise MalformedRequest(f"The body cannot be taken as it is. {detail}", errors=errors) from None
         return self._judge(value)
 
 

@@ -127,7 +127,7 @@ def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
             return f"{shown} is not one of {', '.join(show(option) for option in options)}."
         case ValidationErrorKind.Constant(expected):
             return f"{shown} is not {show(expected)}."
-        case ValidationErrorKind.MinLength(1):
+        case ValidationErrorKind.MinLength() | ValidationErrorKind.Pattern() if not error.instance:
             return "This must not be blank."
         case ValidationErrorKind.MinLength(limit):
             return f"{shown} is shorter than {_count(limit, 'character')}."
@@ -157,7 +157,7 @@ def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
             return f"{shown} is not a valid {name}."
         case ValidationErrorKind.Pattern(pattern):
             must = musts.get(pattern, "is not of the form that is asked for")
-            return f"{shown if error.instance else 'This'} {must}."
+            return f"{shown} {must}."
         case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
             return f"{shown} is not valid in any of the ways that are allowed here."
         case ValidationErrorKind.OneOfMultipleValid():

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from ticketing.contract.document import escape
+
 DEEPEST = 100
 """Levels of nesting; what cannot be written back (orjson stops at 254) must not be read."""
 
+LONGEST_STEP = 80
+"""Characters of a name that are told; an answer must not repeat what was sent."""
+
 
 class Unreadable(ValueError):
-    """The bytes are not a JSON document that every reader would read alike."""
+    """The bytes are no JSON."""
+
+
+class Unkept(ValueError):
+    """They are JSON, but not every reader would read it alike; `pointer` says where, if that is known (RFC 6901)."""
+
+    def __init__(self, detail: str, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
 
 
 def loads(encoded: bytes) -> Any:
-    """The one value that the bytes mean. Raises Unreadable.
+    """The one value that the bytes mean. Raises Unreadable, Unkept.
 
     orjson refuses what RFC 8259 does not know: NaN, lone surrogates, bytes that are not UTF-8. Beyond that, names that
     stand twice in an object, NUL in text, integers beyond 64 bits (which come back as rounded floats) and deep nesting
@@ -46,7 +60,7 @@ def _check_utf_8(encoded: bytes) -> None:
 
 def _survey(value: Any) -> tuple[int, bool]:
     """How many colons the value needs in JSON, leaving out those in names, and whether a float looks like a rounded
-    integer. Raises Unreadable for NUL and for deep nesting.
+    integer. Raises Unkept for NUL and for deep nesting.
     """
     colons, is_suspect = 0, False
     level = [value]
@@ -57,13 +71,13 @@ def _survey(value: Any) -> tuple[int, bool]:
             if kind is str:
                 colons += node.count(":")
                 if "\0" in node:
-                    raise Unreadable("Text holds the character NUL.")
+                    raise Unkept("This text holds the character NUL.", _place(value, node))
             elif kind is dict:
                 colons += len(node)
                 below += node.values()
                 for name in node:
                     if "\0" in name:
-                        raise Unreadable("A name holds the character NUL.")
+                        raise Unkept("A name here holds the character NUL.", _place(value, node))
             elif kind is list:
                 below += node
             elif kind is float and not -(2.0**63) < node < 2.0**63:
@@ -71,21 +85,52 @@ def _survey(value: Any) -> tuple[int, bool]:
         if not below:
             return colons, is_suspect
         level = below
-    raise Unreadable(f"It is nested deeper than {DEEPEST} levels.")
+    raise Unkept(f"It is nested deeper than {DEEPEST} levels.")
+
+
+def _place(value: Any, wanted: Any) -> str | None:
+    """The JSON Pointer of a part of a value, by identity; long names in it are cut."""
+    found: list[tuple[Any, int, str | int]] = [(value, -1, "")]
+    for place, (node, _, _) in enumerate(found):
+        if node is wanted:
+            steps: list[str] = []
+            while place:
+                _, place, step = found[place]  # noqa: PLW2901
+                steps.append(f"/{escape(str(step)[:LONGEST_STEP])}")
+            return "#" + "".join(reversed(steps))
+        if isinstance(node, dict):
+            found += [(inner, place, name) for name, inner in node.items()]
+        elif isinstance(node, list):
+            found += [(inner, place, index) for index, inner in enumerate(node)]
+    return None
 
 
 def _read_again(encoded: bytes) -> None:
-    json.loads(encoded, object_pairs_hook=_distinct, parse_int=_within_64_bits)
+    oversized: list[_Oversized] = []
+
+    def whole(digits: str) -> _Oversized | None:
+        if len(digits) <= 20 and -(2**63) <= int(digits) < 2**64:
+            return None
+        oversized.append(_Oversized(digits))
+        return oversized[-1]
+
+    value = json.loads(encoded, object_pairs_hook=_distinct, parse_int=whole)
+    if oversized:
+        detail = f"This integer does not fit into 64 bits: {oversized[0].digits[:20]}…."
+        raise Unkept(detail, _place(value, oversized[0]))
 
 
-def _distinct(members: list[tuple[str, Any]]) -> None:
-    seen = set()
-    for name, _ in members:
-        if name in seen:
-            raise Unreadable(f"An object holds the name {name[:80]!r} twice.")
-        seen.add(name)
+@dataclass(frozen=True, slots=True)
+class _Oversized:
+    """An integer beyond 64 bits."""
+
+    digits: str
 
 
-def _within_64_bits(digits: str) -> None:
-    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
-        raise Unreadable(f"An integer does not fit into 64 bits: {digits[:20]}….")
+def _distinct(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    distinct = dict(members)
+    if len(distinct) < len(members):
+        seen: set[str] = set()
+        twice = next(name for name, _ in members if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise Unkept(f"An object holds the name {twice[:LONGEST_STEP]!r} twice.")
+    return distinct
