@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ticketing.config import PRIVATE
 from ticketing.contract.forwarded import Networks, Proxies, prefix_of
 from ticketing.contract.tracing import trace_of
 
@@ -74,8 +77,49 @@ def test_a_prefix_is_one_that_links_can_begin_with(given: str, prefix: str) -> N
 
 @pytest.mark.parametrize(("header", "direct"), [("forwarded", False), ("x-forwarded-for", False), ("via", True)])
 def test_it_shows_when_a_proxy_that_is_not_trusted_had_a_hand_in_it(header: str, direct: bool) -> None:
-    assert PROXIES.origin(("127.0.0.1", 1), {header.encode(): b"127.0.0.1"}).direct is direct
-    assert PROXIES.origin(("10.0.0.1", 1), {header.encode(): b"127.0.0.1"}).direct
+    said = {header.encode(): b"for=127.0.0.1" if header == "forwarded" else b"127.0.0.1"}
+    assert PROXIES.origin(("127.0.0.1", 1), said).direct is direct
+    assert PROXIES.origin(("10.0.0.1", 1), said).direct
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"forwarded": "for=127.0.0.1", "x-forwarded-for": "203.0.113.9"},
+        {"forwarded": "for=unknown", "x-forwarded-for": "203.0.113.9"},
+        {"forwarded": "x", "x-forwarded-for": "203.0.113.9"},
+        {"forwarded": "", "x-forwarded-for": "203.0.113.9"},
+        {"forwarded": "for=203.0.113.9", "x-forwarded-for": ""},
+        {"forwarded": "for=_hidden"},
+        {"forwarded": "proto=https"},
+        {"forwarded": "for=203.0.113.9 for=127.0.0.1"},
+        {"x-forwarded-for": ""},
+        {"x-forwarded-for": "203.0.113.9, not an address"},
+        {"x-forwarded-for": "not an address, 10.0.0.2"},
+    ],
+)
+def test_where_it_is_unclear_who_the_client_is_nobody_comes_straight(headers: dict[str, str]) -> None:
+    encoded = {name.encode(): value.encode() for name, value in headers.items()}
+    origin = PROXIES.origin(("10.0.0.1", 1), encoded)
+    assert (origin.address, origin.direct) == ("10.0.0.1", False)
+
+
+NODES = st.sampled_from(["127.0.0.1", "10.0.0.1", "203.0.113.9", "[::1]:1", "unix", "unknown", "_a", ""])
+FORGED = (
+    st.text(st.characters(max_codepoint=255), max_size=12)
+    | st.lists(NODES, max_size=3).map(", ".join)
+    | st.lists(NODES.map('for="{}"'.format) | st.sampled_from(["for=", "by=::1", '"']), max_size=3).map(", ".join)
+)
+
+
+@pytest.mark.parametrize("writes", [b"x-forwarded-for", b"forwarded"])
+@given(forged=st.dictionaries(st.sampled_from([b"forwarded", b"x-forwarded-for", b"x-forwarded-prefix"]), FORGED))
+def test_whatever_a_client_forges_it_does_not_become_an_operator(writes: bytes, forged: dict[bytes, str]) -> None:
+    headers = {name: text.encode("latin-1") for name, text in forged.items()}
+    added = b"203.0.113.9" if writes == b"x-forwarded-for" else b"for=203.0.113.9"
+    headers[writes] = b", ".join([headers[writes], added] if writes in headers else [added])
+    origin = PROXIES.origin(("10.0.0.1", 1), headers)
+    assert not (origin.direct and PRIVATE.include(origin.address)), origin
 
 
 def test_the_path_of_the_public_url_is_the_prefix() -> None:

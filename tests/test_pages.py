@@ -187,6 +187,10 @@ def test_what_operators_need_is_for_their_networks(web: httpx.Client, proxied: h
     assert proxied.get(path, headers={"X-Forwarded-For": "192.168.1.1"}).status_code == 200
     assert proxied.get(path, headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
     assert proxied.get("/health/live", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 200
+    # The proxy writes one header, and passes on what the client wrote into the other.
+    for forged in ("for=127.0.0.1", "for=unknown", "for=_x", "proto=https", "x", "", '"'):
+        headers = {"X-Forwarded-For": "203.0.113.9", "Forwarded": forged}
+        assert proxied.get(path, headers=headers).status_code == 404, forged
 
 
 @pytest.mark.parametrize(("header", "prefix"), [({}, "/desk"), ({"X-Forwarded-Prefix": "/help/it"}, "/help/it")])

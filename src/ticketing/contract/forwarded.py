@@ -53,7 +53,7 @@ class Origin:
     prefix: str
     """What stands before our paths where the client sees them, such as `/support`; or nothing."""
     direct: bool
-    """Whether no proxy says that it had a hand in it, unless we trust it."""
+    """Whether it is clear who sent it: no proxy had a hand in it, or those that had are trusted and say for whom."""
 
 
 class Proxies:
@@ -71,8 +71,9 @@ class Proxies:
     def origin(self, client: Sequence[object] | None, headers: Mapping[bytes, bytes]) -> Origin:
         """Where a request comes from, by its peer as an ASGI scope has it (`client`) and its headers.
 
-        Hops are read from the right, the nearest first, up to the first one that we do not trust. If `Forwarded` and
-        `X-Forwarded-For` differ, one of them may be the client's own: then the peer is all that is known.
+        Hops are read from the right, the nearest first, up to the first one that we do not trust. If one cannot be
+        read, or `Forwarded` and `X-Forwarded-For` differ, what they say may be the client's own: then the peer is all
+        that is known, and it is not the peer that asks.
         """
         peer = peer_of(client)
         forwarded, others = headers.get(b"forwarded"), headers.get(b"x-forwarded-for")
@@ -86,17 +87,18 @@ class Proxies:
             )
             if hops is not None
         }
-        address = found.pop() if len(found) == 1 else peer
+        address = found.pop() if len(found) == 1 else None if found else peer
         given = headers.get(b"x-forwarded-prefix", b"").decode("latin-1").rpartition(",")[2].strip().rstrip("/")
         known = len(given) <= MOST_PREFIX and _PREFIX.fullmatch(given)
-        return Origin(address, given if known else self._prefix, True)
+        return Origin(address or peer, given if known else self._prefix, address is not None)
 
-    def _first_untrusted(self, peer: str, hops: Sequence[str]) -> str:
-        address = peer
+    def _first_untrusted(self, peer: str, hops: Sequence[str]) -> str | None:
+        """The nearest address that is not trusted, or the farthest one; None if a proxy that we trust names nobody."""
+        address: str | None = peer if hops else None
         for hop in reversed(hops):
-            if not self.trusts(address) or (behind := _address(hop)) is None:
+            if address is None or not self.trusts(address):
                 break
-            address = behind
+            address = _address(hop)
         return address
 
 
