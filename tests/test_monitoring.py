@@ -83,3 +83,12 @@ def test_the_alerts_and_the_panels_have_names_of_their_own() -> None:
 def test_every_metric_of_an_outage_has_an_alert() -> None:
     alerted = {name for rule in RULES for name, _ in series(rule["expr"])}
     assert alerted >= {"ticketing_database_errors_total", "ticketing_clock_ahead_seconds", "ticketing_jobs_due"}
+
+
+def test_the_share_of_requests_that_fail_is_of_faults_and_not_of_what_clients_ask_in_vain() -> None:
+    expression = next(rule["expr"] for rule in RULES if rule["alert"] == "TicketingRequestsFail")
+    selector = re.search(r'status=~"([^"]+)",status!="([^"]+)"', expression)
+    assert selector
+    statuses, left_out = selector.groups()
+    counted = {status for status in ("201", "422", "500", "501", "503") if re.fullmatch(statuses, status)}
+    assert counted - {left_out} == {"500", "503"}

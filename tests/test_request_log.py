@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -108,6 +109,15 @@ def test_a_line_says_why_a_token_was_refused_and_the_client_is_not_told(
     assert len(told) == 2
     httpx.get(f"{log.url}/api/v1/me", headers={"X-Request-Id": "basic", "Authorization": "Basic eDp5"})
     assert log.line("basic")["reason"] == "malformed"
+
+
+def test_what_no_client_may_ask_of_a_server_is_no_fault_of_ours(log: Log) -> None:
+    with socket.create_connection((urlsplit(log.url).hostname, urlsplit(log.url).port or 80), timeout=10) as client:
+        client.sendall(
+            b"POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\nX-Request-Id: encoded\r\nTransfer-Encoding: gzip\r\n\r\n"
+        )
+        assert client.recv(1000).startswith(b"HTTP/1.1 501 ")
+    assert (log.line("encoded")["status"], log.line("encoded")["level"]) == (501, "info")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/health/live", "/problems/not-found", "/api/v1/openapi.json"])

@@ -56,7 +56,8 @@ def observe(
 ) -> None:
     """Count and log one answered request; requests that match no operation count as `none`.
 
-    The line is a warning if the service could not answer just now (503), an error if it is at fault (other 5xx).
+    The line is a warning if the service could not answer just now (503), an error if it is at fault (other 5xx, but
+    not 501: that is for clients who ask for what no server has to know).
     """
     series = _series.get((operation_id or "none", method, status)) or _new_series(
         operation_id or "none", method, status
@@ -77,7 +78,7 @@ def observe(
         line["reason"] = reason
     if trace_id is not None:
         line["trace_id"] = trace_id
-    level = "info" if status < 500 else "warning" if status == 503 else "error"
+    level = "info" if status < 500 or status == 501 else "warning" if status == 503 else "error"
     if _stderr is None:
         getattr(log, level)("request", **line)
         return
