@@ -137,8 +137,10 @@ def served(application: Any) -> Iterator[str]:
         )
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
-        await_(lambda: server.started)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        # With its first connection it reads the settings, which may be others later.
+        await_(lambda: server.started and answers(url))
+        yield url
         server.should_exit = True
         thread.join(20)
 

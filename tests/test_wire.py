@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -43,7 +44,6 @@ def serving(**settings: str) -> Iterator[str]:
         config.settings.cache_clear()
         try:
             with served(app.create()) as url:
-                httpx.get(f"{url}/health/live")  # With the first connection the settings are read.
                 yield url
         finally:
             patch.undo()
@@ -271,6 +271,38 @@ def test_half_a_body_is_waited_for_only_so_long(hasty: str, requester: Person, f
     with connected(hasty) as client:
         client.sendall(posting(requester, framing) + b"5\r\nab")
         assert problem(client)["code"] == "request_timeout"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"POST /api/v1/tickets HTTP/1.1\r\nHost: here\r\nContent-Length: 8000000\r\n", 413),
+        (b"POST /api/v1/tickets HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n", 413),
+        (b"POST /api/v1/tickets HTTP/1.1\r\nContent-Length: 8000000\r\n", 400),
+    ],
+    ids=["length", "chunked", "refused"],
+)
+def test_the_answer_to_a_body_that_is_too_large_arrives_while_it_is_sent(
+    service: str, requester: Person, head: bytes, status: int
+) -> None:
+    """Proxies send and read at once; of a connection that is reset meanwhile they only say that it was."""
+    fields = b"Content-Type: application/json\r\nAuthorization: Bearer %b\r\n\r\n" % requester.token.encode()
+    chunk = b"%x\r\n%b\r\n" % (65_536, b" " * 65_536)
+
+    def send() -> None:
+        with suppress(OSError):
+            client.sendall(head + fields + chunk * 8)
+            for _ in range(120):
+                client.sendall(chunk)
+
+    with connected(service) as client:
+        sending = threading.Thread(target=send)
+        sending.start()
+        found = answer(client)
+        assert client.recv(1) == b"", "the end, and no reset"
+    sending.join()
+    assert found[0] == status
+    assert json.loads(found[2])["status"] == status
 
 
 def test_a_body_that_nobody_reads_is_waited_for_only_so_long(hasty: str) -> None:

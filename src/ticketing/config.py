@@ -63,8 +63,8 @@ class Settings:
     head_seconds: int = 10
     #: Seconds in which a client sends the body of a request.
     body_seconds: int = 30
-    #: Seconds after which a connection is closed on which no further request comes.
-    idle_seconds: int = 5
+    #: Seconds after which a connection is closed on which no further request comes; more than proxies keep theirs.
+    idle_seconds: int = 75
     #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
     secret_keys: str = field(default="", repr=False)
     #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.

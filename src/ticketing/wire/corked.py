@@ -11,6 +11,7 @@ import fcntl
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 
 SIOCOUTQNSD = 0x894B
@@ -20,9 +21,12 @@ SIOCOUTQNSD = 0x894B
 class Corked:
     """A transport that writes at the end of the turn; for the rest, the transport itself."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, lingers: Callable[[], bool]
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._lingers = lingers
         self._held: list[bytes] = []
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
@@ -44,7 +48,8 @@ class Corked:
 
     def close(self) -> None:
         self._flush()
-        self._transport.close()
+        if not self._lingers():
+            self._transport.close()
 
     def drop_unsent(self) -> bool:
         """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""

@@ -37,7 +37,7 @@ PIPELINED = 16
 LINGER_SECONDS = 2
 """How long we go on reading after a refusal: closed at once, the client might never see it (RFC 9112, 9.6)."""
 LINGER_BYTES = 64 * 1024
-"""How much we read on at most."""
+"""How much we read on at most. The rest of that time the client is kept waiting, and so reads what we have sent."""
 CHUNK_BYTES = 16
 """What frames a chunk, usually; only what is beyond that counts."""
 
@@ -69,7 +69,7 @@ class Protocol(HttpToolsProtocol):
         self._peer = peer_of(get_remote_addr(transport))
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
-            corked = Corked(transport, self.loop)
+            corked = Corked(transport, self.loop, self._lingers)
             self._extensions: Any = {LINE: corked}
             super().connection_made(cast(asyncio.Transport, corked))
         else:
@@ -245,7 +245,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self.transport.is_closing() or (self._part is ENDED and not self.pipeline and not self._last):
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -289,6 +289,17 @@ class Protocol(HttpToolsProtocol):
     def _answer(self, problem: Problem) -> None:
         self._last = None
         self.transport.write(self._refusal(problem))
+        self._linger()
+
+    def _lingers(self) -> bool:
+        """Whether a connection stays for a while that is to be closed: an answer did not wait for the whole body."""
+        if self._part is not BODY or self.cycle.keep_alive:
+            return False
+        self._part = ENDED
+        self._linger()
+        return True
+
+    def _linger(self) -> None:
         self.transport.write_eof()
         self.flow.resume_reading()
         self.due = self.loop.time() + LINGER_SECONDS
@@ -306,7 +317,7 @@ class Protocol(HttpToolsProtocol):
     def _discard(self, count: int) -> None:
         self._discarded += count
         if self._discarded > LINGER_BYTES:
-            self.transport.abort()
+            self.flow.pause_reading()
 
     def overdue(self) -> None:
         """The client has kept us waiting for too long."""
