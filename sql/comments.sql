@@ -32,18 +32,29 @@ select :event_id, 'comment.created', (c).created_at, r.ticket, project, :actor_i
   from inserted cross join touched cross join lateral comment_resource(c) r
 returning data;
 
--- name: list_comments(ticket, viewer_id, staff, after, after_id, page_size)
--- returns: Comment
--- A page of a ticket's comments that the viewer may see, oldest first, from after a given place on.
-select r.*
-  from visible_tickets(:viewer_id, :staff) t
-  join comments c on c.ticket = t.number
+-- name: list_comments(ticket, viewer_id, staff, after, after_id, page_size, page_bytes)
+-- returns: CommentRow
+-- A page of a ticket's comments that the viewer may see, oldest first, from after a given place on. It ends before the
+-- comment with which it would have more bytes than these, but has one at least; each says if there is another.
+with found as materialized (
+    select c.id, c.created_at, coalesce(octet_length(c.body), 0) as bytes
+      from visible_tickets(:viewer_id, :staff) t
+      join comments c on c.ticket = t.number
+     where t.number = :ticket
+       and (:staff or c.visibility = 'public')
+       and (:after::timestamptz is null or (c.created_at, c.id) > (:after::timestamptz, :after_id::uuid))
+     order by c.created_at, c.id
+     limit :page_size
+), counted as (
+    select f.id, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.created_at, f.id)
+)
+select p.place < p.count as more, r.*
+  from counted p join comments c on c.id = p.id
  cross join lateral comment_resource(c) r
- where t.number = :ticket
-   and (:staff or c.visibility = 'public')
-   and (:after::timestamptz is null or (c.created_at, c.id) > (:after::timestamptz, :after_id::uuid))
- order by c.created_at, c.id
- limit :page_size;
+ where p.bytes <= :page_bytes or p.place = 1
+ order by p.place;
 
 -- name: get_comment(ticket, comment_id, viewer_id, staff)^
 -- returns: Comment

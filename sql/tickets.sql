@@ -66,107 +66,179 @@ select :event_id, :event_type, (t).updated_at, r.number, r.project, :actor_id, t
   from updated cross join lateral ticket_resource(t) r
 returning data;
 
--- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size)
--- returns: Ticket
--- A page of the tickets that match, oldest first, from after a given place on.
+-- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-select r.*
-  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                        :updated_before) t
+with found as materialized (
+    select t.number, t.created_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.created_at, t.number
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.created_at, f.number)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
  cross join lateral ticket_resource(t) r
- where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
-   and (:external_ids::text[] is null
-        or t.number = any(array(select k.number
-                                  from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                  join tickets k on k.external_source = r.source and k.external_id = r.id)))
- order by t.created_at, t.number
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
 
--- name: list_tickets_by_created_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size)
--- returns: Ticket
--- A page of the tickets that match, newest first, from after a given place on.
+-- name: list_tickets_by_created_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-select r.*
-  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                        :updated_before) t
+with found as materialized (
+    select t.number, t.created_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.created_at desc, t.number desc
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.created_at desc, f.number desc)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
  cross join lateral ticket_resource(t) r
- where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
-   and (:external_ids::text[] is null
-        or t.number = any(array(select k.number
-                                  from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                  join tickets k on k.external_source = r.source and k.external_id = r.id)))
- order by t.created_at desc, t.number desc
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
 
--- name: list_tickets_by_updated(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size)
--- returns: Ticket
--- A page of the tickets that match, least recently changed first, from after a given place on.
+-- name: list_tickets_by_updated(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-select r.*
-  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                        :updated_before) t
+with found as materialized (
+    select t.number, t.updated_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.updated_at, t.number
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.updated_at, f.number)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
  cross join lateral ticket_resource(t) r
- where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
-   and (:external_ids::text[] is null
-        or t.number = any(array(select k.number
-                                  from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                  join tickets k on k.external_source = r.source and k.external_id = r.id)))
- order by t.updated_at, t.number
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
 
--- name: list_tickets_by_updated_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size)
--- returns: Ticket
--- A page of the tickets that match, most recently changed first, from after a given place on.
+-- name: list_tickets_by_updated_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-select r.*
-  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                        :updated_before) t
+with found as materialized (
+    select t.number, t.updated_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.updated_at desc, t.number desc
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.updated_at desc, f.number desc)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
  cross join lateral ticket_resource(t) r
- where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
-   and (:external_ids::text[] is null
-        or t.number = any(array(select k.number
-                                  from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                  join tickets k on k.external_source = r.source and k.external_id = r.id)))
- order by t.updated_at desc, t.number desc
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
 
--- name: list_tickets_by_priority(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size)
--- returns: Ticket
--- A page of the tickets that match, lowest priority first, from after a given place on.
+-- name: list_tickets_by_priority(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-select r.*
-  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                        :updated_before) t
+with found as materialized (
+    select t.number, t.priority,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.priority, t.number
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.priority, f.number)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
  cross join lateral ticket_resource(t) r
- where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
-   and (:external_ids::text[] is null
-        or t.number = any(array(select k.number
-                                  from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                  join tickets k on k.external_source = r.source and k.external_id = r.id)))
- order by t.priority, t.number
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
 
--- name: list_tickets_by_priority_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size)
--- returns: Ticket
--- A page of the tickets that match, highest priority first, from after a given place on.
+-- name: list_tickets_by_priority_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-select r.*
-  from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                        :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                        :updated_before) t
+with found as materialized (
+    select t.number, t.priority,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.priority desc, t.number desc
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.priority desc, f.number desc)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
  cross join lateral ticket_resource(t) r
- where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
-   and (:external_ids::text[] is null
-        or t.number = any(array(select k.number
-                                  from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                  join tickets k on k.external_source = r.source and k.external_id = r.id)))
- order by t.priority desc, t.number desc
- limit :page_size;
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
 
 -- name: list_unknown_places(viewer_id, staff, projects, categories)
 -- returns: UnknownPlace

@@ -38,6 +38,16 @@ def test_create_comment(requester: Person, new_ticket: New, new_events: Events) 
     assert requester.get(f"/tickets/{ticket['number']}").json()["updated_at"] > ticket["updated_at"]
 
 
+def test_pages_end_with_their_bytes(requester: Person, new_ticket: New) -> None:
+    """And nothing is missing."""
+    number = new_ticket()["number"]
+    made = [comment(requester, number, text).json() for text in ("short", *["\U0001f39e" * 65_536] * 9, "short")]
+    first = requester.get(f"/tickets/{number}/comments", params={"limit": 100})
+    assert len(first.content) < paging.BYTES + 10_000
+    assert first.json()["items"] == made[:8]
+    assert requester.pages(f"/tickets/{number}/comments", limit=100) == made
+
+
 def test_an_internal_comment_leaves_no_trace_for_requesters(requester: Person, agent: Person, new_ticket: New) -> None:
     number = new_ticket()["number"]
     comment(agent, number, "Looking.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from conftest import Person
-from ticketing import auth, tickets
+from ticketing import auth, paging, tickets
 from ticketing.errors import Invalid
 from ticketing.idempotency import Claim
 
@@ -543,6 +544,47 @@ def test_sorts(agent: Person, project: str, mixed: list[dict[str, Any]], sort: s
     }
     listed = agent.pages("/tickets", project=project, sort=sort, limit=5)
     assert listed == sorted(mixed, key=key[sort.lstrip("-")], reverse=sort.startswith("-"))
+
+
+@pytest.fixture(scope="module")
+def long_tickets(admin: Person, requester: Person) -> Any:
+    """A project with tickets that together are more than a page holds, by their descriptions and environments."""
+    key = f"long-{secrets.token_hex(5)}"
+    assert admin.post("/projects", json={"key": key, "name": "Long", "visibility": "public"}).status_code == 201
+    texts: list[dict[str, Any]] = [{"description": "\U0001f39e" * 65_536}] * 7
+    texts += [{"description": "-", "environment": {f"of {i}": "\U0001f39e" * 500 for i in range(30)}}] * 9
+    made = []
+    for i, fields in enumerate([{"description": "short"}, *texts, {"description": "short"}]):
+        draft = {"project": key, "type": "bug", "title": f"Ticket {i}", "severity": "low"} | fields
+        made.append(requester.post("/tickets", json=draft).json())
+        assert made[-1]["number"]
+    return made
+
+
+@pytest.mark.parametrize("sort", ["created", "-created", "updated", "-updated", "priority", "-priority"])
+def test_pages_end_with_their_bytes(requester: Person, long_tickets: list[dict[str, Any]], sort: str) -> None:
+    """Nothing is missing, and each but the last ends as soon as the next ticket is too much."""
+    items: list[Any] = []
+    params: dict[str, Any] = {"project": long_tickets[0]["project"], "sort": sort, "limit": 100}
+    pages = 0
+    while "cursor" not in params or params["cursor"] is not None:
+        response = requester.get("/tickets", params=params)
+        assert len(response.content) < paging.BYTES + 20_000
+        items += response.json()["items"]
+        params["cursor"] = response.json()["next"]
+        pages += 1
+    assert pages in (2, 3)
+    assert items == long_tickets[:: -1 if sort.startswith("-") else 1]
+
+
+def test_a_page_has_one_ticket_at_least(
+    requester: Person, long_tickets: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "BYTES", 1)
+    project = long_tickets[0]["project"]
+    assert requester.pages("/tickets", project=project, sort="created") == long_tickets
+    first = requester.get("/tickets", params={"project": project, "limit": 1}).json()
+    assert [item["number"] for item in first["items"]] == [long_tickets[-1]["number"]]
 
 
 def test_pages_neither_skip_nor_repeat_while_tickets_are_opened(agent: Person, project: str, new_ticket: New) -> None:

@@ -64,10 +64,11 @@ async def list_(
         after=after,
         after_id=after_id,
         page_size=limit + 1,
+        page_bytes=paging.BYTES,
     )
     if not rows:
         await tickets.get(conn, actor, number)
-    return paging.page(rows, limit, listing, lambda row: [row["created_at"], row["id"]])
+    return paging.bounded(rows, limit, listing, lambda row: [row["created_at"], row["id"]])
 
 
 async def get(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID) -> sql.Comment:

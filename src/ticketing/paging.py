@@ -20,6 +20,9 @@ from ticketing.errors import InvalidCursor
 
 Row = TypeVar("Row")
 
+BYTES = 2 * 1024 * 1024
+"""How many bytes of text a page of tickets or comments has, unless it is one item alone: each may have a quarter."""
+
 
 class Page(TypedDict):
     """A page as the contract says it; `next` is the cursor of the page after it, or None."""
@@ -30,8 +33,19 @@ class Page(TypedDict):
 
 def page(rows: Sequence[Row], limit: int, listing: object, place: Callable[[Row], list[Any]]) -> Page:
     """The first `limit` of the rows; one row more than that means that there is a next page."""
-    more = len(rows) > limit
+    return _ended(rows[:limit], len(rows) > limit, listing, place)
+
+
+def bounded(rows: Sequence[Any], limit: int, listing: object, place: Callable[[Any], list[Any]]) -> Page:
+    """The first `limit` of rows that end with their bytes; besides what an item has, each says if there is `more`."""
     items = rows[:limit]
+    more = False
+    for item in items:
+        more = item.pop("more")
+    return _ended(items, more, listing, place)
+
+
+def _ended(items: Sequence[Row], more: bool, listing: object, place: Callable[[Row], list[Any]]) -> Page:
     return {"items": items, "next": _seal(listing, place(items[-1])) if more else None}
 
 

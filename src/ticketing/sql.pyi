@@ -65,6 +65,17 @@ class CommentOfRun(TypedDict):
     id: UUID
     ticket: int
 
+class CommentRow(TypedDict):
+    more: bool | None
+    id: UUID | None
+    ticket: int | None
+    author: Any | None
+    body: str | None
+    visibility: CommentVisibility | None
+    created_at: str | None
+    updated_at: str | None
+    deleted_at: str | None
+
 class Delivery(TypedDict):
     id: UUID
     endpoint_id: UUID
@@ -391,6 +402,30 @@ class TicketOfIssue(TypedDict):
 class TicketOfRun(TypedDict):
     ticket: int
 
+class TicketRow(TypedDict):
+    more: bool | None
+    number: int | None
+    type: TicketType | None
+    project: str | None
+    title: str | None
+    description: str | None
+    status: TicketStatus | None
+    resolution: TicketResolution | None
+    resolution_note: str | None
+    priority: TicketPriority | None
+    severity: TicketSeverity | None
+    category: str | None
+    tags: list[str] | None
+    environment: Any | None
+    channel: TicketChannel | None
+    requester: Any | None
+    assignee: Any | None
+    external_reference: Any | None
+    created_at: str | None
+    updated_at: str | None
+    resolved_at: str | None
+    closed_at: str | None
+
 class Token(TypedDict):
     id: UUID
     name: str
@@ -618,8 +653,11 @@ class _Comments:
         after: datetime | str | None,
         after_id: UUID,
         page_size: int,
-    ) -> list[Comment]:
-        """A page of a ticket's comments that the viewer may see, oldest first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[CommentRow]:
+        """A page of a ticket's comments that the viewer may see, oldest first, from after a given place on. It ends
+        before the
+        """
     async def take_comment(
         self,
         conn: Connection,
@@ -1407,8 +1445,9 @@ class _Tickets:
         external_ids: list[str] | None,
         external_sources: list[str] | None,
         page_size: int,
-    ) -> list[Ticket]:
-        """A page of the tickets that match, oldest first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket"""
     async def list_tickets_by_created_desc(
         self,
         conn: Connection,
@@ -1434,8 +1473,9 @@ class _Tickets:
         external_ids: list[str] | None,
         external_sources: list[str] | None,
         page_size: int,
-    ) -> list[Ticket]:
-        """A page of the tickets that match, newest first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match, newest first, from after a given place on. It ends before the ticket"""
     async def list_tickets_by_priority(
         self,
         conn: Connection,
@@ -1461,8 +1501,11 @@ class _Tickets:
         external_ids: list[str] | None,
         external_sources: list[str] | None,
         page_size: int,
-    ) -> list[Ticket]:
-        """A page of the tickets that match, lowest priority first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match, lowest priority first, from after a given place on. It ends before the
+        ticket
+        """
     async def list_tickets_by_priority_desc(
         self,
         conn: Connection,
@@ -1488,8 +1531,11 @@ class _Tickets:
         external_ids: list[str] | None,
         external_sources: list[str] | None,
         page_size: int,
-    ) -> list[Ticket]:
-        """A page of the tickets that match, highest priority first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match, highest priority first, from after a given place on. It ends before the
+        ticket
+        """
     async def list_tickets_by_updated(
         self,
         conn: Connection,
@@ -1515,8 +1561,11 @@ class _Tickets:
         external_ids: list[str] | None,
         external_sources: list[str] | None,
         page_size: int,
-    ) -> list[Ticket]:
-        """A page of the tickets that match, least recently changed first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match, least recently changed first, from after a given place on. It ends
+        before the ticket
+        """
     async def list_tickets_by_updated_desc(
         self,
         conn: Connection,
@@ -1542,8 +1591,11 @@ class _Tickets:
         external_ids: list[str] | None,
         external_sources: list[str] | None,
         page_size: int,
-    ) -> list[Ticket]:
-        """A page of the tickets that match, most recently changed first, from after a given place on."""
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match, most recently changed first, from after a given place on. It ends before
+        the ticket
+        """
     async def list_unknown_places(
         self,
         conn: Connection,

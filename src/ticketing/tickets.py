@@ -274,10 +274,12 @@ async def list_(
     listing = ["tickets", sort, filters]
     query, column, place_type = SORTS[sort]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
-    rows: list[sql.Ticket] = await query(conn, **filters, after=after, after_number=after_number, page_size=limit + 1)
+    rows: list[sql.TicketRow] = await query(
+        conn, **filters, after=after, after_number=after_number, page_size=limit + 1, page_bytes=paging.BYTES
+    )
     if not rows and cursor is None and (project or category):
         await _check_known(conn, actor, project or [], category or [])
-    return paging.page(rows, limit, listing, lambda row: [row[column], row["number"]])  # type: ignore[literal-required]
+    return paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
 
 
 async def _check_known(conn: sql.Connection, actor: Actor, projects: list[str], categories: list[str]) -> None:
