@@ -204,6 +204,20 @@ def test_hidden_comments_are_internal_with_their_events(
         ("```\n#12\n```\n#12", "```\n#12\n```\n#1012"),
         ("~~~~ c\n#12\n~~~\n#12", "~~~~ c\n#12\n~~~\n#12"),
         ("<!-- #12 --> #12", "<!-- #12 --> #1012"),
+        ("<code>#12</code> <pre>\n#12\n</pre> #12", "<code>#12</code> <pre>\n#12\n</pre> #1012"),
+        ('<a href="#12" title="see #12">#12</a>', '<a href="#12" title="see #12">#1012</a>'),
+        ("[x](#12) [x](y#12 'z') [x](/w_(x)#12)", "[x](#12) [x](y#12 'z') [x](/w_(x)#12)"),
+        ("[see #12](https://example.org) #12", "[see octo/cat#12](https://example.org) #1012"),
+        (
+            "https://example.org/?#12 https://example.org/w_(x)#12",
+            "https://example.org/?#12 https://example.org/w_(x)#12",
+        ),
+        ("[ref]: https://example.org/ '#12'\n#12", "[ref]: https://example.org/ '#12'\n#1012"),
+        (
+            "https://example.org/https://github.com/octo/cat/issues/12",
+            "https://example.org/https://github.com/octo/cat/issues/12",
+        ),
+        ("https://github.com:443/octo/cat/issues/12", "#1012"),
     ],
 )
 def test_references_lead_to_tickets(text: str, said: str) -> None:

@@ -170,6 +170,7 @@ def assert_same(ticket: dict[str, Any], issue: Issue, tickets: dict[str, dict[st
     said = [
         (text(entry["body"]), utc(entry["createdAt"]), login(entry["author"]), "public")
         for entry in sorted(issue["comments"], key=lambda entry: str(entry["createdAt"]))
+        if text(entry["body"])
     ]
     assert said == [
         (entry["body"], entry["created_at"], entry["author"]["name"], entry["visibility"])
@@ -213,7 +214,7 @@ def everything(conn: Database) -> Any:
 def test_a_small_file(database_url: str, agent: Person, project: str, repository: str) -> None:
     report = imported(database_url, SMALL, project, "--repository", repository, code=1)
 
-    assert (report["issues"], report["created"], report["left_out"], report["comments"]) == (22, 13, 1, 8)
+    assert (report["issues"], report["created"], report["left_out"], report["comments"]) == (22, 13, 1, 7)
     assert {bad["index"]: (bad["number"], bad["comment"], bad["reason"]) for bad in report["bad"]} == BAD
     issues = json.loads(SMALL.read_text(encoding="utf-8"))
     tickets = read_back(agent, project)

@@ -12,10 +12,24 @@ from typing import Any
 import pytest
 
 from conftest import Person
-from test_import_github import REAL, called, read_back, repository, utc
+from test_import_github import (
+    REAL,
+    Database,
+    called,
+    comment,
+    count,
+    imported,
+    issue,
+    own,
+    read_back,
+    repository,
+    utc,
+    written,
+)
+from ticketing.importing import repositories
 from ticketing.importing.files import FIELDS
 
-__all__ = ["repository"]
+__all__ = ["own", "repository"]
 
 DATA = Path(__file__).parent / "data"
 SHARED = sorted((REAL.parent / "import").glob("*.json")) if REAL else []
@@ -138,7 +152,11 @@ def named(leaf: Leaf, number: str, report: dict[str, Any]) -> bool:
     notes = " ".join(note["note"] for note in report["notes"] if number in note["issues"])
     if path.startswith("comments."):
         bad = [bad for bad in report["bad"] if bad["number"] == number and bad["comment"] is not None]
-        return bool(bad) or (path.endswith("body") and ("body" in notes or "references" in notes))
+        return (
+            bool(bad)
+            or "comments without a text" in notes
+            or (path.endswith("body") and ("body" in notes or "references" in notes))
+        )
     if path == "body":
         return "body" in notes or "references" in notes or "#" in value
     if path.startswith("labels"):
@@ -195,3 +213,117 @@ def located(entry: Any) -> tuple[str, Any]:
         return entry["issue_url"].rpartition("/")[2], {"comments": [said]}
     twice = {"url", "id", "assignee"} if "html_url" in entry else set()
     return str(entry["number"]), {name: value for name, value in entry.items() if name not in twice}
+
+
+# Which repository, which bot, and what is not taken ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "written_",
+    [
+        "octo/cat", "https://github.com:443/Octo/cat", "ssh://git@ssh.github.com:443/octo/cat.git",
+        "git+https://github.com/octo/cat.git", "https://user:pw@github.com/octo/cat", "git@github.com:octo/cat.git",
+        "https://github.com/octo/cat/tree/main", "https://github.com/octo/cat/wiki", "HTTPS://GitHub.com/octo/cat",
+        "https://github.com/octo/cat/releases/tag/v1", "https://api.github.com/repos/octo/cat/issues/3",
+    ],
+)  # fmt: skip
+def test_a_repository_has_one_name(written_: str) -> None:
+    assert repositories.canonical(written_) == "octo/cat"
+
+
+@pytest.mark.parametrize(
+    "written_", ["octo", "octo/cat/wiki", "https://github.com/orgs/octo", "https://github.com/", ""]
+)
+def test_what_is_no_repository_has_no_name(written_: str) -> None:
+    assert repositories.canonical(written_) is None
+
+
+@pytest.mark.parametrize("url", [None, "", "nonsense"])
+def test_an_issue_without_url_does_not_ride_along(own: tuple[str, Database], tmp_path: Path, url: str | None) -> None:
+    at = "https://github.com/octo/cat/issues/"
+    file = written(tmp_path, [issue(1, url=f"{at}1"), issue(2, url=url)])
+    code, out, err = called(own[0], file, "player", repository=False)
+    assert (code, out, count(own[1], "tickets")) == (2, b"", 0)
+    assert "issue 2 has no url that tells where it is from" in err
+    report = imported(own[0], file, "player", "--repository", "octo/cat")
+    assert report["created"] == 2
+    assert {"note": "no url tells the repository, so that --repository does", "count": 1, "issues": ["2"]} in report[
+        "notes"
+    ]
+
+
+def test_two_repositories_are_told_before_numbers_that_are_there_twice(
+    own: tuple[str, Database], tmp_path: Path
+) -> None:
+    file = written(tmp_path, [issue(41, url=f"https://github.com/m/{name}/issues/41") for name in "ab"])
+    code, _, err = called(own[0], file, "player", repository=False)
+    assert (code, "issues of several repositories, m/a, m/b" in err) == (2, True)
+
+
+def test_a_bot_is_one_however_it_is_spelled(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    said = [
+        comment("a", "Bump", by="dependabot"),
+        comment("b", "Bump", by="dependabot[bot]"),
+        comment("c", "Hm", by="ci"),
+    ]
+    bot = {"login": "app/dependabot", "is_bot": True}
+    imported(url, written(tmp_path, [issue(1, author=bot, comments=said)]), "player")
+    rows = conn.execute("select name, service_account from users order by name").fetchall()
+    assert [(row["name"], row["service_account"]) for row in rows] == [("ci", False), ("dependabot[bot]", True)]
+
+
+def test_what_is_not_taken_is_named(own: tuple[str, Database], tmp_path: Path) -> None:
+    zero = [{"content": "HEART", "users": {"totalCount": 0}}]
+    said = [
+        comment("a", "Spam") | {"isMinimized": True, "minimizedReason": "SPAM", "reactionGroups": zero},
+        comment("b", " \u200b "),
+    ]
+    odd = issue(
+        1, comments=said, updatedAt="2020-01-01T00:00:00Z", milestone="1.0", stateReason="MOVED", **{"x\ud800\0": 1}
+    )
+    odd["reactionGroups"] = [{"content": "\ud800\0", "users": {"totalCount": 1}}]
+    file = written(tmp_path, [odd, issue(2, stateReason="COMPLETED")])
+    report = imported(own[0], file, "player")
+    assert {note["note"]: note["issues"] for note in report["notes"]} == {
+        "body has a plainer form, as in all texts here": ["1"],
+        "comments that are hidden on GitHub became internal": ["1"],
+        "comments without a text are left out": ["1"],
+        "the stateReason 'MOVED' is not known, and left out": ["1"],
+        "the stateReason COMPLETED does not fit the state, and is left out": ["2"],
+        "updatedAt is before createdAt, so that the latter counts for both": ["1"],
+    }
+    assert report["fields_left_out"] == {"comments.minimizedReason": 1, "x\ufffd\ufffd": 1}
+    (row,) = own[1].execute("select environment from tickets where external_id = '1'").fetchall()
+    assert row["environment"] == {"github_milestone": "1.0", "github_reactions": "\ufffd\ufffd 1"}
+
+
+def test_a_file_may_have_any_name(own: tuple[str, Database], tmp_path: Path) -> None:
+    file = written(tmp_path, [issue(1)]).rename(tmp_path / "na\udcffme.json")
+    assert imported(own[0], file, "player")["created"] == 1
+    assert called(own[0], tmp_path / "no\udcffne.json", "player")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("maren,a@\n", "Line 1: 'a@' is neither an e-mail address"),
+        (f"maren,{'a' * 250}@lumen.example\n", "Line 1: email:"),
+        (f"maren,ada@lumen.example,{'x' * 300}\n", "Line 1: name:"),
+        (f"{'m' * 300},ada@lumen.example\n", "Line 1: the login is longer than 200 characters."),
+        ('"' + "x" * 200_000, "It is no table"),
+    ],
+)
+def test_people_are_judged_as_users_are(own: tuple[str, Database], tmp_path: Path, lines: str, said: str) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text(lines, encoding="utf-8")
+    code, out, err = called(own[0], written(tmp_path, [issue(1)]), "player", "--people", str(people))
+    assert (code, out, said in err) == (2, b"", True), err
+
+
+def test_somebody_new_may_have_two_logins(own: tuple[str, Database], tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("maren,ada@lumen.example,Ada\njoon,ADA@lumen.example,Ada\n", encoding="utf-8")
+    file = written(tmp_path, [issue(1, comments=[comment("a", "Yes.")])])
+    assert imported(own[0], file, "player", "--people", str(people))["people"] == 1
+    assert count(own[1], "users") == 1

@@ -58,7 +58,8 @@ async def import_github(
     What GitHub's REST API gives is understood as well, as are `--slurp`, `--paginate`, one object a line, and gzip; `-`
     reads standard input.
 
-    Issues become tickets with the same people and moments; nobody is notified. The number on GitHub stays as the
+    Issues become tickets with the same people and moments. Webhooks tell only of what happened after an endpoint was
+    made: nothing of old issues, but new ones that a later run brings. The number on GitHub stays as the
     external reference. Labels become tags; some also tell the type (bug, enhancement, question, …) or the resolution
     (duplicate, invalid, wontfix, …). A closed issue that says no more counts as fixed, shipped or answered.
 
@@ -117,7 +118,7 @@ async def import_github(
                     introduced=await introductions(conn, _data(people).decode()) if people else (),
                     dry_run=dry_run,
                 )
-                loaded = await loading.load(reading.issues, file.name, advance)
+                loaded = await loading.load(reading.issues, _utf8(file.name), advance)
             numbers = await _numbers(conn, source) if map and not dry_run else {}
     except UnknownPerson as error:
         _fail(f"{people} cannot be used. {error}", 2)
@@ -133,7 +134,7 @@ async def import_github(
     if json:
         sys.stdout.buffer.write(report.json() + b"\n")
     else:
-        print(report.text())
+        print(_utf8(report.text()))
     sys.exit(1 if report.bad() else 0)
 
 
@@ -173,7 +174,14 @@ def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
         _fail(
             f"{file} holds issues of several repositories, {', '.join(found)}. Import each from a file of its own.", 2
         )
+    some = ", ".join(reading.homeless[:3]) + (" and others" if len(reading.homeless) > 3 else "")
     if given is None:
+        if found and reading.homeless:
+            _fail(
+                f"{file} holds issues of {found[0]}, but issue {some} has no url that tells where it is from. If all "
+                f"are of this repository, say so: --repository {found[0]}",
+                2,
+            )
         if not found:
             _fail(
                 f"{file} does not tell which repository its issues are of. Name it: --repository owner/name. "
@@ -186,6 +194,9 @@ def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
         _fail(f"{given!r} is no repository. Name it like --repository owner/name, or by its URL.", 2)
     if found and found != [repository]:
         _fail(f"{file} holds issues of {found[0]}, and not of {repository}, which --repository names.", 2)
+    if found:
+        for issue in reading.homeless:
+            reading.notes.add("no url tells the repository, so that --repository does", issue)
     return repository
 
 
@@ -259,8 +270,13 @@ async def _connected(database_url: str | None) -> AsyncIterator[sql.Connection]:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    print(f"ticketing: {text}", file=sys.stderr)
+    print(f"ticketing: {_utf8(text)}", file=sys.stderr)
     sys.exit(code)
+
+
+def _utf8(text: str) -> str:
+    """As it can be printed and stored: names of files may be any bytes."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\ufffd")
 
 
 def _data(file: Path) -> bytes:

@@ -54,7 +54,7 @@ TAKEN = {
     "assignees": {"login", "is_bot", "type"},
     "labels": {"name"},
     "milestone": {"title"},
-    "comments": {"id", "author", "body", "createdAt", "isMinimized", "minimizedReason"},
+    "comments": {"id", "author", "body", "createdAt", "isMinimized"},
     "comments.author": {"login", "is_bot", "type"},
     "type": {"name"},
 }
@@ -103,6 +103,10 @@ class Reading:
     absent: frozenset[str] = frozenset()
     #: Repositories that the entries name.
     repositories: set[str] = field(default_factory=set)
+    #: Issues whose URL, if they have one, tells no repository.
+    homeless: list[str] = field(default_factory=list)
+    #: Logins, in lower case and without ornaments, that the file knows as those of bots.
+    bots: frozenset[str] = frozenset()
 
 
 def read(data: bytes, rules: Rules, *, without: Collection[str] = ()) -> Reading:
@@ -114,6 +118,7 @@ def read(data: bytes, rules: Rules, *, without: Collection[str] = ()) -> Reading
     asked = [name for name in reading.absent if name not in without and name not in EXTRA]
     if asked:
         raise Missing(sorted(asked, key=FIELDS.split(",").index))
+    reading.bots = frozenset(_bots(issues))
     seen: dict[str, tuple[int, Any]] = {}
     for index, row in rows:
         _read_row(index, row, rules, reading, seen)
@@ -129,8 +134,13 @@ def _read_row(index: int, row: Any, rules: Rules, reading: Reading, seen: dict[s
         reading.notes.add("pull requests are left out: only issues become tickets", number or "unknown")
         return
     notes, bad, fields = Notes(), list[Bad](), Counter[str]()
+    # Also of what is bad or there twice: a number may be in the file for each of two repositories.
+    url = row.get("url") if isinstance(row, dict) else None
+    repository = repositories.canonical(url) if isinstance(url, str) else None
+    if repository:
+        reading.repositories.add(repository)
     try:
-        issue = _issue(index, row, rules, reading.absent, notes, bad)
+        issue = _issue(index, row, rules, reading, notes, bad)
         _count_fields(row, fields)
         if issue.id in seen:
             at, first = seen[issue.id]
@@ -147,8 +157,8 @@ def _read_row(index: int, row: Any, rules: Rules, reading: Reading, seen: dict[s
     reading.bad += bad
     reading.notes.extend(notes)
     reading.fields += fields
-    if isinstance(url := row.get("url"), str) and (repository := repositories.canonical(url)):
-        reading.repositories.add(repository)
+    if not repository:
+        reading.homeless.append(issue.id)
 
 
 # The two shapes -------------------------------------------------------------------------------------------------
@@ -220,6 +230,28 @@ def _absent(rows: list[dict[str, Any]]) -> frozenset[str]:
     )
 
 
+def _bots(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The logins of bots: `gh` says of issues that it was a bot, but not of comments."""
+    for row in rows:
+        assignees, comments = (row.get(name) or () for name in ("assignees", "comments"))
+        people = [row.get("author"), *(assignees if isinstance(assignees, list) else ())]
+        if isinstance(comments, list):
+            people += [said.get("author") for said in comments if isinstance(said, dict)]
+        for person in people:
+            login = person.get("login") if isinstance(person, dict) else person
+            if isinstance(login, str) and (plain := _plain(login)) and _is_bot(person, login):
+                yield plain.lower()
+
+
+def _plain(login: str) -> str:
+    return login.removeprefix("app/").removesuffix(BOT)
+
+
+def _is_bot(person: Any, login: str) -> bool:
+    said = isinstance(person, Mapping) and (person.get("is_bot") is True or person.get("type") == "Bot")
+    return said or login != _plain(login)
+
+
 # What is not taken ----------------------------------------------------------------------------------------------
 
 
@@ -229,12 +261,32 @@ def _count_fields(value: Any, fields: Counter[str], part: str = "") -> None:
         if not isinstance(each, dict):
             continue
         for name, content in each.items():
-            path = f"{part}.{name}" if part else name
+            path = _storable(f"{part}.{name}" if part else name)
             if name not in TAKEN[part]:
-                if content not in (None, "", False, 0, [], {}):
+                if _says_something(content):
                     fields[path] += 1
             elif path in TAKEN:
                 _count_fields(content, fields, path)
+
+
+def _says_something(content: Any) -> bool:
+    """Whether there is anything but zeros and blanks; without recursion, as lists may be nested deeply."""
+    parts = [content]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            if 0 not in (part.get("total_count"), part.get("totalCount")):
+                parts += [part["users"]] if part.keys() == {"content", "users"} else part.values()
+        elif isinstance(part, list):
+            parts += part
+        elif part:
+            return True
+    return False
+
+
+def _storable(text: str) -> str:
+    """Without half characters and NUL, which neither PostgreSQL nor UTF-8 has."""
+    return re.sub("[\0\ud800-\udfff]", "\ufffd", text)
 
 
 # An issue -------------------------------------------------------------------------------------------------------
@@ -245,14 +297,14 @@ def _printable_number(row: Any) -> str | None:
     return str(number) if type(number) is int else None
 
 
-def _issue(index: int, row: Any, rules: Rules, absent: frozenset[str], notes: Notes, bad: list[Bad]) -> Issue:
+def _issue(index: int, row: Any, rules: Rules, reading: Reading, notes: Notes, bad: list[Bad]) -> Issue:
     if not isinstance(row, dict):
         raise BadEntry("it is not an object")
     id_ = _number(row)
     for name in FIELDS.split(","):
-        if name not in row and name not in absent and name not in (*NEEDED, *EXTRA, *OF_CLOSED):
+        if name not in row and name not in reading.absent and name not in (*NEEDED, *EXTRA, *OF_CLOSED):
             notes.add(f"the field {name} is missing here, though other issues have it", id_)
-    reader = _Reader(rules, id_, notes)
+    reader = _Reader(rules, id_, notes, reading.bots)
     title = reader.line(row, "title")
     if not title:
         raise BadEntry("title is blank")
@@ -263,6 +315,7 @@ def _issue(index: int, row: Any, rules: Rules, absent: frozenset[str], notes: No
     if closed_at is not None and closed_at < created_at:
         raise BadEntry("it was closed before it was created")
     type_ = labels_.type_of([*names, *reader.issue_type(row)], rules)
+    _check_reason(row, reader)
     return Issue(
         index=index,
         id=id_,
@@ -306,11 +359,27 @@ def _closed_at(row: Entry, reader: _Reader) -> datetime | None:
             raise BadEntry("state is neither OPEN nor CLOSED")
 
 
+def _check_reason(row: Entry, reader: _Reader) -> None:
+    """Note a reason for closing that says nothing of the issue as it is."""
+    reason = row.get("stateReason")
+    if reason in (None, ""):
+        return
+    known = isinstance(reason, str) and reason.upper() in (*labels_.REASONS, "COMPLETED", "REOPENED")
+    if not known:
+        shown = _storable(str(reason))[:LONGEST_NAME]
+        reader.notes.add(f"the stateReason {shown!r} is not known, and left out", reader.issue)
+    elif (str(reason).upper() == "REOPENED") != (str(row.get("state")).upper() == "OPEN"):
+        reader.notes.add(f"the stateReason {reason} does not fit the state, and is left out", reader.issue)
+
+
 def _updated_at(row: Entry, reader: _Reader, created_at: datetime) -> datetime:
     if row.get("updatedAt") is None:
         return created_at
     try:
-        return max(created_at, reader.moment(row, "updatedAt"))
+        updated_at = reader.moment(row, "updatedAt")
+        if updated_at < created_at:
+            reader.notes.add("updatedAt is before createdAt, so that the latter counts for both", reader.issue)
+        return max(created_at, updated_at)
     except BadEntry as fault:
         reader.notes.add(f"{fault}, so that the ticket was last changed when it was created", reader.issue)
         return created_at
@@ -319,6 +388,10 @@ def _updated_at(row: Entry, reader: _Reader, created_at: datetime) -> datetime:
 def _environment(row: Entry, assignees: list[str], reader: _Reader) -> dict[str, str]:
     """What a ticket has no field for, as entries of its environment."""
     milestone = row.get("milestone")
+    if isinstance(milestone, str):
+        milestone = {"title": milestone}
+    elif milestone is not None and not isinstance(milestone, dict):
+        reader.notes.add("milestone is neither an object nor a text, and left out", reader.issue)
     values = {
         "github_url": reader.line(row, "url", required=False),
         "github_milestone": reader.line(milestone, "title", "milestone") if isinstance(milestone, dict) else "",
@@ -339,7 +412,8 @@ def _reactions(value: Any) -> str:
     counts: Iterator[tuple[str, Any]]
     if isinstance(value, list):
         groups = [group for group in value if isinstance(group, dict)]
-        counts = ((REACTIONS.get(str(g.get("content")), str(g.get("content"))), _total(g.get("users"))) for g in groups)
+        names = [_storable(str(group.get("content"))) for group in groups]
+        counts = ((REACTIONS.get(name, name), _total(g.get("users"))) for name, g in zip(names, groups, strict=True))
     elif isinstance(value, dict):
         counts = ((sign, value.get(name)) for name, sign in REST_REACTIONS.items())
     else:
@@ -369,6 +443,9 @@ def _comments(index: int, row: Entry, reader: _Reader, bad: list[Bad]) -> Iterat
             continue
         if comment.id:
             taken[comment.id] = entry
+        if not comment.body:
+            reader.notes.add("comments without a text are left out", reader.issue)
+            continue
         comments.append(comment)
     yield from sorted(comments, key=lambda comment: comment.created_at)
 
@@ -393,6 +470,7 @@ class _Reader:
     rules: Rules
     issue: str
     notes: Notes
+    bots: frozenset[str]
 
     def text(self, entry: Entry, key: str, where: str = "", *, required: bool = True) -> str:
         value = entry.get(key)
@@ -401,7 +479,7 @@ class _Reader:
             return ""
         if not isinstance(value, str):
             raise BadEntry(f"{name} is missing" if value is None else f"{name} is not a text")
-        storable = re.sub("[\0\ud800-\udfff]", "\ufffd", value)
+        storable = _storable(value)
         if storable != value:
             self.notes.add(f"characters in {name} that cannot be stored became \ufffd", self.issue)
         return storable
@@ -454,6 +532,8 @@ class _Reader:
     def issue_type(self, row: Entry) -> list[str]:
         """The name of the type that an organization gave it, if any."""
         type_ = row.get("type")
+        if isinstance(type_, str) and type_:
+            type_ = {"name": type_}
         return [self.line(type_, "name", "type")] if isinstance(type_, dict) and type_.get("name") else []
 
     def author(self, entry: Entry) -> str:
@@ -469,9 +549,9 @@ class _Reader:
             raise BadEntry(f"{where} is neither an object nor a login")
         # For whoever has left, `gh` prints an empty login, GitHub itself none at all.
         written = self.name(person, "login", where) or GHOST
-        login = written.removeprefix("app/")
-        bot = login != written or person.get("is_bot") is True or person.get("type") == "Bot"
-        if bot and not login.endswith(BOT):
+        login = _plain(written)
+        human = person.get("is_bot") is False or person.get("type") == "User"
+        if _is_bot(person, written) or (login.lower() in self.bots and not human):
             login += BOT
         if login != written:
             self.notes.add(f"the bot {written!r} is {login!r} here", self.issue)

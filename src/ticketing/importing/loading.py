@@ -176,7 +176,8 @@ class Loading:
         """
         if not self.dry_run:
             await self._occupy()
-        new = {each.login for each in self.introduced if each.user_id is None}
+        # Somebody new may have two logins.
+        new = set({each.email.lower(): each.login for each in self.introduced if each.user_id is None}.values())
         await self._reserve(issues, file)
         loaded = Loaded(run=self.run or None, people=new)
         for batch in batches(issues):
@@ -284,6 +285,8 @@ class Loading:
             ticket = known.get(issue.id)
             if ticket is None:
                 plan.new.append(issue)
+                if any(references.mentions(issue.title, self.repository)):
+                    plan.notes.add("references to issues in titles stay as they are", issue.id)
                 for text in (issue.description, *(comment.body for comment in issue.comments)):
                     self._text(text, issue.id, plan.notes)
             elif ticket["project"] != self.project:

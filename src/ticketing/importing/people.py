@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ticketing import sql, texts
+from ticketing.commands.console import judged
+from ticketing.contract.problems import ValidationFailed
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-LONGEST_EMAIL = 254
+LONGEST_NAME = 200
 
 
 class UnknownPerson(Exception):
@@ -39,7 +41,7 @@ async def introductions(conn: sql.Connection, file: str) -> list[Introduction]:
 
 
 def _rows(file: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
-    for line, row in enumerate(csv.reader(io.StringIO(file.removeprefix("\ufeff"))), 1):
+    for line, row in enumerate(_cells(file.removeprefix("\ufeff")), 1):
         cells = [texts.one_line(cell) for cell in row]
         if not any(cells) or (line == 1 and cells[0].lower() in ("login", "github")):
             continue
@@ -48,15 +50,29 @@ def _rows(file: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
         login = cells[0].removeprefix("@").lower()
         if login.startswith("app/"):
             login = f"{login.removeprefix('app/')}[bot]"
+        if len(login) > LONGEST_NAME:
+            raise UnknownPerson(f"Line {line}: the login is longer than {LONGEST_NAME} characters.")
         yield line, (login, cells[1], cells[2] if len(cells) > 2 else "")
+
+
+def _cells(file: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(file))
+    except csv.Error as error:
+        raise UnknownPerson(f"It is no table of cells with commas between them: {error}.") from None
 
 
 async def _introduction(conn: sql.Connection, line: int, login: str, user: str, name: str) -> Introduction:
     if EMAIL.fullmatch(user):
-        if len(user) > LONGEST_EMAIL:
-            raise UnknownPerson(f"Line {line}: the e-mail address is longer than {LONGEST_EMAIL} characters.")
         known = await sql.users.get_user_by_email(conn, email=user)
-        return Introduction(login, known and known["id"], user, name or login)
+        if known is not None:
+            return Introduction(login, known["id"], user, name or login)
+        try:
+            new = judged("NewUser", name=name or login, email=user, role="requester")
+        except ValidationFailed as problem:
+            faults = [f"{fault['pointer'].removeprefix('#/')}: {fault['detail']}" for fault in problem.errors]
+            raise UnknownPerson(f"Line {line}: {' '.join(faults)}") from None
+        return Introduction(login, None, new["email"], new["name"])
     try:
         known = await sql.users.get_user(conn, user_id=UUID(user))
     except ValueError:

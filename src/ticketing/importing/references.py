@@ -1,6 +1,7 @@
 """References in texts: `#12`, `owner/name#12` and the URL of an issue lead to the tickets that the issues became.
 
-What GitHub shows as it is written stays as it is: code, and comments of HTML.
+What GitHub shows as it is written stays as it is: code, and comments and tags of HTML. So do addresses: those of
+other sites, the targets of links, and their definitions. A bare number in the text of a link names its repository.
 """
 
 from __future__ import annotations
@@ -30,12 +31,18 @@ def _url(ordinal: int) -> str:
 _REFERENCE = re.compile(
     rf"\[(?P<label>[^\]\[\n]{{0,200}})\]\({_url(1)}\)"
     rf"|<{_url(2)}>|{_url(3)}"
-    rf"|(?<![\w/.#&`@-])(?:(?P<short>{OWNER}/{NAME})#|(?P<bare>\#|GH-))(?P<digits>[1-9]\d{{0,8}})(?!\w|-\w)"
+    r"|(?P<kept>https?://[^\s<>\"]+|www\.[^\s<>\"]+|</?[A-Za-z][^<>]{0,2000}>"
+    r"|\]\([^()\n]{0,2000}(?:\([^()\n]{0,2000}\)[^()\n]{0,2000}){0,20}\)|^[ ]{0,3}\[[^\]\n]{1,200}\]:[^\n]*)"
+    rf"|(?<![\w/.#&`@-])(?:(?P<short>{OWNER}/{NAME})#|(?P<bare>\#|GH-))(?P<digits>[1-9]\d{{0,8}})(?!\w|-\w)",
+    re.MULTILINE,
 )
+#: What follows on a reference in the text of a link.
+_LINKED = re.compile(r"[^\[\]\n]{0,200}\][(\[]")
 _LANDMARK = re.compile(
     r"(?P<fence>^[ ]{0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$)"
-    r"|(?P<ticks>`+)|(?P<blank>^[ \t\r]*$)|(?P<comment><!--)|(?P<end>-->)",
-    re.MULTILINE,
+    r"|(?P<ticks>`+)|(?P<blank>^[ \t\r]*$)|(?P<comment><!--)|(?P<end>-->)"
+    r"|<(?P<shut>/?)(?P<tag>code|pre)\b[^<>]{0,200}>",
+    re.MULTILINE | re.IGNORECASE,
 )
 
 
@@ -52,6 +59,8 @@ def mentions(text: str, repository: str, *, bare: bool = True) -> Iterator[Menti
     """The issues that a text of an issue of a repository refers to; with `bare` those too that only have a number."""
     for part in _parts(text)[::2]:
         for match in _REFERENCE.finditer(part):
+            if match["kept"]:
+                continue
             mention = _mention(match, repository)
             if bare or not mention.bare:
                 yield mention
@@ -66,10 +75,14 @@ def rewritten(text: str, repository: str, find: Find, *, bare: bool = True) -> t
 
     def replaced(match: re.Match[str]) -> str:
         nonlocal led
+        if match["kept"]:
+            return match[0]
         mention = _mention(match, repository)
         if mention.bare and not bare:
             return match[0]
         ticket = find(mention.repository, mention.number)
+        if match["digits"] and _LINKED.match(match.string, match.end()):
+            ticket = None
         if ticket is None:
             qualified = mention.bare and len(mention.number) <= MOST_DIGITS
             return f"{repository}#{mention.number}" if qualified else match[0]
@@ -103,6 +116,7 @@ def _closing(landmarks: list[re.Match[str]]) -> list[int | None]:
     """For each landmark that begins code or a comment the one that ends it; a fence may be open until the end."""
     closes: list[int | None] = [None] * len(landmarks)
     ticks: dict[int, int] = {}
+    tags: dict[str, int] = {}
     fences: dict[str, list[int]] = {"`": [], "~": []}
     comment: int | None = None
     for at in range(len(landmarks) - 1, -1, -1):
@@ -122,6 +136,11 @@ def _closing(landmarks: list[re.Match[str]]) -> list[int | None]:
             ticks[len(mark["ticks"])] = at
         elif mark["blank"] is not None:
             ticks.clear()
+        elif mark["tag"] is not None:
+            if mark["shut"]:
+                tags[mark["tag"].lower()] = at
+            else:
+                closes[at] = tags.get(mark["tag"].lower())
         elif mark["comment"] is not None:
             closes[at] = comment
         else:

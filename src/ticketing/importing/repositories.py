@@ -17,9 +17,13 @@ NAME = r"[A-Za-z0-9._-]{1,100}"
 HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}(?::\d{1,5})?"
 
 _WRITTEN = re.compile(
-    rf"(?:(?:https?|ssh|git)://)?(?:[\w.-]+@)?(?:(?P<host>{HOST})[/:](?:api/v3/)?(?:repos/)?)?"
-    rf"(?P<owner>{OWNER})/(?P<name>{NAME})(?:/(?:issues|pull|pulls)(?:/.*)?)?/?(?:[?#].*)?"
+    rf"(?:(?:git\+)?(?:https?|ssh|git)://)?(?:[^@/\s]+@)?(?:(?P<host>{HOST})[/:](?:api/v3/)?(?:repos/)?)?"
+    rf"(?P<owner>{OWNER})/(?P<name>{NAME})(?P<page>/[\w-]+(?:/.*)?)?/?(?:[?#].*)?",
+    re.IGNORECASE,
 )
+_PORT = re.compile(r":(?:443|80|22|9418)$")
+#: Pages of the site that look like a repository.
+_NO_OWNERS = frozenset({"orgs", "users", "settings", "topics", "search", "apps", "marketplace", "sponsors"})
 
 
 def canonical(written: str) -> str | None:
@@ -28,7 +32,9 @@ def canonical(written: str) -> str | None:
     if match is None:
         return None
     name = match["name"].removesuffix(".git")
-    if name in ("", ".", ".."):
+    if name in ("", ".", "..") or (match["page"] and not match["host"]):
+        return None
+    if match["host"] and match["owner"].lower() in _NO_OWNERS:
         return None
     return named(match["host"] or HOME, match["owner"], name)
 
@@ -36,8 +42,8 @@ def canonical(written: str) -> str | None:
 def named(host: str, owner: str, name: str) -> str:
     """The one name of a repository of a host."""
     repository = f"{owner}/{name}".lower()
-    host = host.lower()
-    return repository if host in (HOME, f"www.{HOME}", f"api.{HOME}") else f"{host}/{repository}"
+    host = _PORT.sub("", host.lower())
+    return repository if host in (HOME, f"www.{HOME}", f"api.{HOME}", f"ssh.{HOME}") else f"{host}/{repository}"
 
 
 def host_of(repository: str) -> str:
