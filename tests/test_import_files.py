@@ -132,7 +132,16 @@ def test_a_person_is_an_object_or_a_login(person: Any) -> None:
             '[{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]',
             "It holds objects with the fields id, name, none of which",
         ),
-        ("[1, 2, 3]", "It holds no objects, none of which"),
+        ("[1, 2, 3]", "It holds no objects, and so no issues."),
+        ("[null]", "It holds no objects, and so no issues."),
+        ('[{"data": {"repository": {"issues": {"nodes": []}}}}]', "It is an answer of GraphQL."),
+        ('{"nodes": [{"number": 1, "title": "a"}], "pageInfo": {}}', "It is a part of an answer of GraphQL."),
+        ('[{"issues": [{"key": "A-1", "fields": {}}], "total": 1}]', "It is an export of Jira."),
+        ('{"expand": "", "issues": [], "total": 0}', "It is an export of Jira."),
+        ('[{"id": 1, "subject": "a", "requester_id": 2, "status": 2}]', "It is an export of Freshdesk."),
+        ('[{"id": 1, "subject": "a", "requester_id": 2, "status": "open"}]', "It is an export of Zendesk."),
+        ('[{"number": "INC001", "short_description": "a"}]', "It holds objects with the fields number, short_desc"),
+        ('[{"number": 7, "short_description": "a"}]', "It holds objects with the fields number, short_desc"),
     ],
 )
 def test_a_file_of_another_system_is_recognised_in_one_sentence(data: str, said: str) -> None:
@@ -141,6 +150,12 @@ def test_a_file_of_another_system_is_recognised_in_one_sentence(data: str, said:
     assert str(refusal.value).startswith(said)
     assert LINE in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_the_line_that_adds_comments_of_the_rest_api_is_told() -> None:
+    with pytest.raises(github.Missing) as refusal:
+        read([rest(1, comments=2)])
+    assert "gh api --paginate 'repos/{owner}/{repo}/issues/comments' >> issues.json" in str(refusal.value)
 
 
 # Fields that are missing ------------------------------------------------------------------------------------------

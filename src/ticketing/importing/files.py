@@ -34,16 +34,20 @@ def entries(data: bytes) -> Values:
     """
     text = _text(data)
     values = _values(text)
-    if found := next((name for name, fits in _ANSWERS.items() for value in values if fits(value)), None):
+    pages = [page for value in values if isinstance(value, list) for page in value if not _has("number")(page)]
+    if found := next((name for name, fits in _ANSWERS.items() for value in (*values, *pages) if fits(value)), None):
         raise Unreadable(f"It is {found}. {WANTED}")
     flat = list(_flat(values))
     objects = [entry for entry in flat if isinstance(entry, dict)]
     if found := next((name for name, fits in _ENTRIES.items() if any(map(fits, objects))), None):
         raise Unreadable(f"It is {found}. {WANTED}")
-    if flat and not any("number" in entry or "issue_url" in entry for entry in objects):
+    if flat and not any(map(_is_like_githubs, objects)):
         fields = sorted({str(key) for entry in objects for key in entry})[:8]
-        kind = f"objects with the fields {', '.join(fields)}" if fields else "no objects"
-        raise Unreadable(f"It holds {kind}, none of which is an issue of GitHub. {WANTED}")
+        if not fields:
+            raise Unreadable(f"It holds no objects, and so no issues. {WANTED}")
+        raise Unreadable(
+            f"It holds objects with the fields {', '.join(fields)}, none of which is an issue of GitHub. {WANTED}"
+        )
     return flat
 
 
@@ -105,6 +109,16 @@ def _nodes(entry: Any) -> bool:
     return any(isinstance(part, dict) and ("nodes" in part or "edges" in part) for part in parts)
 
 
+def _is_like_githubs(entry: Any) -> bool:
+    """Whether it may be an issue or a comment of GitHub; others have numbers as well, such as `INC001`."""
+    return "issue_url" in entry or (type(entry.get("number")) is int and ("title" in entry or "state" in entry))
+
+
+def _is_of_jira(value: Any) -> bool:
+    """Whether it is a page of Jira's answer to a search, which may be empty."""
+    return _has("issues", "total")(value) and bool(value.keys() & {"expand", "startAt", "maxResults"})
+
+
 def _has(*keys: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and all(key in value for key in keys)
 
@@ -141,7 +155,8 @@ def _starts(pattern: str) -> Callable[[str], bool]:
 _ANSWERS: dict[str, Callable[[Any], bool]] = {
     "an answer of GraphQL": lambda value: isinstance(value, dict) and isinstance(value.get("data"), dict),
     "an error message of GitHub instead of issues": _error,
-    "an export of Jira": _list_of("issues", "key", "fields"),
+    "a part of an answer of GraphQL": _has("nodes", "pageInfo"),
+    "an export of Jira": lambda value: _is_of_jira(value) or _list_of("issues", "key", "fields")(value),
     "an export of Redmine": _list_of("issues", "id", "subject"),
     "an export of YouTrack": _list_of("issues", "idReadable"),
     "an export of Zendesk": _list_of("tickets", "id", "subject"),
@@ -154,6 +169,7 @@ _ANSWERS: dict[str, Callable[[Any], bool]] = {
 _ENTRIES: dict[str, Callable[[Any], bool]] = {
     "an export of GitLab": lambda entry: "iid" in entry and "number" not in entry,
     "an export of Jira": _has("key", "fields"),
+    "an export of Freshdesk": lambda entry: _has("subject", "requester_id")(entry) and type(entry.get("status")) is int,
     "an export of Zendesk": lambda entry: "subject" in entry and "number" not in entry and "requester_id" in entry,
     "an export of Gitea or Forgejo": lambda entry: "original_author" in entry,
     "an export of Linear": _has("identifier", "team"),

@@ -22,6 +22,9 @@ from ticketing.importing.issues import Bad, Comment, Entry, Issue, Notes, Rules
 GHOST = "ghost"
 """Whom GitHub shows in place of people who have left."""
 BOT = "[bot]"
+COUNTED = "comments that GitHub counts are not in the file"
+COMMENTS_LINE = "gh api --paginate 'repos/{owner}/{repo}/issues/comments' >> issues.json"
+"""What adds comments to a file of the REST API; `gh` knows the repository of the clone that it is called in."""
 LONGEST_NAME = 200
 LONGEST_VALUE = 500
 """Characters of a value in the environment of a ticket."""
@@ -79,11 +82,13 @@ class BadEntry(Exception):
 class Missing(Exception):
     """Fields are missing from every entry; the message says which, and how to go on."""
 
-    def __init__(self, fields: list[str]) -> None:
+    def __init__(self, fields: list[str], *, counted: bool) -> None:
         names = ", ".join(fields)
+        # The REST API has them elsewhere.
+        comments = f"add its comments to the file with `{COMMENTS_LINE}`, " if counted and "comments" in fields else ""
         super().__init__(
             f"No issue in it has {names}. Get {'it' if len(fields) == 1 else 'them'} with `{LINE}`, "
-            f"or import without: --without {','.join(fields)}"
+            f"{comments}or import without: --without {','.join(fields)}"
         )
         self.fields = fields
 
@@ -117,7 +122,7 @@ def read(data: bytes, rules: Rules, *, without: Collection[str] = ()) -> Reading
     reading.absent = _absent(issues)
     asked = [name for name in reading.absent if name not in without and name not in EXTRA]
     if asked:
-        raise Missing(sorted(asked, key=FIELDS.split(",").index))
+        raise Missing(sorted(asked, key=FIELDS.split(",").index), counted=COUNTED in reading.notes.issues)
     reading.bots = frozenset(_bots(issues))
     seen: dict[str, tuple[int, Any]] = {}
     for index, row in rows:
@@ -193,7 +198,7 @@ def _rows(found: list[Any], reading: Reading) -> Iterator[tuple[int, Any]]:
                 if known:
                     row["comments"] = comments
                 for _ in range(counts[id(row)] - len(comments)):
-                    reading.notes.add("comments that GitHub counts are not in the file", key[1])
+                    reading.notes.add(COUNTED, key[1])
         yield index, row
     for (_, number), comments in said.items():
         if not any(key[1] == number and isinstance(row, dict) and _is_pull_request(row) for _, row, key in rows):
