@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -185,47 +186,63 @@ def test_hidden_comments_are_internal_with_their_events(
 # References -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("See #12.", "See #1012."),
-        ("(#12), #12: GH-12", "(#1012), #1012: #1012"),
-        ("octo/cat#12 Octo/Cat#12", "#1012 #1012"),
-        ("https://github.com/octo/cat/issues/12", "#1012"),
-        ("<https://github.com/Octo/Cat/issues/12#issuecomment-5>.", "#1012."),
-        ("[#12](https://github.com/octo/cat/issues/12)", "#1012"),
-        ("[that](https://github.com/octo/cat/issues/12)", "that (#1012)"),
-        ("octo/dog#7 and https://github.com/octo/dog/issues/7", "#99 and #99"),
-        ("#5 and GH-5", "octo/cat#5 and octo/cat#5"),
-        ("octo/cat#5 https://github.com/octo/cat/pull/12", "octo/cat#5 https://github.com/octo/cat/pull/12"),
-        ("#0 #012 #123456 a#12 &#12; ##12 #12a #12-x /#12", "#0 #012 #123456 a#12 &#12; ##12 #12a #12-x /#12"),
-        ("`#12` ``a ` #12`` #12", "`#12` ``a ` #12`` #1012"),
-        ("`no end #12", "`no end #1012"),
-        ("```\n#12\n```\n#12", "```\n#12\n```\n#1012"),
-        ("~~~~ c\n#12\n~~~\n#12", "~~~~ c\n#12\n~~~\n#12"),
-        ("<!-- #12 --> #12", "<!-- #12 --> #1012"),
-        ("<code>#12</code> <pre>\n#12\n</pre> #12", "<code>#12</code> <pre>\n#12\n</pre> #1012"),
-        ('<a href="#12" title="see #12">#12</a>', '<a href="#12" title="see #12">#1012</a>'),
-        ("[x](#12) [x](y#12 'z') [x](/w_(x)#12)", "[x](#12) [x](y#12 'z') [x](/w_(x)#12)"),
-        ("[see #12](https://example.org) #12", "[see octo/cat#12](https://example.org) #1012"),
-        (
-            "https://example.org/?#12 https://example.org/w_(x)#12",
-            "https://example.org/?#12 https://example.org/w_(x)#12",
-        ),
-        ("[ref]: https://example.org/ '#12'\n#12", "[ref]: https://example.org/ '#12'\n#1012"),
-        (
-            "https://example.org/https://github.com/octo/cat/issues/12",
-            "https://example.org/https://github.com/octo/cat/issues/12",
-        ),
-        ("https://github.com:443/octo/cat/issues/12", "#1012"),
-    ],
-)
+#: Texts, and what they become if octo/cat#12 is ticket 1012, and octo/dog#7 ticket 99.
+REFERENCES = [
+    ("See #12.", "See #1012."),
+    ("(#12), #12: GH-12", "(#1012), #1012: #1012"),
+    ("octo/cat#12 Octo/Cat#12", "#1012 #1012"),
+    ("https://github.com/octo/cat/issues/12", "#1012"),
+    ("<https://github.com/Octo/Cat/issues/12#issuecomment-5>.", "#1012."),
+    ("[#12](https://github.com/octo/cat/issues/12)", "#1012"),
+    ("[that](https://github.com/octo/cat/issues/12)", "that (#1012)"),
+    ("octo/dog#7 and https://github.com/octo/dog/issues/7", "#99 and #99"),
+    ("#5 and GH-5", "octo/cat#5 and octo/cat#5"),
+    ("octo/cat#5 https://github.com/octo/cat/pull/12", "octo/cat#5 https://github.com/octo/cat/pull/12"),
+    ("#0 #012 #123456 a#12 &#12; ##12 #12a #12-x /#12", "#0 #012 #123456 a#12 &#12; ##12 #12a #12-x /#12"),
+    ("`#12` ``a ` #12`` #12", "`#12` ``a ` #12`` #1012"),
+    ("`no end #12", "`no end #1012"),
+    ("```\n#12\n```\n#12", "```\n#12\n```\n#1012"),
+    ("~~~~ c\n#12\n~~~\n#12", "~~~~ c\n#12\n~~~\n#12"),
+    ("<!-- #12 --> #12", "<!-- #12 --> #1012"),
+    ("<code>#12</code> <pre>\n#12\n</pre> #12", "<code>#12</code> <pre>\n#12\n</pre> #1012"),
+    ('<a href="#12" title="see #12">#12</a>', '<a href="#12" title="see #12">#1012</a>'),
+    ("[x](#12) [x](y#12 'z') [x](/w_(x)#12)", "[x](#12) [x](y#12 'z') [x](/w_(x)#12)"),
+    ("[see #12](https://example.org) #12", "[see octo/cat#12](https://example.org) #1012"),
+    (
+        "https://example.org/?#12 https://example.org/w_(x)#12",
+        "https://example.org/?#12 https://example.org/w_(x)#12",
+    ),
+    ("[ref]: https://example.org/ '#12'\n#12", "[ref]: https://example.org/ '#12'\n#1012"),
+    (
+        "https://example.org/https://github.com/octo/cat/issues/12",
+        "https://example.org/https://github.com/octo/cat/issues/12",
+    ),
+    ("https://github.com:443/octo/cat/issues/12", "#1012"),
+    ("a\n\n    #12\n\n\t`#12\n\n#12 `", "a\n\n    #12\n\n\t`#12\n\n#1012 `"),
+    ("- a\n\n    #12", "- a\n\n    #1012"),
+    ("a\n    #12", "a\n    #1012"),
+    ("```\n\n    #12\n\n```\n#12", "```\n\n    #12\n\n```\n#1012"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), REFERENCES)
 def test_references_lead_to_tickets(text: str, said: str) -> None:
     known = {("octo/cat", "12"): 1012, ("octo/dog", "7"): 99}
     rewritten, led = references.rewritten(text, "octo/cat", lambda *issue: known.get(issue))
     assert rewritten == said
     assert led == rewritten.count("#1012") + rewritten.count("#99")
     assert len(list(references.mentions(text, "octo/cat"))) >= led
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_paragraphs_are_read_each_on_its_own(seed: int) -> None:
+    """Whatever stands beside it, each reference leads where it led, and all else stays as it is."""
+    known = {("octo/cat", "12"): 1012, ("octo/dog", "7"): 99}
+    # Without what goes on until the end of the text, or is another thing within a list.
+    whole = [case for case in REFERENCES if not case[0].startswith(("~~~~", "- "))]
+    chosen = random.Random(seed).choices(whole, k=30)  # noqa: S311 - it is no secret
+    text, said = ("\n\n".join(side) for side in zip(*chosen, strict=True))
+    assert references.rewritten(text, "octo/cat", lambda *issue: known.get(issue))[0] == said
 
 
 def test_references_lead_forward_and_back_and_to_later_runs(

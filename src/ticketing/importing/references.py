@@ -38,12 +38,17 @@ _REFERENCE = re.compile(
 )
 #: What follows on a reference in the text of a link.
 _LINKED = re.compile(r"[^\[\]\n]{0,200}\][(\[]")
-_LANDMARK = re.compile(
+_LANDMARKS = (
     r"(?P<fence>^[ ]{0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$)"
     r"|(?P<ticks>`+)|(?P<blank>^[ \t\r]*$)|(?P<comment><!--)|(?P<end>-->)"
-    r"|<(?P<shut>/?)(?P<tag>code|pre)\b[^<>]{0,200}>",
-    re.MULTILINE | re.IGNORECASE,
+    r"|<(?P<shut>/?)(?P<tag>code|pre)\b[^<>]{0,200}>"
 )
+_LANDMARK = re.compile(_LANDMARKS, re.MULTILINE | re.IGNORECASE)
+_LANDMARK_OR_BLOCK = re.compile(
+    rf"(?P<block>(?:\A|(?<=\n\n))(?:(?:[ ]{{4}}|\t)[^\n]*(?:\n|\Z)(?:[ \t]*\n)*)+)|{_LANDMARKS}", _LANDMARK.flags
+)
+#: What makes an indented paragraph a part of a list, and no block of code.
+_ITEM = re.compile(r"^[ ]{0,3}(?:[-*+]|\d{1,9}[.)])[ \t]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ def rewritten(text: str, repository: str, find: Find, *, bare: bool = True) -> t
 
 def _parts(text: str) -> list[str]:
     """The text in parts, every second of which is code or a comment. In one pass: texts are long, and not ours."""
-    landmarks = list(_LANDMARK.finditer(text))
+    landmark = _LANDMARK if _ITEM.search(text) else _LANDMARK_OR_BLOCK
+    landmarks = list(landmark.finditer(text))
     parts: list[str] = []
     done = at = 0
     closes = _closing(landmarks)
@@ -121,7 +127,10 @@ def _closing(landmarks: list[re.Match[str]]) -> list[int | None]:
     comment: int | None = None
     for at in range(len(landmarks) - 1, -1, -1):
         mark = landmarks[at]
-        if mark["fence"] is not None:
+        if mark.re is _LANDMARK_OR_BLOCK and mark["block"] is not None:
+            closes[at] = at
+            ticks.clear()
+        elif mark["fence"] is not None:
             kind, length = mark["mark"][0], len(mark["mark"])
             ends = fences[kind]
             # A shorter one does not end it, and whatever is further on than a longer one never will.
