@@ -188,3 +188,47 @@ def test_the_sockets_that_systemd_passes_are_served(
             )
             with ended(process):
                 assert client.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_worker_is_killed_for_its_silence_only_once_it_has_started(
+    new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    path, written = tmp_path / "notify", tmp_path / "log"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, time\nif 'spawn_main' in ' '.join(sys.orig_argv): time.sleep(2.5)"
+    )
+    python_path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    env = environment(new_database(), NOTIFY_SOCKET=str(path), PYTHONPATH=python_path)
+    serve = (
+        "from ticketing import serve; serve.UVICORN['timeout_worker_healthcheck'] = 1;"
+        f"serve.run('127.0.0.1', {free_port()}, 2)"
+    )
+    with (
+        Notified(path) as notified,
+        written.open("wb") as log,
+        subprocess.Popen([sys.executable, "-c", serve], env=env, stderr=log) as process,
+        ended(process),
+    ):
+        assert notified.next("READY") == "1"
+        first = _workers(process.pid)
+        assert len(first) == 2
+        assert "Worker" not in written.read_text()
+        os.kill(min(first), signal.SIGSTOP)
+        await_(lambda: gone(min(first)), SECONDS)
+        await_(lambda: len(_workers(process.pid)) == 2, SECONDS)
+        assert _workers(process.pid) > {max(first)}
+        os.kill(max(first), signal.SIGKILL)
+        await_(lambda: len(_workers(process.pid) - first) == 2, SECONDS)
+    warnings = [line for line in written.read_text().splitlines() if "Worker" in line]
+    assert [str(pid) in line for pid, line in zip((min(first), max(first)), warnings, strict=True)] == [True, True]
+    assert "has not answered for 1 s" in warnings[0]
+    assert "exit code -9" in warnings[1]
+
+
+def _workers(pid: int) -> set[int]:
+    """The processes of a crew that serve, or are about to."""
+    return {
+        child.pid
+        for child in psutil.Process(pid).children()
+        if not gone(child.pid) and "spawn_main" in " ".join(child.cmdline())
+    }

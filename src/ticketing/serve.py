@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
@@ -14,11 +15,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from ticketing import metrics, succession
 from ticketing.config import settings
 from ticketing.succession import Inheritance, Successor
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 DRAIN_SECONDS = 1.0
@@ -42,6 +46,7 @@ UVICORN: dict[str, Any] = {
     "server_header": False,
     "proxy_headers": False,  # The edge reads them: `contract/forwarded.py`.
     "timeout_graceful_shutdown": 10,
+    "timeout_worker_healthcheck": 60,  # Seconds of silence after which a worker is killed.
 }
 
 
@@ -215,7 +220,42 @@ class _Crew(multiprocess.Multiprocess):
 
 
 class _Worker(multiprocess.Process):
-    """One of several processes on a socket."""
+    """One of several processes on a socket.
+
+    uvicorn waits for the answer of each, and takes one that is only starting for dead. We look whether there is an
+    answer, so that signals are heeded meanwhile, and give a worker that has not started yet all the time it needs.
+    """
+
+    _ready = False
+    _asked: float | None = None
+
+    def is_ready(self, timeout: float = 0) -> bool:  # noqa: ARG002 - nothing is waited for
+        """Whether it has said that it serves."""
+        with suppress(OSError, EOFError):  # It has just ended.
+            if self._asked is not None and self.parent_conn.poll():
+                self._ready = self.parent_conn.recv()
+                self._asked = None
+            if self._asked is None:
+                self.parent_conn.send(b"ping")
+                self._asked = time.monotonic()
+        return self._ready
+
+    def is_alive(self, timeout: float = 0) -> bool:
+        """Whether it runs and, once it has started, has not been silent for that many seconds."""
+        if not self.process.is_alive():
+            return False
+        return not self.is_ready() or self._asked is None or time.monotonic() - self._asked < timeout
+
+    def kill(self) -> None:
+        """End one that is not alive."""
+        if self.exitcode is None:
+            seconds = self.config.timeout_worker_healthcheck
+            log.warning(
+                "Worker %s has not answered for %s s: it is killed, and another one started.", self.pid, seconds
+            )
+        elif self.exitcode != STARTUP_FAILURE:
+            log.warning("Worker %s has ended with exit code %s: another one is started.", self.pid, self.exitcode)
+        super().kill()
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         self._server = _Server(self.config)
