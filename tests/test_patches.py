@@ -68,6 +68,22 @@ def test_a_ticket_can_be_sent_back_in_every_state_and_by_everyone(
             sent_back(by, path, new_events)
 
 
+def test_ids_are_the_same_in_either_case(agent: Person, requester: Person, new_ticket: New, new_events: Events) -> None:
+    number = new_ticket()["number"]
+    said = agent.post(f"/tickets/{number}/comments", json={"body": "x"}).json()
+    ticket = patch(agent, number, assignee={"id": agent.id}).json()
+    new_events()
+    reporter = {**ticket["requester"], "id": ticket["requester"]["id"].upper()}
+    assert patch(agent, number, requester=reporter).json() == ticket
+    path = f"/tickets/{number}/comments/{said['id']}"
+    author = {**said["author"], "id": said["author"]["id"].upper()}
+    sent = {"body": "x", "id": said["id"].upper(), "author": author}
+    assert agent.request("PATCH", path, json=sent, headers=MERGE_PATCH).json() == said
+    assert new_events() == []
+    other = agent.request("PATCH", path, json={"body": "x", "id": author["id"]}, headers=MERGE_PATCH)
+    assert other.json()["errors"][0]["pointer"] == "#/id"
+
+
 def test_what_was_read_can_be_sent_back_with_a_change_in_it(
     agent: Person, requester: Person, new_ticket: New, new_events: Events
 ) -> None:

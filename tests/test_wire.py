@@ -593,6 +593,16 @@ def test_http_1_0_needs_no_host(service: str) -> None:
         assert everything(client).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_stream_in_http_1_0_is_refused_as_that_has_no_chunks(service: str, requester: Person) -> None:
+    with connected(service) as client:
+        client.sendall(
+            b"GET /api/v1/events/stream HTTP/1.0\r\nAuthorization: Bearer %b\r\n\r\n" % requester.token.encode()
+        )
+        found = problem(client)
+    assert (found["status"], found["code"]) == (400, "malformed_request")
+    assert "HTTP/1.1" in found["detail"]
+
+
 def test_who_asks_before_sending_a_body_is_told_to_go_on(requester: Person, project: str) -> None:
     body = ticket(project)
     with connected(str(requester.base_url)) as client:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from ticketing.errors import Invalid
+
+_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def changeable(patch: Mapping[str, Any], resource: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
@@ -25,7 +28,9 @@ def changeable(patch: Mapping[str, Any], resource: Mapping[str, Any], fields: Co
 
 
 def _nameless(value: Any) -> Any:
-    """As JSON has it. People go by their ids, as their names may change."""
+    """What is compared. People go by their ids, as their names may change; ids have two cases (RFC 9562, 4)."""
     if isinstance(value, Mapping):
-        return {name: member for name, member in value.items() if name != "name"}
-    return str(value) if isinstance(value, UUID) else value
+        return {name: _nameless(member) for name, member in value.items() if name != "name"}
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return UUID(value)
+    return value

@@ -30,8 +30,9 @@ async def create(
     """Issue a token for oneself that can do no more, and lives no longer, than the one it is asked for with.
 
     The secret is in the answer. Beside an Idempotency-Key it is kept for the day in which the request may be repeated,
-    sealed by what only who asked knows: the calling token's secret.
-    Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token, or revoked meanwhile).
+    sealed by what only who asked knows: the calling token's secret. As all that is repeated, it is answered as it was
+    then: also with a token that was revoked meanwhile.
+    Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token; what asks was revoked just now).
     """
     return await _create(
         conn, actor, claim, user_id=actor.id, role=actor.role, name=name, scopes=scopes, expires_at=expires_at

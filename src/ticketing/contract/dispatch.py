@@ -11,6 +11,7 @@ from typing import Any
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 
 from ticketing.contract.exchange import KEY, Answer, Exchange, Stream
+from ticketing.contract.problems import MalformedRequest
 
 
 class _Operation:
@@ -29,6 +30,8 @@ class _Operation:
             exchange.arguments["actor"] = exchange.actor
         answer: Answer | Stream = await self._handler(**exchange.arguments)
         if isinstance(answer, Stream):
+            if scope["http_version"] == "1.0":  # It has no chunks (RFC 9112, 6.1).
+                raise MalformedRequest("A stream needs HTTP/1.1. A proxy in between has to use that, too.")
             await exchange.stream(answer, receive)
         else:
             await exchange.answer(answer, answer.status in self._tagged)
