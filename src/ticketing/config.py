@@ -55,7 +55,7 @@ class Settings:
     streams_per_user: int = 20
     #: Seconds after which a silent stream gives a sign of life.
     heartbeat_seconds: int = 15
-    #: Connections of clients that a process holds open at most, besides streams.
+    #: Connections of clients that a process holds open at most, besides one for each stream there may be.
     connections: int = 2000
     #: Connections, streams among them, that clients at one IP address (for IPv6, one /64 network) hold open at most.
     connections_per_address: int = 2500
