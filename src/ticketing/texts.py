@@ -109,7 +109,8 @@ def text(text: str) -> str:
 
 def _joined(found: re.Match[str]) -> str:
     """One of the joiners found, if it can be seen: after a virama, or between letters that join or emoji."""
-    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    begin, end = found.span()
+    before, after = found.string[max(0, begin - 1) : begin], found.string[end : end + 1]
     is_seen = _BESIDE_JOINERS.match(before) and _BESIDE_JOINERS.match(after)
     return found[0][0] if is_seen or (before and unicodedata.combining(before) == _VIRAMA) else ""
 
