@@ -124,7 +124,7 @@ def service(database_url: str) -> Iterator[str]:
 @contextmanager
 def served(application: Any) -> Iterator[str]:
     """Serve an application from a thread; gives its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with serve.listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(
             uvicorn.Config(
                 application,

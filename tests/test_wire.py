@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from inspect import getsource
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import httptools
@@ -25,7 +25,7 @@ from uvicorn.protocols.http import httptools_impl
 from conftest import Person, await_, served
 from ticketing import app, config, resources
 from ticketing.contract.exchange import headers
-from ticketing.wire import protocol
+from ticketing.wire import connections, protocol
 from ticketing.wire.connections import subscriber
 
 GET = b"GET /api/v1/me HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -403,6 +403,118 @@ def test_a_process_may_open_the_files_that_its_settings_promise_or_says_why_not(
     assert too_few.startswith(
         "512 438 The settings promise 300 streams and 200 other connections, which takes 574 open"
     )
+
+
+# Answers --------------------------------------------------------------------------------------------------------------
+
+SCRIPT = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def reluctant(url: str, whence: str = "127.0.0.1") -> socket.socket:
+    """A connection that takes little before it is read from."""
+    address = urlsplit(url)
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(20)
+    client.bind((whence, 0))
+    client.connect((address.hostname, address.port))
+    return client
+
+
+@pytest.fixture(scope="module")
+def long_page(service: str, admin: Person, requester: Person) -> bytes:
+    """A request that is answered with nearly two megabytes."""
+    key = f"long-{os.urandom(5).hex()}"
+    admin.post("/projects", json={"key": key, "name": "Long", "visibility": "public"})
+    for _ in range(8):
+        draft = {
+            "type": "bug",
+            "project": key,
+            "title": "Long",
+            "severity": "low",
+            "description": "\U0001f39e" * 65_536,
+        }
+        assert requester.post("/tickets", json=draft).status_code == 201
+    return b"GET /api/v1/tickets?project=%b HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer %b\r\n\r\n" % (
+        key.encode(),
+        requester.token.encode(),
+    )
+
+
+def test_nothing_is_done_ahead_for_who_does_not_read(
+    service: str, long_page: bytes, requester: Person, project: str
+) -> None:
+    body = ticket(project)
+    post = posting(requester, b"Content-Length: %d" % len(body)) + body
+    with reluctant(service) as client:
+        client.sendall(long_page + post)
+        time.sleep(0.5)
+        client.sendall(post)
+        time.sleep(0.5)
+        assert requester.pages("/tickets", project=project) == []
+        with client.makefile("rb") as received:
+            assert [_status(received) for _ in range(3)] == [200, 201, 201]
+    assert len(requester.pages("/tickets", project=project)) == 2
+
+
+def _status(received: BinaryIO) -> int:
+    """The status of the next answer, which is read."""
+    status, length = int(received.readline().split()[1]), 0
+    while (line := received.readline()) != b"\r\n":
+        if line.startswith(b"content-length: "):
+            length = int(line[16:])
+    received.read(length)
+    return status
+
+
+@pytest.mark.parametrize("field", [b"", b"Connection: close\r\n"], ids=["to go on", "to close"])
+def test_an_answer_that_is_not_taken_is_broken_off(service: str, monkeypatch: pytest.MonkeyPatch, field: bytes) -> None:
+    monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "LEAST_RATE", 2e6)
+    with reluctant(service) as client:
+        client.sendall(SCRIPT.replace(b"\r\n\r\n", b"\r\n%b\r\n" % field))
+        with pytest.raises(ConnectionResetError):
+            _sip(client)
+
+
+def _sip(client: socket.socket) -> None:
+    while client.recv(256):
+        time.sleep(0.05)
+
+
+def test_an_answer_that_is_taken_at_the_least_rate_arrives(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "TAKE_SECONDS", 1)
+    monkeypatch.setattr(protocol, "LEAST_RATE", 500_000)
+    with reluctant(service) as client:
+        client.sendall(SCRIPT)
+        time.sleep(2.5)
+        status, header, body = answer(client)
+    assert (status, int(header["content-length"])) == (200, len(body))
+
+
+@pytest.mark.parametrize("field", [b"", b"Connection: close\r\n"], ids=["to go on", "to close"])
+def test_what_clients_have_yet_to_take_is_bounded_in_all(
+    service: str, long_page: bytes, monkeypatch: pytest.MonkeyPatch, field: bytes
+) -> None:
+    """Whoever has the most of it loses it, and nobody else."""
+    monkeypatch.setattr(connections, "MOST_UNSENT_BYTES", 7_000_000)
+    with ExitStack() as stack:
+        modest = stack.enter_context(reluctant(service, "127.0.0.2"))
+        modest.sendall(long_page)
+        greedy = [stack.enter_context(reluctant(service)) for _ in range(6)]
+        for client in greedy:
+            client.sendall(long_page.replace(b"\r\n\r\n", b"\r\n%b\r\n" % field))
+        scripts = [stack.enter_context(reluctant(service, "127.0.0.3")) for _ in range(10)]
+        for client in scripts:  # All have the same, which costs nothing.
+            client.sendall(SCRIPT)
+        time.sleep(1)
+        assert answer(modest)[0] == 200
+        complete = 0
+        for client in greedy:
+            with suppress(ConnectionError, AssertionError):
+                complete += answer(client)[0] == 200
+        assert 2 <= complete <= 4
+        assert [answer(client)[0] for client in scripts] == [200] * 10
 
 
 # One way to read it ---------------------------------------------------------------------------------------------------

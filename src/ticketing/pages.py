@@ -139,7 +139,8 @@ def site(
             page = _ticket(of_ticket["number"])
         else:
             page = pages[exchange.path] if exchange.path in pages else await made[exchange.path]()
-        await _answer(page.under(origin.prefix), exchange)
+        shown = page.under(origin.prefix)
+        await _answer(shown, memoryview(shown.body) if shown is page else shown.body, exchange)
 
     return application
 
@@ -218,7 +219,7 @@ def _document(title: str, content: str, root: str) -> Page:
     return Page("text/html; charset=utf-8", text.encode())
 
 
-async def _answer(page: Page, exchange: Exchange) -> None:
+async def _answer(page: Page, body: bytes | memoryview, exchange: Exchange) -> None:
     fresh = page.status == 200 and exchange.headers.get(b"if-none-match", b"").decode("latin-1") == page.tag
     headers = {
         "Content-Type": page.media_type,
@@ -232,4 +233,4 @@ async def _answer(page: Page, exchange: Exchange) -> None:
     if fresh:
         await exchange.respond(304, encoded)
     else:
-        await exchange.respond(page.status, encoded, page.body)
+        await exchange.respond(page.status, encoded, body)

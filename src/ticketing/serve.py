@@ -34,6 +34,8 @@ UNREAD_SECONDS = 30
 """How long what is sent may go unread before the connection is given up, as one may be that is closed already."""
 RECEIVED_BYTES = 64 * 1024
 """What the system receives of a connection ahead of us."""
+SENT_BYTES = 128 * 1024
+"""What the system takes of an answer before the client does; it doubles that. It would take megabytes otherwise."""
 UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
@@ -91,8 +93,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _patient(listener: socket.socket) -> socket.socket:
-    # Its connections inherit both. What was not read yet would take megabytes of each otherwise.
+    # Its connections inherit all three. What was not read yet would take megabytes of each otherwise.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BYTES)
     # Where there is no such option, those that do not read stay until the client goes.
     if listener.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)

@@ -180,8 +180,13 @@ class Exchange:
         head.append(PROBLEM)
         await self.respond(status, head, encoded)
 
-    async def respond(self, status: int, head: list[tuple[bytes, bytes]], body: bytes | None = None) -> None:
-        """Send an answer with what every answer carries; HEAD is answered like GET, without the body."""
+    async def respond(
+        self, status: int, head: list[tuple[bytes, bytes]], body: bytes | memoryview | None = None
+    ) -> None:
+        """Send an answer with what every answer carries; HEAD is answered like GET, without the body.
+
+        A body that many answers have is given as a view, and not copied for each.
+        """
         if body is not None:
             head.append((b"content-length", b"%d" % len(body)))
         await self._begin(status, head)

@@ -13,6 +13,8 @@ from typing import Protocol as Interface
 from ticketing.config import Settings
 from ticketing.wire import files
 
+MOST_UNSENT_BYTES = 64 * 1024 * 1024
+"""What a process holds of answers that clients have yet to take, besides some 64 KiB a connection."""
 SWEEP_SECONDS = 1.0
 """How often those that keep us waiting are looked for: one timer for all of them."""
 
@@ -29,6 +31,9 @@ class Connection(Interface):
     def overdue(self) -> None:
         """End it."""
 
+    def break_off(self) -> None:
+        """End it with all that was not sent."""
+
 
 NEVER = math.inf
 
@@ -43,6 +48,8 @@ class Connections:
         self._most_of_one = settings.connections_per_address
         self._of_one: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
+        self._unsent: dict[Connection, tuple[str, int]] = {}
+        self._unsent_of: Counter[str] = Counter()
         self._proxies = settings.trusted_proxies
         self._loop = loop
         self._sweeping = False
@@ -74,6 +81,32 @@ class Connections:
         whence = subscriber(peer)
         self._refused[whence] += 1
         return self._refused[whence] <= REFUSALS
+
+    def hold(self, connection: Connection, peer: str, unsent: int) -> None:
+        """So many bytes wait for a client to take them, until they are released.
+
+        If that is too much for the process, those go that have the most, of the address that has the most.
+        """
+        self.release(connection)
+        whence = subscriber(peer)
+        self._unsent[connection] = whence, unsent
+        self._unsent_of[whence] += unsent
+        while self._unsent_of.total() > MOST_UNSENT_BYTES:
+            fullest = max(self._unsent, key=self._fullness)
+            self.release(fullest)
+            fullest.break_off()
+
+    def _fullness(self, connection: Connection) -> tuple[int, int]:
+        whence, unsent = self._unsent[connection]
+        return self._unsent_of[whence], unsent
+
+    def release(self, connection: Connection) -> None:
+        """Its client took what was held, or is gone."""
+        if held := self._unsent.pop(connection, None):
+            whence, unsent = held
+            self._unsent_of[whence] -= unsent
+            if not self._unsent_of[whence]:
+                del self._unsent_of[whence]
 
     def _sweep(self) -> None:
         now = self._loop.time()

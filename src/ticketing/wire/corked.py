@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+JOINED_BYTES = 64 * 1024
+"""Up to which length what is written is copied into one piece."""
 SIOCOUTQNSD = 0x894B
 """Linux: how many bytes a socket has that were not sent yet (tcp(7), <linux/sockios.h>)."""
 
@@ -27,7 +29,8 @@ class Corked:
         self._transport = transport
         self._loop = loop
         self._lingers = lingers
-        self._held: list[bytes] = []
+        self._held: list[bytes | memoryview] = []
+        self._shared = 0
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
@@ -36,24 +39,25 @@ class Corked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
+        """Send this with the rest of the turn. A view is of what others have, too, and costs no memory of its own."""
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._held.append(data)
 
     def write_eof(self) -> None:
-        self._flush()
+        self.flush()
         if not self._transport.is_closing():
             self._transport.write_eof()
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         if not self._lingers():
             self._transport.close()
 
     def drop_unsent(self) -> bool:
         """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
-        self._flush()
+        self.flush()
         connection = self.get_extra_info("socket")
         if not self._transport.get_write_buffer_size() and not _unsent_in_kernel(connection):
             return False
@@ -62,11 +66,30 @@ class Corked:
         self._transport.abort()
         return True
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was gathered."""
         if self._held:
             held, self._held = self._held, []
-            if not self._transport.is_closing():  # The client may have hung up in this very turn.
-                self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+            if self._transport.is_closing():  # The client may have hung up in this very turn.
+                return
+            self._shared = 0
+            if len(held) == 1:
+                self._transport.write(held[0])
+            elif sum(map(len, held)) <= JOINED_BYTES:
+                self._transport.write(b"".join(held))
+            else:
+                self._shared = sum(len(part) for part in held if isinstance(part, memoryview))
+                self._transport.writelines(held)
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes the system has yet to take."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def unsent_alone(self) -> int:
+        """How many of these nobody else has."""
+        return max(0, self.unsent - self._shared)
 
 
 def _unsent_in_kernel(connection: Any) -> int:

@@ -41,6 +41,11 @@ LINGER_BYTES = 64 * 1024
 CHUNK_BYTES = 16
 """What frames a chunk, usually; only what is beyond that counts."""
 
+TAKE_SECONDS = 30
+"""How long the client of an answer may take for it,"""
+LEAST_RATE = 16 * 1024
+"""and longer for what the system has not taken at the end of it, in bytes a second."""
+
 IDLE, HEAD, BODY, ENDED = range(4)
 """What is being read: nothing, a head, a body with its trailers, nothing ever again."""
 
@@ -57,7 +62,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._all = _connections.get(self.server_state) or _counted(self.server_state, self.loop)
         self._part = IDLE
-        self._replaying = self._full = False
+        self._replaying = self._full = self._clogged = False
         self._unexplained = self._head_bytes = self._discarded = 0
         self._framing: list[tuple[bytes, bytes]] = []
         self._good: list[tuple[bytes, bytes]] | None = None
@@ -69,7 +74,7 @@ class Protocol(HttpToolsProtocol):
         self._peer = peer_of(get_remote_addr(transport))
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
-            corked = Corked(transport, self.loop, self._lingers)
+            self._line = corked = Corked(transport, self.loop, self._lingers)
             self._extensions: Any = {LINE: corked}
             super().connection_made(cast(asyncio.Transport, corked))
         else:
@@ -81,6 +86,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._admitted:
             self._all.leave(self._peer)
+            self._all.release(self)
         self._part = ENDED
         self.pipeline.clear()
         super().connection_lost(exc)
@@ -245,10 +251,38 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
-        if self.transport.is_closing() or (self._part is ENDED and not self.pipeline and not self._last):
-            return
+        self._line.flush()
+        if self.transport.is_closing():
+            self._await_taken()
+        elif self._part is not ENDED or self.pipeline or self._last:
+            if self.flow.write_paused:
+                self._clog()
+            else:
+                self._go_on()
+
+    def _clog(self) -> None:
+        """Turn to no other request before the client has taken most of this answer."""
+        self._clogged = True
+        self.flow.pause_reading()
+        self._await_taken()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._clogged:
+            self._clogged = False
+            self._all.release(self)
+            if not self.transport.is_closing():
+                self._go_on()
+
+    def _await_taken(self) -> None:
+        self.due = self.loop.time() + TAKE_SECONDS + self._line.unsent / LEAST_RATE
+        if self.flow.write_paused:
+            self._all.hold(self, self._peer, self._line.unsent_alone)
+
+    def _go_on(self) -> None:
         self.flow.resume_reading()
         if self.pipeline:
+            self.due = NEVER
             self._start_asgi_task(*self.pipeline.pop())
         elif self._last:
             self._say(self._last)
@@ -269,7 +303,7 @@ class Protocol(HttpToolsProtocol):
             else:
                 self._last = problem
         elif self.cycle.response_started:
-            self.transport.close()
+            self._hang_up()
         elif self.pipeline:  # Only the newest request has a body that is still being read.
             self.pipeline.popleft()
             self._last = problem
@@ -322,14 +356,26 @@ class Protocol(HttpToolsProtocol):
     def overdue(self) -> None:
         """The client has kept us waiting for too long."""
         self.due = NEVER
-        if self._last and self._silent:
+        if self._clogged or self.transport.is_closing():
+            self.break_off()
+        elif self._last and self._silent:
             self._answer(self._last)
         elif self._part is HEAD:
             self._refuse(RequestTimeout(f"The head of a request has to be here within {self._all.head_seconds} s."))
         elif self._part is ENDED:
             self.transport.abort()
         else:
-            self.transport.close()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.transport.close()
+        if self.transport.is_closing():
+            self._await_taken()
+
+    def break_off(self) -> None:
+        """Send nothing any more, not even what the system has taken."""
+        if not (self._admitted and self._line.drop_unsent()):
+            self.transport.abort()
 
 
 def _counted(state: ServerState, loop: asyncio.AbstractEventLoop) -> Connections:
