@@ -188,3 +188,24 @@ def test_a_database_that_has_no_room_is_found(wrong: Callable[..., dict[str, str
         name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
         conn.execute(sql.SQL("alter database {} connection limit 0").format(name))
     assert "Raise its max_connections" in wrong(url)["PostgreSQL"]
+
+
+def test_of_a_restored_log_no_transaction_is_blamed(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    monkeypatch.setattr(checks, "OPEN_SECONDS", 0.0)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into events (id, type, data, transaction_id, occurred_at)"
+            " values (%s, 'ticket.created', '{}', '1000000000', now() - interval '1 hour')",
+            [uuids.uuid7()],
+        )
+    assert "not see" not in wrong(url).get("Transactions", "")
+    assert "ticketing migrate" in wrong(url)["Event log"]
+
+
+def test_without_redis_it_is_said_what_to_do(run: Run, url: str) -> None:
+    _, out, _ = run("doctor", url=url, redis_url="redis://127.0.0.1:1/0")
+    (line,) = [line for line in out.splitlines() if "Redis" in line]
+    assert line.startswith("WRONG  Redis: ")
+    assert "See whether it runs, and look at TICKETING_REDIS_URL." in line

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from conftest import spawned
@@ -216,3 +216,27 @@ def test_a_command_writes_times_in_utc_wherever_the_server_is(run: Run, url: str
     assert [user["created_at"][-1] for user in json.loads(out)] == ["Z"]
     (event,) = rows(url, "select data ->> 'created_at' as moment from events where type = 'user.created'")
     assert event["moment"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["migrate"],
+        ["user", "create", "--name", "Ada", "--email", "ada@example.com"],
+        ["project", "create", "--key", "media", "--name", "Media"],
+    ],
+)
+def test_a_command_says_that_a_standby_takes_no_writes(run: Run, url: str, command: list[str]) -> None:
+    code, out, err = run(*command, url=make_conninfo(url, options="-c default_transaction_read_only=on"))
+    assert (code, out) == (1, "")
+    assert err.startswith("ticketing: PostgreSQL cannot be used: ")
+    assert "This PostgreSQL takes no writes: it is a standby" in err
+    assert err.count("\n") == 1
+
+
+def test_a_command_says_what_postgresql_refuses(run: Run, url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("alter table users rename to people")
+    code, out, err = run("user", "list", url=url)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "PostgreSQL has refused a statement." in err

@@ -31,7 +31,11 @@ def test_all_that_is_needed_is_a_service() -> None:
 def test_a_service_s_settings_are_settings_and_can_be_read(name: str) -> None:
     environment = OURS[name]["environment"]
     assert set(environment) <= {PREFIX + field.name.upper() for field in fields(Settings)}
-    settings = Settings.from_environ(environment)
+    given = {
+        name: re.sub(r"\$\{\w+:(?:-([^}]*)|[^}]*)\}", lambda m: m[1] or "given", str(text))
+        for name, text in environment.items()
+    }
+    settings = Settings.from_environ(given)
     for url in (settings.database_url, settings.redis_url):
         host = re.search(r"@?(\w+)(?::\d+)?/\w*$", url)
         assert host

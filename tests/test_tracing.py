@@ -100,6 +100,6 @@ def test_without_a_collector_nothing_is_wrapped() -> None:
 
 
 def test_without_the_extra_a_collector_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
+    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.exporter.otlp.proto.http", None)
     with pytest.raises(InvalidSetting, match="TICKETING_OTLP_URL needs the extra"):
         tracing.start(Settings(database_url="", otlp_url="http://127.0.0.1:4318"), "serve")

@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(sys.argv[1:] if arguments is None else arguments)
     except CycloptsError as error:
         _fail(f"{error} Try `ticketing --help`.", 2)
-    except psycopg.OperationalError as error:
-        _fail(f"PostgreSQL cannot be used: {outages.message(error)}", 1)
+    except psycopg.Error as error:
+        _fail(f"PostgreSQL cannot be used: {outages.message(error)} {outages.cause(outages.sqlstate(error))}", 1)
     except Problem as problem:
         _fail(said(problem), 1)
     except (InvalidSetting, MigrationError, EmbeddedError, Refused, serve.CannotServe, up.CannotStart) as error:

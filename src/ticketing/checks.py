@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ticketing import config, db, events, lateness, migrate, outages, readiness, sealing, sql
+from ticketing import config, db, events, lateness, migrate, outages, sealing, sql, tracing
 from ticketing.config import InvalidSetting, Settings, settings
 from ticketing.webhooks import endpoints
 
@@ -42,6 +42,7 @@ async def run() -> AsyncIterator[Check]:
     try:
         chosen = settings()
         endpoints.check_settings(chosen)
+        tracing.check_settings(chosen)
     except InvalidSetting as error:
         yield Check("Settings", False, str(error))
         return
@@ -119,7 +120,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
         not ahead,
         f"it is ahead of this server, as after a restore. {events.MEND}" if ahead else "it can be read on.",
     )
-    yield await _transactions(conn)
+    yield await _transactions(conn, ahead=ahead)
     yield await _secrets(conn, chosen)
 
 
@@ -191,7 +192,7 @@ async def _writing(conn: AsyncConnection[Any], figures: sql.ServerFigures) -> Ch
     if figures["read_only"]:
         return Check("Writing", False, str(outages.cause("25006")))
     try:
-        await readiness.write(conn)
+        await outages.write(conn)
     except psycopg.Error as error:
         return Check("Writing", False, _refusal(error))
     return Check("Writing", True, "its disk takes what is written.")
@@ -208,11 +209,12 @@ async def _standbys(conn: AsyncConnection[Any]) -> Check:
     return Check("Standbys", False, f"PostgreSQL keeps its journal for {names}. Mend the standby, or drop its slot.")
 
 
-async def _transactions(conn: AsyncConnection[Any]) -> Check:
+async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
     """The event log is told only as far as no older transaction is open, whichever database that is in."""
     long = await sql.checks.list_long_transactions(conn, open_seconds=OPEN_SECONDS)
-    held = await sql.checks.get_held_event_seconds(conn)
-    if not long and (held or 0) < OPEN_SECONDS:
+    # What a server has yet to count up to, no transaction of its holds up.
+    held = None if ahead else await sql.checks.get_held_event_seconds(conn)
+    if not long and (held is None or held < OPEN_SECONDS):
         return Check("Transactions", True, "none holds up the event log.")
     names = ", ".join(f"{row['name']} of {row['whose']} for {row['seconds']:.0f} s" for row in long)
     return Check(
@@ -244,7 +246,12 @@ async def _redis(chosen: Settings) -> AsyncIterator[Check]:
             memory = await redis.info("memory")
             replication = await redis.info("replication")
     except (RedisError, OSError, ValueError) as error:
-        yield Check("Redis", False, outages.message(error))
+        yield Check(
+            "Redis",
+            False,
+            f"{outages.message(error)} See whether it runs, and look at TICKETING_REDIS_URL. "
+            "Jobs are done without it, up to half a second later.",
+        )
         return
     for check in _memory(memory, replication):
         yield check

@@ -7,7 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from redis.asyncio.connection import parse_url
 
 from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
 
@@ -30,41 +35,41 @@ class Settings:
     #: Redis or Valkey for background jobs, as a `redis://` URL.
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: Database connections a process holds at most, besides two that ring and hear the bell.
-    pool_size: int = 8
+    pool_size: Annotated[int, range(1, 1_001)] = 8
     #: `debug`, `info`, `warning` or `error`.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: `json` for machines, `text` for people.
     log_format: Literal["json", "text"] = "json"
     #: Milliseconds after which a statement is logged as slow, by its name; 0 for never.
-    slow_statement_ms: int = 1000
+    slow_statement_ms: Annotated[int, range(3_600_001)] = 1000
     #: Where traces are sent by OTLP over HTTP, such as `http://collector:4318`; it needs the extra `otel`.
     otlp_url: str = ""
     #: Days in which a requester may reopen what was resolved.
-    reopen_days: int = 14
+    reopen_days: Annotated[int, range(36_501)] = 14
     #: Days after which a ticket that was resolved is closed; 0 for never.
-    close_days: int = 14
+    close_days: Annotated[int, range(36_501)] = 14
     #: Hours after which a critical ticket that no agent has answered is escalated; 0 for never.
-    escalate_hours: int = 4
+    escalate_hours: Annotated[int, range(876_001)] = 4
     #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
-    token_cache_ms: int = 500
+    token_cache_ms: Annotated[int, range(3_600_001)] = 500
     #: Days for which events are kept; 0 keeps them for ever.
-    event_days: int = 0
+    event_days: Annotated[int, range(36_501)] = 0
     #: Streams of events that a process holds open at most.
-    streams: int = 2000
+    streams: Annotated[int, range(1, 1_000_001)] = 2000
     #: Streams of events that a user may hold open in a process.
-    streams_per_user: int = 20
+    streams_per_user: Annotated[int, range(1, 1_000_001)] = 20
     #: Seconds after which a silent stream gives a sign of life.
-    heartbeat_seconds: int = 15
+    heartbeat_seconds: Annotated[int, range(1, 3_601)] = 15
     #: Connections of clients that a process holds open at most, besides one for each stream there may be.
-    connections: int = 2000
+    connections: Annotated[int, range(1, 1_000_001)] = 2000
     #: Connections, streams among them, that clients at one IP address (for IPv6, one /64 network) hold open at most.
-    connections_per_address: int = 2500
+    connections_per_address: Annotated[int, range(1, 1_000_001)] = 2500
     #: Seconds in which a client sends the head of a request, from its first byte on, and in which it begins to.
-    head_seconds: int = 10
+    head_seconds: Annotated[int, range(1, 3_601)] = 10
     #: Seconds in which a client sends the body of a request.
-    body_seconds: int = 30
+    body_seconds: Annotated[int, range(1, 86_401)] = 30
     #: Seconds after which a connection is closed on which no further request comes; more than proxies keep theirs.
-    idle_seconds: int = 75
+    idle_seconds: Annotated[int, range(1, 3_601)] = 75
     #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
     secret_keys: str = field(default="", repr=False)
     #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.
@@ -72,7 +77,7 @@ class Settings:
     #: Ports that webhooks are sent to, with commas between.
     webhook_ports: str = "443"
     #: Days for which the log of settled webhook deliveries is kept.
-    delivery_days: int = 30
+    delivery_days: Annotated[int, range(1, 36_501)] = 30
     #: `off` sends nothing to anybody: webhooks wait. For a restored copy, and for a worker that shall only look.
     outbound: Literal["on", "off"] = "on"
     #: Where people find this installation; links in messages begin with it.
@@ -82,17 +87,17 @@ class Settings:
     #: Networks that may read `/metrics` and `/health/ready` of the API, with commas between; private ones by default.
     operators: Networks = PRIVATE
     #: Seconds after which a job of a worker that went silent is given to another one.
-    job_lease_seconds: int = 15
+    job_lease_seconds: Annotated[int, range(1, 3_601)] = 15
     #: Seconds after which a job that nobody has started is announced in Redis once more.
-    job_resend_seconds: int = 20
+    job_resend_seconds: Annotated[int, range(1, 86_401)] = 20
     #: Seconds that running jobs get to finish when a worker is stopped.
-    job_stop_seconds: int = 10
+    job_stop_seconds: Annotated[int, range(3_601)] = 10
     #: Announcements that wait in Redis at most, for each queue.
-    job_window: int = 2000
+    job_window: Annotated[int, range(1, 1_000_001)] = 2000
     #: Hours for which completed jobs are kept.
-    job_completed_hours: int = 24
+    job_completed_hours: Annotated[int, range(876_001)] = 24
     #: Days for which discarded and cancelled jobs are kept.
-    job_failed_days: int = 30
+    job_failed_days: Annotated[int, range(36_501)] = 30
 
     @property
     def prefix(self) -> str:
@@ -108,13 +113,15 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read `TICKETING_*`. Raises InvalidSetting, naming the variable at fault."""
         given: dict[str, Any] = {}
-        for name, kind in get_type_hints(cls).items():
+        for name, kind in get_type_hints(cls, include_extras=True).items():
             variable = PREFIX + name.upper()
             if text := environ.get(variable):
                 given[name] = _read(variable, text, kind)
         if "database_url" not in given:
             raise InvalidSetting(f"{PREFIX}DATABASE_URL is not set. Give it a postgresql:// URL.")
-        return cls(**given)
+        read = cls(**given)
+        _check_urls(read)
+        return read
 
 
 def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -124,15 +131,45 @@ def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
     return [f"{name} is no setting{_meant(name, known)}." for name in strangers]
 
 
+def _check_urls(read: Settings) -> None:
+    """Raise InvalidSetting for a URL that leads nowhere; one that may hold a password is not shown."""
+    try:
+        conninfo_to_dict(read.database_url)
+    except ProgrammingError:
+        raise InvalidSetting(
+            f"{PREFIX}DATABASE_URL cannot be read. Give it as postgresql://user:password@host/name."
+        ) from None
+    try:
+        parse_url(read.redis_url)
+    except ValueError:
+        raise InvalidSetting(f"{PREFIX}REDIS_URL cannot be read. Give it as redis://host:6379/0.") from None
+    for name, example in (("public_url", "https://example.org/support"), ("otlp_url", "http://collector:4318")):
+        url = getattr(read, name)
+        if url and not _leads_somewhere(url):
+            raise InvalidSetting(f"{PREFIX}{name.upper()} is {url[:50]!r}. Give it an address such as {example}.")
+    _ = read.prefix
+
+
+def _leads_somewhere(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _meant(name: str, known: Collection[str]) -> str:
     near = get_close_matches(name, known, n=1, cutoff=0.75)
     return f"; {near[0]} is" if near else ""
 
 
 def _read(variable: str, text: str, kind: Any) -> Any:
-    if kind is int:
-        if not text.isascii() or not text.isdigit() or len(text) > 9:
-            raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it a whole number.")
+    if get_origin(kind) is Annotated:
+        (allowed,) = kind.__metadata__
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) not in allowed:
+            raise InvalidSetting(
+                f"{variable} is {text[:50]!r}. Give it a whole number from {allowed[0]} to {allowed[-1]}."
+            )
         return int(text)
     if kind is Networks:
         try:

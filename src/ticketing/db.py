@@ -40,6 +40,8 @@ RETRY_AFTER_SECONDS = 2
 REPEATS = 3
 REPEAT_SECONDS = 0.05
 """How often, and after which time at most (twice as long each time), what lost a deadlock is done again."""
+TRY_SECONDS = 5.0
+"""How often is tried, while PostgreSQL refuses to write, whether it still does."""
 PREPARE_AFTER = 5
 """As psycopg has it. What sql.py runs says itself whether it is prepared."""
 SESSION = {
@@ -168,9 +170,12 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
     async with pool:
         before, _connections = _connections, _Connections(pool, size)
         ours = _connections
+        trying = asyncio.create_task(_try_to_write())
         try:
             yield
         finally:
+            trying.cancel()
+            await asyncio.wait({trying})
             _connections = before
             await ours.end()
 
@@ -278,6 +283,16 @@ def patient(url: str, **limits: str) -> dict[str, Any]:
 def _options(given: Mapping[str, Any], session: Mapping[str, str]) -> str:
     ours = " ".join(f"-c {name}={value}" for name, value in session.items())
     return f"{ours} {given.get('options') or ''}".rstrip()
+
+
+async def _try_to_write() -> None:
+    """As long as PostgreSQL refuses to write, see whether it still does: nobody else may."""
+    while True:
+        await asyncio.sleep(TRY_SECONDS)
+        if outages.sentence(writes_only=True):
+            with suppress(Unavailable, psycopg.Error):
+                async with connection() as conn:
+                    await outages.write(conn)
 
 
 async def _configure(conn: Connection) -> None:

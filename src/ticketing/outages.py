@@ -1,25 +1,37 @@
 """What keeps PostgreSQL from working for us: counted by its SQLSTATE, said in plain words, and logged once.
 
 The first error of a kind is logged with what to do about it; while it lasts, one line a minute says how often it came;
-and one more says that it has stopped. Classes and codes: PostgreSQL's documentation, appendix A.
+and one more says that it has stopped: what concerns writes only, when a write succeeds. Classes and codes: PostgreSQL's
+documentation, appendix A.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import structlog
 from prometheus_client import Counter
+from psycopg import AsyncConnection
 
 QUIET_SECONDS = 10.0
 """An error that has not come for so long has stopped."""
 REMINDER_SECONDS = 60.0
+WRITTEN_SECONDS = 5.0
+"""For how long what PostgreSQL has written answers whether it does; a disk may be full a moment later."""
 
 ERRORS = Counter("ticketing_database_errors", "Errors of PostgreSQL, and of the way to it.", ["sqlstate"])
 log = structlog.get_logger()
+# On the disk of the data, wherever temporary tables go. Rows of 1,900 bytes are not compressed: 25 pages.
+SOME_PAGES = """
+set local temp_tablespaces = '';
+create temporary table written (filler text) on commit drop;
+insert into written select repeat('x', 1900) from generate_series(1, 100)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class _Outage:
 
 
 _open: dict[str, _Outage] = {}
+_written = -math.inf
 
 
 def sqlstate(error: psycopg.Error) -> str:
@@ -143,11 +156,26 @@ def note(error: psycopg.Error) -> Cause:
 
 
 def settle() -> None:
-    """Log what has stopped."""
+    """Log what has stopped. That writing is refused, silence does not end: perhaps nobody has tried."""
     now = time.monotonic()
     for code, outage in list(_open.items()):
-        if now - outage.last >= QUIET_SECONDS:
+        if now - outage.last >= QUIET_SECONDS and not cause(code).writes_only:
             over(code)
+
+
+async def write(conn: AsyncConnection[Any]) -> None:
+    """Have PostgreSQL take some pages of its disk, and give them back; it ends an outage. Raises psycopg.Error."""
+    global _written
+    async with conn.transaction(force_rollback=True):
+        await conn.execute(SOME_PAGES, prepare=False)
+    _written = time.monotonic()
+    for code in [code for code in _open if cause(code).writes_only]:
+        over(code)
+
+
+def may_not_write() -> bool:
+    """Whether it is refused, or has not been tried of late."""
+    return sentence(writes_only=True) is not None or time.monotonic() - _written >= WRITTEN_SECONDS
 
 
 def over(code: str) -> None:

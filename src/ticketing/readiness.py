@@ -18,19 +18,10 @@ async def obstacle(conn: AsyncConnection[Any]) -> str | None:
         return f"The event log is ahead of this server, as after a restore. {events.MEND}"
     if await _read_only(conn):
         return str(outages.CAUSES["25006"])
-    outages.over("25006")
-    if outages.sentence(writes_only=True):
-        # Whether that still is so, nobody else may find out, as who is not ready is asked for nothing.
-        await write(conn)
-    return outages.sentence(writes_only=True)
-
-
-async def write(conn: AsyncConnection[Any]) -> None:
-    """Have PostgreSQL take some pages of its disk, and give them back. Raises psycopg.Error."""
-    # Rows of 1,900 bytes are not compressed: 25 pages.
-    async with conn.transaction(force_rollback=True):
-        await conn.execute("create temporary table written (filler text) on commit drop")
-        await conn.execute("insert into written select repeat('x', 1900) from generate_series(1, 100)")
+    # By trying: other processes know what this one does not, and who is not ready is asked for nothing.
+    if outages.may_not_write():
+        await outages.write(conn)
+    return None
 
 
 async def _read_only(conn: AsyncConnection[Any]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import wraps
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ticketing import __version__, queries
@@ -26,18 +27,27 @@ _provider: TracerProvider | None = None
 _started: Started | None = None
 
 
+def check_settings(chosen: Settings) -> None:
+    """Raises InvalidSetting if a collector is named, and the extra is missing."""
+    try:
+        installed = find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        installed = False
+    if chosen.otlp_url and not installed:
+        raise InvalidSetting("TICKETING_OTLP_URL needs the extra: `pip install 'ticketing-service[otel]'`.")
+
+
 def start(chosen: Settings, process: str) -> None:
     """Have this process trace what it does, if there is a collector. Raises InvalidSetting if the extra is missing."""
     global _provider, _started
     if not chosen.otlp_url or _provider is not None:
         return
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-    except ImportError:
-        raise InvalidSetting("TICKETING_OTLP_URL needs the extra: `pip install 'ticketing-service[otel]'`.") from None
+    check_settings(chosen)
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
     named = {"service.name": f"ticketing-{process}", "service.version": __version__}
     _provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint=f"{chosen.otlp_url.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)

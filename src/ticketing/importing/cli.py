@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ticketing import db, migrate, sql
+from ticketing import db, migrate, outages, sql
 from ticketing.config import settings
 from ticketing.importing import github, labels, repositories
 from ticketing.importing.files import FIELDS, Unreadable
@@ -26,7 +26,6 @@ from ticketing.importing.loading import Loading, Mismatch, Occupied
 from ticketing.importing.people import UnknownPerson, introductions
 from ticketing.importing.report import Report
 from ticketing.importing.reversion import NotRevertible, revert
-from ticketing.outages import message
 
 # Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
 PATIENCE = {"statement_timeout": "120s", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
@@ -265,8 +264,13 @@ async def _connected(database_url: str | None) -> AsyncIterator[sql.Connection]:
             if await migrate.pending(conn):
                 _fail("The database lacks migrations. Run `ticketing migrate` first.", 1)
             yield conn
-    except psycopg.OperationalError as error:
-        _fail(f"PostgreSQL cannot be used: {message(error)} What is done stays; the next run goes on from there.", 1)
+    except psycopg.Error as error:
+        cause = outages.cause(outages.sqlstate(error))
+        _fail(
+            f"PostgreSQL cannot be used: {outages.message(error)} {cause} "
+            "What is done stays; the next run goes on from there.",
+            1,
+        )
 
 
 def _fail(text: str, code: int) -> NoReturn:
