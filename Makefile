@@ -14,9 +14,11 @@ node_tools := scripts/contract/node_modules/.package-lock.json
 up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ctrl-C stops it
 	@$(python) -m ticketing up $(ARGS)
 
+# Python keeps what it has compiled, even in containers whose environment says otherwise: each process of hundreds would
+# compile everything anew.
 .PHONY: test
 test: $(venv)/for-dev $(node_tools) ## Run the whole suite on servers of its own, in parallel, and measure its coverage
-	@$(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
+	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
 
 .PHONY: check
 check: style types layers generated contract ## Run every check but the tests: the next five
