@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,13 +77,17 @@ def environ(url: str) -> dict[str, str]:
 
 
 def called(url: str, file: Path | str, project: str, *options: str, repository: bool = True) -> tuple[Any, bytes, str]:
-    """Exit code, standard output and standard error of the command, run in this process: starting one takes longer.
+    """Exit code, standard output and standard error of an import.
 
     It names a repository unless the options do, or are not to.
     """
     options = with_repository(options) if repository else options
+    return typed("github", str(file), "--project", project, "--database-url", url, *options)
+
+
+def typed(*arguments: str) -> tuple[Any, bytes, str]:
+    """Exit code and what is written by `ticketing import …`, run in this process: starting one takes longer."""
     out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
-    arguments = ["github", str(file), "--project", project, "--database-url", url, *options]
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
         import_app(arguments)
     out.flush()
@@ -480,12 +485,13 @@ def test_what_was_decided_here_stays(
 def test_a_ticket_that_moves_meanwhile_is_looked_at_again(own: tuple[str, Database], tmp_path: Path) -> None:
     url, conn = own
     imported(url, written(tmp_path, [issue(1)]), "player")
-    with psycopg.connect(url) as agent:
+    with ThreadPoolExecutor(1) as threads, psycopg.connect(url) as agent:
         agent.execute("update tickets set status = 'resolved', resolution = 'duplicate', resolved_at = now()")
         file = written(tmp_path, [issue(1, **closed())])
-        process = subprocess.Popen(command(file, "player"), env=environ(url), stdout=subprocess.DEVNULL)
+        ended = threads.submit(called, url, file, "player")
         await_locked(conn)
-    assert process.wait(30) == 0
+        agent.commit()
+        assert ended.result(30)[0] == 0
     (ticket,) = conn.execute("select status, resolution from tickets").fetchall()
     assert ticket == {"status": "closed", "resolution": "duplicate"}
 
