@@ -243,8 +243,11 @@ class Listener:
             self._waiting.set()
 
     def look(self) -> None:
-        """If it may not be sent to just now, nothing that is still on this machine may leave it."""
-        if time.monotonic() >= self.permitted_until and self.line and self.line.drop_unsent():
+        """If it may not be sent to any more, nothing that is still on this machine may leave it.
+
+        Before its first permit nothing but the head of the answer was sent, and that may leave.
+        """
+        if 0 < self.permitted_until <= time.monotonic() and self.line and self.line.drop_unsent():
             self.end()
 
     def beat(self) -> None:
