@@ -1,9 +1,8 @@
 """A contract engine: binds an OpenAPI 3.1 document to handlers, and enforces what it publishes. Knows no product.
 
-`bundle`, `write` and `drift` make the one document of many files; `build` makes the application; a `Judge` is for what
-comes in another way. Handlers are coroutine
-functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer` or a
-`Stream`, or raise a `Problem`.
+`bundle`, `write` and `drift` make the one document of many files; `build` makes the application; a `Judge` judges input
+that does not come by HTTP. Handlers are coroutine functions named by operationId: they take typed parameters by name,
+`body` and `actor`, and give an `Answer` or a `Stream`, or raise a `Problem`.
 
     edge        begins and ends an exchange; problems become RFC 9457
     routing     connexion's, in one look-up          404 405
