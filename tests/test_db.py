@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,22 @@ def test_a_migration_that_changes_a_statement_costs_one_request_a_connection(url
         return before, await prepared()
 
     assert connected(url, work, size=1) == (1, 2)
+
+
+def test_each_event_loop_has_connections_of_its_own(url: str, new_database: Callable[..., str]) -> None:
+    """Watched by a loop that does not see it closed, a connection's file would be watched in place of a client's."""
+    other = new_database("template1")
+    both = threading.Barrier(2, timeout=20)
+
+    async def mine() -> Any:
+        both.wait()
+        found = await value("select current_database()")
+        both.wait()
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda each: connected(each, mine), (url, other)))
+    assert found == [conninfo_to_dict(each)["dbname"] for each in (url, other)]
 
 
 def test_the_loop_forgets_a_file_that_is_closed(url: str) -> None:

@@ -147,13 +147,13 @@ class _Connections:
             await self._pool.putconn(self._at_hand.pop()[0])
 
 
-_connections: _Connections | None = None
+_pools: dict[asyncio.AbstractEventLoop, _Connections] = {}
+"""That of each event loop, in as many threads as there are: a loop must not watch what another one closes."""
 
 
 @asynccontextmanager
 async def connected(url: str, size: int) -> AsyncIterator[None]:
     """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
-    global _connections
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
     pool = AsyncConnectionPool(
@@ -168,15 +168,15 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
         name="ticketing",
     )
     async with pool:
-        before, _connections = _connections, _Connections(pool, size)
-        ours = _connections
+        loop = asyncio.get_running_loop()
+        ours = _pools[loop] = _Connections(pool, size)
         trying = asyncio.create_task(_try_to_write())
         try:
             yield
         finally:
             trying.cancel()
             await asyncio.wait({trying})
-            _connections = before
+            del _pools[loop]
             await ours.end()
 
 
@@ -186,8 +186,7 @@ class connection:  # noqa: N801 - it is used like a function
     __slots__ = ("_asker", "_conn", "_connections", "_since")
 
     async def __aenter__(self) -> Connection:
-        assert _connections is not None, "not connected"
-        self._connections = ours = _connections
+        self._connections = ours = _pools[asyncio.get_running_loop()]
         place = PLACE.get()
         self._asker = asker = place.asker if place else None
         turnstile = ours.turnstile
@@ -237,10 +236,11 @@ class connection:  # noqa: N801 - it is used like a function
 
 def figures() -> tuple[int, int]:
     """How many connections the pool may have, and how many were in use at most since this was last asked."""
-    if _connections is None:
+    ours = _pools.get(asyncio.get_running_loop())
+    if ours is None:
         return 0, 0
-    most, _connections.most_in_use = _connections.most_in_use, _connections.in_use
-    return _connections.size, most
+    most, ours.most_in_use = ours.most_in_use, ours.in_use
+    return ours.size, most
 
 
 @asynccontextmanager
