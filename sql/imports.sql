@@ -144,8 +144,8 @@ select number from inserted order by number;
 -- The tickets of a source that are known, with what decides whether they are out of date. `version` changes with every
 -- write of the row.
 select i.id, t.number, t.xmin::text as version, t.project, t.type, t.title, t.description, t.tags, t.environment,
-       t.assignee_id, r.assignee, t.status, t.resolution, t.resolution_note, r.resolved_at, r.closed_at, i.seen,
-       i.written,
+       t.assignee_id, r.assignee, t.status, t.resolution, t.resolution_note, r.resolved_at, r.closed_at, i.author,
+       i.seen, i.written,
        (select coalesce(jsonb_agg(jsonb_build_object(
                    'id', c.id, 'name', c.external_id, 'version', c.xmin::text, 'body', c.body,
                    'visibility', c.visibility, 'occasion', k.occasion, 'seen', k.seen, 'written', k.written)), '[]')

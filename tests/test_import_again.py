@@ -15,6 +15,7 @@ from conftest import Person
 from test_feed import end, since
 from test_import_github import (
     Database,
+    Issue,
     await_locked,
     called,
     closed,
@@ -115,6 +116,162 @@ def test_what_was_changed_here_stays_although_it_was_edited_there(
     assert notes(report)["title was edited there and changed here, and stays as it is here"] == ["1"]
     ticket = read_back(agent, project)["1"]
     assert (ticket["title"], ticket["description"]) == ("Ours", "Theirs")
+
+
+# What was removed there -------------------------------------------------------------------------------------------
+
+SAID = comment("a", "Me too.") | {"isMinimized": True}
+FULL: dict[str, Any] = closed() | {
+    "body": "It does.",
+    "stateReason": "NOT_PLANNED",
+    "labels": [{"name": "ux"}],
+    "type": {"name": "Bug"},
+    "assignees": [{"login": "joon"}, {"login": "tilda"}],
+    "milestone": {"title": "1.0"},
+    "reactionGroups": [{"content": "HEART", "users": {"totalCount": 2}}],
+    "url": "https://github.com/{repository}/issues/1",
+    "comments": [SAID],
+}
+TAKEN = "{} was edited there, and taken over"
+#: What is there no more; the note with `--update`; and where to look in the ticket, if it is not there any more either.
+REMOVED: list[tuple[Issue, str, tuple[str, Any] | None]] = [
+    ({"body": ""}, TAKEN.format("description"), ("description", "")),
+    ({"body": None}, TAKEN.format("description"), ("description", "")),
+    ({"stateReason": ""}, TAKEN.format("resolution"), ("resolution", "fixed")),
+    ({"stateReason": None}, TAKEN.format("resolution"), ("resolution", "fixed")),
+    ({"labels": []}, TAKEN.format("tags"), ("tags", [])),
+    ({"labels": None}, TAKEN.format("tags"), ("tags", [])),
+    ({"type": None}, TAKEN.format("github_type"), ("github_type", None)),
+    ({"type": None}, "the type that it has there is another one now; a ticket's type stays", None),
+    ({"assignees": []}, TAKEN.format("assignee"), ("assignee", None)),
+    ({"assignees": FULL["assignees"][:1]}, TAKEN.format("github_assignees"), ("github_assignees", None)),
+    ({"milestone": None}, TAKEN.format("github_milestone"), ("github_milestone", None)),
+    ({"reactionGroups": []}, TAKEN.format("github_reactions"), ("github_reactions", None)),
+    ({"url": None}, TAKEN.format("github_url"), ("github_url", None)),
+    ({"state": "OPEN", "closedAt": None, "stateReason": "REOPENED"}, "", ("status", "open")),
+    ({"author": None}, "its author has left GitHub; the requester stays who it was", None),
+    ({"author": {"login": "ghost"}}, "its author has left GitHub; the requester stays who it was", None),
+    ({"comments": []}, "comments that are not there any more stay here", None),
+    ({"comments": [SAID | {"body": ""}]}, "comments that are not there any more stay here", None),
+    (
+        {"comments": [SAID | {"author": None}]},
+        "authors of comments have left GitHub; the comments stay with those who wrote them",
+        None,
+    ),
+    (
+        {"comments": [SAID | {"isMinimized": False}]},
+        "comments that are not hidden there any more stay internal here",
+        None,
+    ),
+    ({"comments": [SAID | {"body": "Me"}]}, "comments were edited there, and taken over", ("comment", "Me")),
+]
+
+
+def full(repository: str, **fields: Any) -> Issue:
+    return issue(1, **FULL | {"url": FULL["url"].format(repository=repository)} | fields)
+
+
+@pytest.mark.parametrize(("removed", "note", "place"), REMOVED)
+def test_what_was_removed_there_is_reported_and_taken_with_update(
+    database_url: str,
+    agent: Person,
+    project: str,
+    repository: str,
+    tmp_path: Path,
+    removed: Issue,
+    note: str,
+    place: tuple[str, Any] | None,
+) -> None:
+    named = ("--repository", repository)
+    imported(database_url, written(tmp_path, [full(repository)]), project, *named)
+    before = read_back(agent, project)["1"]
+    file = written(tmp_path, [full(repository, **removed)])
+
+    report = imported(database_url, file, project, *named, "--dry-run")
+
+    assert (report["updated"], report["different"]) == ((0, 1) if note else (1, 0))
+    report = imported(database_url, file, project, *named, "--update")
+    assert note in notes(report) or not note
+    ticket = read_back(agent, project)["1"]
+    if place is None:
+        assert report["different"] == 1
+        assert [said["body"] for said in ticket["comments"]] == ["Me too."]
+        assert (ticket["type"], ticket["requester"]) == (before["type"], before["requester"])
+        assert [said["author"] for said in ticket["comments"]] == [said["author"] for said in before["comments"]]
+    else:
+        name, value = place
+        found = {**ticket["environment"], **ticket, "comment": ticket["comments"][0]["body"]}
+        assert (report["updated"], found.get(name)) == (1, value)
+        *_, event = agent.pages(f"/tickets/{ticket['number']}/events")
+        assert event["data"] in (ticket_of(ticket), ticket["comments"][0])
+    report = imported(database_url, file, project, *named, "--update")
+    assert (report["updated"], report["comments"]) == (0, 0)
+
+
+def ticket_of(read: dict[str, Any]) -> dict[str, Any]:
+    """A ticket that was read back, without its comments."""
+    return {name: value for name, value in read.items() if name != "comments"}
+
+
+@pytest.mark.parametrize("field", [name for name in FULL if name not in ("state", "closedAt", "updatedAt")])
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_a_file_does_not_tell_is_not_removed(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path, field: str, others: int
+) -> None:
+    named = ("--repository", repository, "--update")
+    imported(database_url, written(tmp_path, [full(repository)]), project, *named)
+    before = read_back(agent, project)["1"]
+    entry = full(repository)
+    del entry[field]
+    more = [full(repository) | {"number": n + 2} for n in range(others)]
+    without = () if others or field in ("type", "url", "milestone", "reactionGroups") else ("--without", field)
+
+    report = imported(database_url, written(tmp_path, [entry, *more]), project, *named, *without)
+
+    assert (report["updated"], report["different"]) == (0, 0)
+    assert read_back(agent, project)["1"] == before
+    if field != "comments":
+        assert any(note.startswith("the file does not tell ") for note in notes(report))
+
+
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_comments_of_somebody_who_has_left_are_not_doubled(
+    own: tuple[str, Database], tmp_path: Path, ids: bool, first: bool
+) -> None:
+    url, conn = own
+    said = [comment(f"IC_{n}", f"Said {n}", by=f"person-{n % 3}") for n in range(6)]
+    left = [entry | {"author": {"login": ""}} if n % 3 == 0 else entry for n, entry in enumerate(said)]
+    if not ids:
+        for entry in (*said, *left):
+            entry.pop("id", None)
+    files = [written(tmp_path, [issue(1, comments=comments)]) for comments in (said, left)]
+    imported(url, files[not first], "player")
+
+    report = imported(url, files[first], "player", "--update")
+
+    assert (report["updated"], report["comments"]) == (0, 0)
+    rows = conn.execute("select body from comments order by body").fetchall()
+    assert [row["body"] for row in rows] == [f"Said {n}" for n in range(6)]
+
+
+def test_an_issue_that_is_not_there_any_more_is_named(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, _ = own
+    imported(url, written(tmp_path, [issue(n) for n in range(1, 8)]), "player")
+    file = written(tmp_path, [issue(1), issue(2, title="")])
+    assert imported(url, file, "player", code=1)["not_in_file"] == [str(n) for n in range(3, 8)]
+    _, out, _ = called(url, written(tmp_path, [issue(1)]), "player")
+    assert "Imported before, and not in this file: 2, 3, 4, 5, 6 and 1 more. Their tickets stay" in out.decode()
+
+
+@pytest.mark.parametrize("name", ["type", "issueType"])
+def test_a_type_is_read_by_both_names(
+    database_url: str, agent: Person, project: str, tmp_path: Path, name: str
+) -> None:
+    entry = issue(1) | {name: {"name": "Bug"}}
+    imported(database_url, written(tmp_path, [entry]), project, "--repository", f"lumen/{project}")
+    ticket = read_back(agent, project)["1"]
+    assert (ticket["type"], ticket["environment"]) == ("bug", {"github_type": "Bug"})
 
 
 def test_a_reason_that_comes_later_is_known_to_be_new(own: tuple[str, Database], tmp_path: Path) -> None:

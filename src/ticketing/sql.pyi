@@ -241,6 +241,7 @@ class ImportedTicket(TypedDict):
     resolution_note: str | None
     resolved_at: str | None
     closed_at: str | None
+    author: str
     seen: Any | None
     written: Any | None
     comments: Any | None

@@ -112,7 +112,6 @@ async def import_github(
                     conn,
                     source,
                     project,
-                    absent=reading.absent,
                     update=update,
                     introduced=await introductions(conn, _data(people).decode()) if people else (),
                     dry_run=dry_run,

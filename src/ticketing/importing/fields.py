@@ -11,19 +11,20 @@ import orjson
 
 from ticketing.importing.issues import Issue
 
-#: The fields of a file that a field of a ticket is made of.
+#: The fields of a file that a field of a ticket is made of. Without one of them, the file does not tell it.
 MADE_OF = {
-    "title": "title",
-    "description": "body",
-    "tags": "labels",
-    "type": "labels",
-    "assignee": "assignees",
-    "resolution": "stateReason",
-    "closed_at": "closedAt",
-    "github_url": "url",
-    "github_milestone": "milestone",
-    "github_reactions": "reactionGroups",
-    "github_assignees": "assignees",
+    "title": {"title"},
+    "description": {"body"},
+    "tags": {"labels"},
+    "type": {"labels"},
+    "assignee": {"assignees"},
+    "resolution": {"stateReason", "labels"},
+    "closed_at": {"closedAt"},
+    "github_url": {"url"},
+    "github_milestone": {"milestone"},
+    "github_reactions": {"reactionGroups"},
+    "github_assignees": {"assignees"},
+    "github_type": {"type"},
 }
 ENVIRONMENT = ("github_url", "github_milestone", "github_reactions", "github_assignees", "github_type")
 
@@ -40,8 +41,23 @@ def digest_of_text(text: str | None) -> str:
     return hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
 
 
-def there(issue: Issue, absent: frozenset[str]) -> dict[str, Any]:
-    """The fields of an issue as the file has them; those of which it has none are not among them."""
+def untold(issue: Issue, seen: Digests) -> set[str]:
+    """The fields of which an issue's entry does not say what they are; `seen` is what they were at the last import.
+
+    Whoever had a type has one until an entry says that it is gone. Without it, nor is known what follows from it.
+    """
+    names = {name for name, made_of in MADE_OF.items() if made_of & issue.absent}
+    return names | {"type", "resolution"} if "github_type" in names & told(seen) else names
+
+
+def told(seen: Digests) -> set[str]:
+    """The fields that were seen with a value."""
+    nothing = {digest(""), digest(None), digest([])}
+    return {name for name, value in seen.items() if value not in nothing}
+
+
+def there(issue: Issue, seen: Digests) -> dict[str, Any]:
+    """The fields of an issue as its entry has them, without those that are untold."""
     values: dict[str, Any] = {
         "title": issue.title,
         "description": issue.description,
@@ -51,9 +67,8 @@ def there(issue: Issue, absent: frozenset[str]) -> dict[str, Any]:
     }
     if issue.closed_at is not None:
         values |= {"resolution": issue.resolution, "closed_at": moment(issue.closed_at)}
-    values |= {name: issue.environment.get(name, "") for name in ENVIRONMENT[:-1]}
-    values |= {name: issue.environment[name] for name in ENVIRONMENT[-1:] if name in issue.environment}
-    return {name: value for name, value in values.items() if MADE_OF.get(name) not in absent}
+    values |= {name: issue.environment.get(name, "") for name in ENVIRONMENT}
+    return {name: value for name, value in values.items() if name not in untold(issue, seen)}
 
 
 def here(ticket: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,8 @@ REST = {
     "reactions": "reactionGroups",
     "node_id": "id",
 }
+#: How `gh` calls what is `type` in the REST API.
+GH = {"issueType": "type"}
 #: Without these, an entry is no issue.
 NEEDED = ("number", "title", "state", "createdAt")
 #: What a ticket has no need of: it is asked for, but nobody is asked about it.
@@ -182,7 +184,7 @@ def _rows(found: list[Any], reading: Reading) -> Iterator[tuple[int, Any]]:
             positions.setdefault(key, []).append(index)
         else:
             rest = isinstance(entry, dict) and "created_at" in entry and "createdAt" not in entry
-            row = _like_gh(entry) if rest else entry
+            row = _like_gh(entry) if rest else _renamed(entry, GH) if isinstance(entry, dict) else entry
             of = repositories.canonical(str(row.get("url"))) if rest else None
             rows.append((index, row, (of or "", str(row.get("number")) if isinstance(row, dict) else "")))
     # The REST API counts comments here, and lists them elsewhere.
@@ -210,11 +212,15 @@ def _rows(found: list[Any], reading: Reading) -> Iterator[tuple[int, Any]]:
 
 
 def _like_gh(entry: Entry) -> dict[str, Any]:
-    row = {REST.get(key, key): value for key, value in entry.items() if key not in ("id", "url", "assignee")}
+    row = _renamed({key: value for key, value in entry.items() if key not in ("id", "url", "assignee")}, REST)
     row["url"] = entry.get("html_url") or entry.get("url")
     if "assignees" not in entry and entry.get("assignee"):
         row["assignees"] = [entry["assignee"]]
     return row
+
+
+def _renamed(entry: Entry, names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in entry.items()}
 
 
 def _is_pull_request(row: Entry) -> bool:
@@ -339,6 +345,7 @@ def _issue(index: int, row: Any, rules: Rules, reading: Reading, notes: Notes, b
         if closed_at is None
         else labels_.resolution_of(names, str(row.get("stateReason") or ""), type_),
         comments=list(_comments(index, row, reader, bad)),
+        absent=frozenset(TAKEN[""] - row.keys()),
     )
 
 
@@ -571,8 +578,8 @@ class _Reader:
         id_ = self.name(entry, "id", "comment")
         body = self.prose(entry, "body")
         occasions[said] += 1
-        minimized = entry.get("isMinimized") is True
-        if minimized:
+        hidden = entry.get("isMinimized")
+        if hidden is True:
             self.notes.add("comments that are hidden on GitHub became internal", self.issue)
         return Comment(
             id=id_,
@@ -580,7 +587,7 @@ class _Reader:
             author=author,
             body=body,
             created_at=created_at,
-            visibility="internal" if minimized else "public",
+            visibility=None if not isinstance(hidden, bool) else "internal" if hidden else "public",
         )
 
 

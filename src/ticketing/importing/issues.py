@@ -23,7 +23,7 @@ class Comment:
     author: str
     body: str
     created_at: datetime
-    visibility: sql.CommentVisibility = "public"
+    visibility: sql.CommentVisibility | None = None
 
     @property
     def name(self) -> str:
@@ -33,7 +33,10 @@ class Comment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """An issue in our words. People are named as the source names them; `closed_at` is None while it is open."""
+    """An issue in our words. People are named as the source names them; `closed_at` is None while it is open.
+
+    `absent` are the fields that its entry does not have: it says nothing of them, not even that they are empty.
+    """
 
     index: int
     id: str
@@ -49,6 +52,7 @@ class Issue:
     closed_at: datetime | None
     resolution: sql.TicketResolution
     comments: list[Comment]
+    absent: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class Loaded:
     unchanged: int = 0
     differing: int = 0
     comments: int = 0
+    #: Issues that were imported before and are not in the file.
+    missing: list[str] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     bad: list[Bad] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
@@ -93,6 +95,11 @@ class Change:
     taken: set[str] = field(default_factory=set)
     reworded: list[tuple[Row, Comment]] = field(default_factory=list)
     differs: bool = False
+
+    def stay(self, note: str, plan: Plan) -> None:
+        """Note that something is not here as it is there now."""
+        self.differs = True
+        plan.notes.add(note, self.issue.id)
 
     def __bool__(self) -> bool:
         return bool(self.comments or self.event or self.taken or self.reworded)
@@ -153,8 +160,6 @@ class Loading:
     conn: sql.Connection
     source: Source
     project: str
-    #: Fields that the file has of no issue.
-    absent: frozenset[str] = frozenset()
     update: bool = False
     #: Who people of the source are here, by what its owner says.
     introduced: Sequence[Introduction] = ()
@@ -162,6 +167,8 @@ class Loading:
     #: The number of the run; 0 in a dry one.
     run: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
+    #: The issues of the source that are tickets.
+    known: set[str] = field(default_factory=set)
     others: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
@@ -179,7 +186,8 @@ class Loading:
         # Somebody new may have two logins.
         new = set({each.email.lower(): each.login for each in self.introduced if each.user_id is None}.values())
         await self._reserve(issues, file)
-        loaded = Loaded(run=self.run or None, people=new)
+        missing = sorted(self.known - {issue.id for issue in issues}, key=int)
+        loaded = Loaded(run=self.run or None, people=new, missing=missing)
         for batch in batches(issues):
             loaded.add(await (self._foresee(batch) if self.dry_run else self._write(batch)))
             advance(len(batch))
@@ -223,6 +231,7 @@ class Loading:
     async def _look_up(self, issues: Sequence[Issue]) -> None:
         rows = {row["id"]: row for row in await sql.imports.list_imported_issues(self.conn, source=self.source.name)}
         self.numbers = {id_: row["ticket"] for id_, row in rows.items()}
+        self.known = {id_ for id_, row in rows.items() if row["imported"]}
         known = [(issue, rows[issue.id]) for issue in issues if issue.id in rows]
         others = [issue.id for issue, row in known if abs(issue.created_at - row["created_at"]) >= SAME_MOMENT]
         renamed = [(issue, row) for issue, row in known if _apart(issue.author.lower(), row["author"])]
@@ -365,7 +374,9 @@ class Loading:
             if reopened_at is None or reopened_at < issue.closed_at:
                 change.event = "ticket.closed"
         self._compare_fields(change, plan)
-        if "comments" not in self.absent:
+        if issue.author.lower() == GHOST != ticket["author"]:
+            change.stay("its author has left GitHub; the requester stays who it was", plan)
+        if "comments" not in issue.absent:
             self._compare_comments(change, plan)
         return change
 
@@ -373,67 +384,57 @@ class Loading:
         issue, ticket = change.issue, change.ticket
         kept = fields.here(ticket)
         wanted = fields.here(self._ticket_row(issue, plan.known))
-        now = fields.there(issue, self.absent)
+        seen: fields.Digests = ticket["seen"] or {}
+        now = fields.there(issue, seen)
+        untold = fields.untold(issue, seen) & fields.told(seen)
         if change.event or ticket["status"] != "closed":
             now = {name: value for name, value in now.items() if name not in ("resolution", "closed_at")}
-        for name in fields.edited(ticket["seen"] or {}, now, kept, wanted):
+            untold -= {"resolution", "closed_at"}
+        for name in untold:
+            plan.notes.add(f"the file does not tell {name}, as an earlier one did; it stays as it is here", issue.id)
+        for name in fields.edited(seen, now, kept, wanted):
             if name == "type":
-                change.differs = True
-                plan.notes.add("the type that its labels tell is another one now; a ticket's type stays", issue.id)
+                change.stay("the type that it has there is another one now; a ticket's type stays", plan)
             elif fields.changed_here(ticket["written"] or {}, kept, name):
-                change.differs = True
-                plan.notes.add(f"{name} was edited there and changed here, and stays as it is here", issue.id)
+                change.stay(f"{name} was edited there and changed here, and stays as it is here", plan)
             elif self.update:
                 change.taken.add(name)
                 plan.notes.add(f"{name} was edited there, and taken over", issue.id)
             else:
-                change.differs = True
-                plan.notes.add(f"{name} was edited there, and stays as it is here; --update takes it over", issue.id)
+                change.stay(f"{name} was edited there, and stays as it is here; --update takes it over", plan)
 
     def _compare_comments(self, change: Change, plan: Plan) -> None:
-        issue = change.issue
-        said_here: list[Row] = change.ticket["comments"] or []
-        by_name = {said["name"]: said for said in said_here}
-        by_occasion = {said["occasion"]: said for said in said_here}
-        gone = {said["id"] for said in said_here}
-        # First those whose ids are known, so that no other can be taken for one of them.
-        for comment in issue.comments:
-            if comment.name in by_name:
-                gone.discard(by_name[comment.name]["id"])
-        for comment in issue.comments:
-            said = by_name.get(comment.name)
-            if said is None:
-                said = by_occasion.get(comment.occasion)
-                if said is not None and said["id"] not in gone:
-                    said = None
+        here: dict[str, Row] = {said["id"]: said for said in change.ticket["comments"] or []}
+        for comment, said in _found_again(change.issue.comments, here.values()):
             if said is None:
                 change.comments.append(comment)
-                self._text(comment.body, issue.id, plan.notes)
-                continue
-            gone.discard(said["id"])
-            self._compare_comment(change, said, comment, plan)
-        for _ in gone:
-            plan.notes.add("comments that are not there any more stay here", issue.id)
+                self._text(comment.body, change.issue.id, plan.notes)
+            else:
+                del here[said["id"]]
+                self._compare_comment(change, said, comment, plan)
+        for _ in here:
+            change.stay("comments that are not there any more stay here", plan)
 
     def _compare_comment(self, change: Change, said: Row, comment: Comment, plan: Plan) -> None:
         issue = change.issue
         if comment.visibility == "internal" and said["visibility"] == "public":
-            change.differs = True
-            plan.notes.add("comments that were hidden there since stay public here", issue.id)
+            change.stay("comments that were hidden there since stay public here", plan)
+        if comment.visibility == "public" and said["visibility"] == "internal":
+            change.stay("comments that are not hidden there any more stay internal here", plan)
+        if comment.author.lower() == GHOST != _author(said["occasion"]):
+            change.stay("authors of comments have left GitHub; the comments stay with those who wrote them", plan)
         now = fields.digest_of_text(comment.body)
         if said["seen"] == now:
             return
         if said["seen"] is None and said["body"] in (comment.body, self._text(comment.body, issue.id)):
             return
         if said["body"] is None or said["written"] not in (None, fields.digest_of_text(said["body"])):
-            change.differs = True
-            plan.notes.add("comments that were edited there and changed here stay as they are here", issue.id)
+            change.stay("comments that were edited there and changed here stay as they are here", plan)
         elif self.update:
             change.reworded.append((said, comment))
             plan.notes.add("comments were edited there, and taken over", issue.id)
         else:
-            change.differs = True
-            plan.notes.add("comments were edited there, and stay as they are here; --update takes them over", issue.id)
+            change.stay("comments were edited there, and stay as they are here; --update takes them over", plan)
 
     # How to do it -----------------------------------------------------------------------------------------------
 
@@ -483,7 +484,7 @@ class Loading:
             {
                 "ticket": row["number"],
                 "made": True,
-                "seen": fields.digests(fields.there(issue, self.absent)),
+                "seen": fields.digests(fields.there(issue, {})),
                 "written": fields.digests(fields.here(row)),
             }
             for issue, row in zip(plan.new, rows, strict=True)
@@ -502,7 +503,7 @@ class Loading:
         notes, events, reworded = [], [], []
         for change, row in zip(plan.changes, rows, strict=True):
             written = fields.digests(fields.here(row))
-            now = fields.digests(fields.there(change.issue, self.absent))
+            now = fields.digests(fields.there(change.issue, change.ticket["seen"] or {}))
             moved = {"resolution", "closed_at"} if change.event else set()
             fresh = change.taken | (moved & now.keys())
             notes.append(
@@ -571,7 +572,7 @@ class Loading:
             "ticket": number,
             "author_id": people[comment.author.lower()],
             "body": text,
-            "visibility": comment.visibility,
+            "visibility": comment.visibility or "public",
             "external_id": comment.name,
             "created_at": comment.created_at,
             "updated_at": comment.created_at,
@@ -655,6 +656,52 @@ def _person_row(name: str, **columns: Any) -> Row:
 def _apart(one: str, other: str) -> bool:
     """Whether two logins are of two people; whoever has left may have been anybody."""
     return one != other and GHOST not in (one, other)
+
+
+def _found_again(comments: Sequence[Comment], here: Iterable[Row]) -> Iterator[tuple[Comment, Row | None]]:
+    """Comments of a file, each with what it is here: by its id, or else by who said it when.
+
+    Of those that are left, one is another that was said in the same second if the text is the same, or if the author
+    of one of them has left.
+    """
+    left = {said["id"]: said for said in here}
+    found: dict[str, Row] = {}
+    for there_, here_ in _WAYS:
+        places: dict[Any, list[Row]] = {}
+        for said in left.values():
+            places.setdefault(here_(said), []).append(said)
+        for comment in comments:
+            key = there_(comment)
+            if comment.name not in found and key is not None and (same := places.get(key)):
+                found[comment.name] = left.pop(same.pop(0)["id"])
+    yield from ((comment, found.get(comment.name)) for comment in comments)
+
+
+def _second(occasion: str) -> str:
+    return occasion.partition("/")[0]
+
+
+def _author(occasion: str) -> str:
+    return occasion.split("/")[1]
+
+
+#: What a comment there and one here have in common if they are the same, the surest first.
+_WAYS: tuple[tuple[Callable[[Comment], Any], Callable[[Row], Any]], ...] = (
+    (lambda comment: comment.name, lambda said: said["name"]),
+    (lambda comment: comment.occasion, lambda said: said["occasion"]),
+    (
+        lambda comment: (_second(comment.occasion), fields.digest_of_text(comment.body)),
+        lambda said: (_second(said["occasion"]), said["seen"]),
+    ),
+    (
+        lambda comment: _second(comment.occasion) if comment.author.lower() == GHOST else None,
+        lambda said: _second(said["occasion"]),
+    ),
+    (
+        lambda comment: _second(comment.occasion),
+        lambda said: _second(said["occasion"]) if _author(said["occasion"]) == GHOST else None,
+    ),
+)
 
 
 def _status(change: Change) -> Row:

@@ -39,6 +39,11 @@ class Report:
             "bad": sum(bad.comment is None for bad in self.bad()),
         }
 
+    def missing(self) -> list[str]:
+        """The issues that were imported before and are not in the file, not even as bad ones."""
+        bad = {each.number for each in self.reading.bad}
+        return [issue for issue in self.loaded.missing if issue not in bad]
+
     def notes(self) -> list[dict[str, Any]]:
         """What was changed or left out, and of which issues."""
         notes = Notes()
@@ -61,6 +66,7 @@ class Report:
                 "people": len(self.loaded.people),
                 "bad": self.bad(),
                 "notes": self.notes(),
+                "not_in_file": self.missing(),
                 "fields_absent": sorted(self.reading.absent),
                 "fields_left_out": dict(sorted(self.reading.fields.items())),
             }
@@ -85,6 +91,9 @@ class Report:
         if notes:
             lines.append("What is not as it was:")
             lines += [f"  {_sentence(note)}" for note in notes]
+        if missing := self.missing():
+            names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED:,} more" if missing[NAMED:] else "")
+            lines.append(f"Imported before, and not in this file: {names}. Their tickets stay as they are.")
         if self.reading.absent:
             lines.append(f"Fields that no issue in the file has: {', '.join(sorted(self.reading.absent))}.")
         if self.reading.fields:
