@@ -240,24 +240,6 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_unknown_places(viewer_id, staff, projects, categories)
--- returns: UnknownPlace
--- Which of these projects, and of these categories in any project, the viewer does not know: they are neither to be
--- seen, nor does one of the viewer's own tickets name them.
-with known as materialized (
-    select p.key
-      from projects p
-     where :staff or p.visibility = 'public'
-        or exists (select from tickets t where t.requester_id = :viewer_id and t.project = p.key)
-)
-select 'project' as kind, given.key
-  from unnest(:projects::text[]) as given (key)
- where not exists (select from known k where k.key = given.key)
-union all
-select 'category', given.key
-  from unnest(:categories::text[]) as given (key)
- where not exists (select from known k join categories c on c.project = k.key where c.key = given.key);
-
 -- name: close_resolved_tickets(event_ids, resolved_before)!
 -- Close tickets that were resolved before a given moment, the longest resolved first, an event each; no more than there
 -- are ids for events. Tickets that somebody works on right now are left for the next time.

@@ -490,7 +490,7 @@ def test_a_cursor_expires_with_its_readers_role(
     assert person.get("/events", params={"cursor": end(person)}).status_code == 200
 
 
-def test_what_is_no_cursor_here(agent: Person, admin: Person) -> None:
+def test_what_is_no_cursor_here(agent: Person, admin: Person, project: str) -> None:
     cursor = end(agent)
     raw = base64.urlsafe_b64decode(cursor)
     texts = [
@@ -501,7 +501,7 @@ def test_what_is_no_cursor_here(agent: Person, admin: Person) -> None:
         base64.urlsafe_b64encode(bytes([raw[0] ^ 1]) + raw[1:]).decode(),
         base64.urlsafe_b64encode(raw[:-1] + bytes([raw[-1] ^ 1])).decode(),
         end(admin),
-        end(agent, project="music"),
+        end(agent, project=project),
     ]
     for text in texts:
         response = agent.get("/events", params={"cursor": text})

@@ -57,7 +57,7 @@ def test_jobs_are_listed_by_state_kind_and_queue_newest_first(admin: Person, new
         ({"state": "discarded"}, [second, first]),
         ({"kind": "test.one"}, [third, first]),
         ({"queue": "right", "state": "completed"}, [third]),
-        ({"queue": "nowhere"}, []),
+        ({"queue": "left", "state": "completed"}, []),
     ):
         jobs = admin.pages("/jobs", limit=1, **filters)
         assert [job["id"] for job in jobs] == expected

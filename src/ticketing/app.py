@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import ticketing.background  # noqa: F401 (so that all kinds of jobs are known)
 from ticketing import (
     api,
     auth,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypedDict
 
-from ticketing import paging, sql, tickets
+from ticketing import filters, paging, sql, tickets
 from ticketing.auth import Actor
 from ticketing.errors import CursorExpired, InvalidParameter
 
@@ -139,16 +139,20 @@ async def feed(
     """A page of all that happened, as far as the actor may see it now, in order.
 
     `next` is where to go on, also at the end of the log, and also if the page is empty because the actor may see
-    nothing of what it looked at. Raises InvalidParameter, InvalidCursor, CursorExpired.
+    nothing of what it looked at. Raises InvalidParameter (also for a project that is not there for the actor),
+    InvalidCursor, CursorExpired.
     """
     if start is not None and cursor is not None:
         raise InvalidParameter.named("start", "A cursor says where to start. Leave one of the two out.")
     reader = Reader(actor, types, project)
     seal, place = await begun(conn, reader, cursor, at_end=start == "end")
     if start == "end":
+        await check_named(conn, reader)
         return {"items": [], "next": seal.cursor(place), "more": False}
     sees_most = actor.staff and types is None and project is None
     stretch = await read(conn, reader, place, limit, scan=min(SCAN, SCAN_OF_STAFF * limit) if sees_most else SCAN)
+    if cursor is None:
+        await check_named(conn, reader, borne=stretch.entries)
     return {
         "items": [told(entry, reader.view(entry)) for entry in stretch.entries],
         "next": seal.cursor(stretch.until),
@@ -190,6 +194,13 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
             "The service was restored from a backup that is older than this cursor. Read everything anew."
         )
     return seal, place
+
+
+async def check_named(conn: sql.Connection, reader: Reader, *, borne: Sequence[sql.LogEntry] = ()) -> None:
+    """Look up the projects that a reader asks for, where they begin to. Raises InvalidParameter."""
+    there = (entry["project"] for entry in borne if reader.view(entry) != "gone")
+    projects = filters.named("project", "project", reader.project, borne=there)
+    await filters.check_visible(conn, reader.actor, projects)
 
 
 async def read(

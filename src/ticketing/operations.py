@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from ticketing import bell, idempotency, paging, policy, sql
+from ticketing import bell, filters, idempotency, paging, policy, sql
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
@@ -32,14 +32,27 @@ async def list_jobs(
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
-    """A page of jobs, newest first. Raises Forbidden, InvalidCursor."""
+    """A page of jobs, newest first.
+
+    Raises Forbidden, InvalidCursor, and InvalidParameter for a kind or queue of which nothing here has ever heard.
+    """
     policy.require_admin(actor)
     listing = ["jobs", state, kind, queue]
     (after,) = paging.opened(cursor, listing, UUID)
     rows = await sql.operations.list_jobs(
         conn, state=cast("sql.JobState | None", state), kind=kind, queue=queue, after=after, page_size=limit + 1
     )
+    if not rows and cursor is None and (kind or queue):
+        await _check_named(conn, kind, queue)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def _check_named(conn: sql.Connection, kind: str | None, queue: str | None) -> None:
+    known, queues = sorted(kinds.KINDS), kinds.queues()
+    names = [filters.Named("kind", "kind of jobs", str(kind)), filters.Named("queue", "queue", str(queue))]
+    unheard = await sql.filters.list_unheard(conn, kind=kind, queue=queue, kinds=known, queues=queues)
+    hints = {"kind of jobs": f" There are {', '.join(known)}.", "queue": f" There are {', '.join(queues)}."}
+    filters.refuse(names, unheard, hints)
 
 
 async def get_job(conn: sql.Connection, actor: Actor | None, job_id: UUID) -> sql.Job:

@@ -308,6 +308,10 @@ class MissedJob(TypedDict):
     id: UUID
     locked: bool | None
 
+class Missing(TypedDict):
+    kind: str | None
+    key: str | None
+
 class Project(TypedDict):
     key: str
     name: str
@@ -444,10 +448,6 @@ class TokenId(TypedDict):
 class TouchedTicket(TypedDict):
     ticket: int
     reason: str | None
-
-class UnknownPlace(TypedDict):
-    kind: str | None
-    key: str | None
 
 class UnknownProject(TypedDict):
     key: str | None
@@ -735,6 +735,43 @@ class _Events:
         conn: Connection,
     ) -> bool | None:
         """Have new events come after all that are there. False: they do."""
+
+class _Filters:
+    async def list_hidden(
+        self,
+        conn: Connection,
+        *,
+        staff: bool,
+        viewer_id: UUID,
+        projects: list[str],
+        categories: list[str],
+        users: list[UUID],
+    ) -> list[Missing]:
+        """Which of these projects, of these categories in any project, and of these users the viewer does not know:
+        they are
+        """
+    async def list_unheard(
+        self,
+        conn: Connection,
+        *,
+        kind: str | None,
+        kinds: list[str],
+        queue: str | None,
+        queues: list[str],
+    ) -> list[Missing]:
+        """Which of a kind of jobs and a queue is neither among those that this process knows, nor in any schedule or
+        job.
+        """
+    async def list_unsent(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID | None,
+        event_id: UUID | None,
+    ) -> list[Missing]:
+        """Which of an endpoint and an event is not there: neither in the log, nor in that of deliveries, which may
+        be kept for
+        """
 
 class _IdempotencyKeys:
     async def delete_expired_idempotency_keys(
@@ -1597,18 +1634,6 @@ class _Tickets:
         """A page of the tickets that match, most recently changed first, from after a given place on. It ends before
         the ticket
         """
-    async def list_unknown_places(
-        self,
-        conn: Connection,
-        *,
-        staff: bool,
-        viewer_id: UUID,
-        projects: list[str],
-        categories: list[str],
-    ) -> list[UnknownPlace]:
-        """Which of these projects, and of these categories in any project, the viewer does not know: they are
-        neither to be
-        """
     async def take_ticket(
         self,
         conn: Connection,
@@ -2207,6 +2232,7 @@ categories: _Categories
 checks: _Checks
 comments: _Comments
 events: _Events
+filters: _Filters
 idempotency_keys: _IdempotencyKeys
 imports: _Imports
 jobs: _Jobs

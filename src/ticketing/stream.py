@@ -92,13 +92,15 @@ async def opened(
 ) -> AsyncIterator[Listener]:
     """A stream of what the actor may see from the cursor, or from now, on.
 
-    Raises TooManyStreams, Full, InvalidCursor, CursorExpired.
+    Raises TooManyStreams, Full, InvalidParameter, InvalidCursor, CursorExpired.
     """
     assert _hub is not None, "not serving"
     reader = Reader(actor, types, project)
     with _hub.room(actor):
         async with db.connection() as conn:
             seal, place = await events.begun(conn, reader, cursor, at_end=True)
+            if cursor is None:
+                await events.check_named(conn, reader)
         listener = Listener(_hub, seal, place)
         _hub.add(listener)
         try:

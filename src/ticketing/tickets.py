@@ -10,9 +10,9 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from ticketing import idempotency, moments, paging, patches, policy, preconditions, sql, users
+from ticketing import filters, idempotency, moments, paging, patches, policy, preconditions, sql, users
 from ticketing.auth import Actor
-from ticketing.errors import Conflict, Invalid, InvalidParameter, found
+from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
@@ -250,9 +250,9 @@ async def list_(
     """A page of the tickets the actor may see that match every filter; values of one filter are alternatives.
 
     `assignee` is `me`, `none` or an id, `requester` `me` or an id; moments are RFC 3339. Raises InvalidCursor, and
-    InvalidParameter if nothing matches because a project or category is not there for them.
+    InvalidParameter for a project, category or user that is not there for the actor.
     """
-    filters: dict[str, Any] = {
+    wanted: dict[str, Any] = {
         "viewer_id": actor.id,
         "staff": actor.staff,
         "project": project,
@@ -271,31 +271,25 @@ async def list_(
         "updated_before": _moment(updated_before),
         **_references(external_reference),
     }
-    listing = ["tickets", sort, filters]
+    listing = ["tickets", sort, wanted]
     query, column, place_type = SORTS[sort]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
     rows: list[sql.TicketRow] = await query(
-        conn, **filters, after=after, after_number=after_number, page_size=limit + 1, page_bytes=paging.BYTES
+        conn, **wanted, after=after, after_number=after_number, page_size=limit + 1, page_bytes=paging.BYTES
     )
-    if not rows and cursor is None and (project or category):
-        await _check_known(conn, actor, project or [], category or [])
+    if cursor is None:
+        await filters.check_visible(conn, actor, _named(wanted, borne=rows[:limit]))
     return paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
 
 
-async def _check_known(conn: sql.Connection, actor: Actor, projects: list[str], categories: list[str]) -> None:
-    """Tell a filter that nothing can match from one that nothing matches just now. Raises InvalidParameter."""
-    rows = await sql.tickets.list_unknown_places(
-        conn, viewer_id=actor.id, staff=actor.staff, projects=projects, categories=categories
-    )
-    unknown = {(row["kind"], row["key"]) for row in rows}
-    faults = [
-        {"detail": f"There is no {kind} {key!r} that you may see.", "parameter": kind}
-        for kind, keys in (("project", projects), ("category", categories))
-        for key in keys
-        if (kind, key) in unknown
+def _named(wanted: Mapping[str, Any], *, borne: Sequence[sql.TicketRow]) -> list[filters.Named]:
+    """What the filters of a list name, but for what its first tickets bear."""
+    people = {"assignee": wanted["assignee_id"], "requester": wanted["requester_id"]}
+    return [
+        *filters.named("project", "project", wanted["project"], borne=(row["project"] for row in borne)),
+        *filters.named("category", "category", wanted["category"], borne=(row["category"] for row in borne)),
+        *(filters.Named(name, "user", str(id_)) for name, id_ in people.items() if id_ is not None and not borne),
     ]
-    if faults:
-        raise InvalidParameter(faults[0]["detail"], errors=faults)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -19,14 +19,12 @@ import structlog
 import uvloop
 from psycopg import AsyncConnection
 
-from ticketing import db, lateness, metrics, outages, readiness, sampling, serve, tracing, upkeep
+import ticketing.background  # noqa: F401 (so that all kinds of jobs are known)
+from ticketing import db, metrics, outages, readiness, sampling, serve, tracing
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
-from ticketing.webhooks import delivering, endpoints, fan_out, messages, redelivering
-from ticketing.webhooks import upkeep as webhook_upkeep
+from ticketing.webhooks import endpoints
 
-JOBS = (delivering, fan_out, lateness, messages, redelivering, upkeep, webhook_upkeep)
-"""Where jobs, schedules and loops are declared: importing them is what makes a worker know them."""
 RESTART_SECONDS = 1.0
 LAST_SECONDS = 30.0
 """What a process that has lost its leash, and everything else with it, gets to end by itself."""

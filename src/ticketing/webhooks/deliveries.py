@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ticketing import idempotency, moments, paging, policy, sql
+from ticketing import filters, idempotency, moments, paging, policy, sql
 from ticketing.auth import Actor
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
@@ -27,7 +27,10 @@ async def list_(
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
-    """A page of deliveries, the newest first. Raises Forbidden, InvalidCursor."""
+    """A page of deliveries, the newest first.
+
+    Raises Forbidden, InvalidCursor, and InvalidParameter for an endpoint or event that is not there.
+    """
     policy.require_admin(actor)
     listing = ["deliveries", endpoint_id, event_id, status, type]
     (before,) = paging.opened(cursor, listing, UUID)
@@ -40,7 +43,19 @@ async def list_(
         before=before,
         page_size=limit + 1,
     )
+    if not rows and cursor is None and (endpoint_id or event_id):
+        await _check_named(conn, endpoint_id, event_id)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def _check_named(conn: sql.Connection, endpoint_id: str | None, event_id: str | None) -> None:
+    endpoint, event = (UUID(id_) if id_ else None for id_ in (endpoint_id, event_id))
+    names = [
+        filters.Named("endpoint_id", "webhook endpoint", str(endpoint)),
+        filters.Named("event_id", "event", str(event)),
+    ]
+    unsent = await sql.filters.list_unsent(conn, endpoint_id=endpoint, event_id=event)
+    filters.refuse(names, unsent, {"event": " It may have been there and not be kept any more."})
 
 
 async def get(conn: sql.Connection, actor: Actor, delivery_id: UUID) -> sql.DeliveryDetail:
