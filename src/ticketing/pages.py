@@ -123,9 +123,9 @@ def site(
     }
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        exchange: Exchange | None = scope.get(KEY)
-        of_ticket = TICKET.fullmatch(exchange.path) if exchange else None
-        if exchange is None or (exchange.path not in pages and exchange.path not in made and not of_ticket):
+        exchange: Exchange = scope[KEY]
+        of_ticket = TICKET.fullmatch(exchange.path)
+        if exchange.path not in pages and exchange.path not in made and not of_ticket:
             await api(scope, receive, send)
             return
         origin = exchange.origin

@@ -41,7 +41,9 @@ class JsonBody:
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
         """Add the body to the exchange. Raises what is wrong with it."""
         exchange: Exchange = scope[KEY]
-        encoded = await self._in_time(read(receive, exchange.headers, self._cap))
+        reading = read(receive, exchange.headers, self._cap)
+        is_here = exchange.line is not None and not exchange.line.is_reading
+        encoded = await (reading if is_here else self._in_time(reading))
         if encoded:
             exchange.arguments["body"] = self._judged(encoded)
         elif self._required:

@@ -52,8 +52,4 @@ class Dispatcher(RoutedMiddleware[_API]):
     api_cls = _API
 
     def __init__(self) -> None:
-        super().__init__(_nothing)
-
-
-async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
-    """Where lifespan events end; requests without an operation do not come this far."""
+        super().__init__(None)

@@ -22,11 +22,12 @@ Observe = Callable[..., None]
 
 
 class Edge:
-    """An ASGI application around connexion's."""
+    """An ASGI application around another one, for requests, and one for the lifespan."""
 
     def __init__(
         self,
         app: Any,
+        lifespan: Any,
         catalogue: Catalogue,
         observe: Observe | None,
         at_once: int | None,
@@ -34,6 +35,7 @@ class Edge:
         proxies: Proxies,
     ) -> None:
         self._app = app
+        self._lifespan = lifespan
         self._always = always
         self._proxies = proxies
         self._admission = Admission(at_once)
@@ -48,7 +50,7 @@ class Edge:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await self._app(scope, receive, send)
+            await self._lifespan(scope, receive, send)
 
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
         began = perf_counter()

@@ -66,18 +66,25 @@ def build(
         security_map={"bearer": partial(Bearer, authenticate, authorize)},
     )
     connexion.add_api(skeleton(document), base_path=prefix)
-    _bind(connexion)
-    inner = beside(connexion) if beside else connexion
-    return Edge(inner, catalogue, observe, at_once, always, proxies or Proxies(NOBODY))
+    routing = _bound(connexion)
+    return Edge(
+        beside(routing) if beside else routing,
+        connexion,
+        catalogue,
+        observe,
+        at_once,
+        always,
+        proxies or Proxies(NOBODY),
+    )
 
 
-def _bind(connexion: ConnexionMiddleware) -> None:
+def _bound(connexion: ConnexionMiddleware) -> Routing:
     """Have connexion put its middlewares together now, as a fault in the contract must not wait for a request.
 
-    It does so at its first call, whatever that is; all middlewares let pass what is not HTTP.
+    Gives the first of them that requests have to pass; what is around it is for the lifespan.
     """
-    with contextlib.suppress(StopIteration):
-        connexion({"type": "binding"}, None, None).send(None)
+    connexion.app, connexion.middleware_stack = connexion._build_middleware_stack()
+    return next(layer for layer in connexion.middleware_stack if isinstance(layer, Routing))
 
 
 @contextlib.asynccontextmanager

@@ -48,7 +48,11 @@ LINE = "ticketing.line"
 
 
 class Line(Protocol):
-    """The connection to a client, for whoever has to know what has left this machine."""
+    """The connection to a client, for whoever has to know what has come, and what has left this machine."""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request on it is not complete yet."""
 
     def drop_unsent(self) -> bool:
         """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""

@@ -1,4 +1,8 @@
-"""connexion's routing, by one look-up: each path is found once, in a dictionary or by one regular expression."""
+"""connexion's routing, by one look-up: each path is found once, in a dictionary or by one regular expression.
+
+From there each layer calls the next one's operation, which `following` found at start, so that no layer has to look for
+it again.
+"""
 
 # connexion has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -9,7 +13,7 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from connexion.middleware.abstract import ROUTING_CONTEXT, AbstractRoutingAPI, SpecMiddleware
+from connexion.middleware.abstract import AbstractRoutingAPI, RoutedMiddleware, SpecMiddleware
 from connexion.operations import AbstractOperation
 
 from ticketing.contract.document import ContractError
@@ -22,10 +26,9 @@ _NAME = re.compile(r"\{([^}]+)\}")
 class Route:
     """A path with its operations."""
 
-    __slots__ = ("allow", "base_path", "names", "operations", "positions")
+    __slots__ = ("allow", "names", "operations", "positions")
 
-    def __init__(self, base_path: str, names: list[str]) -> None:
-        self.base_path = base_path
+    def __init__(self, names: list[str]) -> None:
         self.names = names
         self.operations: dict[str, str] = {}
         self.positions: slice = slice(0, 0)
@@ -53,7 +56,7 @@ class RoutingTable(AbstractRoutingAPI[str]):
         return path, path
 
     def _add_operation_internal(self, method: str, path: str, operation: str, **_: Any) -> None:
-        route = self.routes.setdefault(self.base_path + path, Route(self.base_path, _NAME.findall(path)))
+        route = self.routes.setdefault(self.base_path + path, Route(_NAME.findall(path)))
         route.add(method.upper(), operation)
 
 
@@ -62,12 +65,16 @@ class Routing(SpecMiddleware):
 
     def __init__(self, app: Any) -> None:
         self.app = app
+        self._operations: dict[str, Any] = {}
         self._concrete: dict[str, Route] = {}
         self._templated: list[Route] = []
         self._pattern = re.compile(r"(?!)")
 
     def add_api(self, specification: Any, **options: Any) -> None:
         table = RoutingTable(specification, **options)
+        for route in table.routes.values():
+            for operation_id in route.operations.values():
+                self._operations[operation_id] = following(self.app, table.base_path, operation_id)
         patterns = []
         position = 0
         for path, route in table.routes.items():
@@ -83,9 +90,6 @@ class Routing(SpecMiddleware):
             self._pattern = re.compile("|".join(patterns))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         exchange: Exchange = scope[KEY]
         route, scope["path_params"] = self._find(exchange.path)
         operation_id = route.operations.get(exchange.method)
@@ -95,9 +99,7 @@ class Routing(SpecMiddleware):
                 return
             raise MethodNotAllowed(f"This path knows {route.allow}.", headers={"Allow": route.allow})
         exchange.operation_id = operation_id
-        found = {"api_base_path": route.base_path, "operation_id": operation_id}
-        scope["extensions"] = {**scope.get("extensions", {}), ROUTING_CONTEXT: found}
-        await self.app(scope, receive, send)
+        await self._operations[operation_id](scope, receive, send)
 
     def _find(self, path: str) -> tuple[Route, dict[str, str]]:
         # An encoded slash is part of a segment, so what is encoded is split before it is decoded.
@@ -111,6 +113,11 @@ class Routing(SpecMiddleware):
         if "%" in path or not path.isascii():
             return route, {name: _decoded(name, value) for name, value in zip(route.names, values, strict=True)}
         return route, dict(zip(route.names, values, strict=True))
+
+
+def following(layer: RoutedMiddleware[Any], base_path: str, operation_id: str) -> Any:
+    """What the next layer does with an operation. connexion binds the innermost layer first, so it is there already."""
+    return layer.apis[base_path][-1].operations[operation_id]
 
 
 def _pattern(path: str) -> str:

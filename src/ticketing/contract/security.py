@@ -14,6 +14,7 @@ from connexion.security import AbstractSecurityHandler
 from ticketing.contract.admission import USER_TIMES, Patience
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import Unauthenticated
+from ticketing.contract.routing import following
 
 Authenticate = Callable[[str], Awaitable[Any | None]]
 Authorize = Callable[[Any, Sequence[str]], None]
@@ -82,6 +83,14 @@ class Bearer(AbstractSecurityHandler):
 
 
 class _Operation(SecurityOperation):
+    def _get_verification_fn(self) -> Any:
+        """As connexion has it, which tries one requirement after the other; if there is but one, its check is all."""
+        requirements = [tuple(requirement.items()) for requirement in self.security]
+        match requirements:
+            case [((scheme, scopes),)]:
+                return self.security_handler_factory.parse_security_scheme(self.security_schemes[scheme], scopes)
+        return super()._get_verification_fn()
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # The exchange is the request, so that none has to be built of the scope.
         await self.verification_fn(scope[KEY])
@@ -91,7 +100,9 @@ class _Operation(SecurityOperation):
 class _API(SecurityAPI):
     def make_operation(self, operation: Any) -> SecurityOperation:
         return _Operation.from_operation(
-            operation, next_app=self.next_app, security_handler_factory=self.security_handler_factory
+            operation,
+            next_app=following(self.next_app, self.base_path, operation.operation_id),
+            security_handler_factory=self.security_handler_factory,
         )
 
 

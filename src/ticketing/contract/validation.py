@@ -21,6 +21,7 @@ from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.forms import Forms
 from ticketing.contract.parameters import Parameters
 from ticketing.contract.problems import NotAcceptable, UnsupportedMediaType
+from ticketing.contract.routing import following
 from ticketing.contract.schemas import Schemas
 
 
@@ -82,7 +83,8 @@ def _has_no_body(exchange: Exchange) -> bool:
 
 class _API(RequestValidationAPI):
     def make_operation(self, operation: Any) -> RequestValidationOperation:
-        return _Operation(self.next_app, operation=operation, validator_map=self.validator_map)
+        next_app = following(self.next_app, self.base_path, operation.operation_id)
+        return _Operation(next_app, operation=operation, validator_map=self.validator_map)
 
 
 class Validation(RequestValidationMiddleware):

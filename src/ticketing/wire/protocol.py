@@ -75,7 +75,7 @@ class Protocol(HttpToolsProtocol):
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
             self._line = corked = Corked(transport, self.loop, self._lingers)
-            self._extensions: Any = {LINE: corked}
+            self._extensions: Any = {LINE: self}
             super().connection_made(cast(asyncio.Transport, corked))
         else:
             self._part = ENDED
@@ -146,6 +146,11 @@ class Protocol(HttpToolsProtocol):
                 self._await_head()
         elif self._part is BODY and self._unexplained > FRAMING_BYTES:
             self._refuse(MalformedRequest("The body has too much in it besides its data."))
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request is not complete yet."""
+        return self._part is not IDLE
 
     @property
     def _silent(self) -> bool:
@@ -371,6 +376,10 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
         if self.transport.is_closing():
             self._await_taken()
+
+    def drop_unsent(self) -> bool:
+        """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
+        return self._line.drop_unsent()
 
     def break_off(self) -> None:
         """Send nothing any more, not even what the system has taken."""
