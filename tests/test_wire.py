@@ -337,18 +337,115 @@ def test_a_stream_stays(hasty: str, requester: Person) -> None:
 
 
 def test_connections_are_bounded_for_an_address_and_in_all(service: str) -> None:
-    with serving(connections="5", streams="10", connections_per_address="10") as url, ExitStack() as stack:
+    """An address has as many as are left, so a half while alone, and whoever comes next has some."""
+    with serving(connections="8", streams="4") as url, ExitStack() as stack:
         await_(lambda: _answered(url))
-        first = [stack.enter_context(_opened(url)) for _ in range(10)]
+        first = [stack.enter_context(_opened(url)) for _ in range(4)]
         with connected(url) as client:
             status, header, _ = answer(client)
             assert (status, header["retry-after"] in "123") == (503, True)
-        for _ in range(5):
-            stack.enter_context(_opened(url, "127.0.0.2"))
-        with connected(url, "127.0.0.3") as client:
+        for end, share in ((2, 2), (3, 1), (4, 1)):
+            for _ in range(share):
+                stack.enter_context(_opened(url, f"127.0.0.{end}"))
+            with connected(url, f"127.0.0.{end}") as client:
+                assert problem(client)["code"] == "unavailable"
+        with connected(url, "127.0.0.5") as client:
             assert problem(client)["code"] == "unavailable"
         first.pop().close()
-        await_(lambda: _answered(url, "127.0.0.3"))
+        await_(lambda: _answered(url, "127.0.0.5"))
+
+
+def test_an_address_has_no_more_connections_than_the_setting_says(service: str) -> None:
+    with serving(connections_per_address="3") as url, ExitStack() as stack:
+        await_(lambda: _answered(url))
+        for _ in range(3):
+            stack.enter_context(_opened(url))
+        with connected(url) as client:
+            assert problem(client)["code"] == "unavailable"
+
+
+def test_connections_without_a_stream_take_no_room_of_streams_nor_the_other_way_round(
+    requester: Person, database_url: str
+) -> None:
+    with serving(connections="4", streams="3", connections_per_address="2") as url, ExitStack() as stack:
+        await_(lambda: _answered(url))
+
+        def full(whence: str = "127.0.0.1") -> bool:
+            with connected(url, whence) as client:
+                return client.recv(1 << 16).startswith(b"HTTP/1.1 503 ")
+
+        streams = [stack.enter_context(_streaming(url, requester)) for _ in range(3)]
+        idle = [stack.enter_context(_opened(url)) for _ in range(2)]
+        idle += [stack.enter_context(_opened(url, "127.0.0.2")), stack.enter_context(_opened(url, "127.0.0.3"))]
+        assert full("127.0.0.4")
+        for client in (*streams, idle.pop()):
+            client.close()
+        # What was a stream's is given back once, and not twice.
+        for _ in range(3):
+            streams[0] = _streamed_soon(url, requester, "127.0.0.4")
+            stack.enter_context(streams[0])
+        stack.enter_context(_opened(url, "127.0.0.4"))
+        assert full("127.0.0.5")
+
+
+def _streaming(url: str, by: Person, whence: str = "127.0.0.1") -> socket.socket:
+    """A connection on which a stream is open."""
+    client = connected(url, whence)
+    client.sendall(
+        b"GET /api/v1/events/stream HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer %b\r\n\r\n" % by.token.encode()
+    )
+    head = client.recv(1 << 16)
+    if not head.startswith(b"HTTP/1.1 200 "):
+        client.close()
+        raise ConnectionRefusedError(head)
+    return client
+
+
+def _streamed_soon(url: str, by: Person, whence: str) -> socket.socket:
+    opened: list[socket.socket] = []
+
+    def tried() -> bool:
+        with suppress(ConnectionError):
+            opened.append(_streaming(url, by, whence))
+        return bool(opened)
+
+    await_(tried)
+    return opened[0]
+
+
+def test_who_is_turned_away_hears_of_it_whatever_they_send(service: str) -> None:
+    """A connection that is closed with something unread in it is reset, and the answer may be lost (RFC 9112, 9.6)."""
+    with serving(connections="2") as url, _opened(url), _opened(url, "127.0.0.2"), connected(url) as client:
+        client.sendall(b"POST /api/v1/tickets HTTP/1.1\r\nHost: here\r\nContent-Length: 30000\r\n\r\n")
+        assert client.recv(1, socket.MSG_PEEK), "it was answered"
+        for _ in range(3):
+            client.sendall(b" " * 10_000)
+            time.sleep(0.05)
+        assert problem(client)["code"] == "unavailable"
+        assert client.recv(1) == b"", "closed, and not reset"
+
+
+def test_who_is_turned_away_holds_nothing(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_PARTING", 4)
+    with serving(connections="2") as url, _opened(url), _opened(url, "127.0.0.2"), ExitStack() as stack:
+        flood = [stack.enter_context(connected(url)) for _ in range(20)]
+        assert all(client.recv(1 << 16).startswith(b"HTTP/1.1 503 ") for client in flood)
+        closed = [client for client in flood if _closed(client)]
+        assert len(closed) >= 18, "two stay for a moment, and the others have no room to"
+        with connected(url, "127.0.0.3") as client:
+            assert problem(client)["code"] == "unavailable"
+        await_(lambda: all(_closed(client) for client in flood))
+
+
+def _closed(client: socket.socket) -> bool:
+    """Whether the server has closed its side for good: what is sent comes back as a reset."""
+    try:
+        client.sendall(b".")
+        time.sleep(0.01)
+        client.sendall(b".")
+    except ConnectionError:
+        return True
+    return False
 
 
 def test_a_proxy_that_is_trusted_speaks_for_many(service: str) -> None:
@@ -399,9 +496,9 @@ def test_a_process_may_open_the_files_that_its_settings_promise_or_says_why_not(
     """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     enough, too_few = ran.stdout.splitlines()
-    assert enough == "574 500 None"
+    assert enough == "606 500 None"
     assert too_few.startswith(
-        "512 438 The settings promise 300 streams and 200 other connections, which takes 574 open"
+        "512 406 The settings promise 300 streams and 200 other connections, which takes 606 open"
     )
 
 

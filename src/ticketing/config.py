@@ -60,10 +60,10 @@ class Settings:
     streams_per_user: Annotated[int, range(1, 1_000_001)] = 20
     #: Seconds after which a silent stream gives a sign of life.
     heartbeat_seconds: Annotated[int, range(1, 3_601)] = 15
-    #: Connections of clients that a process holds open at most, besides one for each stream there may be.
+    #: Connections of clients that a process holds open at most, besides those with an open stream.
     connections: Annotated[int, range(1, 1_000_001)] = 2000
-    #: Connections, streams among them, that clients at one IP address (for IPv6, one /64 network) hold open at most.
-    connections_per_address: Annotated[int, range(1, 1_000_001)] = 2500
+    #: Of these, what clients at one IP address (for IPv6, one /64 network) hold at most; and never more than are left.
+    connections_per_address: Annotated[int, range(1, 1_000_001)] = 1000
     #: Seconds in which a client sends the head of a request, from its first byte on, and in which it begins to.
     head_seconds: Annotated[int, range(1, 3_601)] = 10
     #: Seconds in which a client sends the body of a request.

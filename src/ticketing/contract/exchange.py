@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -48,11 +48,14 @@ LINE = "ticketing.line"
 
 
 class Line(Protocol):
-    """The connection to a client, for whoever has to know what has come, and what has left this machine."""
+    """The connection to a client, for whoever has to know what has come and what has left, or tell what it is for."""
 
     @property
     def is_reading(self) -> bool:
         """Whether a request on it is not complete yet."""
+
+    def streaming(self) -> AbstractContextManager[None]:
+        """A stream is sent on it for as long as the block runs."""
 
     def drop_unsent(self) -> bool:
         """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
@@ -157,26 +160,27 @@ class Exchange:
         """Send pieces as they come, until there are no more or the client is gone. Raises ClientGone."""
         async with stream.opened as pieces:
             pieces.line = self.line
-            head = [(name.lower().encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
-            head.append((b"content-type", stream.media_type.encode()))
-            if self.method == "HEAD":
-                await self.respond(200, head)
-                return
-            await self._begin(200, head)
-            watching = asyncio.create_task(_end_with_client(receive, pieces))
-            try:
-                async for piece in pieces:
+            with self.line.streaming() if self.line else nullcontext():
+                head = [(name.lower().encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
+                head.append((b"content-type", stream.media_type.encode()))
+                if self.method == "HEAD":
+                    await self.respond(200, head)
+                    return
+                await self._begin(200, head)
+                watching = asyncio.create_task(_end_with_client(receive, pieces))
+                try:
+                    async for piece in pieces:
+                        async with asyncio.timeout(STALL_SECONDS):
+                            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
                     async with asyncio.timeout(STALL_SECONDS):
-                        await self.send({"type": "http.response.body", "body": piece, "more_body": True})
-                async with asyncio.timeout(STALL_SECONDS):
-                    await self.send({"type": "http.response.body", "body": b""})
-            except TimeoutError:
-                # What it has not taken is not to be had later: who may have it then is not known now.
-                if self.line and self.line.drop_unsent():
-                    await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
-                raise ClientGone from None
-            finally:
-                watching.cancel()
+                        await self.send({"type": "http.response.body", "body": b""})
+                except TimeoutError:
+                    # What it has not taken is not to be had later: who may have it then is not known now.
+                    if self.line and self.line.drop_unsent():
+                        await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
+                    raise ClientGone from None
+                finally:
+                    watching.cancel()
 
     async def refuse(self, status: int, encoded: bytes, given: Mapping[str, str]) -> None:
         """Send problem details."""

@@ -6,7 +6,7 @@ import resource
 
 from ticketing.config import Settings
 
-SPARE = 64
+SPARE = 96
 """For whatever else is open: libraries, logs, listening sockets, and connections that are just being refused."""
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
@@ -72,21 +75,33 @@ class Protocol(HttpToolsProtocol):
         self.due = self.loop.time() + self._all.head_seconds
         self._head_due = False
         self._peer = peer_of(get_remote_addr(transport))
+        self._streaming = False
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
             self._line = corked = Corked(transport, self.loop, self._lingers)
             self._extensions: Any = {LINE: self}
             super().connection_made(cast(asyncio.Transport, corked))
         else:
-            self._part = ENDED
-            self.transport = transport
-            transport.write(self._refusal(Overloaded()))
+            self._turn_away(transport)
+
+    def _turn_away(self, transport: asyncio.Transport) -> None:
+        """Say that there is no room, and stay for as long as the client may need to hear of it, if others can too."""
+        self._part = ENDED
+        self.transport, self.flow = transport, FlowControl(transport)
+        transport.write(self._refusal(Overloaded("There are too many connections. Try again in a moment.")))
+        if self._all.part(self, self._peer):
+            transport.write_eof()
+            self.due = self.loop.time() + LINGER_SECONDS
+        else:
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._admitted:
-            self._all.leave(self._peer)
+            self._all.leave(self._peer, streaming=self._streaming)
             self._all.release(self)
+            self._admitted = False
+        else:
+            self._all.parted(self)
         self._part = ENDED
         self.pipeline.clear()
         super().connection_lost(exc)
@@ -264,6 +279,20 @@ class Protocol(HttpToolsProtocol):
                 self._clog()
             else:
                 self._go_on()
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """A stream is sent for as long as the block runs, which may go on when its client is gone."""
+        self._stream(begins=True)
+        try:
+            yield
+        finally:
+            self._stream(begins=False)
+
+    def _stream(self, *, begins: bool) -> None:
+        if self._admitted:
+            self._streaming = begins
+            self._all.stream(self._peer, begins=begins)
 
     def _clog(self) -> None:
         """Turn to no other request before the client has taken most of this answer."""
