@@ -4,7 +4,7 @@
 create table import_runs (
     number      bigint generated always as identity primary key,
     source      text not null,
-    project     text not null references projects,
+    project     text not null,
     file        text not null,
     started_at  timestamptz(3) not null default now(),
     -- Null while it runs, and if it was interrupted.
@@ -22,7 +22,7 @@ create table imported_issues (
     ticket     bigint not null unique,
     author     text not null,
     created_at timestamptz(3) not null,
-    run        bigint references import_runs,
+    run        bigint,
     -- Digests of fields as they were there, and as they were written here; null until the ticket is there.
     seen       jsonb,
     written    jsonb,
@@ -36,7 +36,7 @@ create index imported_issues_run on imported_issues (run);
 create table imported_comments (
     comment  uuid primary key,
     ticket   bigint not null,
-    run      bigint references import_runs,
+    run      bigint,
     occasion text not null,
     seen     text,
     written  text
@@ -48,25 +48,25 @@ create index imported_comments_run on imported_comments (run);
 create table imported_people (
     system  text not null,
     login   text not null,
-    user_id uuid not null references users,
+    user_id uuid not null,
     primary key (system, login)
 );
 
--- What earlier imports brought. One repository had as many names as there are ways to write it, and the first one keeps
--- the issues that several have.
-update tickets t set external_source = lower(external_source)
- where external_source like 'github:%' and external_source <> lower(external_source)
-   and not exists (select from tickets o
-                    where lower(o.external_source) = lower(t.external_source) and o.external_id = t.external_id
-                      and o.number < t.number);
+-- What earlier imports brought.
 
 insert into imported_people (system, login, user_id)
 select external_source, lower(external_id), (array_agg(id order by id))[1]
   from users where external_source is not null
  group by external_source, lower(external_id);
 
+-- One repository had as many names as there are ways to write it. Of tickets that are one issue, the one whose source
+-- is in lower case gets it, or else the first.
 insert into imported_issues (source, id, ticket, author, created_at, seen, written)
-select t.external_source, t.external_id, t.number, lower(coalesce(u.external_id, u.name)), t.created_at, '{}', '{}'
+select case when t.external_source like 'github:%'
+                  and row_number() over (partition by lower(t.external_source), t.external_id
+                                         order by t.external_source <> lower(t.external_source), t.number) = 1
+            then lower(t.external_source) else t.external_source end,
+       t.external_id, t.number, lower(coalesce(u.external_id, u.name)), t.created_at, '{}', '{}'
   from tickets t join users u on u.id = t.requester_id
  where t.external_source is not null;
 
@@ -78,3 +78,12 @@ select c.id, c.ticket,
                                  order by c.created_at, c.id))
   from comments c join users u on u.id = c.author_id
  where c.external_id is not null;
+
+-- Last, what others wait for: rows of tickets, and the tables that are referred to.
+update tickets t set external_source = i.source
+  from imported_issues i
+ where i.ticket = t.number and i.source <> t.external_source;
+alter table import_runs add foreign key (project) references projects;
+alter table imported_issues add foreign key (run) references import_runs;
+alter table imported_comments add foreign key (run) references import_runs;
+alter table imported_people add foreign key (user_id) references users;

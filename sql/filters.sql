@@ -16,7 +16,9 @@ select 'project' as kind, given.key
 union all
 select 'category', given.key
   from unnest(:categories::text[]) as given (key)
- where not exists (select from known k join categories c on c.project = k.key where c.key = given.key)
+ where not exists (select from categories c join projects p on p.key = c.project
+                    where c.key = given.key and (:staff or p.visibility = 'public'))
+   and not exists (select from tickets t where t.requester_id = :viewer_id and t.category = given.key)
 union all
 select 'user', given.id::text
   from unnest(:users::uuid[]) as given (id)

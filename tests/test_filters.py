@@ -124,6 +124,16 @@ def test_what_is_hidden_is_told_as_what_is_absent(
         assert problems[0] == problems[1], absent
 
 
+def test_a_ticket_of_one_s_own_does_not_show_its_project_s_categories(
+    admin: Person, requester: Person, new_ticket: New, project: str
+) -> None:
+    admin.post(f"/projects/{project}/categories", json={"key": f"only-{project}"[:40], "name": "Only here"})
+    new_ticket(category="music")
+    admin.request("PATCH", f"/projects/{project}", json={"visibility": "private"}, headers=MERGE_PATCH)
+    assert len(asked(requester, "/tickets", project=project, category="music").json()["items"]) == 1
+    assert asked(requester, "/tickets", category=f"only-{project}"[:40]).status_code == 400
+
+
 def test_one_of_several_names_that_is_not_there_is_told_too(agent: Person, project: str, new_ticket: New) -> None:
     new_ticket(category="movies")
     for path, params in (

@@ -74,6 +74,30 @@ def test_the_tokens_of_inactive_users_have_ended(url: str, tmp_path: Path) -> No
         assert revoked == [("ends",), ("had ended",)]
 
 
+def test_issues_that_were_imported_under_several_names_of_a_repository_keep_one(url: str, tmp_path: Path) -> None:
+    for path in resources.MIGRATIONS.glob("000[1-8]_*.sql"):
+        shutil.copy(path, tmp_path)
+    apply(url, tmp_path)
+    names = ["Octo/Cat 1", "octo/cat 1", "OCTO/Dog 1", "Octo/Dog 1", "octo/bird 1", "Octo/Bird 1", "Octo/Cat 2"]
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into projects (key, name, ticket_types) values ('desk', 'P', '{bug}')")
+        conn.execute("insert into users (id, name) values (gen_random_uuid(), 'x')")
+        for name in names:
+            source, number = name.split()
+            conn.execute(
+                "insert into tickets (type, project, title, description, requester_id, external_source, external_id)"
+                " select 'bug', 'desk', 'x', '', id, %s, %s from users",
+                (f"github:{source}", number),
+            )
+        apply(url, resources.MIGRATIONS)
+        bear = "select substring(external_source from 8) || ' ' || external_id from tickets order by number"
+        found = [row[0] for row in conn.execute(bear).fetchall()]
+        assert found == ["Octo/Cat 1", "octo/cat 1", "octo/dog 1", "Octo/Dog 1", "octo/bird 1", "Octo/Bird 1",
+                         "octo/cat 2"]  # fmt: skip
+        same = "select from tickets t join imported_issues i on i.ticket = t.number and i.source = t.external_source"
+        assert conn.execute(same).rowcount == len(names)
+
+
 def test_an_admin_who_is_inactive_may_become_something_else(url: str) -> None:
     """Even if there is no other: nothing is lost with them."""
     apply(url, resources.MIGRATIONS)

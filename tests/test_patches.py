@@ -12,6 +12,7 @@ import pytest
 from conftest import Person
 from test_tickets import MERGE_PATCH, Events, New, patch
 from ticketing import resources
+from ticketing.policy import TRANSITIONS
 
 DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
 PATCHED = {path for path, item in DOCUMENT["paths"].items() if "patch" in item}
@@ -66,6 +67,24 @@ def test_a_ticket_can_be_sent_back_in_every_state_and_by_everyone(
         assert patch(agent, number, **step).status_code == 200
         for by in (agent, requester):
             sent_back(by, path, new_events)
+
+
+@pytest.mark.parametrize(("before", "after"), [(a, b) for a, follow in TRANSITIONS.items() for b in follow])
+def test_a_ticket_is_moved_by_what_was_read_as_by_its_status_alone(
+    agent: Person, new_ticket: New, before: str, after: str
+) -> None:
+    ended = {"resolution": "fixed", "resolution_note": "In 4.3."}
+    one, other = (new_ticket()["number"] for _ in range(2))
+    for number in (one, other):
+        if before != "open":
+            patch(agent, number, status=before, **(ended if before == "resolved" else {}))
+    wanted = {"status": after} | (ended if after in ("resolved", "closed") and before != "resolved" else {})
+    alone = patch(agent, one, **wanted)
+    whole = patch(agent, other, **{**agent.get(f"/tickets/{other}").json(), **wanted})
+    for answer in (alone, whole):
+        assert (answer.status_code, answer.json()["status"]) == (200, after), answer.text
+    for name in ("resolution", "resolution_note"):
+        assert alone.json()[name] == whole.json()[name]
 
 
 def test_ids_are_the_same_in_either_case(agent: Person, requester: Person, new_ticket: New, new_events: Events) -> None:

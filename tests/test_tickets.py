@@ -431,6 +431,23 @@ def test_200_concurrent_posts_with_one_key_make_one_ticket(requester: Person, pr
     assert len(new_events()) == 1
 
 
+@pytest.mark.parametrize("change", ["update users set active = false where id = %s", None])
+def test_a_repeated_request_is_answered_whatever_has_changed_since(
+    agent: Person, admin: Person, sign_in: Callable[..., Person], project: str, db: Any, change: str | None
+) -> None:
+    """Its requester is not active any more, or its sender no agent."""
+    person = sign_in("requester")
+    sender = agent if change else sign_in("agent")
+    body = {"type": "support", "project": project, "title": "x", "description": "", "requester": {"id": person.id}}
+    key = {"Idempotency-Key": secrets.token_hex(8)}
+    first = sender.post("/tickets", json=body, headers=key)
+    db.execute(change or "update users set role = 'requester' where id = %s", (person.id if change else sender.id,))
+    again = sender.post("/tickets", json=body, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.headers["idempotent-replayed"] == "true"
+    assert sender.post("/tickets", json=body).status_code == (422 if change else 403)
+
+
 def test_a_request_that_waits_in_vain_for_its_twin_is_told_so(
     requester: Person, project: str, database_url: str
 ) -> None:
@@ -444,6 +461,17 @@ def test_a_request_that_waits_in_vain_for_its_twin_is_told_so(
         assert response.headers["retry-after"] == "1"
         twin.rollback()
     assert requester.post("/tickets", json=body, headers={"Idempotency-Key": key}).status_code == 201
+
+
+def test_a_request_that_waits_in_vain_for_something_else_is_not_told_of_a_twin(
+    requester: Person, new_ticket: New, database_url: str
+) -> None:
+    number = new_ticket(requester)["number"]
+    with psycopg.connect(database_url) as other:
+        other.execute("select from tickets where number = %s for update", (number,))
+        key = {"Idempotency-Key": secrets.token_hex(8)}
+        response = requester.post(f"/tickets/{number}/comments", json={"body": "x"}, headers=key)
+        assert (response.status_code, response.json()["code"]) == (503, "unavailable")
 
 
 def test_a_key_used_for_another_request_is_refused(requester: Person, project: str) -> None:

@@ -82,13 +82,14 @@ def test_update_user(admin: Person, sign_in: Callable[..., Person], new_events: 
     assert change(admin, person.id, {"If-Match": '"stale"'}, name="x").status_code == 412
     response = change(admin, person.id, {"If-Match": before.headers["etag"]}, role="agent", name=before.json()["name"])
     assert response.json()["role"] == "agent"
-    (event,) = new_events()
+    event, revoked = new_events()
     assert (event["type"], event["previous"], event["data"]) == (
         "user.updated",
         {"role": "requester"},
         response.json(),
     )
-    assert person.get("/users").status_code == 200
+    assert (revoked["type"], revoked["data"]["prefix"]) == ("token.revoked", person.token[:12])
+    assert person.get("/me").status_code == 401
     assert change(admin, "0193a1f2-0000-7000-8000-000000000000", name="x").status_code == 404
 
 
@@ -117,15 +118,17 @@ def test_a_demoted_admin_loses_the_tokens_of_admins(
     new_events()
     change(admin, person.id, role="agent")
     assert [event["type"] for event in new_events()] == ["user.updated", "token.revoked"]
+    me = anonymous.get("/me", headers={"Authorization": f"Bearer {narrow['token']}"}).json()
+    assert (me["token"]["scopes"], me["user"]["role"]) == (["tickets:read"], "agent")
     change(admin, person.id, role="admin")
     assert person.get("/me").status_code == 401
-    me = anonymous.get("/me", headers={"Authorization": f"Bearer {narrow['token']}"}).json()
-    assert (me["token"]["scopes"], me["user"]["role"]) == (["tickets:read"], "admin")
 
 
 @pytest.mark.parametrize(
     ("was", "becomes"),
     [
+        ({"role": "requester"}, {"role": "agent"}),
+        ({"role": "requester"}, {"role": "admin"}),
         ({"role": "agent"}, {"role": "admin"}),
         ({"role": "agent", "active": False}, {"active": True}),
     ],
@@ -137,8 +140,8 @@ def test_no_token_comes_to_do_more_with_its_user(
     was: dict[str, Any],
     becomes: dict[str, Any],
 ) -> None:
-    """Such as one that held `admin` though its user did not, or of a user who was deactivated by other means."""
-    person = sign_in("agent")
+    """Such as one that saw three tickets, or held `admin` though its user did not; or of somebody who was away."""
+    person = sign_in(was["role"])
     db.execute("update users set active = %s where id = %s", (was.get("active", True), person.id))
     assert change(admin, person.id, **becomes).status_code == 200
     assert person.get("/me").status_code == 401

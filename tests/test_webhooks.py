@@ -182,6 +182,43 @@ def test_a_repeated_request_gets_the_same_secret(admin: Person, db: Database) ->
     assert admin.post("/webhook-endpoints", json=body, headers=key).status_code == 409
 
 
+def test_a_repeated_request_is_answered_whatever_its_host_has_become(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, key = {"url": "https://127.0.0.1/"}, {"Idempotency-Key": secrets.token_hex(8)}
+    first = admin.post("/webhook-endpoints", json=body, headers=key)
+    monkeypatch.setenv("TICKETING_WEBHOOK_ALLOW", "")
+    config.settings.cache_clear()
+    try:
+        again = admin.post("/webhook-endpoints", json=body, headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert again.headers["idempotent-replayed"] == "true"
+        assert admin.post("/webhook-endpoints", json=body).status_code == 422
+        assert admin.post("/webhook-endpoints", json=body | {"description": "x"}, headers=key).status_code == 422
+    finally:
+        monkeypatch.undo()
+        config.settings.cache_clear()
+
+
+def test_a_repeated_request_whose_secret_cannot_be_opened_any_more_is_told_so(
+    admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, keys = {"url": "https://hooks.lumen.example/"}, [{"Idempotency-Key": secrets.token_hex(8)} for _ in "ab"]
+    endpoint = admin.post("/webhook-endpoints", json=body, headers=keys[0]).json()["id"]
+    rotate = f"/webhook-endpoints/{endpoint}/secrets"
+    assert admin.post(rotate, headers=keys[1]).status_code == 200
+    monkeypatch.setenv("TICKETING_SECRET_KEYS", sealing.new_key())
+    config.settings.cache_clear()
+    try:
+        for path, sent, key in (("/webhook-endpoints", body, keys[0]), (rotate, None, keys[1])):
+            answer = admin.post(path, json=sent, headers=key)
+            assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+            assert "no longer in TICKETING_SECRET_KEYS" in answer.json()["detail"]
+    finally:
+        monkeypatch.undo()
+        config.settings.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -45,6 +45,20 @@ class Actor:
         return self.role != "requester"
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whoever has the command line: may do what admins may, with no token, and under no name in the log."""
+
+    id: None = None
+    role: sql.UserRole = "admin"
+    staff: bool = True
+    token_id: None = None
+    token_expires_at: None = None
+
+
+OPERATOR = Operator()
+Caller = Actor | Operator
+
 _accepted: OrderedDict[bytes, tuple[float, Actor]] = OrderedDict()
 
 

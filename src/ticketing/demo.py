@@ -15,6 +15,7 @@ import yaml
 from psycopg.types.json import Jsonb
 
 from ticketing import auth, sql, tokens
+from ticketing.auth import OPERATOR
 from ticketing.idempotency import Claim
 
 FILE = Path(__file__).with_name("demo.yaml")
@@ -69,7 +70,7 @@ async def _issue(conn: sql.Connection, role: sql.UserRole, scopes: list[sql.Toke
     for person in _demo()["people"]:
         user = await sql.users.get_user_by_email(conn, email=person["email"])
         if user and user["active"] and user["role"] == role:
-            token = await tokens.create_for(conn, None, user["id"], claim=Claim(), name="demo", scopes=scopes)
+            token = await tokens.create_for(conn, OPERATOR, user["id"], claim=Claim(), name="demo", scopes=scopes)
             return str(token["token"])
     return ""
 

@@ -17,7 +17,7 @@ import uuid_utils.compat as uuids
 from psycopg.errors import LockNotAvailable
 
 from ticketing import sql
-from ticketing.auth import Actor
+from ticketing.auth import Caller
 from ticketing.errors import Conflict, KeyInFlight, KeyReused
 
 
@@ -35,7 +35,7 @@ class Claim:
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         """A request that waited in vain for another one with its key is told so."""
-        if self.key is not None and isinstance(error, LockNotAvailable):
+        if isinstance(error, LockNotAvailable) and "claim_idempotency_key" in (error.diag.context or ""):
             raise KeyInFlight(
                 "Another request with this Idempotency-Key is still being worked on. Send it again in a moment.",
                 headers={"Retry-After": "1"},
@@ -58,12 +58,12 @@ def _bare(key: str) -> str:
     return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
 
 
-async def replay(conn: sql.Connection, actor: Actor, claim: Claim) -> dict[str, Any] | None:
+async def replay(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
     """The answer that this very request got before, or None if its key is new.
 
     Raises KeyReused if the key was used for another request.
     """
-    if claim.key is None:
+    if claim.key is None or actor.id is None:
         return None
     row = await sql.idempotency_keys.get_idempotency_key(conn, user_id=actor.id, key=claim.key)
     if row is None:

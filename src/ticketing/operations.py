@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 
 from ticketing import bell, filters, idempotency, paging, policy, sql
-from ticketing.auth import Actor
+from ticketing.auth import Caller
 from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
 from ticketing.jobs import kinds
@@ -24,7 +24,7 @@ WHY_NOT_RETRIED = {
 
 async def list_jobs(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     *,
     state: str | None = None,
     kind: str | None = None,
@@ -55,44 +55,40 @@ async def _check_named(conn: sql.Connection, kind: str | None, queue: str | None
     filters.refuse(names, unheard, hints)
 
 
-async def get_job(conn: sql.Connection, actor: Actor | None, job_id: UUID) -> sql.Job:
+async def get_job(conn: sql.Connection, actor: Caller, job_id: UUID) -> sql.Job:
     """A job with the errors of its attempts. Raises Forbidden, NotFound."""
     policy.require_admin(actor)
     return found(await sql.operations.get_job(conn, job_id=job_id), f"job {job_id}")
 
 
-async def retry_job(
-    conn: sql.Connection, actor: Actor | None, job_id: UUID, *, claim: Claim
-) -> sql.Job | dict[str, Any]:
+async def retry_job(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
     """Let a job run now, with all its attempts, and record `job.retried`.
 
     Raises Forbidden, NotFound, Conflict (it runs, is due or is done, or another one has its unique key), KeyReused.
     """
     policy.require_admin(actor)
     try:
-        job = await sql.operations.retry_job(conn, **claim.parameters(), actor_id=_id(actor), job_id=job_id)
+        job = await sql.operations.retry_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id)
     except UniqueViolation:
         raise Conflict("Another job of this kind with the same unique key waits or runs.") from None
     if job:
         bell.ring()
         return job
-    if answer := await _replay(conn, actor, claim):
+    if answer := await idempotency.replay(conn, actor, claim):
         return answer
     state = (await get_job(conn, actor, job_id))["state"]
     raise Conflict(f"This job cannot be retried. {WHY_NOT_RETRIED.get(state, 'It has changed just now.')}")
 
 
-async def cancel_job(
-    conn: sql.Connection, actor: Actor | None, job_id: UUID, *, claim: Claim
-) -> sql.Job | dict[str, Any]:
+async def cancel_job(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
     """End a job that waits; one that runs is told to end within some seconds. Records `job.cancelled`.
 
     Raises Forbidden, NotFound, Conflict (it has ended), KeyReused.
     """
     policy.require_admin(actor)
-    if job := await sql.operations.cancel_job(conn, **claim.parameters(), actor_id=_id(actor), job_id=job_id):
+    if job := await sql.operations.cancel_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id):
         return job
-    if answer := await _replay(conn, actor, claim):
+    if answer := await idempotency.replay(conn, actor, claim):
         return answer
     job = await get_job(conn, actor, job_id)
     if job["state"] == "running":
@@ -101,7 +97,7 @@ async def cancel_job(
 
 
 async def list_queues(
-    conn: sql.Connection, actor: Actor | None, *, limit: int = 25, cursor: str | None = None
+    conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor: str | None = None
 ) -> paging.Page:
     """A page of queues by name. Raises Forbidden, InvalidCursor."""
     policy.require_admin(actor)
@@ -110,9 +106,7 @@ async def list_queues(
     return paging.page(rows, limit, ["queues"], lambda row: [row["name"]])
 
 
-async def pause_queue(
-    conn: sql.Connection, actor: Actor | None, name: str, *, claim: Claim
-) -> sql.Queue | dict[str, Any]:
+async def pause_queue(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue | dict[str, Any]:
     """Start no more jobs of a queue, and record `queue.paused`; again is no change. Jobs that run go on.
 
     Raises Forbidden, NotFound, KeyReused.
@@ -120,28 +114,26 @@ async def pause_queue(
     policy.require_admin(actor)
     await _require_queue(conn, name)
     try:
-        queue = await sql.operations.pause_queue(conn, **claim.parameters(), actor_id=_id(actor), name=name)
+        queue = await sql.operations.pause_queue(conn, **claim.parameters(), actor_id=actor.id, name=name)
     except UniqueViolation:  # Somebody else has paused it just now.
         queue = None
     if queue:
         return queue
-    return await _replay(conn, actor, claim) or await _queue(conn, name)
+    return await idempotency.replay(conn, actor, claim) or await _queue(conn, name)
 
 
-async def resume_queue(
-    conn: sql.Connection, actor: Actor | None, name: str, *, claim: Claim
-) -> sql.Queue | dict[str, Any]:
+async def resume_queue(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue | dict[str, Any]:
     """Start jobs of a queue again, and record `queue.resumed`; again is no change. Raises as `pause_queue`."""
     policy.require_admin(actor)
     await _require_queue(conn, name)
-    if queue := await sql.operations.resume_queue(conn, **claim.parameters(), actor_id=_id(actor), name=name):
+    if queue := await sql.operations.resume_queue(conn, **claim.parameters(), actor_id=actor.id, name=name):
         bell.ring()
         return queue
-    return await _replay(conn, actor, claim) or await _queue(conn, name)
+    return await idempotency.replay(conn, actor, claim) or await _queue(conn, name)
 
 
 async def list_schedules(
-    conn: sql.Connection, actor: Actor | None, *, limit: int = 25, cursor: str | None = None
+    conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor: str | None = None
 ) -> paging.Page:
     """A page of schedules by name. Raises Forbidden, InvalidCursor."""
     policy.require_admin(actor)
@@ -155,14 +147,6 @@ def _name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(text)
     return text
-
-
-def _id(actor: Actor | None) -> UUID | None:
-    return actor.id if actor else None
-
-
-async def _replay(conn: sql.Connection, actor: Actor | None, claim: Claim) -> dict[str, Any] | None:
-    return await idempotency.replay(conn, actor, claim) if actor else None
 
 
 async def _require_queue(conn: sql.Connection, name: str) -> None:

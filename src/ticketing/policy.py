@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ticketing import sql
-from ticketing.auth import Actor
+from ticketing.auth import Actor, Caller
 from ticketing.config import settings
 from ticketing.errors import Forbidden, InsufficientScope, Invalid, InvalidTransition, TicketClosed
 
-#: The scopes that a token of a user with this role can hold.
+#: The scopes that a token of a user with this role can hold. Each role has the rights of those before it.
 SCOPES: Mapping[sql.UserRole, tuple[sql.TokenScope, ...]] = {
     "requester": ("tickets:read", "tickets:write"),
     "agent": ("tickets:read", "tickets:write"),
@@ -30,25 +30,31 @@ TRANSITIONS: dict[str, tuple[sql.TicketStatus, ...]] = {
 }
 
 
-def require_admin(actor: Actor | None) -> None:
-    """Refuse everyone but admins, and whoever has the command line (no actor)."""
-    if actor is not None and actor.role != "admin":
+def require_admin(actor: Caller) -> None:
+    """Refuse everyone but admins, and whoever has the command line."""
+    if actor.role != "admin":
         raise Forbidden("Only admins may do this.")
 
 
-def require_staff(actor: Actor | None) -> None:
-    """Refuse everyone but agents and admins, and whoever has the command line (no actor)."""
-    if actor is not None and not actor.staff:
+def require_staff(actor: Caller) -> None:
+    """Refuse everyone but agents and admins, and whoever has the command line."""
+    if not actor.staff:
         raise Forbidden("Only agents and admins may do this.")
 
 
-def check_scopes(actor: Actor | None, role: sql.UserRole, scopes: Sequence[sql.TokenScope]) -> None:
+def promoted(before: sql.UserRole, after: sql.UserRole) -> bool:
+    """Whether a role has more rights than the one before it."""
+    roles = list(SCOPES)
+    return roles.index(after) > roles.index(before)
+
+
+def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[sql.TokenScope]) -> None:
     """Refuse a new token, of a user with this role, that could do more than the one that asks for it, or than its user.
 
     Raises Forbidden and Invalid.
     """
     for scope in scopes:
-        if actor is not None and scope not in actor.scopes:
+        if isinstance(actor, Actor) and scope not in actor.scopes:
             raise Forbidden(
                 f"Your own token does not have the scope {scope}.",
                 errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],

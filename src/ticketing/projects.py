@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
 from ticketing import idempotency, paging, patches, policy, preconditions, sql
-from ticketing.auth import Actor
+from ticketing.auth import Actor, Caller
 from ticketing.errors import Conflict, found
 from ticketing.idempotency import Claim
 
@@ -25,7 +25,7 @@ TICKET_TYPES: tuple[sql.TicketType, ...] = ("bug", "feature_request", "support")
 
 async def create(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     *,
     claim: Claim,
     key: str,
@@ -40,7 +40,7 @@ async def create(
         project = await sql.projects.insert_project(
             conn,
             **claim.parameters(),
-            actor_id=actor.id if actor else None,
+            actor_id=actor.id,
             key=key,
             name=name,
             description=description,
@@ -51,18 +51,16 @@ async def create(
         project = None
     if project:
         return project
-    if actor and (answer := await idempotency.replay(conn, actor, claim)):
+    if answer := await idempotency.replay(conn, actor, claim):
         return answer
     raise Conflict(f"There is a project {key!r}.")
 
 
-async def list_(
-    conn: sql.Connection, actor: Actor | None, *, limit: int = 25, cursor: str | None = None
-) -> paging.Page:
+async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor: str | None = None) -> paging.Page:
     """A page of the projects that the actor may see, by key. Raises InvalidCursor."""
     listing = ["projects"]
     (after,) = paging.opened(cursor, listing, paging.key)
-    rows = await sql.projects.list_projects(conn, staff=actor is None or actor.staff, after=after, page_size=limit + 1)
+    rows = await sql.projects.list_projects(conn, staff=actor.staff, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["key"]])
 
 

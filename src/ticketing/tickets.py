@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing import filters, idempotency, moments, paging, patches, policy, preconditions, sql, users
 from ticketing.auth import Actor
-from ticketing.errors import Conflict, Invalid, found
+from ticketing.errors import Conflict, Forbidden, Invalid, found
 from ticketing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
@@ -41,8 +41,13 @@ async def create(
     latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, KeyReused.
     """
     given = {"priority": priority, "requester": requester}
-    policy.require_staff_for(actor, (name for name, value in given.items() if value is not None))
-    requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.id
+    try:
+        policy.require_staff_for(actor, (name for name, value in given.items() if value is not None))
+        requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.id
+    except (Forbidden, Invalid):
+        if answer := await idempotency.replay(conn, actor, claim):
+            return answer
+        raise
     ticket: dict[str, Any] | None = await sql.tickets.insert_ticket(
         conn,
         **claim.parameters(),
@@ -144,9 +149,9 @@ def _patched(ticket: sql.Ticket, patch: Mapping[str, Any]) -> dict[str, Any]:
         merged = {**ticket["environment"], **patch["environment"]}
         wanted["environment"] = {name: value for name, value in merged.items() if value is not None}
     if wanted["status"] not in ENDED and ticket["status"] in ENDED:
-        wanted |= {"resolution": "none", "resolution_note": None} | {
-            name: patch[name] for name in ("resolution", "resolution_note") if name in patch
-        }
+        # What was read and is sent back as it was asks for nothing.
+        asked = {name for name in policy.RESOLUTION_FIELDS & patch.keys() if patch[name] != _current(ticket, name)}
+        wanted |= {"resolution": "none", "resolution_note": None} | {name: patch[name] for name in asked}
     return wanted
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from ticketing import auth, idempotency, moments, paging, policy, sealing, sql
-from ticketing.auth import Actor
+from ticketing.auth import Actor, Caller
 from ticketing.contract import Problem
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
@@ -41,7 +41,7 @@ async def create(
 
 async def create_for(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     user_id: UUID,
     *,
     claim: Claim,
@@ -51,7 +51,7 @@ async def create_for(
 ) -> dict[str, Any]:
     """Issue a token for a service account, with the limits of `create`; admins only.
 
-    Whoever has the command line (no actor) can issue one for any active user, with whatever scopes their role has.
+    Whoever has the command line can issue one for any active user, with whatever scopes their role has.
     Raises Forbidden, NotFound, Invalid, KeyReused, Conflict (no service account, not active, and as `create`).
     """
     policy.require_admin(actor)
@@ -69,16 +69,16 @@ async def create_for(
     )
 
 
-def _unfit(actor: Actor | None, user: sql.User) -> Conflict | None:
+def _unfit(actor: Caller, user: sql.User) -> Conflict | None:
     """Why this user cannot be given a token, if so."""
-    if actor is not None and not user["service_account"]:
+    if isinstance(actor, Actor) and not user["service_account"]:
         return Conflict("This user is a person, who makes their own tokens. Only service accounts can be given one.")
     return None if user["active"] else Conflict("This user is not active, and so can have no tokens.")
 
 
 async def _create(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     claim: Claim,
     *,
     user_id: UUID,
@@ -102,17 +102,17 @@ async def _create(
     row = await sql.tokens.insert_token(
         conn,
         **claim.parameters(),
-        actor_id=actor.id if actor else None,
+        actor_id=actor.id,
         token_id=uuids.uuid7(),
         user_id=user_id,
         role=role,
-        created_by=actor.token_id if actor else None,
+        created_by=actor.token_id,
         name=name,
         hash=auth.hash_token(secret),
         prefix=secret[:PREFIX_LENGTH],
         scopes=list(scopes),
         expires_at=expiry,
-        sealed=sealing.seal_for(actor.seed, secret.encode(), _context(claim)) if actor and claim.key else None,
+        sealed=_sealed(actor, claim, secret),
     )
     if row:
         return {**row, "token": secret}
@@ -121,10 +121,10 @@ async def _create(
     raise Conflict("The user or your own token has just been changed, so no token was made. Read the user again.")
 
 
-async def _told_again(conn: sql.Connection, actor: Actor | None, claim: Claim) -> dict[str, Any] | None:
+async def _told_again(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
     """The answer that this very request got before, with the secret. Raises KeyReused, Conflict (by another token)."""
-    answer = await idempotency.replay(conn, actor, claim) if actor else None
-    if actor is None or answer is None:
+    answer = await idempotency.replay(conn, actor, claim)
+    if answer is None or not isinstance(actor, Actor):
         return None
     sealed = await sql.tokens.get_sealed_token(conn, event_id=claim.event_id)
     secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
@@ -133,12 +133,19 @@ async def _told_again(conn: sql.Connection, actor: Actor | None, claim: Claim) -
     return {**answer, "token": secret.decode()}
 
 
+def _sealed(actor: Caller, claim: Claim, secret: str) -> bytes | None:
+    """The secret as it is kept for the case that the request is repeated."""
+    if claim.key is None or not isinstance(actor, Actor):
+        return None
+    return sealing.seal_for(actor.seed, secret.encode(), _context(claim))
+
+
 def _context(claim: Claim) -> bytes:
     return claim.event_id.bytes + (claim.key or "").encode()
 
 
-def _expiry(actor: Actor | None, expires_at: str | None) -> datetime | None:
-    ours = actor.token_expires_at if actor else None
+def _expiry(actor: Caller, expires_at: str | None) -> datetime | None:
+    ours = actor.token_expires_at
     if expires_at is None:
         if ours:
             raise Invalid.at("#/expires_at", f"Your own token expires at {moments.written(ours)}: so must this one.")
@@ -156,7 +163,7 @@ def _expiry(actor: Actor | None, expires_at: str | None) -> datetime | None:
 
 async def list_(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     user_id: UUID | None = None,
     *,
     limit: int = 25,
@@ -173,7 +180,7 @@ async def list_(
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
-async def get(conn: sql.Connection, actor: Actor | None, token_id: UUID, user_id: UUID | None = None) -> sql.Token:
+async def get(conn: sql.Connection, actor: Caller, token_id: UUID, user_id: UUID | None = None) -> sql.Token:
     """One of one's own tokens, or for admins of any user's. Raises Forbidden, NotFound."""
     owner = await _owner(conn, actor, user_id)
     return found(await sql.tokens.get_token(conn, token_id=token_id, user_id=owner), f"token {token_id}")
@@ -181,7 +188,7 @@ async def get(conn: sql.Connection, actor: Actor | None, token_id: UUID, user_id
 
 async def revoke(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     token_id: UUID,
     user_id: UUID | None = None,
     *,
@@ -194,7 +201,7 @@ async def revoke(
     Raises Forbidden, NotFound, InsufficientScope.
     """
     token = await get(conn, actor, token_id, user_id)
-    if actor is not None and user_id is None:
+    if isinstance(actor, Actor) and user_id is None:
         policy.require_no_less(actor, token["scopes"])
     count = await _end(conn, actor, [token_id])
     # What is being made with one of these while it ends is there in the next round; then nothing can be made any more.
@@ -203,29 +210,27 @@ async def revoke(
     return count
 
 
-async def revoke_with(
-    conn: sql.Connection, actor: Actor | None, user_id: UUID, scopes: Collection[sql.TokenScope]
-) -> None:
+async def revoke_with(conn: sql.Connection, actor: Caller, user_id: UUID, scopes: Collection[sql.TokenScope]) -> None:
     """End, in a transaction that has locked a user, their tokens that hold any of these scopes."""
     rows = await sql.tokens.list_tokens_with(conn, user_id=user_id, scopes=list(scopes))
     await _end(conn, actor, [row["id"] for row in rows])
 
 
-async def _end(conn: sql.Connection, actor: Actor | None, token_ids: Sequence[UUID]) -> int:
+async def _end(conn: sql.Connection, actor: Caller, token_ids: Sequence[UUID]) -> int:
     rows = await sql.tokens.revoke_tokens(
         conn,
         token_ids=list(token_ids),
         event_ids=[uuids.uuid7() for _ in token_ids],
-        actor_id=actor.id if actor else None,
+        actor_id=actor.id,
     )
     auth.forget(frozenset(token_ids))
     return len(rows)
 
 
-async def _owner(conn: sql.Connection, actor: Actor | None, user_id: UUID | None) -> UUID:
+async def _owner(conn: sql.Connection, actor: Caller, user_id: UUID | None) -> UUID:
     """Whose tokens are meant: one's own unless a user is named. Raises Forbidden, NotFound."""
     if user_id is None:
-        assert actor is not None
+        assert isinstance(actor, Actor)
         return actor.id
     policy.require_admin(actor)
     found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")

@@ -12,7 +12,7 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from ticketing import idempotency, paging, patches, policy, preconditions, sql, tokens
-from ticketing.auth import Actor
+from ticketing.auth import Actor, Caller
 from ticketing.errors import Conflict, Invalid, found
 from ticketing.idempotency import Claim
 
@@ -22,7 +22,7 @@ FIELDS = ("name", "email", "role", "active")
 
 async def create(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     *,
     claim: Claim,
     name: str,
@@ -36,7 +36,7 @@ async def create(
         user = await sql.users.insert_user(
             conn,
             **claim.parameters(),
-            actor_id=actor.id if actor else None,
+            actor_id=actor.id,
             user_id=uuids.uuid7(),
             name=name,
             email=email,
@@ -45,7 +45,7 @@ async def create(
         )
         if user:
             return user
-    if actor and (answer := await idempotency.replay(conn, actor, claim)):
+    if answer := await idempotency.replay(conn, actor, claim):
         return answer
     raise Conflict(f"There is a user with the e-mail address {email}.")
 
@@ -71,7 +71,7 @@ async def find_or_add(
 
 async def list_(
     conn: sql.Connection,
-    actor: Actor | None,
+    actor: Caller,
     *,
     role: sql.UserRole | None = None,
     email: str | None = None,
@@ -86,20 +86,19 @@ async def list_(
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
-async def get(conn: sql.Connection, actor: Actor | None, user_id: UUID) -> sql.User:
+async def get(conn: sql.Connection, actor: Caller, user_id: UUID) -> sql.User:
     """A user: oneself, or for staff anyone. Raises NotFound."""
-    seen = actor is None or actor.staff or user_id == actor.id
+    seen = actor.staff or user_id == actor.id
     return found(await sql.users.get_user(conn, user_id=user_id) if seen else None, f"user {user_id}")
 
 
 async def update(
-    conn: sql.Connection, actor: Actor | None, user_id: UUID, patch: Mapping[str, Any], *, if_match: str | None = None
+    conn: sql.Connection, actor: Caller, user_id: UUID, patch: Mapping[str, Any], *, if_match: str | None = None
 ) -> sql.User:
     """Apply a merge patch in a transaction and record `user.updated`; admins only.
 
-    Who is deactivated loses all tokens for good. With another role go those that hold a scope of which only the old or
-    only the new one has the right, so that none comes to do more, or more again, than it was made for. Each has its
-    `token.revoked`.
+    Who is deactivated loses all tokens for good, and so does who is promoted: none comes to do more than it was made
+    for. With a lower role go those that hold a scope beyond it. Each has its `token.revoked`.
     Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use, the last admin), Invalid.
     """
     policy.require_admin(actor)
@@ -108,7 +107,7 @@ async def update(
     patch = patches.changeable(patch, user, FIELDS)
     if patch.get("email", "") is None and user["email"] is not None:
         raise Invalid.at("#/email", "An e-mail address can be changed, but not taken away.")
-    if actor and user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
+    if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
         raise Conflict("You cannot take your own rights away. Ask another admin.")
     changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
     if not changed:
@@ -119,7 +118,7 @@ async def update(
         updated = await sql.users.update_user(
             conn,
             event_id=uuids.uuid7(),
-            actor_id=actor.id if actor else None,
+            actor_id=actor.id,
             user_id=user_id,
             previous=Jsonb(previous),
             **wanted,
@@ -131,8 +130,8 @@ async def update(
             raise
         raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
     before, after = _scopes(user), _scopes(wanted)
-    if before != after:
-        await tokens.revoke_with(conn, actor, user_id, before ^ after)
+    if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:
+        await tokens.revoke_with(conn, actor, user_id, ended)
     return found(updated, f"user {user_id}")
 
 

@@ -7,14 +7,21 @@ from ticketing import db, idempotency
 from ticketing.api.answers import accepted, created, gone, listed
 from ticketing.auth import Actor
 from ticketing.contract import Answer
+from ticketing.errors import Invalid
 from ticketing.webhooks import deliveries, endpoints
 
 
 async def create_webhook_endpoint(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_webhook_endpoint", body)
-    await endpoints.check_url(actor, body["url"])
-    async with db.connection() as conn, claim:
-        endpoint = await endpoints.create(conn, actor, claim=claim, **body)
+    try:
+        await endpoints.check_url(actor, body["url"])
+    except Invalid:
+        async with db.connection() as conn:
+            if (endpoint := await endpoints.created(conn, actor, claim)) is None:
+                raise
+    else:
+        async with db.connection() as conn, claim:
+            endpoint = await endpoints.create(conn, actor, claim=claim, **body)
     return created(endpoint, f"/webhook-endpoints/{endpoint['id']}", claim)
 
 

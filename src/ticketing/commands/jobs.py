@@ -9,6 +9,7 @@ from uuid import UUID
 from cyclopts import App
 
 from ticketing import operations, sql
+from ticketing.auth import OPERATOR
 from ticketing.commands.console import Limit, Refused, confirm, connected, print_one, print_page
 from ticketing.contract import Problem
 from ticketing.idempotency import Claim
@@ -53,7 +54,7 @@ async def list_jobs(
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await operations.list_jobs(conn, None, state=state, kind=kind, queue=queue, limit=limit)
+        page = await operations.list_jobs(conn, OPERATOR, state=state, kind=kind, queue=queue, limit=limit)
     print_page(page, ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
 
 
@@ -71,7 +72,7 @@ async def show_job(job_id: UUID, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await operations.get_job(conn, None, job_id), json=json)
+        print_one(await operations.get_job(conn, OPERATOR, job_id), json=json)
 
 
 @app.command(name="retry")
@@ -111,7 +112,7 @@ async def retry_jobs(
     """
     if job_id is not None:
         async with connected() as conn:
-            print_one(await operations.retry_job(conn, None, job_id, claim=Claim()), json=json)
+            print_one(await operations.retry_job(conn, OPERATOR, job_id, claim=Claim()), json=json)
         return
     await _each("retried", operations.retry_job, state, kind, queue, all=all, yes=yes, json=json)
 
@@ -153,7 +154,7 @@ async def cancel_jobs(
     """
     if job_id is not None:
         async with connected() as conn:
-            print_one(await operations.cancel_job(conn, None, job_id, claim=Claim()), json=json)
+            print_one(await operations.cancel_job(conn, OPERATOR, job_id, claim=Claim()), json=json)
         return
     await _each("cancelled", operations.cancel_job, state, kind, queue, all=all, yes=yes, json=json)
 
@@ -179,7 +180,7 @@ async def _each(
             confirm(f"{found} {'job is' if found == 1 else 'jobs are'} to be {done}.", yes=yes)
         async for job_id in _ids(conn, state=state, kind=kind, queue=queue):
             try:
-                await step(conn, None, job_id, claim=Claim())
+                await step(conn, OPERATOR, job_id, claim=Claim())
                 count += 1
             except Problem:
                 refused += 1
@@ -195,7 +196,7 @@ async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUI
     """The ids of jobs, newest first. What becomes of one while it is looked at does not disturb."""
     cursor = None
     while True:
-        page = await operations.list_jobs(conn, None, limit=PAGE, cursor=cursor, **filters)
+        page = await operations.list_jobs(conn, OPERATOR, limit=PAGE, cursor=cursor, **filters)
         for job in page["items"]:
             yield UUID(str(job["id"]))
         if (cursor := page["next"]) is None:
@@ -214,7 +215,7 @@ async def list_queues(*, json: bool = False) -> None:
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await operations.list_queues(conn, None, limit=1000)
+        page = await operations.list_queues(conn, OPERATOR, limit=1000)
     print_page(page, ("name", "paused", "due", "scheduled", "running", "oldest_due_seconds"), json=json)
 
 
@@ -232,7 +233,7 @@ async def pause_queue(queue: str, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await operations.pause_queue(conn, None, queue, claim=Claim()), json=json)
+        print_one(await operations.pause_queue(conn, OPERATOR, queue, claim=Claim()), json=json)
 
 
 @app.command(name="resume")
@@ -249,7 +250,7 @@ async def resume_queue(queue: str, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await operations.resume_queue(conn, None, queue, claim=Claim()), json=json)
+        print_one(await operations.resume_queue(conn, OPERATOR, queue, claim=Claim()), json=json)
 
 
 @app.command(name="schedules")
@@ -264,5 +265,5 @@ async def list_schedules(*, json: bool = False) -> None:
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await operations.list_schedules(conn, None, limit=1000)
+        page = await operations.list_schedules(conn, OPERATOR, limit=1000)
     print_page(page, ("name", "kind", "cron", "next_run_at", "last_run_at"), json=json)

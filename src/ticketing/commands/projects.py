@@ -7,6 +7,7 @@ from typing import Literal
 from cyclopts import App
 
 from ticketing import projects
+from ticketing.auth import OPERATOR
 from ticketing.commands.console import Limit, connected, judged, print_one, print_page
 from ticketing.idempotency import Claim
 
@@ -50,7 +51,7 @@ async def create_project(
         "NewProject", key=key, name=name, description=description, visibility=visibility, ticket_types=ticket_type
     )
     async with connected() as conn:
-        project = await projects.create(conn, None, claim=Claim(), **given)
+        project = await projects.create(conn, OPERATOR, claim=Claim(), **given)
     if json:
         print_one(project, json=True)
     else:
@@ -71,5 +72,5 @@ async def list_projects(*, limit: Limit = 50, json: bool = False) -> None:
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await projects.list_(conn, None, limit=limit)
+        page = await projects.list_(conn, OPERATOR, limit=limit)
     print_page(page, ("key", "name", "visibility", "ticket_types", "archived"), json=json)

@@ -10,6 +10,7 @@ from uuid import UUID
 from cyclopts import App
 
 from ticketing import sql, tokens
+from ticketing.auth import OPERATOR
 from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_page, user_named
 from ticketing.idempotency import Claim
 
@@ -54,7 +55,7 @@ async def create_token(
     )
     async with connected() as conn:
         owner = await user_named(conn, user)
-        token = await tokens.create_for(conn, None, UUID(str(owner["id"])), claim=Claim(), **given)
+        token = await tokens.create_for(conn, OPERATOR, UUID(str(owner["id"])), claim=Claim(), **given)
     if json:
         print_one(token, json=True)
     else:
@@ -78,7 +79,7 @@ async def list_tokens(*, user: str, limit: Limit = 50, json: bool = False) -> No
     """
     async with connected() as conn:
         owner = await user_named(conn, user)
-        page = await tokens.list_(conn, None, UUID(str(owner["id"])), limit=limit)
+        page = await tokens.list_(conn, OPERATOR, UUID(str(owner["id"])), limit=limit)
     print_page(page, ("id", "name", "prefix", "scopes", "expires_at", "last_used_at", "revoked_at"), json=json)
 
 
@@ -103,7 +104,7 @@ async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = F
         owner = await sql.tokens.get_token_owner(conn, token_id=token_id)
         if owner is None:
             raise Refused(f"There is no token {token_id}.")
-        count = await tokens.revoke(conn, None, token_id, owner, children=children)
+        count = await tokens.revoke(conn, OPERATOR, token_id, owner, children=children)
     if json:
         print_one({"revoked": count}, json=True)
     else:

@@ -8,6 +8,7 @@ from uuid import UUID
 from cyclopts import App
 
 from ticketing import users
+from ticketing.auth import OPERATOR
 from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_page, user_named
 from ticketing.idempotency import Claim
 
@@ -45,7 +46,7 @@ async def create_user(
     """
     given = judged("NewUser", name=name, email=email, role=role, service_account=service_account)
     async with connected() as conn:
-        user = await users.create(conn, None, claim=Claim(), **given)
+        user = await users.create(conn, OPERATOR, claim=Claim(), **given)
     if json:
         print_one(user, json=True)
     else:
@@ -72,7 +73,7 @@ async def list_users(
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await users.list_(conn, None, role=role, email=email, limit=limit)
+        page = await users.list_(conn, OPERATOR, role=role, email=email, limit=limit)
     print_page(page, ("id", "name", "email", "role", "service_account", "active"), json=json)
 
 
@@ -162,5 +163,5 @@ async def _update(user: str, *, json: bool, **fields: str | bool | None) -> None
     patch = judged("UserPatch", **fields)
     async with connected() as conn, conn.transaction():
         found = await user_named(conn, user)
-        changed = await users.update(conn, None, UUID(str(found["id"])), patch)
+        changed = await users.update(conn, OPERATOR, UUID(str(found["id"])), patch)
     print_one(changed, json=json)

@@ -88,6 +88,13 @@ async def create(
     return await _replayed(conn, claim, await idempotency.replay(conn, actor, claim))
 
 
+async def created(conn: sql.Connection, actor: Actor, claim: Claim) -> dict[str, Any] | None:
+    """What this very request was answered when it came first, or None. Raises Forbidden, KeyReused, Conflict."""
+    policy.require_admin(actor)
+    answer = await idempotency.replay(conn, actor, claim)
+    return await _replayed(conn, claim, answer) if answer else None
+
+
 async def list_(
     conn: sql.Connection,
     actor: Actor,
@@ -233,5 +240,11 @@ async def _replayed(conn: sql.Connection, claim: Claim, answer: dict[str, Any] |
     secret = await sql.webhooks.get_webhook_secret(conn, secret_id=claim.event_id)
     if answer is None or secret is None:
         raise Conflict("The request with this Idempotency-Key was done, but its secret does not hold any more.")
-    clear = unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+    try:
+        clear = unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+    except sealing.NoKey:
+        raise Conflict(
+            "The request with this Idempotency-Key was done, but the key that sealed its secret is no longer in"
+            " TICKETING_SECRET_KEYS. Rotate the secret."
+        ) from None
     return {**answer, "secret": signing.written(clear)}
