@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from conftest import spawned
-from ticketing import __main__, auth, checks
+from ticketing import __main__, auth, checks, config
 from ticketing.commands import console
 from ticketing.config import InvalidSetting, Settings
 
@@ -39,7 +42,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
                 raise InvalidSetting("TICKETING_DATABASE_URL is not set.")
             return Settings(database_url=url, redis_url=redis_url)
 
-        for module in (__main__, checks, console):
+        for module in (config, checks, console):
             monkeypatch.setattr(module, "settings", settings)
         code = 0
         try:
@@ -55,6 +58,39 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def rows(url: str, query: str) -> list[dict[str, Any]]:
     with psycopg.connect(url, row_factory=dict_row) as conn:
         return conn.execute(query.encode()).fetchall()
+
+
+IMPORTED = """
+import sys
+from ticketing import __main__
+__main__.main(sys.argv[1:])
+print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+OF_SERVERS = {"connexion", "starlette", "uvicorn", "dramatiq", "redis", "opentelemetry"}
+OF_THE_DATABASE = {"psycopg", "psycopg_pool", "aiosql", "structlog", "prometheus_client", "yaml"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "others"),
+    [
+        ("--help", OF_SERVERS | OF_THE_DATABASE),
+        ("serve --help", OF_SERVERS | OF_THE_DATABASE),
+        *((f"{group} --help", OF_SERVERS) for group in ("user", "token", "project", "jobs", "import")),
+    ],
+)
+def test_a_command_waits_for_no_library_of_another_one(arguments: str, others: set[str]) -> None:
+    command = [sys.executable, "-c", IMPORTED, *arguments.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "Usage: ticketing" in done.stdout
+    assert others.isdisjoint(done.stderr.split())
+
+
+def test_a_command_on_the_database_waits_for_no_server_s_library(url: str) -> None:
+    command = [sys.executable, "-c", IMPORTED, "user", "list"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TICKETING_")}
+    environ["TICKETING_DATABASE_URL"] = url
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ)
+    assert OF_SERVERS.isdisjoint(done.stderr.split())
 
 
 COMMANDS = ("up", "serve", "work", "migrate", "doctor", "import github")

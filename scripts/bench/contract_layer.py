@@ -24,6 +24,7 @@ from rich.table import Table
 import rival
 from load import BODIES
 from ticketing import api, auth, contract, resources
+from ticketing.contract import engine
 
 REQUESTS = 300
 PERSON = {"id": "0198c2a4-7d10-7cc1-9f3e-6b1f6f0f5a11", "name": "Ada Person"}
@@ -82,7 +83,7 @@ def ours() -> Any:
     async def authenticate(_token: str) -> Any:
         return actor
 
-    return contract.build(
+    return engine.build(
         contract.load(resources.SPEC / "dist" / "openapi.json"),
         contract.load(resources.SPEC / "problems.yaml"),
         handlers={name: _constant(getattr(api, name), answers.get(name)) for name in api.__all__},

@@ -1,6 +1,7 @@
 """The command line: every command, and how its errors end.
 
 What a command cannot do it says in one sentence on standard error, and ends with 1; called wrongly, it ends with 2.
+Each imports what it needs when it is run, so that none waits for the libraries of another one.
 """
 
 from __future__ import annotations
@@ -9,25 +10,15 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import orjson
-import psycopg
 from cyclopts import App, CycloptsError, Parameter, validators
-from psycopg import AsyncConnection
-from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
 
-from ticketing import __version__, checks, db, events, migrate, outages, serve, up, work
-from ticketing.commands import jobs, projects, tokens, users
-from ticketing.commands.console import Refused, said
-from ticketing.config import InvalidSetting, settings
-from ticketing.contract import Problem
-from ticketing.embedded import EmbeddedError
-from ticketing.importing.cli import app as import_app
-from ticketing.jobs import kinds
-from ticketing.migrate import MigrationError
+from ticketing import __version__
+from ticketing.refused import Refused
+
+if TYPE_CHECKING:
+    from ticketing import up
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 app = App(
@@ -41,8 +32,14 @@ app = App(
     print_error=False,
     result_action="return_value",
 )
-for group in (users.app, tokens.app, projects.app, jobs.app, import_app):
-    app.command(group)
+for group, module, purpose in (
+    ("user", "commands.users", "Add, list and change people and machines, such as the first admin."),
+    ("token", "commands.tokens", "Issue, list and revoke what users sign in with."),
+    ("project", "commands.projects", "Add and list the products that tickets are about."),
+    ("jobs", "commands.jobs", "See what is done in the background, and step in."),
+    ("import", "importing.cli", "Bring issues here from elsewhere, with their history."),
+):
+    app.command(f"ticketing.{module}:app", name=group, help=purpose)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,16 +48,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(sys.argv[1:] if arguments is None else arguments)
     except CycloptsError as error:
         _fail(f"{error} Try `ticketing --help`.", 2)
-    except psycopg.Error as error:
-        _fail(f"PostgreSQL cannot be used: {outages.message(error)} {outages.cause(outages.sqlstate(error))}", 1)
-    except Problem as problem:
-        _fail(said(problem), 1)
-    except (InvalidSetting, MigrationError, EmbeddedError, Refused, serve.CannotServe, up.CannotStart) as error:
-        _fail(str(error), 1)
+    except Refused as refusal:
+        _fail(str(refusal), 1)
     except OSError as error:
         _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        sentence = _said(error)
+        if sentence is None:
+            raise
+        _fail(sentence, 1)
+
+
+def _said(error: Exception) -> str | None:
+    """What PostgreSQL or a rule says; None for a fault of ours."""
+    import psycopg
+
+    from ticketing import outages
+    from ticketing.commands import console
+    from ticketing.contract import Problem
+
+    if isinstance(error, psycopg.Error):
+        return f"PostgreSQL cannot be used: {outages.message(error)} {outages.cause(outages.sqlstate(error))}"
+    return console.said(error) if isinstance(error, Problem) else None
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
@@ -92,6 +103,10 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
         Print nothing but one line of JSON when everything runs: url, docs_url, tokens by role, and environment: the
         file for other shells, or null.
     """
+    from rich.console import Console
+
+    from ticketing import up
+
     if ephemeral and home:
         raise Refused("--home and --ephemeral exclude each other.")
     folder = None if ephemeral else (home.absolute() if home else up.default_home())
@@ -100,16 +115,24 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
 
 
 def _print_json(ready: up.Ready) -> None:
+    import orjson
+
     print(orjson.dumps(ready, default=str).decode(), flush=True)
 
 
 def _print_panel(ready: up.Ready) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.table import Table
+
+    from ticketing.up import HOME
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(no_wrap=True, overflow="ignore")
     rows = {"URL": ready.url, "Docs": ready.docs_url, **ready.tokens}
     if ready.environment:
-        inside = ready.environment.is_relative_to(Path.cwd() / up.HOME)
+        inside = ready.environment.is_relative_to(Path.cwd() / HOME)
         file = ready.environment.relative_to(Path.cwd()) if inside else ready.environment
         rows["Shell"] = f". {shlex.quote(str(file))}"
     for label, text in rows.items():
@@ -140,6 +163,9 @@ def run_api(
     workers
         How many processes share the work; one a core is a good start.
     """
+    from ticketing import serve
+    from ticketing.config import settings
+
     settings()
     serve.run(host, port, workers)
 
@@ -175,6 +201,9 @@ def run_worker(
     leashed
         End when standard input closes.
     """
+    from ticketing import work
+    from ticketing.jobs import kinds
+
     chosen = queues.split(",") if queues else []
     if unknown := sorted(set(chosen) - set(kinds.queues())):
         raise Refused(f"There is no queue {unknown[0]}. There are {', '.join(kinds.queues())}.")
@@ -195,6 +224,11 @@ async def run_migrations(*, status: bool = False) -> None:
     status
         Only tell what is applied and what is pending; ends with 1 if anything is.
     """
+    from psycopg import AsyncConnection
+
+    from ticketing import db, events, migrate
+    from ticketing.config import settings
+
     url = settings().database_url
     if not status:
         done = [f"Applied {name}." for name in await migrate.migrate(url)]
@@ -221,6 +255,10 @@ async def check_everything(*, json: bool = False) -> None:
     json
         Print one line of JSON for each check: what, passed and finding.
     """
+    import orjson
+
+    from ticketing import checks
+
     healthy = True
     async for check in checks.run():
         healthy &= check.passed

@@ -16,7 +16,6 @@ from ticketing import (
     contract,
     db,
     metrics,
-    moments,
     outages,
     pages,
     readiness,
@@ -27,6 +26,7 @@ from ticketing import (
     tracing,
 )
 from ticketing.config import Settings, settings
+from ticketing.contract.engine import build
 from ticketing.webhooks import endpoints
 from ticketing.wire import files
 
@@ -34,9 +34,6 @@ log = logging.getLogger(__name__)
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 REQUESTS_A_CONNECTION = 16
 """How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
-
-FORMS = {"line": texts.one_line, "tag": texts.tag, "text": texts.text, "date-time": moments.canonical}
-"""What the contract calls the forms of text."""
 
 _leaving = False
 
@@ -64,7 +61,7 @@ def create(settings_: Settings | None = None) -> Any:
             yield
         await asyncio.to_thread(tracing.stop)
 
-    engine = contract.build(
+    engine = build(
         document,
         problems,
         handlers={name: db.repeated(getattr(api, name)) for name in api.__all__},
@@ -75,7 +72,7 @@ def create(settings_: Settings | None = None) -> Any:
         at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
         always=pages.ALWAYS,
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
-        forms=FORMS,
+        forms=texts.FORMS,
         beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
         body_seconds=chosen.body_seconds,
     )

@@ -10,19 +10,17 @@ from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-from redis.asyncio.connection import parse_url
-
 from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
+from ticketing.refused import Refused
 
 PREFIX = "TICKETING_"
+REDIS_HERE = "redis://127.0.0.1:6379/0"
 PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
 ELSEWHERE = frozenset({"TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
 """Variables that are read where they are needed."""
 
 
-class InvalidSetting(Exception):
+class InvalidSetting(Refused):
     """A setting is missing or cannot be read; the message names the variable and says what it takes."""
 
 
@@ -33,7 +31,7 @@ class Settings:
     #: PostgreSQL, as a `postgresql://` URL (libpq syntax).
     database_url: str
     #: Redis or Valkey for background jobs, as a `redis://` URL.
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_url: str = REDIS_HERE
     #: Database connections a process holds at most, besides two that ring and hear the bell.
     pool_size: Annotated[int, range(1, 1_001)] = 8
     #: `debug`, `info`, `warning` or `error`.
@@ -133,21 +131,31 @@ def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 def _check_urls(read: Settings) -> None:
     """Raise InvalidSetting for a URL that leads nowhere; one that may hold a password is not shown."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - here, as these take longer to import than all the rest
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     try:
         conninfo_to_dict(read.database_url)
     except ProgrammingError:
         raise InvalidSetting(
             f"{PREFIX}DATABASE_URL cannot be read. Give it as postgresql://user:password@host/name."
         ) from None
-    try:
-        parse_url(read.redis_url)
-    except ValueError:
-        raise InvalidSetting(f"{PREFIX}REDIS_URL cannot be read. Give it as redis://host:6379/0.") from None
+    if read.redis_url != REDIS_HERE:
+        _check_redis_url(read.redis_url)
     for name, example in (("public_url", "https://example.org/support"), ("otlp_url", "http://collector:4318")):
         url = getattr(read, name)
         if url and not _leads_somewhere(url):
             raise InvalidSetting(f"{PREFIX}{name.upper()} is {url[:50]!r}. Give it an address such as {example}.")
     _ = read.prefix
+
+
+def _check_redis_url(url: str) -> None:
+    from redis.asyncio.connection import parse_url  # noqa: PLC0415
+
+    try:
+        parse_url(url)
+    except ValueError:
+        raise InvalidSetting(f"{PREFIX}REDIS_URL cannot be read. Give it as redis://host:6379/0.") from None
 
 
 def _leads_somewhere(url: str) -> bool:

@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 from urllib.parse import quote
 
+from ticketing.refused import Refused
+
 SYSTEM_USERS = ("ticketing", "postgres")
 """Whom root runs the servers as: the first that exists; the very first is made if none does."""
 Command: TypeAlias = Sequence[str | Path]
@@ -53,7 +55,7 @@ exec "$@" 3<&- </dev/null
 """
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(Refused):
     """A server cannot run here; the message says why, and what to do."""
 
 

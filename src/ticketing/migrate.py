@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, errors
 from psycopg.rows import tuple_row
 
 from ticketing import db, resources
+from ticketing.refused import Refused
 
 LOCK = 0x7469636B6574  # "ticket": one number of many, but the same in every version of this program.
 NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9]+(_[a-z0-9]+)*)\.sql")
@@ -29,7 +30,7 @@ create table if not exists schema_migrations (
 """
 
 
-class MigrationError(Exception):
+class MigrationError(Refused):
     """The database and the migrations do not fit together; the message says how to go on."""
 
 

@@ -20,6 +20,7 @@ from uvicorn.supervisors import multiprocess
 
 from ticketing import metrics, succession
 from ticketing.config import settings
+from ticketing.refused import Refused
 from ticketing.succession import Inheritance, Successor
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ UVICORN: dict[str, Any] = {
 }
 
 
-class CannotServe(Exception):
+class CannotServe(Refused):
     """The address is not to be had; the message says why."""
 
 

@@ -11,6 +11,8 @@ import unicodedata
 from itertools import groupby
 from typing import Final
 
+from ticketing import moments
+
 MOST_MARKS: Final = 30
 """Marks on one letter. More is no writing (UAX 15, 12: Stream-Safe Text), and sorting them takes quadratic time."""
 
@@ -105,6 +107,10 @@ def text(text: str) -> str:
     text = text.rstrip()
     begins = _BEFORE.match(text)
     return text[begins.end() :] if begins else text
+
+
+FORMS = {"line": one_line, "tag": tag, "text": text, "date-time": moments.canonical}
+"""What the contract calls the forms of text."""
 
 
 def _joined(found: re.Match[str]) -> str:

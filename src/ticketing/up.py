@@ -18,13 +18,14 @@ import orjson
 import uvicorn
 
 from ticketing import db, demo, embedded, migrate, sealing, serve, work
+from ticketing.refused import Refused
 
 HOST = "127.0.0.1"
 HOME = ".ticketing"
 DATA_OF_ROOT = Path("/var/lib/ticketing")
 
 
-class CannotStart(Exception):
+class CannotStart(Refused):
     """The folder is not to be had; the message says why."""
 
 

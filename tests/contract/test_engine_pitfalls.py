@@ -9,6 +9,7 @@ import pytest
 from contract.asking import JSON, LIBRARIAN, MERGE_PATCH, Chunks, ask, get, post
 from contract.sample import library
 from ticketing import contract
+from ticketing.contract import engine
 
 BOOK = b'{"title": "x", "kind": "novel"}'
 
@@ -17,7 +18,7 @@ def test_a_duplicate_operation_id_does_not_open_a_protected_path() -> None:
     document = contract.bundle(library.SPEC / "openapi.yaml")
     document["paths"]["/opening-hours"]["get"]["operationId"] = "list_books"
     with pytest.raises(contract.ContractError, match="GET /opening-hours are both called list_books"):
-        contract.build(document, {}, library.HANDLERS, library.authenticate)
+        engine.build(document, {}, library.HANDLERS, library.authenticate)
 
 
 def test_an_upper_case_media_type_is_validated_like_any_other() -> None:
@@ -30,7 +31,7 @@ def test_security_is_never_optional() -> None:
     document = contract.bundle(library.SPEC / "openapi.yaml")
     document["paths"]["/books"]["get"]["security"] = [{"bearer": []}, {}]
     with pytest.raises(contract.ContractError, match="GET /books makes its security optional"):
-        contract.build(document, {}, library.HANDLERS, library.authenticate)
+        engine.build(document, {}, library.HANDLERS, library.authenticate)
 
 
 def test_an_exception_in_authentication_is_not_anonymity(caplog: pytest.LogCaptureFixture) -> None:
@@ -95,7 +96,7 @@ def test_a_query_parameter_without_a_type_is_text() -> None:
     for parameter in document["paths"]["/books"]["get"]["parameters"]:
         if parameter.get("name") == "shelf":
             parameter["schema"] = {}
-    application = contract.build(
+    application = engine.build(
         document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate
     )
     assert get("/books?shelf=17", application=application).status == 200
@@ -213,7 +214,7 @@ def test_lists_of_clients_that_encode_every_comma_are_read() -> None:
 def test_header_parameters_are_judged() -> None:
     document = contract.bundle(library.SPEC / "openapi.yaml")
     document["paths"]["/books"]["post"]["parameters"][0]["required"] = True
-    application = contract.build(
+    application = engine.build(
         document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate
     )
     assert post(BOOK, application=application).faults() == {"Idempotency-Key": "This header is required."}
@@ -292,7 +293,7 @@ def test_the_contract_does_not_pass_through_jinja_or_yaml_1_1() -> None:
     document = contract.bundle(library.SPEC / "openapi.yaml")
     document["info"]["title"] = "{{ 7 * 7 }}"
     before = copy.deepcopy(document)
-    contract.build(document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate)
+    engine.build(document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate)
     assert document == before
     assert post(b'{"title":"x","kind":"no"}').status == 201, "`no` is a word, not false"
 

@@ -13,7 +13,7 @@ import pytest
 from contract.asking import exchange, http_scope
 from contract.sample import library
 from ticketing import contract
-from ticketing.contract import Answer
+from ticketing.contract import Answer, engine
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -27,7 +27,7 @@ def build(
     document = contract.bundle(library.SPEC / "openapi.yaml")
     change(document)
     problems = contract.load(library.SPEC / "problems.yaml") if catalogue is None else catalogue
-    return contract.build(document, problems, handlers, library.authenticate, **options)
+    return engine.build(document, problems, handlers, library.authenticate, **options)
 
 
 def books(document: dict[str, Any]) -> Any:

@@ -14,19 +14,15 @@ from cyclopts import Parameter, validators
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
-from ticketing import contract, db, paging, resources, sql
-from ticketing.app import FORMS
+from ticketing import contract, db, paging, resources, sql, texts
 from ticketing.config import settings
 from ticketing.contract import Problem
+from ticketing.refused import Refused
 
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 #: Options that are not called like what the contract calls them.
 OPTIONS = {"scopes": "scope", "expires_at": "expires", "ticket_types": "ticket-type"}
-
-
-class Refused(Exception):
-    """What a command was asked for cannot be done; the message says why."""
 
 
 @asynccontextmanager
@@ -53,7 +49,7 @@ def judged(schema: str, **given: Any) -> dict[str, Any]:
 @cache
 def _judge(schema: str) -> contract.Judge:
     document = contract.load(resources.SPEC / "dist" / "openapi.json")
-    return contract.Judge(document, f"#/components/schemas/{schema}", FORMS)
+    return contract.Judge(document, f"#/components/schemas/{schema}", texts.FORMS)
 
 
 def said(problem: Problem) -> str:

@@ -10,9 +10,10 @@ from cyclopts import App
 
 from ticketing import operations, sql
 from ticketing.auth import OPERATOR
-from ticketing.commands.console import Limit, Refused, confirm, connected, print_one, print_page
+from ticketing.commands.console import Limit, confirm, connected, print_one, print_page
 from ticketing.contract import Problem
 from ticketing.idempotency import Claim
+from ticketing.refused import Refused
 
 # As in sql.pyi, which does not exist at run time.
 State = Literal["available", "running", "completed", "cancelled", "discarded"]
@@ -24,7 +25,7 @@ PAGE = 500
 Step = Callable[..., Awaitable[Any]]
 """What is done to one job."""
 
-app = App(name="jobs", help="See what is done in the background, and step in.")
+app = App(name="jobs")
 
 
 @app.command(name="list")

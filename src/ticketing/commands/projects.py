@@ -15,7 +15,7 @@ from ticketing.idempotency import Claim
 Visibility = Literal["public", "private"]
 TicketType = Literal["bug", "feature_request", "support"]
 
-app = App(name="project", help="Add and list the products that tickets are about.")
+app = App(name="project")
 
 
 @app.command(name="create")

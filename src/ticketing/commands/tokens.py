@@ -11,15 +11,16 @@ from cyclopts import App
 
 from ticketing import sql, tokens
 from ticketing.auth import OPERATOR
-from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_page, user_named
+from ticketing.commands.console import Limit, connected, judged, print_one, print_page, user_named
 from ticketing.idempotency import Claim
+from ticketing.refused import Refused
 
 # As in sql.pyi, which does not exist at run time.
 Scope = Literal["tickets:read", "tickets:write", "admin"]
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
-app = App(name="token", help="Issue, list and revoke what users sign in with.")
+app = App(name="token")
 
 
 @app.command(name="create")

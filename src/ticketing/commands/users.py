@@ -9,13 +9,14 @@ from cyclopts import App
 
 from ticketing import users
 from ticketing.auth import OPERATOR
-from ticketing.commands.console import Limit, Refused, connected, judged, print_one, print_page, user_named
+from ticketing.commands.console import Limit, connected, judged, print_one, print_page, user_named
 from ticketing.idempotency import Claim
+from ticketing.refused import Refused
 
 # As in sql.pyi, which does not exist at run time.
 Role = Literal["requester", "agent", "admin"]
 
-app = App(name="user", help="Add, list and change people and machines, such as the first admin.")
+app = App(name="user")
 
 
 @app.command(name="create")

@@ -1,8 +1,9 @@
 """A contract engine: binds an OpenAPI 3.1 document to handlers, and enforces what it publishes. Knows no product.
 
-`bundle`, `write` and `drift` make the one document of many files; `build` makes the application; a `Judge` judges input
-that does not come by HTTP. Handlers are coroutine functions named by operationId: they take typed parameters by name,
-`body` and `actor`, and give an `Answer` or a `Stream`, or raise a `Problem`.
+`bundle`, `write` and `drift` make the one document of many files; a `Judge` judges input that does not
+come by HTTP; `engine.build` makes the application, and is imported by itself, as connexion takes its time. Handlers are
+coroutine functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer`
+or a `Stream`, or raise a `Problem`.
 
     edge        begins and ends an exchange; problems become RFC 9457
     routing     connexion's, in one look-up          404 405
@@ -11,15 +12,12 @@ that does not come by HTTP. Handlers are coroutine functions named by operationI
     dispatch    calls the handler and sends its answer
 """
 
-from ticketing.contract import quiet  # noqa: F401 (first)
 from ticketing.contract.bundle import bundle, drift, load, write
 from ticketing.contract.document import ContractError
-from ticketing.contract.engine import build
 from ticketing.contract.exchange import Answer, Line, Pieces, Stream, etag
 from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.judging import Judge
-from ticketing.contract.problems import Problem
-from ticketing.contract.security import InvalidToken
+from ticketing.contract.problems import InvalidToken, Problem
 
 __all__ = [
     "Answer",
@@ -32,7 +30,6 @@ __all__ = [
     "Problem",
     "Proxies",
     "Stream",
-    "build",
     "bundle",
     "drift",
     "etag",

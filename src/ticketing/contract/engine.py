@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ticketing.contract import quiet  # noqa: F401 # isort: skip (first)
+
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from functools import partial

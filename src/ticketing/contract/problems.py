@@ -45,6 +45,15 @@ class Unauthenticated(Problem):
     slug = "unauthenticated"
 
 
+class InvalidToken(Exception):
+    """A token that does not hold: why, in a word for the log; and whether that had to be looked up."""
+
+    def __init__(self, reason: str, looked_up: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.looked_up = looked_up
+
+
 class RouteNotFound(Problem):
     slug = "not-found"
 

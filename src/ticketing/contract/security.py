@@ -13,22 +13,13 @@ from connexion.security import AbstractSecurityHandler
 
 from ticketing.contract.admission import USER_TIMES, Patience
 from ticketing.contract.exchange import KEY, Exchange
-from ticketing.contract.problems import Unauthenticated
+from ticketing.contract.problems import InvalidToken, Unauthenticated
 from ticketing.contract.routing import following
 
 Authenticate = Callable[[str], Awaitable[Any | None]]
 Authorize = Callable[[Any, Sequence[str]], None]
 WRONG_A_SECOND, WRONG_AT_FIRST = 20, 200
 """How many tokens that were looked up in vain an address may send, before it is told late."""
-
-
-class InvalidToken(Exception):
-    """A token that does not hold: why, in a word for the log; and whether that had to be looked up."""
-
-    def __init__(self, reason: str, looked_up: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.looked_up = looked_up
 
 
 class Bearer(AbstractSecurityHandler):

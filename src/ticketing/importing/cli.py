@@ -30,7 +30,7 @@ from ticketing.importing.reversion import NotRevertible, revert
 # Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
 PATIENCE = {"statement_timeout": "120s", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
 
-app = App(name="import", help="Bring issues here from elsewhere, with their history.")
+app = App(name="import")
 
 
 @app.command(name="github")

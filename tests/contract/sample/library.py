@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ticketing import contract
-from ticketing.contract import Answer, Problem
+from ticketing.contract import Answer, Problem, engine
 
 SPEC = Path(__file__).parent / "spec"
 BOOK = {"number": 1, "title": "No", "kind": "novel", "pages": 100}
@@ -94,8 +94,8 @@ def authorize(actor: str, scopes: Sequence[str]) -> None:
 
 
 def application(**options: Any) -> Any:
-    """The library's ASGI application; `options` as for `contract.build`."""
+    """The library's ASGI application; `options` as for `engine.build`."""
     given: dict[str, Any] = {"handlers": HANDLERS, "authenticate": authenticate, "authorize": authorize}
-    return contract.build(
+    return engine.build(
         contract.bundle(SPEC / "openapi.yaml"), contract.load(SPEC / "problems.yaml"), **given | options
     )
