@@ -236,6 +236,22 @@ def test_pages_end_with_their_bytes(agent: Person, requester: Person, new_ticket
     assert max(sizes) < events.SCAN_BYTES + 10_000
 
 
+def test_a_page_ends_with_the_bytes_of_its_json(agent: Person, new_ticket: New, db: Db) -> None:
+    """In JSON a quote is two bytes, in PostgreSQL one."""
+    cursor, number = end(agent), new_ticket(agent)["number"]
+    assert patch(agent, number, description='"' * 65_000).status_code == 200
+    db.execute(
+        "insert into events (id, type, ticket, project, actor_id, data)"
+        " select gen_random_uuid(), e.type, e.ticket, e.project, e.actor_id, e.data"
+        "   from (select * from events where ticket = %s order by position desc limit 1) e, generate_series(1, 30)",
+        (number,),
+    )
+    settled(db)
+    response = agent.get("/events", params={"limit": 100, "cursor": cursor})
+    assert response.json()["more"]
+    assert events.SCAN_BYTES * 0.9 < len(response.content) < events.SCAN_BYTES + 10_000
+
+
 def test_a_page_looks_at_so_many_events_at_most(
     monkeypatch: pytest.MonkeyPatch, agent: Person, stranger: Person, new_ticket: New
 ) -> None:

@@ -21,7 +21,7 @@ SCAN = 2000
 """How many events a page of the feed looks at: of a log in which somebody may see little, it makes many short pages."""
 SCAN_BYTES = 2 * 1024 * 1024
 """And how many bytes, unless it is one event alone: an event may have a megabyte, a hundred are too much to hold."""
-SCAN_OF_STAFF = 2
+SCAN_OF_STAFF = 1.25
 """How many events are looked at for each that a page may hold, for whoever sees nearly all of them."""
 LEAST_DAYS = 1
 """An Idempotency-Key answers for 24 hours with what its event holds."""
@@ -150,7 +150,7 @@ async def feed(
         await check_named(conn, reader)
         return {"items": [], "next": seal.cursor(place), "more": False}
     sees_most = actor.staff and types is None and project is None
-    stretch = await read(conn, reader, place, limit, scan=min(SCAN, SCAN_OF_STAFF * limit) if sees_most else SCAN)
+    stretch = await read(conn, reader, place, limit, scan=int(SCAN_OF_STAFF * limit) + 1 if sees_most else SCAN)
     if cursor is None:
         await check_named(conn, reader, borne=stretch.entries)
     return {
