@@ -1,4 +1,4 @@
-"""connexion's routing, by one look-up: each path is found once, in a dictionary or by one regular expression.
+"""connexion's routing, by one look-up: a path is found in a dictionary, or by one regular expression for its depth.
 
 From there each layer calls the next one's operation, which `following` found at start, so that no layer has to look for
 it again.
@@ -10,6 +10,7 @@ it again.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -31,7 +32,7 @@ class Route:
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.operations: dict[str, str] = {}
-        self.positions: slice = slice(0, 0)
+        self.positions = range(0)
         self.allow = ""
 
     def add(self, method: str, operation_id: str) -> None:
@@ -67,27 +68,20 @@ class Routing(SpecMiddleware):
         self.app = app
         self._operations: dict[str, Any] = {}
         self._concrete: dict[str, Route] = {}
-        self._templated: list[Route] = []
-        self._pattern = re.compile(r"(?!)")
+        self._templated: dict[int, tuple[re.Pattern[str], list[Route]]] = {}
 
     def add_api(self, specification: Any, **options: Any) -> None:
         table = RoutingTable(specification, **options)
         for route in table.routes.values():
             for operation_id in route.operations.values():
                 self._operations[operation_id] = following(self.app, table.base_path, operation_id)
-        patterns = []
-        position = 0
+        templated: dict[int, dict[str, Route]] = {}
         for path, route in table.routes.items():
-            if not route.names:
+            if route.names:
+                templated.setdefault(path.count("/"), {})[path] = route
+            else:
                 self._concrete[path] = route
-                continue
-            # One group for the route itself, which closes last and so is `lastindex`, then one for each name.
-            route.positions = slice(position + 1, position + 1 + len(route.names))
-            position += 1 + len(route.names)
-            self._templated += [route] * (1 + len(route.names))
-            patterns.append(f"({_pattern(path)})")
-        if patterns:
-            self._pattern = re.compile("|".join(patterns))
+        self._templated = {slashes: _alternatives(routes) for slashes, routes in templated.items()}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[KEY]
@@ -105,11 +99,12 @@ class Routing(SpecMiddleware):
         # An encoded slash is part of a segment, so what is encoded is split before it is decoded.
         if route := self._concrete.get(path):
             return route, {}
-        match = self._pattern.fullmatch(path)
+        pattern, routes = self._templated.get(path.count("/"), _NO_ALTERNATIVES)
+        match = pattern.fullmatch(path)
         if match is None or match.lastindex is None:
             raise RouteNotFound("There is nothing at this address.")
-        route = self._templated[match.lastindex - 1]
-        values = match.groups()[route.positions]
+        route = routes[match.lastindex - 1]
+        values = [match[position] for position in route.positions]
         if "%" in path or not path.isascii():
             return route, {name: _decoded(name, value) for name, value in zip(route.names, values, strict=True)}
         return route, dict(zip(route.names, values, strict=True))
@@ -118,6 +113,19 @@ class Routing(SpecMiddleware):
 def following(layer: RoutedMiddleware[Any], base_path: str, operation_id: str) -> Any:
     """What the next layer does with an operation. connexion binds the innermost layer first, so it is there already."""
     return layer.apis[base_path][-1].operations[operation_id]
+
+
+def _alternatives(routes: Mapping[str, Route]) -> tuple[re.Pattern[str], list[Route]]:
+    """A pattern of all these paths, and the route of each of its groups."""
+    groups: list[Route] = []
+    for route in routes.values():
+        # One group for the route itself, which closes last and so is `lastindex`, then one for each name.
+        route.positions = range(len(groups) + 2, len(groups) + 2 + len(route.names))
+        groups += [route] * (1 + len(route.names))
+    return re.compile("|".join(f"({_pattern(path)})" for path in routes)), groups
+
+
+_NO_ALTERNATIVES: tuple[re.Pattern[str], list[Route]] = re.compile(r"(?!)"), []
 
 
 def _pattern(path: str) -> str:
