@@ -58,12 +58,31 @@ def test_the_reference_loads_nothing_from_elsewhere(web: httpx.Client) -> None:
     assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert assets
     for asset in assets:
-        if asset == "data:,":
-            continue
         assert ":" not in asset
         assert web.get(urljoin("/docs", asset)).status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert web.get("/").headers["location"] == "/docs"
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "begins"),
+    [
+        ("/favicon.ico", "image/x-icon", b"\0\0\1\0"),
+        ("/icon.svg", "image/svg+xml", b"<svg "),
+        ("/apple-touch-icon.png", "image/png", b"\x89PNG"),
+        ("/apple-touch-icon-precomposed.png", "image/png", b"\x89PNG"),
+    ],
+)
+def test_browsers_find_an_icon(web: httpx.Client, path: str, media_type: str, begins: bytes) -> None:
+    icon = web.get(path)
+    assert (icon.status_code, icon.headers["content-type"]) == (200, media_type)
+    assert icon.content.startswith(begins)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/problems", "/problems/not-found", "/support/tickets/7"])
+def test_a_page_names_its_icons_from_wherever_it_is(web: httpx.Client, path: str) -> None:
+    icons = re.findall(r'<link rel="icon" href="([^"]+)"', web.get(path).text)
+    assert [urljoin(path, icon) for icon in icons] == ["/favicon.ico", "/icon.svg"]
 
 
 @pytest.mark.parametrize("slug", PROBLEMS)

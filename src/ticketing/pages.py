@@ -79,6 +79,8 @@ class Shared:
             self._making = None
 
 
+ICON_SECONDS = 24 * 3600
+"""How long browsers keep the icon without asking again."""
 METRICS_SECONDS = 1.0
 """How long the metrics are kept: to write them anew costs 28 ms of the processor."""
 OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
@@ -102,7 +104,7 @@ def site(
     straight, or through proxies that are trusted, from the operators' networks; to others they do not exist.
     A path is one of these only as it is written here: what a proxy might read otherwise is no page.
     """
-    pages: dict[str, Page] = _contract() | _reference() | _problem_types(problems)
+    pages: dict[str, Page] = _contract() | _reference() | _icons() | _problem_types(problems)
 
     async def live() -> Page:
         return Page("text/plain", b"ok\n")
@@ -154,6 +156,21 @@ def _contract() -> dict[str, Page]:
             names_paths=True,
         )
         for ending, media_type in media_types.items()
+    }
+
+
+def _icons() -> dict[str, Page]:
+    """The icon of our pages, and where browsers look for one unasked."""
+    kinds = {"svg": "image/svg+xml", "ico": "image/x-icon", "png": "image/png"}
+    svg, ico, png = (
+        Page(media_type, (STATIC / f"icon.{ending}").read_bytes(), cache=f"max-age={ICON_SECONDS}")
+        for ending, media_type in kinds.items()
+    )
+    return {
+        "/icon.svg": svg,
+        "/favicon.ico": ico,
+        "/apple-touch-icon.png": png,
+        "/apple-touch-icon-precomposed.png": png,
     }
 
 
@@ -214,6 +231,8 @@ def _document(title: str, content: str, root: str) -> Page:
     text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} – Ticketing API</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="{root}favicon.ico" sizes="32x32">'
+        f'<link rel="icon" href="{root}icon.svg" type="image/svg+xml">'
         f'<link rel="stylesheet" href="{root}docs/page.css"><h1>{title}</h1>{content}</html>\n'
     )
     return Page("text/html; charset=utf-8", text.encode())
