@@ -7,6 +7,7 @@ import contextlib
 import json
 import resource
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from contract.sample import library
 from ticketing import contract
 from ticketing.contract import strict_json
 from ticketing.contract.document import operations
+from ticketing.contract.schemas import MOST_FAULTS
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -106,6 +108,64 @@ def test_other_large_numbers_are_kept(text: str) -> None:
     assert strict_json.loads(text.encode()) == json.loads(text)
 
 
+def held(value: Any) -> int:
+    """How many values there are in one, itself included; an empty list or object counts as two."""
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return 1 + (sum(map(held, inner)) or isinstance(value, dict | list))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.text('",[{}]:\\\n a', max_size=30),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text('",[{}]:\\ a'), inner),
+        max_leaves=20,
+    ),
+    st.sampled_from([None, 4]),
+    st.sampled_from([-1, 0, 1, 2, 1000]),
+)
+def test_a_body_holds_so_many_values_and_no_more_whatever_is_in_its_texts(
+    value: Any, indent: int | None, more: int
+) -> None:
+    filled = [value, *[0] * (strict_json.MOST_VALUES - 1 - held(value) + more)]
+    encoded = json.dumps(filled, indent=indent).encode()
+    if held(filled) > strict_json.MOST_VALUES:
+        with pytest.raises(strict_json.Excessive):
+            strict_json.loads(encoded)
+    else:
+        assert strict_json.loads(encoded) == filled
+
+
+@pytest.mark.parametrize("piece", [b"[]", b"{}", b'""', b"0", b"1e300", b'{"":0}', b"null"])
+@pytest.mark.parametrize("around", [b"[%b]", b'{"tags":[%b]}', b'{"notes":{"a":[%b]}}', b'["[\\"",%b', b"[%b,"])
+def test_no_values_are_made_of_a_body_that_has_too_many(piece: bytes, around: bytes) -> None:
+    body = around % b",".join([piece] * 30_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(strict_json.Excessive):
+            strict_json.loads(body)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    reply = post(around % b",".join([piece] * 5_000))
+    assert (reply.status, reply.json()["code"]) == (413, "content_too_large")
+    assert str(strict_json.MOST_VALUES) in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"tags":[' + b"1," * 900 + b"1]}",
+        b"{" + b",".join(b'"%d":1' % number for number in range(900)) + b"}",
+        b'{"notes":{' + b",".join(b'"%d":1' % number for number in range(900)) + b"}}",
+        b'{"tags":[' + b",".join([b'"' + b"x" * 60 + b'"'] * 900) + b"]}",
+    ],
+    ids=["items", "members", "values", "texts"],
+)
+def test_of_many_faults_a_hundred_are_told(body: bytes) -> None:
+    assert 1 <= len(post(body).json()["errors"]) <= MOST_FAULTS
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -121,8 +181,8 @@ def test_nonsense_is_refused_soon_and_not_repeated(body: bytes) -> None:
     began = time.process_time()
     reply = post(body)
     assert time.process_time() - began < 1
-    assert reply.status == 422
-    assert all(len(fault["detail"]) <= 500 for fault in reply.json()["errors"])
+    assert reply.status in (413, 422)
+    assert all(len(fault["detail"]) <= 500 for fault in reply.json().get("errors", ()))
     assert len(reply.body) < 20_000
 
 

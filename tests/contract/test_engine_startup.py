@@ -73,6 +73,13 @@ def books(document: dict[str, Any]) -> Any:
             lambda d: d["paths"]["/books"]["post"].update({"x-max-body-bytes": 100}),
             "POST /books takes 100 bytes, but its schema lets a body have [0-9]+",
         ),
+        (
+            lambda d: (
+                d["paths"]["/books"]["post"].update({"x-max-body-bytes": 10**9}),
+                d["components"]["schemas"]["NewBook"]["properties"]["tags"].update(maxItems=2_000),
+            ),
+            "POST /books takes 1000 values, but its schema lets a body have [0-9]+",
+        ),
         (lambda d: books(d)["parameters"].pop(), "GET /books has no parameter for limit of its handler"),
         (
             lambda d: d["components"]["parameters"]["Limit"]["schema"].pop("default"),

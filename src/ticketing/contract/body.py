@@ -76,6 +76,8 @@ class JsonBody:
             value = strict_json.loads(encoded)
         except strict_json.Unreadable as error:
             raise MalformedRequest(f"The body is not valid JSON. {error}") from None
+        except strict_json.Excessive as error:
+            raise ContentTooLarge(str(error)) from None
         except strict_json.Unkept as fault:
             detail = str(fault)
             errors = [] if fault.pointer is None else [{"detail": detail, "pointer": fault.pointer}]

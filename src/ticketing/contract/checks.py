@@ -9,8 +9,9 @@ from typing import Any
 
 from ticketing.contract.document import ContractError, Document, Operation, operations, parameters, resolve, schema_of
 from ticketing.contract.parameters import ANSWERED_BY_THE_ENGINE, argument
-from ticketing.contract.sizes import most_bytes
+from ticketing.contract.sizes import most_bytes, most_values
 from ticketing.contract.skeleton import DEFAULT_MAX_BODY_BYTES
+from ticketing.contract.strict_json import MOST_VALUES
 
 Handlers = Mapping[str, Callable[..., Any]]
 
@@ -85,6 +86,11 @@ def _check_cap(document: Document, operation: Operation) -> None:
         needed = most_bytes(document, media["schema"])
         if needed is not None and needed > cap:
             raise ContractError(f"{operation.label} takes {cap} bytes, but its schema lets a body have {needed}.")
+        values = most_values(document, media["schema"])
+        if values is not None and values > MOST_VALUES:
+            raise ContractError(
+                f"{operation.label} takes {MOST_VALUES} values, but its schema lets a body have {values}."
+            )
 
 
 def _check_signature(document: Document, operation: Operation, handler: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""How many bytes a body may need: what a schema promises to take has to fit under the cap, however it is written."""
+"""How large a body may need to be: what a schema promises to take has to fit under the caps, however it is written."""
 
 from __future__ import annotations
 
@@ -36,6 +36,30 @@ def most_bytes(document: Document, schema: Any) -> int | None:
         case ["object"]:
             return _members(document, node)
     return None
+
+
+def most_values(document: Document, schema: Any) -> int | None:
+    """The most values in a JSON document that a schema takes, itself among them; None if it sets no limit."""
+    _, node = resolve(document, schema, "")
+    if not isinstance(node, Mapping):
+        return None
+    given = node.get("type", ())
+    kinds = {given} if isinstance(given, str) else set(given)
+    if not kinds or kinds <= {"boolean", "integer", "number", "string", "null"}:
+        return 1 if kinds or "const" in node or "enum" in node else None
+    counts: list[int | None] = [2]  # One that is empty counts as two.
+    if "array" in kinds:
+        counts.append(_times(node.get("maxItems"), most_values(document, node.get("items"))))
+    if "object" in kinds:
+        counts += [most_values(document, member) for member in node.get("properties", {}).values()]
+        others = node.get("additionalProperties")
+        if others is not False:
+            counts.append(_times(node.get("maxProperties"), most_values(document, others)))
+    return _sum(*counts)
+
+
+def _times(times: int | None, each: int | None) -> int | None:
+    return None if times is None or each is None else times * each
 
 
 def _escaped(word: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,28 @@ from ticketing.contract.document import escape
 DEEPEST = 100
 """Levels of nesting; what cannot be written back (orjson stops at 254) must not be read."""
 
+MOST_VALUES = 1000
+"""Values in one body, those in lists and objects included; an empty list or object counts as two.
+
+A megabyte can hold half a million of them, and each costs a hundred times as much as the character that it is.
+"""
+
+_TOO_MANY = re.compile(
+    # Whatever begins a value but the first, that often; what is in texts does not count. Nothing is tried twice.
+    rb'(?:[^"\[{,]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[{,]*+)*+[\[{,]){%d}' % MOST_VALUES,
+    re.DOTALL,
+)
+
 LONGEST_STEP = 80
 """Characters of a name that are told; an answer must not repeat what was sent."""
 
 
 class Unreadable(ValueError):
     """The bytes are no JSON."""
+
+
+class Excessive(ValueError):
+    """They may be JSON, but with more values than are read."""
 
 
 class Unkept(ValueError):
@@ -30,12 +47,15 @@ class Unkept(ValueError):
 
 
 def loads(encoded: bytes) -> Any:
-    """The one value that the bytes mean. Raises Unreadable, Unkept.
+    """The one value that the bytes mean. Raises Unreadable, Excessive, Unkept.
 
     orjson refuses what RFC 8259 does not know: NaN, lone surrogates, bytes that are not UTF-8. Beyond that, names that
     stand twice in an object, NUL in text, integers beyond 64 bits (which come back as rounded floats) and deep nesting
-    are refused. A body that gives no cause for suspicion is not read a second time.
+    are refused. A body that gives no cause for suspicion is not read a second time. Values are counted before any is
+    made.
     """
+    if sum(map(encoded.count, (b",", b"[", b"{"))) >= MOST_VALUES and _TOO_MANY.match(encoded):
+        raise Excessive(f"The body may hold at most {MOST_VALUES} values.")
     try:
         value = orjson.loads(encoded)
     except orjson.JSONDecodeError as error:
