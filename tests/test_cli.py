@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
 import httpx
 import psycopg
 import pytest
+from cyclopts import App
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
@@ -101,6 +106,35 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     code, out, _ = run(*command.split(), "--help")
     assert code == 0
     assert f"Usage: ticketing {command}" in out
+
+
+def explained(app: App, *names: str) -> Iterator[tuple[str, ...]]:
+    """Every command and group of commands, as it is typed."""
+    yield names
+    for name in app:
+        if not name.startswith("-"):
+            yield from explained(app[name], *names, name)
+
+
+@pytest.mark.parametrize("names", list(explained(__main__.app)), ids=" ".join)
+@pytest.mark.parametrize("columns", [40, 80])
+def test_command_lines_in_a_help_can_be_copied(
+    run: Run, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, out, _ = run(*names, "--help")
+    lines = [line.strip("│ ") for line in out.splitlines()]
+    command = reduce(App.__getitem__, names, __main__.app)
+    docstring = inspect.cleandoc((command.default_command.__doc__ if command.default_command else None) or command.help)
+    for block in re.findall(r"^    .*(?:\n    .*)*", docstring.partition("\nParameters\n---")[0], re.MULTILINE):
+        for line in block.splitlines():
+            assert line.strip() in lines
+            assert shlex.split(line)[0] in ("ticketing", "gh"), "a command line, and nothing else, stands alone"
+    if columns == 80:
+        for span in re.findall(r"`([^`]*)`", " ".join(docstring.split())):
+            if span.startswith(("ticketing ", "gh ", ". ")):
+                assert any(span in line for line in lines), f"{span} is broken; let it stand alone"
+    assert not re.search(r": (?:ticketing|gh) \w", docstring), "a command line stands alone, so that it is not broken"
 
 
 def test_the_version_is_the_package_s(run: Run) -> None:

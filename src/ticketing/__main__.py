@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from ticketing import __version__
+from ticketing.commands.explaining import Explaining
 from ticketing.refused import Refused
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ app = App(
     Settings are read from variables such as TICKETING_DATABASE_URL; `ticketing up` needs none.""",
     version=__version__,
     default_parameter=Parameter(negative=()),
+    help_formatter=Explaining(),
     exit_on_error=False,
     print_error=False,
     result_action="return_value",
@@ -89,7 +91,9 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
     For trying and for development; nothing has to be installed or running. Ctrl-C stops it all, and the next start
     finds its data. Other commands find the running servers after `. .ticketing/environment`.
 
-    For example: ticketing up --port 0 --ephemeral
+    For example:
+
+        ticketing up --port 0 --ephemeral
 
     Parameters
     ----------
@@ -152,7 +156,9 @@ def run_api(
     SIGTERM lets running requests finish. SIGHUP starts the same command anew on the same socket, and ends this process
     when that serves: no connection is refused. A socket that systemd passes is served instead of the address.
 
-    For example: ticketing serve --host 0.0.0.0 --workers 4
+    For example:
+
+        ticketing serve --host 0.0.0.0 --workers 4
 
     Parameters
     ----------
@@ -184,7 +190,9 @@ def run_worker(
 
     SIGTERM lets running jobs finish; those that take too long are given back. Any number of workers may run.
 
-    For example: ticketing work --processes 2 --port 8081
+    For example:
+
+        ticketing work --processes 2 --port 8081
 
     Parameters
     ----------
@@ -217,7 +225,9 @@ async def run_migrations(*, status: bool = False) -> None:
 
     Any number of them may run at once; what is applied already is left alone.
 
-    For example: ticketing migrate --status
+    For example:
+
+        ticketing migrate --status
 
     Parameters
     ----------

@@ -39,7 +39,9 @@ async def list_jobs(
 ) -> None:
     """List jobs, newest first.
 
-    For example: ticketing jobs list --state discarded --kind webhooks.deliver
+    For example:
+
+        ticketing jobs list --state discarded --kind webhooks.deliver
 
     Parameters
     ----------
@@ -63,7 +65,9 @@ async def list_jobs(
 async def show_job(job_id: UUID, *, json: bool = False) -> None:
     """Show a job with what went wrong in each attempt.
 
-    For example: ticketing jobs show 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11
+    For example:
+
+        ticketing jobs show 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11
 
     Parameters
     ----------
@@ -91,8 +95,10 @@ async def retry_jobs(
 
     Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
-    For example: ticketing jobs retry 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11,
-    or: ticketing jobs retry --kind webhooks.deliver --yes
+    For example:
+
+        ticketing jobs retry 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11
+        ticketing jobs retry --kind webhooks.deliver --yes
 
     Parameters
     ----------
@@ -133,8 +139,10 @@ async def cancel_jobs(
 
     Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
-    For example: ticketing jobs cancel 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11,
-    or: ticketing jobs cancel --queue imports --yes
+    For example:
+
+        ticketing jobs cancel 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11
+        ticketing jobs cancel --queue imports --yes
 
     Parameters
     ----------
@@ -208,7 +216,9 @@ async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUI
 async def list_queues(*, json: bool = False) -> None:
     """List the queues, and how much each has to do.
 
-    For example: ticketing jobs queues
+    For example:
+
+        ticketing jobs queues
 
     Parameters
     ----------
@@ -224,7 +234,9 @@ async def list_queues(*, json: bool = False) -> None:
 async def pause_queue(queue: str, *, json: bool = False) -> None:
     """Start no more jobs of a queue. Those that run go on, and new ones are kept.
 
-    For example: ticketing jobs pause webhooks
+    For example:
+
+        ticketing jobs pause webhooks
 
     Parameters
     ----------
@@ -241,7 +253,9 @@ async def pause_queue(queue: str, *, json: bool = False) -> None:
 async def resume_queue(queue: str, *, json: bool = False) -> None:
     """Start jobs of a queue again.
 
-    For example: ticketing jobs resume webhooks
+    For example:
+
+        ticketing jobs resume webhooks
 
     Parameters
     ----------
@@ -258,7 +272,9 @@ async def resume_queue(queue: str, *, json: bool = False) -> None:
 async def list_schedules(*, json: bool = False) -> None:
     """List what is done by the clock.
 
-    For example: ticketing jobs schedules
+    For example:
+
+        ticketing jobs schedules
 
     Parameters
     ----------

@@ -30,7 +30,9 @@ async def create_project(
 ) -> None:
     """Add a project, and print its key.
 
-    For example: ticketing project create --key media-server --name "Media server" --visibility public
+    For example:
+
+        ticketing project create --key media-server --name "Media server" --visibility public
 
     Parameters
     ----------
@@ -62,7 +64,9 @@ async def create_project(
 async def list_projects(*, limit: Limit = 50, json: bool = False) -> None:
     """List the projects by key.
 
-    For example: ticketing project list
+    For example:
+
+        ticketing project list
 
     Parameters
     ----------

@@ -34,7 +34,9 @@ async def create_token(
 ) -> None:
     """Issue a token for a user, and print it; nobody can ever look it up again.
 
-    For example: ticketing token create --user ada@example.com --name laptop --scope tickets:read --expires 30d
+    For example:
+
+        ticketing token create --user ada@example.com --name laptop --scope tickets:read --expires 30d
 
     Parameters
     ----------
@@ -67,7 +69,9 @@ async def create_token(
 async def list_tokens(*, user: str, limit: Limit = 50, json: bool = False) -> None:
     """List a user's tokens, oldest first, without their secrets.
 
-    For example: ticketing token list --user ada@example.com
+    For example:
+
+        ticketing token list --user ada@example.com
 
     Parameters
     ----------
@@ -90,12 +94,14 @@ async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = F
 
     If it has leaked, end its children too: whoever had it may have made others with it.
 
-    For example: ticketing token revoke 01a20cff-7d00-7869-8c3a-f015e6294ff6 --children
+    For example:
+
+        ticketing token revoke 01a20cff-7d00-7869-8c3a-f015e6294ff6 --children
 
     Parameters
     ----------
     token_id
-        The token's id, as `ticketing token list` shows it.
+        Its id, as in `ticketing token list`.
     children
         End what was made with it as well, and what was made with that.
     json

@@ -30,7 +30,9 @@ async def create_user(
 ) -> None:
     """Add a user, and print their id.
 
-    For example: ticketing user create --name "Ada Okonkwo" --email ada@example.com --role admin
+    For example:
+
+        ticketing user create --name "Ada Okonkwo" --email ada@example.com --role admin
 
     Parameters
     ----------
@@ -60,7 +62,9 @@ async def list_users(
 ) -> None:
     """List users, in the order in which they were added.
 
-    For example: ticketing user list --role admin
+    For example:
+
+        ticketing user list --role admin
 
     Parameters
     ----------
@@ -82,7 +86,9 @@ async def list_users(
 async def show_user(user: str, *, json: bool = False) -> None:
     """Show a user.
 
-    For example: ticketing user show ada@example.com
+    For example:
+
+        ticketing user show ada@example.com
 
     Parameters
     ----------
@@ -108,7 +114,9 @@ async def update_user(
 
     An admin who becomes something else loses the tokens that hold the scope admin.
 
-    For example: ticketing user update ada@example.com --role agent
+    For example:
+
+        ticketing user update ada@example.com --role agent
 
     Parameters
     ----------
@@ -132,7 +140,9 @@ async def update_user(
 async def deactivate_user(user: str, *, json: bool = False) -> None:
     """Let a user sign in no more, and revoke their tokens for good. Their tickets and comments stay.
 
-    For example: ticketing user deactivate ada@example.com
+    For example:
+
+        ticketing user deactivate ada@example.com
 
     Parameters
     ----------
@@ -148,7 +158,9 @@ async def deactivate_user(user: str, *, json: bool = False) -> None:
 async def activate_user(user: str, *, json: bool = False) -> None:
     """Let a user sign in again, with new tokens.
 
-    For example: ticketing user activate ada@example.com
+    For example:
+
+        ticketing user activate ada@example.com
 
     Parameters
     ----------

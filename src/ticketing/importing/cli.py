@@ -51,8 +51,9 @@ async def import_github(
 ) -> None:
     """Import the issues of a GitHub repository.
 
-    In a clone of the repository, this makes the FILE: `gh issue list --state all --limit 1000000 --json
-    number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,milestone,reactionGroups,url > issues.json`
+    In a clone of the repository, this makes the FILE:
+
+        gh issue list --state all --limit 1000000 --json number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,milestone,reactionGroups,url > issues.json
 
     What GitHub's REST API gives is understood as well, as are `--slurp`, `--paginate`, one object a line, and gzip; `-`
     reads standard input.
@@ -70,9 +71,10 @@ async def import_github(
     Ends with 0 if all went well, with 1 if there were bad entries or comments or the database failed, and with 2,
     having written nothing, if the file, the project or the repository is not clear.
 
-    For example: ticketing import github issues.json --project media-server --dry-run
+    For example:
 
-    For example: ticketing import github issues.json --project media-server --repository octo/cat --without stateReason
+        ticketing import github issues.json --project media-server --dry-run
+        ticketing import github issues.json --project media-server --repository octo/cat --without stateReason
 
     Parameters
     ----------
@@ -202,7 +204,9 @@ def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
 async def list_imports(*, database_url: str | None = None, json: bool = False) -> None:
     """List the imports that have run, the newest first.
 
-    For example: ticketing import list
+    For example:
+
+        ticketing import list
 
     Parameters
     ----------
@@ -233,7 +237,9 @@ async def revert_import(run: int, /, *, database_url: str | None = None, json: b
     Whatever somebody here has touched since is kept, and said to be. Each ticket that is removed is a `ticket.deleted`
     in the feed. What the import closed, reopened or edited on tickets of earlier imports stays so.
 
-    For example: ticketing import revert 3
+    For example:
+
+        ticketing import revert 3
 
     Parameters
     ----------

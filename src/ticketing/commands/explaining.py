@@ -1,0 +1,39 @@
+"""How commands explain themselves: `--help`, whose command lines can be copied from terminals of any width."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+from cyclopts.help import DefaultFormatter
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+
+_COMMAND_LINES = re.compile(r"((?:^ {4}.+\n?)+)", re.MULTILINE)
+
+
+class Explaining(DefaultFormatter):
+    """Writes the help of a command, whose docstring is Markdown.
+
+    Lines of code in blocks of their own are never broken: what does not fit, the terminal wraps, and copies as one.
+    """
+
+    def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
+        """Write what stands above the options."""
+        from rich.markdown import Markdown
+        from rich.text import Text
+
+        written = getattr(description, "primary_renderable", None)
+        if not isinstance(written, Markdown):
+            super().render_description(console, options, description)
+            return
+        for part in _COMMAND_LINES.split(written.markup):
+            if part.startswith(" "):
+                lines = Text(dedent(part).rstrip(), style="markdown.code", no_wrap=True, overflow="ignore")
+                console.print(lines, crop=False)
+                console.print()
+            elif part.strip():
+                console.print(Markdown(part))
+                console.print()
