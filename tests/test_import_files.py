@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import re
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from test_import_github import Database, Issue, called, closed, comment, imported, issue, own, written
-from ticketing.importing import github, repositories
-from ticketing.importing.files import LINE, Unreadable
+from ticketing.importing import files, github, repositories
+from ticketing.importing.files import LINE, Entries, Unreadable
 from ticketing.importing.issues import Rules
 
 __all__ = ["own"]
@@ -22,7 +27,8 @@ COUNTS = ("created", "updated", "unchanged", "left_out")
 
 def read(*values: Any, without: str = "") -> github.Reading:
     """What is read of values that stand one after the other."""
-    return github.read("\n".join(map(json.dumps, values)).encode(), RULES, without=without.split(","))
+    data = "\n".join(map(json.dumps, values)).encode()
+    return github.read(io.BytesIO(data), RULES, without=without.split(","))
 
 
 def rest(number: int, **fields: Any) -> Issue:
@@ -58,7 +64,7 @@ def rest(number: int, **fields: Any) -> Issue:
     ],
 )
 def test_pages_and_lines_are_read_like_one_array(data: str) -> None:
-    assert [each.id for each in github.read(data.encode(), RULES).issues] == ["1", "2"]
+    assert [each.id for each in github.read(io.BytesIO(data.encode()), RULES).issues] == ["1", "2"]
 
 
 def test_what_the_rest_api_gives_is_read_like_what_gh_prints() -> None:
@@ -146,16 +152,98 @@ def test_a_person_is_an_object_or_a_login(person: Any) -> None:
 )
 def test_a_file_of_another_system_is_recognised_in_one_sentence(data: str, said: str) -> None:
     with pytest.raises(Unreadable) as refusal:
-        github.read(data.encode(), RULES)
+        github.read(io.BytesIO(data.encode()), RULES)
     assert str(refusal.value).startswith(said)
     assert LINE in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
-def test_the_line_that_adds_comments_of_the_rest_api_is_told() -> None:
+@pytest.mark.parametrize(
+    ("url", "name", "begin", "end"),
+    [
+        ("https://github.com/octo/cat", "all.json", "'repos/octo/cat", ">> all.json"),
+        ("https://github.com/octo/cat", "a b.json", "'repos/octo/cat", ">> 'a b.json'"),
+        ("https://github.com/octo/cat", "a.json.gz", "'repos/octo/cat", "| gzip >> a.json.gz"),
+        ("https://ghe.lumen.example/a/b", "x", "--hostname ghe.lumen.example 'repos/a/b", ">> x"),
+        (None, "x", "'repos/lumen/player", ">> x"),
+    ],
+)
+def test_the_line_that_adds_comments_of_the_rest_api_names_the_repository_and_the_file(
+    url: str | None, name: str, begin: str, end: str
+) -> None:
+    entry = rest(1, comments=2, html_url=url and f"{url}/issues/1")
+    entry["url"] = entry["html_url"]
+    data = io.BytesIO(json.dumps([entry]).encode())
     with pytest.raises(github.Missing) as refusal:
-        read([rest(1, comments=2)])
-    assert "gh api --paginate 'repos/{owner}/{repo}/issues/comments' >> issues.json" in str(refusal.value)
+        github.read(data, RULES, repository="lumen/player", name=name)
+    assert f"`gh api --paginate {begin}/issues/comments?per_page=100' {end}`" in str(refusal.value)
+
+
+# Files that are larger than memory --------------------------------------------------------------------------------
+
+
+def value(random: Random, depth: int = 0) -> Any:
+    kind = random.randrange(8 if depth < 3 else 6)
+    if kind < 4:
+        parts = ["a", "\n", '"', "\\", "é", "🎬", "\ud800", "x" * 30]
+        return "".join(random.choice(parts) for _ in range(random.randrange(6)))
+    if kind < 6:
+        return random.choice([None, True, float("inf"), random.randrange(-(10**12), 10**12), random.random() * 1e-9])
+    if kind == 6:
+        return [value(random, depth + 1) for _ in range(random.randrange(4))]
+    return {str(value(random, 9)): value(random, depth + 1) for _ in range(random.randrange(4))}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pieces_are_read_like_the_whole(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - it is for no secret
+    rows = [{"what": value(random)} for _ in range(random.randrange(1, 5))]
+    text = json.dumps(rows, ensure_ascii=random.random() < 0.5, indent=random.choice([None, 1]))
+    if seed % 2:
+        at = random.randrange(len(text))
+        text = text[:at] + random.choice(["", "x", '"', "]", "}", ","]) + text[at + random.randrange(2) :]
+    monkeypatch.setattr(files, "PIECE", random.choice([1, 2, 3, 7, 16, 40]))
+    first = json.dumps(issue(1)) + "\n"
+    data = (first + text).encode(errors="surrogatepass")
+    entries = Entries()
+
+    def kept() -> list[Any]:
+        return list(entries.keep(io.BytesIO(gzip.compress(data) if random.random() < 0.5 else data)))
+
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = re.escape(f"line {error.lineno + 1} column {error.colno} (char {len(first) + error.pos}), after")
+        with pytest.raises(Unreadable, match=place if error.msg != "Extra data" else ""):
+            kept()
+    else:
+        assert repr(kept()) == repr([entries[at] for at in range(len(entries))]) == repr([issue(1), *whole])
+
+
+class Endless:
+    """A file of so many issues, each with a long text, that is made while it is read."""
+
+    def __init__(self, issues: int) -> None:
+        self.issues = (json.dumps(issue(n + 1, body="x" * 100_000)).encode() for n in range(issues))
+
+    def read(self, size: int = -1, /) -> bytes:
+        return next(self.issues, b"")
+
+
+def test_memory_is_bounded_however_long_a_file_is() -> None:
+    tracemalloc.start()
+    reading = github.read(Endless(300), RULES)
+    assert sum(len(each.description) for each in reading.issues) == 30_000_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_a_value_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_ENTRY", 500_000)
+    said = "A value that is longer than 500,000 characters, or does not end: line 1 column 3"
+    with pytest.raises(Unreadable, match=said):
+        github.read(io.BytesIO(b'[ "' + b"x" * 10_000_000), RULES)
 
 
 # Fields that are missing ------------------------------------------------------------------------------------------
@@ -339,7 +427,7 @@ def test_labels_of_every_script_stay_apart() -> None:
         "हिन्दी",
     ]
     reading = read([issue(1, labels=[{"name": name} for name in names])])
-    assert reading.issues[0].tags == [
+    assert next(iter(reading.issues)).tags == [
         "求職", "ошибка", "エラー", "größe", "c++", "c#", "c", "p1", "priority: high", "🚀", ".net", "हिन्दी",
     ]  # fmt: skip
     changed = {"C++": "c++", "C": "c", "P1": "p1", "p1 ": "p1", "Priority: High": "priority: high"}

@@ -22,8 +22,8 @@ class Explaining(DefaultFormatter):
 
     def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
         """Write what stands above the options."""
-        from rich.markdown import Markdown
-        from rich.text import Text
+        from rich.markdown import Markdown  # noqa: PLC0415 - only a help needs it
+        from rich.text import Text  # noqa: PLC0415
 
         written = getattr(description, "primary_renderable", None)
         if not isinstance(written, Markdown):
@@ -31,8 +31,8 @@ class Explaining(DefaultFormatter):
             return
         for part in _COMMAND_LINES.split(written.markup):
             if part.startswith(" "):
-                lines = Text(dedent(part).rstrip(), style="markdown.code", no_wrap=True, overflow="ignore")
-                console.print(lines, crop=False)
+                lines = Text(dedent(part).rstrip(), style="markdown.code")
+                console.print(lines, no_wrap=True, overflow="ignore", crop=False)
                 console.print()
             elif part.strip():
                 console.print(Markdown(part))

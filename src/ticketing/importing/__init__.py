@@ -1,5 +1,5 @@
 """Imports: what people wrote elsewhere, brought here with its history.
 
-`github.py` reads one source and says what is wrong with it; `loading.py` writes what any source gave; `cli.py` is
-`ticketing import`.
+`files.py` finds the entries of a file; `github.py` reads them and says what is wrong with them; `loading.py` writes
+what any source gave; `cli.py` is `ticketing import`.
 """

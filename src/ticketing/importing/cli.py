@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, BinaryIO, Literal, NoReturn
 
 import orjson
 import psycopg
@@ -20,10 +20,10 @@ from rich.table import Table
 from ticketing import db, migrate, outages, sql
 from ticketing.config import settings
 from ticketing.importing import github, labels, repositories
-from ticketing.importing.files import FIELDS, Unreadable
-from ticketing.importing.issues import Issue, Rules, Source
+from ticketing.importing.files import FIELDS, NAME, Unreadable
+from ticketing.importing.issues import Issues, Rules, Source
 from ticketing.importing.loading import Loading, Mismatch, Occupied
-from ticketing.importing.people import UnknownPerson, introductions
+from ticketing.importing.people import Introduction, UnknownPerson, introductions
 from ticketing.importing.report import Report
 from ticketing.importing.reversion import NotRevertible, revert
 
@@ -101,21 +101,32 @@ async def import_github(
     json
         Report in one line of JSON.
     """  # noqa: E501 - the command cannot be broken
-    data = _data(file)
     missing = _fields(without)
     if map and not dry_run:
         _check_writable(map)
     try:
         async with _connected(database_url) as conn:
-            reading = github.read(data, await _rules(conn, project, default_type), without=missing)
+            rules = await _rules(conn, project, default_type)
+            with _opened(file) as opened:
+                reading = github.read(
+                    opened,
+                    rules,
+                    without=missing,
+                    repository=repositories.canonical(repository or ""),
+                    name=NAME if str(file) == "-" else _utf8(str(file)),
+                )
             source = repositories.source(_repository(file, repository, reading))
+            introduced: Sequence[Introduction] = ()
+            if people:
+                with _opened(people) as opened:
+                    introduced = await introductions(conn, opened.read().decode())
             with _progress(len(reading.issues)) as advance:
                 loading = Loading(
                     conn,
                     source,
                     project,
                     update=update,
-                    introduced=await introductions(conn, _data(people).decode()) if people else (),
+                    introduced=introduced,
                     dry_run=dry_run,
                 )
                 loaded = await loading.load(reading.issues, _utf8(file.name), advance)
@@ -151,10 +162,10 @@ async def _numbers(conn: sql.Connection, source: Source) -> dict[str, int]:
     return {row["id"]: row["ticket"] for row in rows if row["imported"]}
 
 
-def _write_map(file: Path, source: Source, issues: list[Issue], numbers: dict[str, int]) -> None:
+def _write_map(file: Path, source: Source, issues: Issues, numbers: dict[str, int]) -> None:
     """Write down which issue of the file became which ticket."""
     repository = source.name.removeprefix("github:")
-    lines = [f"{repository},{issue.id},{numbers[issue.id]}\n" for issue in issues if issue.id in numbers]
+    lines = [f"{repository},{issue.id},{numbers[issue.id]}\n" for issue in issues.heads if issue.id in numbers]
     file.write_text("".join(["repository,issue,ticket\n", *lines]), encoding="utf-8")
 
 
@@ -288,9 +299,15 @@ def _utf8(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\0", "\ufffd")
 
 
-def _data(file: Path) -> bytes:
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """A file, or standard input, to be read as far as it is needed."""
     try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        if str(file) == "-":
+            yield sys.stdin.buffer
+        else:
+            with file.open("rb") as opened:
+                yield opened
     except OSError as error:
         _fail(f"{file} cannot be read: {error.strerror}.", 2)
 

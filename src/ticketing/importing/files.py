@@ -1,104 +1,268 @@
-"""Files of issues: finds the entries in whatever way `gh` wrote them, and recognises what other systems write."""
+"""Files of issues: finds the entries in whatever way `gh` wrote them, and recognises what other systems write.
+
+A file may be larger than memory. It is read once, piece by piece, and its entries are kept in a temporary file, from
+which each can be read again.
+"""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import re
+import tempfile
 import zlib
+from array import array
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import IO, Any, Protocol, cast
+from weakref import finalize
 
 GZIP = b"\x1f\x8b"
 FIELDS = (
     "number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,"
     "milestone,reactionGroups,url"
 )
-LINE = f"gh issue list --state all --limit 1000000 --json {FIELDS} > issues.json"
+NAME = "issues.json"
+LINE = f"gh issue list --state all --limit 1000000 --json {FIELDS} > {NAME}"
 """What makes a file of which nothing is missing."""
 WANTED = f"Issues of GitHub are taken, as this prints them: {LINE}"
 
-Values = list[Any]
+PIECE = 1 << 18
+"""Bytes that are read at once; more while one entry is longer."""
+LONGEST_ENTRY = 1 << 26
+"""Characters of an entry: far more than an issue of GitHub has with all that was said on it."""
+LONGEST_TOKEN = 16
+"""More characters than anything in JSON has that cannot be cut in two; what is broken nearer to the end may go on."""
+MOST_NAMES = 100
+"""Names of fields that are remembered to tell what a file holds."""
 
 
 class Unreadable(Exception):
     """The file as a whole is not one of GitHub's issues; the message says what it is instead."""
 
 
-def entries(data: bytes) -> Values:
-    """The entries of a file, gzipped or not.
+class Readable(Protocol):
+    """What bytes can be read from, such as a file or standard input."""
 
-    It may be one array (`gh issue list`), an array of pages (`gh api --slurp`), several arrays or objects one after the
-    other (`gh api --paginate`, `gh issue view`), a line each (NDJSON), or an answer of GitHub's search.
-    Raises Unreadable.
-    """
-    text = _text(data)
-    values = _values(text)
-    pages = [page for value in values if isinstance(value, list) for page in value if not _has("number")(page)]
-    if found := next((name for name, fits in _ANSWERS.items() for value in (*values, *pages) if fits(value)), None):
-        raise Unreadable(f"It is {found}. {WANTED}")
-    flat = list(_flat(values))
-    objects = [entry for entry in flat if isinstance(entry, dict)]
-    if found := next((name for name, fits in _ENTRIES.items() if any(map(fits, objects))), None):
-        raise Unreadable(f"It is {found}. {WANTED}")
-    if flat and not any(map(_is_like_githubs, objects)):
-        fields = sorted({str(key) for entry in objects for key in entry})[:8]
-        if not fields:
-            raise Unreadable(f"It holds no objects, and so no issues. {WANTED}")
-        raise Unreadable(
-            f"It holds objects with the fields {', '.join(fields)}, none of which is an issue of GitHub. {WANTED}"
-        )
-    return flat
+    def read(self, size: int = -1, /) -> bytes:
+        """At most so many of the next bytes; none at the end."""
 
 
-def _text(data: bytes) -> str:
-    try:
-        plain = gzip.decompress(data) if data.startswith(GZIP) else data
-        # UTF-16, too, as PowerShell's `>` writes it. Halves of characters are left for the reader to report.
-        return plain.decode(json.detect_encoding(plain), "surrogatepass").removeprefix("\ufeff")
-    except (OSError, EOFError, zlib.error) as error:
-        raise Unreadable(f"It is gzipped, but damaged: {error}.") from None
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"It is not JSON, nor any text: {error.reason} at byte {error.start}. {WANTED}") from None
+class Entries:
+    """The entries of a file, kept in a temporary file; each can be read again, by its position from 0 on."""
 
+    def __init__(self) -> None:
+        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - it is gone with this object
+        finalize(self, self._kept.close)
+        self._ends = array("Q", [0])
 
-def _values(text: str) -> Values:
-    """Every JSON value of the text, in order."""
-    decode = json.JSONDecoder().raw_decode
-    blank = re.compile(r"[\s\x1e]*")
-    values: Values = []
-    at = blank.match(text, 0).end()  # type: ignore[union-attr]
-    while at < len(text):
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, position: int) -> Any:
+        begin, end = self._ends[position], self._ends[position + 1]
+        self._kept.seek(begin)
+        return json.loads(self._kept.read(end - begin))
+
+    def keep(self, file: Readable) -> Iterator[Any]:
+        """Keep the entries of a file, gzipped or not, and give each of them.
+
+        The file may be one array (`gh issue list`), an array of pages (`gh api --slurp`), several arrays or objects
+        one after the other (`gh api --paginate`, `gh issue view`), a line each (NDJSON), or an answer of GitHub's
+        search. Before all are kept, none can be read again. Raises Unreadable.
+        """
+        like_githubs = False
+        names: set[str] = set()
+        for entry, text in _entries(file):
+            if isinstance(entry, dict):
+                _refuse(_ENTRIES, entry)
+                like_githubs = like_githubs or _is_like_githubs(entry)
+                if len(names) < MOST_NAMES:
+                    names |= entry.keys()
+            self._keep(text)
+            yield entry
+        if len(self) and not like_githubs:
+            if not names:
+                raise Unreadable(f"It holds no objects, and so no issues. {WANTED}")
+            raise Unreadable(
+                f"It holds objects with the fields {', '.join(sorted(names)[:8])}, none of which is an issue of "
+                f"GitHub. {WANTED}"
+            )
+
+    def _keep(self, text: str) -> None:
         try:
-            value, at = decode(text, at)
-        except (ValueError, RecursionError) as error:
-            scalars = not any(isinstance(value, dict | list) for value in values)
-            if scalars and (found := next((name for name, fits in _TEXTS.items() if fits(text)), None)):
-                raise Unreadable(f"It is {found}. {WANTED}") from None
-            raise Unreadable(f"It is not JSON: {_sentence(error, values)} {WANTED}") from None
-        values.append(value)
-        at = blank.match(text, at).end()  # type: ignore[union-attr]
-    if not values:
-        raise Unreadable(f"It is not JSON: it is empty. {WANTED}")
-    return values
+            size = self._kept.write(text.encode(errors="surrogatepass"))
+            self._kept.flush()
+        except OSError as error:
+            raise Unreadable(
+                f"Its entries cannot be kept in {tempfile.gettempdir()} meanwhile: {error.strerror}. "
+                "Name a folder with more room in TMPDIR."
+            ) from None
+        self._ends.append(self._ends[-1] + size)
 
 
-def _sentence(error: Exception, values: Values) -> str:
-    if isinstance(error, RecursionError):
-        return "its lists are nested too deeply."
-    where = f", after {len(values):,} values that are" if values else ""
-    return f"{error}{where}."
-
-
-def _flat(values: Values) -> Iterator[Any]:
-    """Entries out of pages, and pages out of an array of pages."""
-    for value in values:
-        if isinstance(value, list):
-            yield from (each for page in value for each in (page if isinstance(page, list) else [page]))
-        elif isinstance(value, dict) and isinstance(value.get("items"), list) and "total_count" in value:
-            yield from value["items"]
+def _entries(file: Readable) -> Iterator[tuple[Any, str]]:
+    """The entries of a file with their texts."""
+    for depth, value, text in _values(_Text(file)):
+        if depth == 0 or (depth == 1 and not _has("number")(value)):
+            _refuse(_ANSWERS, value)
+        if isinstance(value, dict) and isinstance(value.get("items"), list) and "total_count" in value:
+            yield from ((entry, json.dumps(entry)) for entry in value["items"])
         else:
-            yield value
+            yield value, text
+
+
+def _refuse(others: dict[str, Callable[[Any], bool]], value: Any) -> None:
+    if found := next((name for name, fits in others.items() if fits(value)), None):
+        raise Unreadable(f"It is {found}. {WANTED}")
+
+
+def _values(text: _Text) -> Iterator[tuple[int, Any, str]]:
+    """The values of a text, also those in arrays and in arrays of arrays: how deep, what, and as it is written."""
+    while text.peek():
+        if text.peek() == "[":
+            yield from _elements(text, 1)
+        else:
+            yield 0, *text.value()
+        text.whole += 1
+    if not text.whole:
+        raise Unreadable(f"It is not JSON: it is empty. {WANTED}")
+
+
+def _elements(text: _Text, depth: int) -> Iterator[tuple[int, Any, str]]:
+    text.take()
+    if text.peek() == "]":
+        text.take()
+        return
+    while True:
+        if depth == 1 and text.peek() == "[":
+            yield from _elements(text, 2)
+        else:
+            yield depth, *text.value()
+        mark = text.peek()
+        if mark not in (",", "]"):
+            raise text.broken("Expecting ',' delimiter")
+        text.take()
+        if mark == "]":
+            return
+        text.peek()
+
+
+class _Text:
+    """The text of a file, of which no more is in memory than is looked at."""
+
+    def __init__(self, file: Readable) -> None:
+        #: What was read and not taken yet begins at this place of the text.
+        self._text, self._at = "", 0
+        #: What was taken, and is not in the text any more: characters, whole lines, and characters of the last one.
+        self._characters, self._lines, self._column = 0, 0, 0
+        #: Bytes that were read.
+        self._bytes = 0
+        self._ended = False
+        #: Values that were read as a whole.
+        self.whole = 0
+        self._file = _Begun(_read(file, 4), file)
+        if self._file.begin.startswith(GZIP):
+            plain = gzip.GzipFile(fileobj=cast(IO[bytes], self._file))
+            self._file = _Begun(_read(plain, 4), plain)
+        # UTF-16, too, as PowerShell's `>` writes it. Halves of characters are left for the reader to report.
+        encoding = json.detect_encoding(self._file.begin)
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        #: What the text begins with: it tells what a file is that is not JSON.
+        self._begin = ""
+
+    def peek(self) -> str:
+        """The next character that is not blank; empty at the end."""
+        while True:
+            self._at = _BLANK.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._text) or self._ended:
+                return self._text[self._at : self._at + 1]
+            self._read_on()
+
+    def take(self) -> None:
+        """Go on after the next character."""
+        self._at += 1
+
+    def value(self) -> tuple[Any, str]:
+        """The next value, and as it is written. Raises Unreadable."""
+        while True:
+            try:
+                value, end = _decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                near = error.pos > len(self._text) - LONGEST_TOKEN or error.msg.startswith("Unterminated string")
+                if self._ended or not near:
+                    raise self.broken(error.msg, error.pos) from None
+            except RecursionError:
+                raise self.broken("Its lists are nested too deeply") from None
+            except ValueError as error:
+                raise self.broken(str(error)) from None
+            else:
+                # A number may go on.
+                if self._ended or end < len(self._text) - LONGEST_TOKEN:
+                    text, self._at = self._text[self._at : end], end
+                    return value, text
+            if len(self._text) - self._at > LONGEST_ENTRY:
+                raise self.broken(f"A value that is longer than {LONGEST_ENTRY:,} characters, or does not end")
+            self._read_on()
+
+    def broken(self, what: str, at: int | None = None) -> Unreadable:
+        """What is to be said of a text that is not JSON at this place, or else at the next character."""
+        begin = self._begin.lstrip()
+        if begin[:1] not in ("[", "{") and (found := next((n for n, fits in _TEXTS.items() if fits(begin)), None)):
+            return Unreadable(f"It is {found}. {WANTED}")
+        at = self._at if at is None else at
+        lines, column = self._counted(at)
+        where = f"line {lines + 1} column {column + 1} (char {self._characters + at})"
+        after = f", after {self.whole:,} values that are" if self.whole else ""
+        return Unreadable(f"It is not JSON: {what}: {where}{after}. {WANTED}")
+
+    def _counted(self, at: int) -> tuple[int, int]:
+        """The lines before a place, and the characters before it in its line."""
+        lines = self._text.count("\n", 0, at)
+        column = at - self._text.rfind("\n", 0, at) - 1 if lines else self._column + at
+        return self._lines + lines, column
+
+    def _read_on(self) -> None:
+        data = _read(self._file, max(PIECE, len(self._text) - self._at))
+        try:
+            text = self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            at = self._bytes + len(data) - len(error.object) + error.start
+            raise Unreadable(f"It is not JSON, nor any text: {error.reason} at byte {at}. {WANTED}") from None
+        self._ended = not data
+        text = text if self._bytes else text.removeprefix("\ufeff")
+        self._bytes += len(data)
+        self._lines, self._column = self._counted(self._at)
+        self._characters += self._at
+        self._text, self._at = self._text[self._at :] + text, 0
+        if len(self._begin) < PIECE:
+            self._begin += text
+
+
+class _Begun:
+    """A file of which the beginning was read already."""
+
+    def __init__(self, begin: bytes, file: Readable) -> None:
+        self.begin = begin
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self.begin:
+            return self._file.read(size)
+        end = len(self.begin) if size < 0 else size
+        begin, self.begin = self.begin[:end], self.begin[end:]
+        return begin
+
+
+def _read(file: Readable, size: int) -> bytes:
+    try:
+        return file.read(size)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Unreadable(f"It is gzipped, but damaged: {error}.") from None
+
+
+_decode = json.JSONDecoder().raw_decode
+_BLANK = re.compile(r"[\s\x1e]*")
 
 
 # What else people have ------------------------------------------------------------------------------------------
@@ -141,14 +305,14 @@ def _head(*words: str) -> Callable[[str], bool]:
     """A table whose first line names these columns."""
 
     def fits(text: str) -> bool:
-        first = text.lstrip().partition("\n")[0].lower()
+        first = text.partition("\n")[0].lower()
         return all(re.search(rf"(^|[,;\t])\s*\"?{word}\"?\s*($|[,;\t\r])", first) for word in words)
 
     return fits
 
 
 def _starts(pattern: str) -> Callable[[str], bool]:
-    return lambda text: re.match(pattern, text[:2000].lstrip(), re.IGNORECASE | re.DOTALL) is not None
+    return lambda text: re.match(pattern, text[:2000], re.IGNORECASE | re.DOTALL) is not None
 
 
 #: By what a whole JSON value looks like.
@@ -187,7 +351,5 @@ _TEXTS: dict[str, Callable[[str], bool]] = {
     "an export of Zendesk (CSV)": lambda text: _head("ticket id")(text) or _head("requester", "subject")(text),
     "an export of Redmine (CSV)": _head("tracker", "subject"),
     "an export of Bugzilla (CSV)": _head("bug id"),
-    "a table (CSV)": lambda text: (
-        len(re.findall(r"[,;\t]", text.lstrip().partition("\n")[0])) > 1 and text[0] not in "[{"
-    ),
+    "a table (CSV)": lambda text: len(re.findall(r"[,;\t]", text.partition("\n")[0])) > 1,
 }

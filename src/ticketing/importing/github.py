@@ -7,8 +7,9 @@ left out as notes, and every field that a ticket has no place for by its name.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,15 +17,13 @@ from typing import Any
 from ticketing import texts
 from ticketing.importing import labels as labels_
 from ticketing.importing import repositories
-from ticketing.importing.files import FIELDS, LINE, Unreadable, entries
-from ticketing.importing.issues import Bad, Comment, Entry, Issue, Notes, Rules
+from ticketing.importing.files import FIELDS, LINE, NAME, Entries, Readable, Unreadable
+from ticketing.importing.issues import Bad, Comment, Entry, Head, Issue, Issues, Notes, Rules
 
 GHOST = "ghost"
 """Whom GitHub shows in place of people who have left."""
 BOT = "[bot]"
 COUNTED = "comments that GitHub counts are not in the file"
-COMMENTS_LINE = "gh api --paginate 'repos/{owner}/{repo}/issues/comments' >> issues.json"
-"""What adds comments to a file of the REST API; `gh` knows the repository of the clone that it is called in."""
 LONGEST_NAME = 200
 LONGEST_VALUE = 500
 """Characters of a value in the environment of a ticket."""
@@ -84,131 +83,229 @@ class BadEntry(Exception):
 class Missing(Exception):
     """Fields are missing from every entry; the message says which, and how to go on."""
 
-    def __init__(self, fields: list[str], *, counted: bool) -> None:
+    def __init__(self, fields: list[str], comments: str | None) -> None:
         names = ", ".join(fields)
         # The REST API has them elsewhere.
-        comments = f"add its comments to the file with `{COMMENTS_LINE}`, " if counted and "comments" in fields else ""
+        elsewhere = f"add its comments to the file with `{comments}`, " if comments and "comments" in fields else ""
         super().__init__(
             f"No issue in it has {names}. Get {'it' if len(fields) == 1 else 'them'} with `{LINE}`, "
-            f"{comments}or import without: --without {','.join(fields)}"
+            f"{elsewhere}or import without: --without {','.join(fields)}"
         )
         self.fields = fields
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is to be known of all entries of a file before any of them can be read."""
+
+    #: Fields that some issue has.
+    fields: set[str] = field(default_factory=set)
+    issues: int = 0
+    closed: bool = False
+    #: Whether the REST API counts comments on any issue; and whether any issue has a list of them, as `gh` gives it.
+    counted: bool = False
+    listed: bool = False
+    #: Logins, in lower case and without ornaments, that the file knows as those of bots.
+    bots: set[str] = field(default_factory=set)
+    #: Repositories that the entries name.
+    repositories: set[str] = field(default_factory=set)
+    #: Positions of comments that are entries of their own, by the repository and the number of their issue.
+    comments: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    #: What has comments as entries of their own, by repository and number.
+    commented: set[tuple[str, str]] = field(default_factory=set)
+    #: Numbers of pull requests.
+    pull_requests: set[str] = field(default_factory=set)
+
+    def look_at(self, index: int, entry: Any) -> None:
+        """Take an entry into account."""
+        if (key := _key_of_comment(entry)) is not None:
+            self.comments.setdefault(key, []).append(index)
+            self.bots |= _bots([_like_gh(entry).get("author")])
+            return
+        row = _in_shape(entry)
+        if not isinstance(row, dict):
+            return
+        if _is_pull_request(row):
+            self.pull_requests.add(str(row.get("number")))
+            return
+        self.issues += 1
+        self.fields |= row.keys() & FIELDS_OF_ISSUES
+        self.closed = self.closed or str(row.get("state")).upper() == "CLOSED"
+        self.bots |= _bots(_people(row))
+        if repository := repositories.canonical(str(row.get("url"))):
+            self.repositories.add(repository)
+        if type(row.get("comments")) is int:
+            self.counted = self.counted or row["comments"] > 0
+            self.commented.add(_key(row))
+        else:
+            self.listed = self.listed or "comments" in row
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether the comments that the REST API only counts are in the file, as far as there are any."""
+        return bool(self.comments) or not self.counted
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Fields that no issue has, though they may matter to some."""
+        absent = FIELDS_OF_ISSUES - self.fields if self.issues else frozenset[str]()
+        if self.commented and not self.has_comments and not self.listed:
+            absent |= {"comments"}
+        return absent if self.closed else absent - set(OF_CLOSED)
 
 
 @dataclass(slots=True)
 class Reading:
     """What a file holds: issues in the order of their numbers, and all that is not in them."""
 
-    issues: list[Issue] = field(default_factory=list)
+    rules: Rules
+    entries: Entries = field(default_factory=Entries)
+    survey: Survey = field(default_factory=Survey)
+    issues: Issues = field(init=False)
     bad: list[Bad] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     #: Positions of entries that are well-formed, but no issues, or repeat an issue.
     left_out: list[int] = field(default_factory=list)
     #: Fields that a ticket has no place for, and how many entries have a value there.
     fields: Counter[str] = field(default_factory=Counter)
-    #: Fields that no entry has.
-    absent: frozenset[str] = frozenset()
-    #: Repositories that the entries name.
-    repositories: set[str] = field(default_factory=set)
     #: Issues whose URL, if they have one, tells no repository.
     homeless: list[str] = field(default_factory=list)
-    #: Logins, in lower case and without ornaments, that the file knows as those of bots.
-    bots: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.issues = Issues(lambda index: self.issue(index, self.row(self.entries[index]), Notes(), []))
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Fields that no issue has."""
+        return self.survey.absent
+
+    @property
+    def repositories(self) -> set[str]:
+        """Repositories that the issues name."""
+        return self.survey.repositories
+
+    def row(self, entry: Any) -> Any:
+        """An entry in the shape of `gh`, with its comments."""
+        row = _in_shape(entry)
+        if isinstance(row, dict) and type(row.get("comments")) is int:
+            del row["comments"]
+            if self.survey.has_comments and not _is_pull_request(row):
+                row["comments"] = [_like_gh(self.entries[at]) for at in self.survey.comments.get(_key(row), ())]
+        return row
+
+    def issue(self, index: int, row: Any, notes: Notes, bad: list[Bad]) -> Issue:
+        """An entry as an issue; what is to be said of it is added to notes and bad. Raises BadEntry."""
+        return _issue(index, row, _Reader(self.rules, notes, self.survey), bad)
 
 
-def read(data: bytes, rules: Rules, *, without: Collection[str] = ()) -> Reading:
-    """The issues of a file. Raises Unreadable, and Missing for fields that are not in `without`."""
-    reading = Reading()
-    rows = list(_rows(entries(data), reading))
-    issues = [row for _, row in rows if isinstance(row, dict) and not _is_pull_request(row)]
-    reading.absent = _absent(issues)
-    asked = [name for name in reading.absent if name not in without and name not in EXTRA]
+FIELDS_OF_ISSUES = frozenset(FIELDS.split(","))
+
+
+def read(
+    file: Readable, rules: Rules, *, without: Collection[str] = (), repository: str | None = None, name: str = NAME
+) -> Reading:
+    """The issues of a file, which has this name. Raises Unreadable, and Missing for fields that are not in `without`.
+
+    The repository is named only if the file does not tell it.
+    """
+    reading = Reading(rules)
+    for index, entry in enumerate(reading.entries.keep(file)):
+        reading.survey.look_at(index, entry)
+    asked = [each for each in reading.absent if each not in without and each not in EXTRA]
     if asked:
-        raise Missing(sorted(asked, key=FIELDS.split(",").index), counted=COUNTED in reading.notes.issues)
-    reading.bots = frozenset(_bots(issues))
-    seen: dict[str, tuple[int, Any]] = {}
-    for index, row in rows:
-        _read_row(index, row, rules, reading, seen)
+        known = next(iter(sorted(reading.repositories)), repository)
+        comments = None if reading.survey.has_comments else _line_of_comments(known, name)
+        raise Missing(sorted(asked, key=FIELDS.split(",").index), comments)
+    seen: dict[str, int] = {}
+    for index in range(len(reading.entries)):
+        _read_entry(index, reading, seen)
     # `gh` prints the newest first, but numbers are given in order of arrival.
-    reading.issues.sort(key=lambda issue: int(issue.id))
+    reading.issues.heads.sort(key=lambda head: int(head.id))
     return reading
 
 
-def _read_row(index: int, row: Any, rules: Rules, reading: Reading, seen: dict[str, tuple[int, Any]]) -> None:
-    number = _printable_number(row)
+def _line_of_comments(repository: str | None, file: str) -> str:
+    """What adds comments to a file of the REST API. In a clone `gh` knows the repository itself (`gh help api`).
+
+    https://docs.github.com/en/rest/issues/comments#list-issue-comments-for-a-repository
+    """
+    host, path = repositories.HOME, "{owner}/{repo}"
+    if repository:
+        host, path = repositories.host_of(repository), "/".join(repository.split("/")[-2:])
+    there = "" if host == repositories.HOME else f" --hostname {host}"
+    zipped = " | gzip" if file.endswith(".gz") else ""
+    line = f"gh api --paginate{there} 'repos/{path}/issues/comments?per_page=100'"
+    return f"{line}{zipped} >> {shlex.quote(file)}"
+
+
+def _read_entry(index: int, reading: Reading, seen: dict[str, int]) -> None:
+    entry = reading.entries[index]
+    if (key := _key_of_comment(entry)) is not None:
+        _check_comment(index, key, reading)
+        return
+    number = _printable_number(entry)
+    row = reading.row(entry)
     if isinstance(row, dict) and _is_pull_request(row):
         reading.left_out.append(index)
         reading.notes.add("pull requests are left out: only issues become tickets", number or "unknown")
         return
+    if isinstance(row, dict) and type(entry.get("comments")) is int:
+        for _ in range(entry["comments"] - len(row.get("comments", ()))):
+            reading.notes.add(COUNTED, str(row.get("number")))
     notes, bad, fields = Notes(), list[Bad](), Counter[str]()
-    # Also of what is bad or there twice: a number may be in the file for each of two repositories.
-    url = row.get("url") if isinstance(row, dict) else None
-    repository = repositories.canonical(url) if isinstance(url, str) else None
-    if repository:
-        reading.repositories.add(repository)
     try:
-        issue = _issue(index, row, rules, reading, notes, bad)
+        issue = reading.issue(index, row, notes, bad)
         _count_fields(row, fields)
         if issue.id in seen:
-            at, first = seen[issue.id]
-            if first != row:
-                raise BadEntry(f"issue {issue.id} is in the file already, at position {at}, and differs")
+            if reading.row(reading.entries[seen[issue.id]]) != row:
+                raise BadEntry(f"issue {issue.id} is in the file already, at position {seen[issue.id]}, and differs")
             reading.left_out.append(index)
             reading.notes.add("issues that are in the file twice, and alike, are taken once", issue.id)
             return
     except BadEntry as fault:
         reading.bad.append(Bad(index, number, str(fault)))
         return
-    seen[issue.id] = index, row
-    reading.issues.append(issue)
+    seen[issue.id] = index
+    reading.issues.heads.append(Head(index, issue.id, issue.author, issue.created_at))
     reading.bad += bad
     reading.notes.extend(notes)
     reading.fields += fields
-    if not repository:
+    if not repositories.canonical(str(row.get("url"))):
         reading.homeless.append(issue.id)
+
+
+def _check_comment(index: int, key: tuple[str, str], reading: Reading) -> None:
+    """Say of a comment that is an entry of its own if it belongs to no issue."""
+    _, number = key
+    if key in reading.survey.commented:
+        return
+    if number in reading.survey.pull_requests:
+        reading.notes.add("comments on pull requests are left out", number)
+    else:
+        reading.bad.append(Bad(index, number, "it is a comment on an issue that is not in the file"))
 
 
 # The two shapes -------------------------------------------------------------------------------------------------
 
 
-def _rows(found: list[Any], reading: Reading) -> Iterator[tuple[int, Any]]:
-    """Entries with their positions, in the shape of `gh`; comments of the REST API with the issues they belong to."""
-    said: dict[tuple[str, str], list[Any]] = {}
-    positions: dict[tuple[str, str], list[int]] = {}
-    rows: list[tuple[int, Any, tuple[str, str]]] = []
-    for index, entry in enumerate(found):
-        if isinstance(entry, dict) and isinstance(entry.get("issue_url"), str) and "title" not in entry:
-            address = entry["issue_url"].rpartition("/issues/")
-            key = (repositories.canonical(address[0]) or "", address[2])
-            said.setdefault(key, []).append(_like_gh(entry))
-            positions.setdefault(key, []).append(index)
-        else:
-            rest = isinstance(entry, dict) and "created_at" in entry and "createdAt" not in entry
-            row = _like_gh(entry) if rest else _renamed(entry, GH) if isinstance(entry, dict) else entry
-            of = repositories.canonical(str(row.get("url"))) if rest else None
-            rows.append((index, row, (of or "", str(row.get("number")) if isinstance(row, dict) else "")))
-    # The REST API counts comments here, and lists them elsewhere.
-    counts = {
-        id(row): row["comments"] for _, row, _ in rows if isinstance(row, dict) and type(row.get("comments")) is int
-    }
-    known = bool(said) or not any(counts.values())
-    for index, row, key in rows:
-        if id(row) in counts:
-            del row["comments"]
-            if not _is_pull_request(row):
-                comments = said.pop(key, [])
-                if known:
-                    row["comments"] = comments
-                for _ in range(counts[id(row)] - len(comments)):
-                    reading.notes.add(COUNTED, key[1])
-        yield index, row
-    for (_, number), comments in said.items():
-        if not any(key[1] == number and isinstance(row, dict) and _is_pull_request(row) for _, row, key in rows):
-            for index in positions[next(key for key in positions if key[1] == number)]:
-                reading.bad.append(Bad(index, number, "it is a comment on an issue that is not in the file"))
-        else:
-            for _ in comments:
-                reading.notes.add("comments on pull requests are left out", number)
+def _key_of_comment(entry: Any) -> tuple[str, str] | None:
+    """Repository and number of the issue of a comment that the REST API gives by itself; None of anything else."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("issue_url"), str) or "title" in entry:
+        return None
+    repository, _, number = entry["issue_url"].rpartition("/issues/")
+    return repositories.canonical(repository) or "", number
+
+
+def _key(row: Entry) -> tuple[str, str]:
+    return repositories.canonical(str(row.get("url"))) or "", str(row.get("number"))
+
+
+def _in_shape(entry: Any) -> Any:
+    """An entry in the shape of `gh`."""
+    if not isinstance(entry, dict):
+        return entry
+    rest = "created_at" in entry and "createdAt" not in entry
+    return _like_gh(entry) if rest else _renamed(entry, GH)
 
 
 def _like_gh(entry: Entry) -> dict[str, Any]:
@@ -232,26 +329,23 @@ def _is_pull_request(row: Entry) -> bool:
     )
 
 
-def _absent(rows: list[dict[str, Any]]) -> frozenset[str]:
-    """What no entry has, though it may matter to some."""
-    there = {name for row in rows for name in row}
-    closed = any(str(row.get("state")).upper() == "CLOSED" for row in rows)
-    return frozenset(
-        name for name in FIELDS.split(",") if rows and name not in there and (closed or name not in OF_CLOSED)
-    )
+def _people(row: Entry) -> Iterator[Any]:
+    """Everyone whom an issue names."""
+    yield row.get("author")
+    assignees, comments = row.get("assignees"), row.get("comments")
+    yield from assignees if isinstance(assignees, list) else ()
+    for said in comments if isinstance(comments, list) else ():
+        yield said.get("author") if isinstance(said, dict) else None
 
 
-def _bots(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """The logins of bots: `gh` says of issues that it was a bot, but not of comments."""
-    for row in rows:
-        assignees, comments = (row.get(name) or () for name in ("assignees", "comments"))
-        people = [row.get("author"), *(assignees if isinstance(assignees, list) else ())]
-        if isinstance(comments, list):
-            people += [said.get("author") for said in comments if isinstance(said, dict)]
-        for person in people:
-            login = person.get("login") if isinstance(person, dict) else person
-            if isinstance(login, str) and (plain := _plain(login)) and _is_bot(person, login):
-                yield plain.lower()
+def _bots(people: Iterable[Any]) -> set[str]:
+    """The logins of those who are bots: `gh` says so of who opened an issue, but not of who said something on it."""
+    bots = set()
+    for person in people:
+        login = person.get("login") if isinstance(person, dict) else person
+        if isinstance(login, str) and (plain := _plain(login)) and _is_bot(person, login):
+            bots.add(plain.lower())
+    return bots
 
 
 def _plain(login: str) -> str:
@@ -297,7 +391,8 @@ def _says_something(content: Any) -> bool:
 
 def _storable(text: str) -> str:
     """Without half characters and NUL, which neither PostgreSQL nor UTF-8 has."""
-    return re.sub("[\0\ud800-\udfff]", "\ufffd", text)
+    plain = text.isascii() and "\0" not in text
+    return text if plain else re.sub("[\0\ud800-\udfff]", "\ufffd", text)
 
 
 # An issue -------------------------------------------------------------------------------------------------------
@@ -308,14 +403,14 @@ def _printable_number(row: Any) -> str | None:
     return str(number) if type(number) is int else None
 
 
-def _issue(index: int, row: Any, rules: Rules, reading: Reading, notes: Notes, bad: list[Bad]) -> Issue:
+def _issue(index: int, row: Any, reader: _Reader, bad: list[Bad]) -> Issue:
     if not isinstance(row, dict):
         raise BadEntry("it is not an object")
-    id_ = _number(row)
+    id_ = reader.issue = _number(row)
+    absent = reader.survey.absent
     for name in FIELDS.split(","):
-        if name not in row and name not in reading.absent and name not in (*NEEDED, *EXTRA, *OF_CLOSED):
-            notes.add(f"the field {name} is missing here, though other issues have it", id_)
-    reader = _Reader(rules, id_, notes, reading.bots)
+        if name not in row and name not in absent and name not in (*NEEDED, *EXTRA, *OF_CLOSED):
+            reader.notes.add(f"the field {name} is missing here, though other issues have it", id_)
     title = reader.line(row, "title")
     if not title:
         raise BadEntry("title is blank")
@@ -325,7 +420,7 @@ def _issue(index: int, row: Any, rules: Rules, reading: Reading, notes: Notes, b
     closed_at = _closed_at(row, reader)
     if closed_at is not None and closed_at < created_at:
         raise BadEntry("it was closed before it was created")
-    type_ = labels_.type_of([*names, *reader.issue_type(row)], rules)
+    type_ = labels_.type_of([*names, *reader.issue_type(row)], reader.rules)
     _check_reason(row, reader)
     return Issue(
         index=index,
@@ -334,7 +429,7 @@ def _issue(index: int, row: Any, rules: Rules, reading: Reading, notes: Notes, b
         # Longer than the API would take them, titles and texts are kept whole: nobody can shorten them on GitHub.
         title=title,
         description=reader.prose(row, "body"),
-        tags=labels_.tags_of(names, id_, notes),
+        tags=labels_.tags_of(names, id_, reader.notes),
         environment=_environment(row, assignees, reader),
         author=reader.author(row),
         assignee=assignees[0] if assignees else None,
@@ -475,14 +570,14 @@ def _list(row: Entry, key: str) -> list[Any]:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reader:
     """Reads the values of an issue, and notes what it changes."""
 
     rules: Rules
-    issue: str
     notes: Notes
-    bots: frozenset[str]
+    survey: Survey
+    issue: str = ""
 
     def text(self, entry: Entry, key: str, where: str = "", *, required: bool = True) -> str:
         value = entry.get(key)
@@ -563,7 +658,7 @@ class _Reader:
         written = self.name(person, "login", where) or GHOST
         login = _plain(written)
         human = person.get("is_bot") is False or person.get("type") == "User"
-        if _is_bot(person, written) or (login.lower() in self.bots and not human):
+        if _is_bot(person, written) or (login.lower() in self.survey.bots and not human):
             login += BOT
         if login != written:
             self.notes.add(f"the bot {written!r} is {login!r} here", self.issue)

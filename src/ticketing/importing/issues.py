@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,6 +53,30 @@ class Issue:
     resolution: sql.TicketResolution
     comments: list[Comment]
     absent: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What tells an issue from others: its place in the file, from 0 on, its number, and who opened it when."""
+
+    index: int
+    id: str
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Issues:
+    """Issues in the order of their numbers, each read from its file when it is looked at: few are in memory at once."""
+
+    read: Callable[[int], Issue]
+    heads: list[Head] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[Issue]:
+        return (self.read(head.index) for head in self.heads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from psycopg.types.json import Jsonb
 from ticketing import sql
 from ticketing.importing import fields, references
 from ticketing.importing.github import BOT, GHOST
-from ticketing.importing.issues import Bad, Comment, Issue, Notes, Source
+from ticketing.importing.issues import Bad, Comment, Head, Issue, Issues, Notes, Source
 from ticketing.importing.people import Introduction
 
 BATCH_ISSUES = 100
@@ -176,7 +176,7 @@ class Loading:
         """The repository that references without one are about."""
         return self.source.name.removeprefix("github:")
 
-    async def load(self, issues: Sequence[Issue], file: str, advance: Callable[[int], object]) -> Loaded:
+    async def load(self, issues: Issues, file: str, advance: Callable[[int], object]) -> Loaded:
         """Write issues, over a connection in autocommit; `advance` is told how many more are done.
 
         Raises Mismatch, and Occupied, before anything is written.
@@ -185,8 +185,8 @@ class Loading:
             await self._occupy()
         # Somebody new may have two logins.
         new = set({each.email.lower(): each.login for each in self.introduced if each.user_id is None}.values())
-        await self._reserve(issues, file)
-        missing = sorted(self.known - {issue.id for issue in issues}, key=int)
+        await self._reserve(issues.heads, file)
+        missing = sorted(self.known - {head.id for head in issues.heads}, key=int)
         loaded = Loaded(run=self.run or None, people=new, missing=missing)
         for batch in batches(issues):
             loaded.add(await (self._foresee(batch) if self.dry_run else self._write(batch)))
@@ -206,7 +206,7 @@ class Loading:
 
     # Numbers ----------------------------------------------------------------------------------------------------
 
-    async def _reserve(self, issues: Sequence[Issue], file: str) -> None:
+    async def _reserve(self, issues: Sequence[Head], file: str) -> None:
         """Find out which issues are known and are the same, and give the others the numbers of their tickets."""
         if self.dry_run:
             await self._look_up(issues)
@@ -228,7 +228,7 @@ class Loading:
                 await sql.imports.reserve_numbers(self.conn, source=self.source.name, run=self.run, rows=_json(rows))
             await self._look_up(issues)
 
-    async def _look_up(self, issues: Sequence[Issue]) -> None:
+    async def _look_up(self, issues: Sequence[Head]) -> None:
         rows = {row["id"]: row for row in await sql.imports.list_imported_issues(self.conn, source=self.source.name)}
         self.numbers = {id_: row["ticket"] for id_, row in rows.items()}
         self.known = {id_ for id_, row in rows.items() if row["imported"]}
