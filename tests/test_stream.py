@@ -284,6 +284,47 @@ def test_what_is_taken_from_a_reader_is_not_sent_any_more(hub: stream.Hub) -> No
     assert re.findall(rb"number \d", asyncio.run(sent())) == [b"number 2", b"number 3"]
 
 
+def test_what_is_taken_from_a_reader_while_it_waits_for_a_permit_is_not_sent(hub: stream.Hub) -> None:
+    to = listener(hub)
+    to.put(to.head(entry(0)), stream.Told(entry(0), "public"))
+
+    async def sent() -> list[bytes]:
+        pieces = to.pieces()
+        first = asyncio.ensure_future(anext(pieces, b""))
+        await asyncio.sleep(0)
+        to.take_back(stream.subject_of(entry(0)))
+        to.permit(time.monotonic() + 60)
+        return [await first, *[piece async for piece in pieces]]
+
+    assert asyncio.run(sent()) == [b""]
+
+
+def test_a_long_event_that_is_taken_from_a_reader_while_it_is_sent_ends_the_stream(hub: stream.Hub) -> None:
+    to = listener(hub)
+    to.permit(time.monotonic() + 60)
+    to.put(to.head(entry(0)), stream.Told(entry(300_000), "public"))
+
+    async def sent() -> list[bytes]:
+        pieces = to.pieces()
+        begun = [await anext(pieces)]
+        to.take_back(stream.subject_of(entry(0)))
+        return begun + [piece async for piece in pieces]
+
+    assert len(asyncio.run(sent())) == 1
+    assert to.ended
+
+
+def test_a_stream_ends_with_its_connection_whatever_was_asked_behind_it(stand: Stand) -> None:
+    agent = stand.sign_in("agent")
+    address = urlsplit(stand.url)
+    request = f"GET /api/v1/events/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {agent.token}\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=20) as client:
+        client.sendall(request.encode() * 2)
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        await_(lambda: stand.open_streams() == 1)
+    await_(lambda: stand.open_streams() == 0)
+
+
 # What it answers instead -------------------------------------------------------------------------------------------
 
 

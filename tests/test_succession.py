@@ -160,6 +160,33 @@ def test_a_successor_that_does_not_start_changes_nothing(new_database: Callable[
         assert answers(f"http://127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_successor_that_cannot_be_started_changes_nothing(
+    new_database: Callable[..., str], tmp_path: Path, workers: int
+) -> None:
+    """As while its virtual environment is being made anew, or when there can be no more processes."""
+    database_url, port = new_database(), free_port()
+    path = tmp_path / "notify"
+    program = (
+        "import multiprocessing.spawn, runpy, sys;"
+        " sys.executable = '/nowhere/python'; runpy.run_module('ticketing', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", program, "serve", "--port", str(port), "--workers", str(workers)]
+    with (
+        Notified(path) as notified,
+        subprocess.Popen(command, env=environment(database_url, NOTIFY_SOCKET=str(path))) as process,
+        ended(process),
+    ):
+        assert notified.next("READY") == "1"
+        files = psutil.Process(process.pid).num_fds()
+        for _ in range(3):
+            process.send_signal(signal.SIGHUP)
+            assert notified.next("RELOADING") == "1"
+            assert notified.next("READY") == "1"
+        assert answers(f"http://127.0.0.1:{port}")
+        assert psutil.Process(process.pid).num_fds() <= files + 2  # A connection that was just closed, at most.
+
+
 def test_the_sockets_that_systemd_passes_are_served(new_database: Callable[..., str], tmp_path: Path) -> None:
     # As sd_listen_fds(3) has it.
     passing = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from inspect import getsource
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -22,11 +25,13 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from uvicorn.protocols.http import httptools_impl
 
-from conftest import Person, await_, served
-from ticketing import app, config, resources
+from conftest import Person, answers, await_, ended, environment, served
+from ticketing import app, auth, config, resources
+from ticketing.config import Settings
+from ticketing.contract.admission import Patience, Place
 from ticketing.contract.exchange import headers
+from ticketing.contract.forwarded import subscriber
 from ticketing.wire import connections, protocol
-from ticketing.wire.connections import subscriber
 
 GET = b"GET /api/v1/me HTTP/1.1\r\nHost: here\r\n\r\n"
 PROBLEM = OAS31Validator(
@@ -758,6 +763,124 @@ def test_of_many_bad_requests_each_is_told_so_and_good_ones_are_answered_meanwhi
         with _opened(service):
             """It has its answer."""
         assert {problem(client)["code"] for client in clients} == {"malformed_request"}
+
+
+@pytest.mark.parametrize("before", [b"", GET])
+def test_of_many_bad_bodies_each_is_told_so(service: str, requester: Person, before: bytes) -> None:
+    """Also beyond those that are told at once, and behind another request."""
+    request = before + posting(requester, b"Transfer-Encoding: chunked") + b"zz\r\n"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(service)) for _ in range(2 * connections.REFUSALS)]
+        for client in clients:
+            client.sendall(request)
+        told = [re.findall(rb"HTTP/1.1 (\d+) ", everything(client)) for client in clients]
+    assert told == [[b"401"] * bool(before) + [b"400"]] * len(clients)
+
+
+def test_who_is_refused_is_not_told_to_go_on(service: str, requester: Person, caplog: pytest.LogCaptureFixture) -> None:
+    request = posting(requester, b"Transfer-Encoding: chunked", b"Expect: 100-continue") + b"zz\r\n"
+    with connected(service) as client:
+        client.sendall(request)
+        assert re.findall(rb"HTTP/1.1 (\d+) ", everything(client)) == [b"400"]
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_who_was_gone_before_being_accepted_is_nobody(new_database: Callable[..., str], tmp_path: Path) -> None:
+    """A connection whose other end cannot be told must not pass for one of a Unix socket."""
+    log = tmp_path / "log"
+    env = environment(new_database(), TICKETING_LOG_LEVEL="info")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ticketing", "serve", "--port", str(port)]
+    with log.open("wb") as stderr, subprocess.Popen(command, env=env, stderr=stderr) as process, ended(process):
+        url = f"http://127.0.0.1:{port}"
+        await_(lambda: answers(url))
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(3):
+            with connected(url) as client:
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        process.send_signal(signal.SIGCONT)
+        assert answers(url)
+    lines = [json.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{")]
+    assert {line["client"] for line in lines if "client" in line} == {"127.0.0.1"}
+
+
+def test_a_log_that_cannot_be_written_keeps_nobody_from_an_answer(new_database: Callable[..., str]) -> None:
+    env = environment(new_database(), TICKETING_LOG_LEVEL="info", TICKETING_HEAD_SECONDS="1")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ticketing", "serve", "--port", str(port)]
+    with (
+        Path("/dev/full").open("wb") as full,
+        subprocess.Popen(command, env=env, stderr=full) as process,
+        ended(process),
+    ):
+        url = f"http://127.0.0.1:{port}"
+        await_(lambda: answers(url))
+        for _ in range(2):
+            with connected(url) as slow, connected(url) as client:
+                for _ in range(20):
+                    client.sendall(GET)
+                    assert answer(client)[0] == 401
+                slow.sendall(b"GET / HTTP/1.1\r\n")
+                assert problem(slow)["status"] == 408
+
+
+def test_what_ends_one_connection_may_fail_and_others_are_looked_at_again() -> None:
+    class Waiting:
+        due = 0.0
+        ends = 0
+
+        def overdue(self) -> None:
+            self.due = connections.NEVER
+            self.ends += 1
+            if self is faulty:
+                raise OSError
+
+        def break_off(self) -> None:
+            """Nothing is unsent."""
+
+    faulty, other = Waiting(), Waiting()
+    other.due = connections.NEVER
+
+    async def swept() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        every = connections.Connections([faulty, other], Settings(database_url=""), loop)
+        assert every.admit("127.0.0.1")
+        every._sweep()
+
+    async def run() -> None:
+        with suppress(OSError):
+            await swept()
+        other.due = 0.0
+        await asyncio.sleep(2 * connections.SWEEP_SECONDS)
+
+    asyncio.run(run())
+    assert (faulty.ends, other.ends) == (1, 1)
+
+
+def test_who_has_a_network_has_one_share(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whose: list[str] = []
+    hold, lost = Place.hold, Patience.lost
+
+    def held(place: Place, who: str, times: int) -> None:
+        whose.append(who)
+        hold(place, who, times)
+
+    def was_lost(patience: Patience, who: str) -> bool:
+        whose.append(who)
+        return lost(patience, who)
+
+    monkeypatch.setattr(Place, "hold", held)
+    monkeypatch.setattr(Patience, "lost", was_lost)
+    with serving(trusted_proxies="127.0.0.1") as url:
+        whose.clear()
+        for client in ("2001:db8:1:2::5", "2001:db8:1:2::6"):
+            headers = {"X-Forwarded-For": client, "Authorization": f"Bearer {auth.new_token()}"}
+            assert httpx.get(f"{url}/api/v1/me", headers=headers).status_code == 401
+    assert whose == ["2001:db8:1:2::/64"] * 4
 
 
 def test_requests_before_a_bad_one_are_answered_first(service: str) -> None:

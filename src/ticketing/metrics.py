@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -122,10 +123,20 @@ def _alive(pid: int) -> bool:
     return True
 
 
+class _Stderr(io.FileIO):
+    """Standard error that fails nobody: a line that a full disk does not take is lost, and nothing else."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
 def configure_logging(settings: Settings) -> None:
     """Send our log lines, and the libraries', to standard error: one JSON object or one readable line each."""
     global _stderr
-    stderr = open(2, "wb", closefd=False)  # noqa: SIM115 - for good
+    stderr = io.BufferedWriter(_Stderr(2, "wb", closefd=False))
     _stderr = stderr if settings.log_format == "json" and settings.log_level in ("debug", "info") else None
     queries.slow_seconds = settings.slow_statement_ms / 1000 if settings.slow_statement_ms else float("inf")
     shared: list[Any] = [

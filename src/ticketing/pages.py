@@ -239,7 +239,7 @@ def _document(title: str, content: str, root: str) -> Page:
 
 
 async def _answer(page: Page, body: bytes | memoryview, exchange: Exchange) -> None:
-    fresh = page.status == 200 and exchange.headers.get(b"if-none-match", b"").decode("latin-1") == page.tag
+    fresh = page.status == 200 and exchange.holds(page.tag)
     headers = {
         "Content-Type": page.media_type,
         "Cache-Control": page.cache,

@@ -163,7 +163,7 @@ class _OnlyServer(_Server):
     def hang_up(self) -> None:
         """Start a successor."""
         if self._successor is None:
-            self._successor = Successor(self._listeners, self._private)
+            self._successor = Successor.started(self._listeners, self._private)
 
     async def on_tick(self, counter: int) -> bool:
         if self._successor and (came := self._successor.came()) is not None:
@@ -197,7 +197,7 @@ class _Crew(multiprocess.Multiprocess):
         if succession.at_a_terminal():
             self.should_exit.set()
         elif self._successor is None:
-            self._successor = Successor(self.sockets, self._private)
+            self._successor = Successor.started(self.sockets, self._private)
 
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()

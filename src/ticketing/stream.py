@@ -52,7 +52,8 @@ CATCHING_UP_AT_ONCE = 2
 """How many streams read what they have missed at the same time: after a restart they all do."""
 
 log = logging.getLogger(__name__)
-_hub: Hub | None = None
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+"""That of each event loop, as connections have to be written to by their own."""
 
 
 class Full(Problem):
@@ -67,23 +68,23 @@ class Full(Problem):
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[None]:
     """Let streams be opened for as long as the block runs."""
-    global _hub
-    before, _hub = _hub, Hub(settings)
-    working = [asyncio.create_task(work()) for work in (_hub.follow, _hub.watch, _hub.check)]
+    loop = asyncio.get_running_loop()
+    hub = _hubs[loop] = Hub(settings)
+    working = [asyncio.create_task(work()) for work in (hub.follow, hub.watch, hub.check)]
     try:
         yield
     finally:
-        _hub.leave()
+        hub.leave()
         for task in working:
             task.cancel()
         await asyncio.wait(working)
-        _hub = before
+        del _hubs[loop]
 
 
 def leave() -> None:
     """End every stream now, and open none any more: this process is about to end."""
-    if _hub is not None:
-        _hub.leave()
+    if hub := _hubs.get(asyncio.get_running_loop()):
+        hub.leave()
 
 
 @asynccontextmanager
@@ -94,19 +95,19 @@ async def opened(
 
     Raises TooManyStreams, Full, InvalidParameter, InvalidCursor, CursorExpired.
     """
-    assert _hub is not None, "not serving"
+    hub = _hubs[asyncio.get_running_loop()]
     reader = Reader(actor, types, project)
-    with _hub.room(actor):
+    with hub.room(actor):
         async with db.connection() as conn:
             seal, place = await events.begun(conn, reader, cursor, at_end=True)
             if cursor is None:
                 await events.check_named(conn, reader)
-        listener = Listener(_hub, seal, place)
-        _hub.add(listener)
+        listener = Listener(hub, seal, place)
+        hub.add(listener)
         try:
             yield listener
         finally:
-            _hub.remove(listener)
+            hub.remove(listener)
 
 
 class Told:
@@ -135,11 +136,11 @@ class Listener:
     """One open stream: what is to be sent, in pieces, as long as its reader may listen."""
 
     __slots__ = (
+        "_begun",
         "_hub",
         "_messages",
         "_queued",
         "_seal",
-        "_under_way",
         "_waiting",
         "actor",
         "ended",
@@ -157,7 +158,7 @@ class Listener:
         self._messages: deque[tuple[bytes, Told | None]] = deque()
         self._waiting = asyncio.Event()
         self._queued = 0
-        self._under_way = 0
+        self._begun: tuple[bytes, Told | None] = (b"", None)
         self.reader = seal.reader
         self.actor = seal.reader.actor
         self.place = place
@@ -198,11 +199,13 @@ class Listener:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What is in the buffer, until that is empty or the right to it has ended."""
-        for piece in self._cut_up():
+        cut = self._cut_up()
+        while True:
             while not self.ended and time.monotonic() >= self.permitted_until:
                 self._waiting.clear()
                 await self._waiting.wait()
-            if self.ended:
+            # Nothing leaves the buffer before it may be sent: what is there can be taken back.
+            if self.ended or (piece := next(cut, None)) is None:
                 return
             yield piece
 
@@ -210,16 +213,15 @@ class Listener:
         piece: list[bytes] = []
         length = 0
         while self._messages:
-            head, told = self._messages.popleft()
-            self._under_way = _size(head, told)
-            self._queued -= self._under_way
+            self._begun = head, told = self._messages.popleft()
+            self._queued -= _size(head, told)
             for part in _parts(head, told):
                 if piece and length + len(part) > PIECE_BYTES:
                     yield b"".join(piece)
                     piece, length = [], 0
                 piece.append(part)
                 length += len(part)
-            self._under_way = 0
+            self._begun = (b"", None)
         if piece:
             yield b"".join(piece)
 
@@ -234,7 +236,10 @@ class Listener:
         """Send nothing any more that is about this, as it was taken from the reader."""
         self._messages = deque(each for each in self._messages if each[1] is None or each[1].subject != subject)
         self._queued = sum(_size(*each) for each in self._messages)
-        if self.line and self.line.drop_unsent():
+        told = self._begun[1]
+        if told and told.subject == subject:
+            self.cut()
+        elif self.line and self.line.drop_unsent():
             self.end()
 
     def permit(self, until: float) -> None:
@@ -273,7 +278,7 @@ class Listener:
     @property
     def size(self) -> int:
         """The bytes that are in the buffer, or of the event that is just being sent."""
-        return self._queued + self._under_way
+        return self._queued + _size(*self._begun)
 
     @property
     def overfull(self) -> bool:
@@ -425,6 +430,7 @@ class Hub:
             if view == "gone":
                 listener.take_back(subject_of(entry))
             listener.put(listener.head(entry), bodies[view])
+            listener.place = place
             count += 1
         return count
 
@@ -464,12 +470,15 @@ class Hub:
         """Give signs of life, and stop what is too much, or not permitted just now, for ever."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            now = time.monotonic()
-            for listener in list(self._listeners):
-                listener.look()
-                if now - listener.sent_at >= self._settings.heartbeat_seconds:
-                    listener.beat()
-            self.make_room()
+            await self._tried(self._look_at_all)
+
+    async def _look_at_all(self) -> None:
+        now = time.monotonic()
+        for listener in list(self._listeners):
+            listener.look()
+            if now - listener.sent_at >= self._settings.heartbeat_seconds:
+                listener.beat()
+        self.make_room()
 
     async def check(self) -> None:
         """Let those go on who may listen, and end the streams of the others, for ever."""
@@ -493,9 +502,10 @@ class Hub:
                 scope=SCOPE,
             )
         ended = {(row["token_id"], row["role"]) for row in rows}
+        if ended:
+            auth.forget({row["token_id"] for row in rows if row["token_id"]})
         for listener in asked:
             if (listener.actor.token_id, listener.actor.role) in ended:
-                auth.forget([listener.actor.token_id])
                 listener.cut()
             else:
                 listener.permit(began + PERMIT_SECONDS)

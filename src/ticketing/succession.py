@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Self
 
 import structlog
 
@@ -59,18 +60,33 @@ class Successor:
     """The same command, started anew on the same sockets. Whatever is on the disk by now is what runs."""
 
     def __init__(self, listeners: Sequence[socket.socket], private: Sequence[str]) -> None:
-        """`private` are variables of the environment that are this process's alone."""
+        """`private` are variables of the environment that are this process's alone. Raises OSError."""
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         self._readable, writable = os.pipe()
         files = [writable, *(listener.fileno() for listener in listeners)]
         environment = {name: value for name, value in os.environ.items() if name not in private}
         self._deadline = time.monotonic() + START_SECONDS
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ticketing", *sys.argv[1:]],
-            env=environment | {HANDED_OVER: ",".join(map(str, files))},
-            pass_fds=files,
-        )
-        os.close(writable)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ticketing", *sys.argv[1:]],
+                env=environment | {HANDED_OVER: ",".join(map(str, files))},
+                pass_fds=files,
+            )
+        except OSError:
+            os.close(self._readable)
+            notify("READY=1")
+            raise
+        finally:
+            os.close(writable)
+
+    @classmethod
+    def started(cls, listeners: Sequence[socket.socket], private: Sequence[str]) -> Self | None:
+        """A successor, or None if there cannot be one just now, which is logged."""
+        try:
+            return cls(listeners, private)
+        except OSError as error:
+            log.error("no successor can be started, so this process goes on", reason=str(error))
+            return None
 
     def came(self) -> bool | None:
         """Whether it answers requests by now; None while it may still do so. Asked often, and for the last time once

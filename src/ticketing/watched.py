@@ -28,6 +28,7 @@ class WatchedConnection(AsyncConnection[Any]):
     """As psycopg.AsyncConnection; for one event loop."""
 
     _watched: int | None = None
+    _loop: asyncio.AbstractEventLoop
     _woken: asyncio.Future[Ready] | None = None
     _silent_since = 0.0
     _listening: asyncio.TimerHandle | None = None
@@ -73,8 +74,9 @@ class WatchedConnection(AsyncConnection[Any]):
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()
         if self._watched is None:
-            self._watched = self.pgconn.socket
+            self._watched, self._loop = self.pgconn.socket, loop
             loop.add_reader(self._watched, self._wake, Ready.R)
+        assert self._loop is loop, "a connection is for one event loop"
         if wanted & Wait.W:
             loop.add_writer(self._watched, self._wake, Ready.W)
         self._silent_since = loop.time()
@@ -114,7 +116,8 @@ class WatchedConnection(AsyncConnection[Any]):
     def unwatch(self) -> None:
         """Have the loop forget the file, at once when it is closed: who gets its number next would never be woken."""
         if self._watched is not None:
-            asyncio.get_running_loop().remove_reader(self._watched)
+            assert self._loop is asyncio.get_running_loop(), "a connection is for one event loop"
+            self._loop.remove_reader(self._watched)
             self._watched = None
 
     async def _cancel(self, gen: PQGen[Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ticketing.contract.admission import ADDRESS_TIMES, LATE_SECONDS, PLACE, Admission, Place
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
-from ticketing.contract.forwarded import Proxies
+from ticketing.contract.forwarded import Proxies, subscriber
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Edge:
         self.in_flight += 1
         try:
             if exchange.path not in self._always:
-                place.hold(exchange.origin.address, ADDRESS_TIMES)
+                place.hold(subscriber(exchange.origin.address), ADDRESS_TIMES)
             await self._app({**scope, KEY: exchange}, place.receive, send)
         except Problem as problem:
             await self._refuse(exchange, problem)

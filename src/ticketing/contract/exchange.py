@@ -150,7 +150,7 @@ class Exchange:
         if tagged:
             tag = etag(answer.body)
             head.append((b"etag", tag.encode()))
-            if b"if-none-match" in self.headers and answer.status == 200 and self._holds(tag):
+            if answer.status == 200 and self.holds(tag):
                 head.remove(_JSON)
                 await self.respond(304, head)
                 return
@@ -170,17 +170,21 @@ class Exchange:
                 watching = asyncio.create_task(_end_with_client(receive, pieces))
                 try:
                     async for piece in pieces:
-                        async with asyncio.timeout(STALL_SECONDS):
-                            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
-                    async with asyncio.timeout(STALL_SECONDS):
-                        await self.send({"type": "http.response.body", "body": b""})
-                except TimeoutError:
-                    # What it has not taken is not to be had later: who may have it then is not known now.
-                    if self.line and self.line.drop_unsent():
-                        await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
-                    raise ClientGone from None
+                        await self._send_in_time({"type": "http.response.body", "body": piece, "more_body": True})
+                    await self._send_in_time({"type": "http.response.body", "body": b""})
                 finally:
                     watching.cancel()
+
+    async def _send_in_time(self, message: dict[str, Any]) -> None:
+        """Send a piece to a client that takes what it is sent. Raises ClientGone."""
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                await self.send(message)
+        except TimeoutError:
+            # What it has not taken is not to be had later: who may have it then is not known now.
+            if self.line and self.line.drop_unsent():
+                await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
+            raise ClientGone from None
 
     async def refuse(self, status: int, encoded: bytes, given: Mapping[str, str]) -> None:
         """Send problem details."""
@@ -214,12 +218,12 @@ class Exchange:
             value = value.replace("/", f"{self.origin.prefix}/", 1)
         return value.encode("latin-1")
 
-    def _holds(self, tag: str) -> bool:
-        if self.method not in ("GET", "HEAD"):
+    def holds(self, tag: str) -> bool:
+        """Whether the client has what has this tag (If-None-Match, RFC 9110, 13.1.2)."""
+        given = self.headers.get(b"if-none-match")
+        if given is None or self.method not in ("GET", "HEAD"):
             return False
-        held = [
-            given.strip().removeprefix("W/") for given in self.headers[b"if-none-match"].decode("latin-1").split(",")
-        ]
+        held = [each.strip().removeprefix("W/") for each in given.decode("latin-1").split(",")]
         return tag in held or held == ["*"]
 
 

@@ -110,6 +110,12 @@ def peer_of(client: Sequence[object] | None) -> str:
     return (_address(address) or address) if ":" in address else address
 
 
+@lru_cache(maxsize=1024)
+def subscriber(peer: str) -> str:
+    """Whose an address is: a subscriber has a network of IPv6 with 64 bits at least (RFC 6177), or an IPv4 address."""
+    return str(ip_network((peer.partition("%")[0], 64), strict=False)) if ":" in peer else peer
+
+
 def prefix_of(url: str) -> str:
     """The path of a public URL without its last slash. Raises ValueError for one that no link can begin with."""
     prefix = "/" + url.partition("://")[2].partition("/")[2].rstrip("/")

@@ -13,6 +13,7 @@ from connexion.security import AbstractSecurityHandler
 
 from ticketing.contract.admission import USER_TIMES, Patience
 from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.forwarded import subscriber
 from ticketing.contract.problems import InvalidToken, Unauthenticated
 from ticketing.contract.routing import following
 
@@ -68,7 +69,7 @@ class Bearer(AbstractSecurityHandler):
                 "This token is not known, has expired, or was revoked.",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
-            refusal.late = invalid.looked_up and self._patience.lost(exchange.origin.address)
+            refusal.late = invalid.looked_up and self._patience.lost(subscriber(exchange.origin.address))
             raise refusal from None
         return actor
 

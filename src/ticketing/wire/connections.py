@@ -10,11 +10,10 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Collection
-from functools import lru_cache
-from ipaddress import ip_network
 from typing import Protocol as Interface
 
 from ticketing.config import Settings
+from ticketing.contract.forwarded import subscriber
 from ticketing.wire import files
 
 MOST_UNSENT_BYTES = 64 * 1024 * 1024
@@ -156,15 +155,10 @@ class Connections:
 
     def _sweep(self) -> None:
         now = self._loop.time()
-        self._refused.clear()
-        for connection in [each for each in (*self._opened, *self._parting) if each.due <= now]:
-            connection.overdue()
+        # First, as what ends one connection may fail, and all others are looked at again.
         self._sweeping = bool(self._opened or self._parting)
         if self._sweeping:
             self._loop.call_later(SWEEP_SECONDS, self._sweep)
-
-
-@lru_cache(maxsize=1024)
-def subscriber(peer: str) -> str:
-    """Whose an address is: a subscriber has a network of IPv6 with 64 bits at least (RFC 6177), or an IPv4 address."""
-    return str(ip_network((peer.partition("%")[0], 64), strict=False)) if ":" in peer else peer
+        self._refused.clear()
+        for connection in [each for each in (*self._opened, *self._parting) if each.due <= now]:
+            connection.overdue()

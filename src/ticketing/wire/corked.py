@@ -57,10 +57,11 @@ class Corked:
 
     def drop_unsent(self) -> bool:
         """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
-        self.flush()
         connection = self.get_extra_info("socket")
-        if not self._transport.get_write_buffer_size() and not _unsent_in_kernel(connection):
+        unsent = self._held or self._transport.get_write_buffer_size() or _unsent_in_kernel(connection)
+        if not unsent:
             return False
+        self._held = []
         # The kernel forgets what it has yet to send as well, and the client is told that the connection is broken.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
@@ -70,10 +71,11 @@ class Corked:
         """Write what was gathered."""
         if self._held:
             held, self._held = self._held, []
-            if self._transport.is_closing():  # The client may have hung up in this very turn.
+            if self._transport.is_closing():  # By the client, or by us, in this very turn.
                 return
             self._shared = 0
             if len(held) == 1:
+                self._shared = len(held[0]) if isinstance(held[0], memoryview) else 0
                 self._transport.write(held[0])
             elif sum(map(len, held)) <= JOINED_BYTES:
                 self._transport.write(b"".join(held))

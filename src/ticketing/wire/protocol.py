@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -65,6 +66,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._all = _connections.get(self.server_state) or _counted(self.server_state, self.loop)
         self._part = IDLE
+        self._answering: Any = None
         self._replaying = self._full = self._clogged = False
         self._unexplained = self._head_bytes = self._discarded = 0
         self._framing: list[tuple[bytes, bytes]] = []
@@ -74,8 +76,15 @@ class Protocol(HttpToolsProtocol):
         self.url = b""
         self.due = self.loop.time() + self._all.head_seconds
         self._head_due = False
-        self._peer = peer_of(get_remote_addr(transport))
+        address = get_remote_addr(transport)
+        self._peer = peer_of(address)
         self._streaming = False
+        if address is None and transport.get_extra_info("socket").family != socket.AF_UNIX:
+            # Gone before it was accepted: nobody knows who it was, so it must not pass for a client on a Unix socket.
+            self._part, self._admitted, self.transport = ENDED, False, transport
+            self.flow = FlowControl(transport)
+            transport.abort()
+            return
         self._admitted = self._all.admit(self._peer)
         if self._admitted:
             self._line = corked = Corked(transport, self.loop, self._lingers)
@@ -104,6 +113,9 @@ class Protocol(HttpToolsProtocol):
             self._all.parted(self)
         self._part = ENDED
         self.pipeline.clear()
+        if not self._silent:  # uvicorn knows of the newest request only.
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -170,7 +182,12 @@ class Protocol(HttpToolsProtocol):
     @property
     def _silent(self) -> bool:
         """Whether nobody works on an answer."""
-        return self.cycle is None or self.cycle.response_complete
+        cycle = self._answering
+        return not self.pipeline and (cycle is None or cycle.response_complete or cycle.disconnected)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _await_head(self) -> None:
         self._head_due = True
@@ -343,6 +360,7 @@ class Protocol(HttpToolsProtocol):
             self._last = problem
         else:
             self.cycle.disconnected = True
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
             self._say(problem)
 
