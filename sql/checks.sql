@@ -8,12 +8,14 @@ select current_setting('transaction_read_only')::boolean as read_only,
        current_setting('statement_timeout') <> '0' and current_setting('lock_timeout') <> '0' as limits,
        current_setting('jit')::boolean as jit, current_setting('timezone') as timezone,
        current_setting('max_connections')::integer as max_connections,
-       (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
+       -- Of the sessions of others, a role without pg_read_all_stats is shown little more than whose they are.
+       (select count(*) from pg_stat_activity
+         where backend_type = 'client backend' or backend_type is null and usesysid is not null) as connections,
        extract(epoch from clock_timestamp())::float8 as clock;
 
 -- name: list_lagging_standbys(behind_bytes)
 -- returns: LaggingStandby
--- Standbys, and slots of standbys that are gone, for which PostgreSQL keeps more of its journal than so much.
+-- Standbys, and slots of standbys that are gone, for which PostgreSQL retains more WAL than so much.
 select s.slot_name::text as name, s.active, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint as behind
   from pg_replication_slots s
  where not pg_is_in_recovery() and pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) > :behind_bytes::bigint
@@ -34,7 +36,8 @@ select p.gid, p.owner::text, extract(epoch from now() - p.prepared)::float8
 
 -- name: get_held_event_seconds()$
 -- How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none waits.
-select extract(epoch from now() - min(e.occurred_at))::float8 from events e where e.transaction_id >= log_end();
+-- By when it was written: one that was imported happened long before.
+select extract(epoch from now() - min(e.recorded_at))::float8 from events e where e.transaction_id >= log_end();
 
 -- name: list_sealing_keys()
 -- returns: SealingKey

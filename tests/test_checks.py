@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from conftest import signed_up
 from test_cli import Run, run, url
 from ticketing import checks, sealing
 from ticketing.config import Settings, unknown
+from ticketing.wire import files
 
 __all__ = ["run", "url"]
 
@@ -82,11 +84,36 @@ def test_what_is_read_elsewhere_is_no_misspelling() -> None:
 
 
 def test_a_process_has_to_be_allowed_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
-    check = checks._files(Settings(database_url="", streams=2000))
+    chosen = Settings(database_url="", streams=300, connections=200)
+    needed = files.needed(chosen)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, needed - 1))
+    check = checks._files(chosen)
     assert not check.passed
-    assert "may open 1024" in check.finding
-    assert checks._files(Settings(database_url="", streams=100)).passed
+    assert check.finding == files.shortage(chosen, needed - 1)
+    assert f"a process {needed - 1}." in check.finding
+    for limit in (needed, resource.RLIM_INFINITY):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (256, limit))
+        assert checks._files(chosen).passed
+
+
+def test_the_connections_of_others_are_counted_by_a_role_that_may_not_look_at_them(
+    run: Run, url: str, redis_url: str, server_url: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(psycopg.connect(server_url))
+        conn = stack.enter_context(psycopg.connect(url, autocommit=True))
+        # As PostgreSQL shows it to a role without pg_read_all_stats. The tests' server has no second role.
+        conn.execute(
+            "create view pg_stat_activity as select datid, pid, usesysid, usename, application_name, backend_xid,"
+            " xact_start, case when pid = pg_backend_pid() then backend_type end as backend_type"
+            " from pg_catalog.pg_stat_activity"
+        )
+        shown = make_conninfo(url, options="-c search_path=public,pg_catalog")
+        _, out, _ = run("doctor", url=shown, redis_url=redis_url)
+    found = re.search(r"Connections: (\d+) of \d+ are taken", out)
+    assert found
+    assert int(found[1]) >= 5
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(10, "600 s ahead of"), (-10, "600 s behind")])
@@ -145,6 +172,17 @@ def test_a_transaction_that_holds_up_the_event_log_is_found(
         finding = wrong(url)["Transactions"]
         assert f"{holding.info.backend_pid} of report for" in finding
         assert "are not told until it ends" in finding
+
+
+def test_an_imported_event_is_not_taken_for_one_that_waits(
+    wrong: Callable[..., dict[str, str]], url: str, server_url: str
+) -> None:
+    with open_transaction(server_url), psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into events (id, type, data, occurred_at) values (%s, 'ticket.created', '{}', '2018-01-01Z')",
+            [uuids.uuid7()],
+        )
+        assert "Transactions" not in wrong(url)
 
 
 def test_a_key_that_is_missing_is_found(

@@ -135,6 +135,22 @@ def test_command_lines_in_a_help_can_be_copied(
     assert not re.search(r": (?:ticketing|gh) \w", docstring), "a command line stands alone, so that it is not broken"
 
 
+@pytest.mark.parametrize("arguments", ["doctor", "user list", "--help"])
+def test_a_command_whose_reader_has_gone_ends_in_silence(url: str, arguments: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "ticketing", *arguments.split()],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TICKETING_DATABASE_URL": url, "TICKETING_REDIS_URL": "redis://127.0.0.1:1/0"},
+        check=False,
+    )
+    os.close(writer)
+    assert ended.stderr == b""
+    assert ended.returncode != 0
+
+
 def test_the_version_is_the_package_s(run: Run) -> None:
     assert run("--version")[1] == "0.1.0\n"
 

@@ -16,7 +16,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from conftest import Person, await_, environment, served, signed_up
-from ticketing import app, config, db, outages, work
+from ticketing import app, config, db, outages, probes
 
 FULL = 'could not extend file "base/16384/16397": No space left on device'
 
@@ -127,9 +127,9 @@ def test_a_full_disk_is_told_by_whoever_has_written_nothing(url: str) -> None:
 
 def test_a_full_disk_is_told_by_the_parent_of_workers(url: str) -> None:
     with failing(url, "53100", FULL):
-        told = asyncio.run(work._unready(config.Settings(database_url=finding_ours(url))))
+        told = asyncio.run(probes._obstacle(config.Settings(database_url=finding_ours(url))))
     assert told == f"{outages.CAUSES['53100']} (SQLSTATE 53100)"
-    assert asyncio.run(work._unready(config.Settings(database_url=finding_ours(url)))) is None
+    assert asyncio.run(probes._obstacle(config.Settings(database_url=finding_ours(url)))) is None
 
 
 def test_silence_does_not_end_a_full_disk(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

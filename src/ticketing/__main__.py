@@ -6,7 +6,9 @@ Each imports what it needs when it is run, so that none waits for the libraries 
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,11 +49,16 @@ for group, module, purpose in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments, if not given those of the process, name."""
     try:
-        app(sys.argv[1:] if arguments is None else arguments)
+        try:
+            app(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            print(end="", flush=True)
     except CycloptsError as error:
         _fail(f"{error} Try `ticketing --help`.", 2)
     except Refused as refusal:
         _fail(str(refusal), 1)
+    except BrokenPipeError:
+        _leave()
     except OSError as error:
         _fail(f"{error.filename or 'The system'}: {error.strerror or error}.", 1)
     except KeyboardInterrupt:
@@ -79,6 +86,12 @@ def _said(error: Exception) -> str | None:
 def _fail(sentence: str, code: int) -> NoReturn:
     print(f"ticketing: {sentence}", file=sys.stderr)
     sys.exit(code)
+
+
+def _leave() -> NoReturn:
+    """End as SIGPIPE would have it, as whoever read what we write has gone; Python must not try to write the rest."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(128 + signal.SIGPIPE)
 
 
 # Running it ----------------------------------------------------------------------------------------------------------

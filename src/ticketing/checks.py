@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from ticketing import config, db, events, lateness, migrate, outages, sealing, sql, tracing
 from ticketing.config import InvalidSetting, Settings, settings
 from ticketing.webhooks import endpoints
+from ticketing.wire import files
 
 OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
@@ -24,8 +25,6 @@ OPEN_SECONDS = 60.0
 """How long a transaction that writes may be open. Ours end within seconds."""
 BEHIND_BYTES = 1 << 30
 SPARE_CONNECTIONS = 5
-SPARE_FILES = 256
-"""Files that a process has open beside its streams: its connections, its listener, its libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +55,9 @@ async def run() -> AsyncIterator[Check]:
 
 
 def _files(chosen: Settings) -> Check:
-    needed = chosen.streams + chosen.pool_size + SPARE_FILES
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = limit in (resource.RLIM_INFINITY, -1) or limit >= needed
-    return Check(
-        "Files",
-        enough,
-        "a process may open as many as it needs."
-        if enough
-        else f"a process may open {limit}, and {chosen.streams} streams need {needed}. Raise the hard limit "
-        "(`ulimit -Hn`, LimitNOFILE=), or lower TICKETING_STREAMS.",
-    )
+    shortage = files.shortage(chosen, limit)
+    return Check("Files", not shortage, shortage or "a process may open as many as it needs.")
 
 
 async def _database(chosen: Settings) -> AsyncIterator[Check]:
@@ -181,10 +172,10 @@ async def _sessions(conn: AsyncConnection[Any], chosen: Settings) -> Check:
     return Check(
         "Sessions",
         kept,
-        "connections keep theirs."
+        "each connection keeps its session."
         if kept
-        else "a pooler exchanges them. Events and jobs are found up to half a second later, and commands such as "
-        "`migrate` and `import` need PostgreSQL itself. Set pool_mode to session for this database.",
+        else "a pooler exchanges sessions. Events and jobs are found up to half a second later, and "
+        "commands such as `migrate` and `import` need PostgreSQL itself. Set pool_mode to session for this database.",
     )
 
 
@@ -195,18 +186,18 @@ async def _writing(conn: AsyncConnection[Any], figures: sql.ServerFigures) -> Ch
         await outages.write(conn)
     except psycopg.Error as error:
         return Check("Writing", False, _refusal(error))
-    return Check("Writing", True, "its disk takes what is written.")
+    return Check("Writing", True, "PostgreSQL takes writes.")
 
 
 async def _standbys(conn: AsyncConnection[Any]) -> Check:
     lagging = await sql.checks.list_lagging_standbys(conn, behind_bytes=BEHIND_BYTES)
     if not lagging:
-        return Check("Standbys", True, "none holds back the journal of PostgreSQL.")
+        return Check("Standbys", True, "no standby makes PostgreSQL retain WAL.")
     names = ", ".join(
         f"{row['name']} ({(row['behind'] or 0) / 2**30:.1f} GiB{'' if row['active'] else ', not connected'})"
         for row in lagging
     )
-    return Check("Standbys", False, f"PostgreSQL keeps its journal for {names}. Mend the standby, or drop its slot.")
+    return Check("Standbys", False, f"PostgreSQL retains WAL for {names}. Mend the standby, or drop its slot.")
 
 
 async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
@@ -215,7 +206,7 @@ async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
     # What a server has yet to count up to, no transaction of its holds up.
     held = None if ahead else await sql.checks.get_held_event_seconds(conn)
     if not long and (held is None or held < OPEN_SECONDS):
-        return Check("Transactions", True, "none holds up the event log.")
+        return Check("Transactions", True, "no open transaction holds up the event log.")
     names = ", ".join(f"{row['name']} of {row['whose']} for {row['seconds']:.0f} s" for row in long)
     return Check(
         "Transactions",
@@ -230,7 +221,7 @@ async def _secrets(conn: AsyncConnection[Any], chosen: Settings) -> Check:
     known = sealing.keys(chosen.secret_keys)
     lost = [row for row in await sql.checks.list_sealing_keys(conn) if row["key_id"] not in known]
     if not lost:
-        return Check("Secrets", True, "the keys of all endpoints are there.")
+        return Check("Secrets", True, "the keys of all webhook endpoints are there.")
     names = ", ".join(f"{row['key_id']} (of {row['endpoints']} endpoints)" for row in lost)
     return Check(
         "Secrets",

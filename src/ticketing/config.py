@@ -82,7 +82,7 @@ class Settings:
     public_url: str = "http://127.0.0.1:8080"
     #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are believed, with commas between; `unix` is a socket.
     trusted_proxies: Networks = NOBODY
-    #: Networks that may read `/metrics` and `/health/ready` of the API, with commas between; private ones by default.
+    #: Networks that may read `/metrics` and `/health/ready`, with commas between; private ones by default.
     operators: Networks = PRIVATE
     #: Seconds after which a job of a worker that went silent is given to another one.
     job_lease_seconds: Annotated[int, range(1, 3_601)] = 15

@@ -11,16 +11,12 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import psycopg
 import structlog
 import uvloop
-from psycopg import AsyncConnection
 
 import ticketing.background  # noqa: F401 (so that all kinds of jobs are known)
-from ticketing import db, metrics, outages, readiness, sampling, serve, tracing
+from ticketing import metrics, probes, sampling, serve, tracing
 from ticketing.config import Settings, settings
 from ticketing.jobs import worker
 from ticketing.webhooks import endpoints
@@ -45,7 +41,7 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
     with ExitStack() as stack:
         stack.enter_context(serve.shared_metrics(processes))
         if address:
-            stack.enter_context(_observed(chosen, address))
+            stack.enter_context(probes.answered(chosen, address))
         if processes == 1:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_work(chosen, threads, queues))
@@ -129,57 +125,3 @@ class _Child(threading.Thread):
                 return None
             self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE)
             return self._process
-
-
-# Health and figures ---------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _observed(chosen: Settings, address: tuple[str, int]) -> Iterator[None]:
-    """Serve `/health/live`, `/health/ready` and `/metrics` from a thread."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/health/live":
-                self._answer(HTTPStatus.OK, "text/plain; charset=utf-8", b"ok\n")
-            elif self.path == "/health/ready":
-                problem = asyncio.run(_unready(chosen))
-                status = HTTPStatus.SERVICE_UNAVAILABLE if problem else HTTPStatus.OK
-                self._answer(status, "text/plain; charset=utf-8", f"{problem or 'ok'}\n".encode())
-            elif self.path == "/metrics":
-                self._answer(HTTPStatus.OK, *metrics.exposition())
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"There is no such thing.\n")
-
-        def _answer(self, status: HTTPStatus, media_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", media_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep quiet."""
-
-    try:
-        server = ThreadingHTTPServer(address, Handler)
-    except OSError as error:
-        raise serve.CannotServe(
-            f"There is no listening on {address[0]}, port {address[1]}: {error.strerror}."
-        ) from None
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-async def _unready(chosen: Settings) -> str | None:
-    """Why jobs cannot be done just now. Redis is no reason."""
-    try:
-        async with await AsyncConnection.connect(**db.parameters(chosen.database_url)) as conn:
-            return await readiness.obstacle(conn)
-    except psycopg.Error as error:
-        outages.note(error)
-        return outages.sentence() or outages.message(error)

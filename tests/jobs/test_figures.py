@@ -68,7 +68,7 @@ def test_attempts_are_counted_by_how_they_ended(place: Place) -> None:
     assert told("ticketing_jobs_discarded_total", kind="test.hasty") == 1
     assert told("ticketing_job_seconds_count", kind="test.retry") == 2
     assert told("ticketing_job_wait_seconds_count", queue="sample") == 8
-    assert told("ticketing_job_tickets_dispatched_total", queue="sample") >= 8
+    assert told("ticketing_job_messages_sent_total", queue="sample") >= 8
 
 
 def test_a_lost_job_counts_as_rescued_and_its_late_attempt_as_fenced(place: Place) -> None:

@@ -20,8 +20,8 @@ WAITED = Histogram(
 DISCARDED = Counter("ticketing_jobs_discarded", "Jobs given up after their last attempt.", ["kind"])
 RESCUED = Counter("ticketing_jobs_rescued", "Jobs taken back from workers that went silent.", ["kind"])
 FENCED = Counter("ticketing_jobs_fenced", "Attempts that had lost their job when they came to write.", ["kind"])
-DISPATCHED = Counter("ticketing_job_tickets_dispatched", "Messages sent to say that a job is due.", ["queue"])
-STALE = Counter("ticketing_job_tickets_stale", "Messages for jobs that were not to be had any more.", ["queue"])
+DISPATCHED = Counter("ticketing_job_messages_sent", "Messages sent to say that a job is due.", ["queue"])
+STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were not to be had any more.", ["queue"])
 EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to have lost its memory.")
 
 # Every process looks at the same queues, so the newest look is as good as any.

@@ -16,25 +16,35 @@ def left_for_connections(settings: Settings) -> int:
     return _ENDLESS if limit == resource.RLIM_INFINITY else max(1, limit - _others(settings))
 
 
+def needed(settings: Settings) -> int:
+    """How many files a process that serves the API opens at most."""
+    return settings.streams + settings.connections + _others(settings)
+
+
+def shortage(settings: Settings, limit: int) -> str | None:
+    """What the settings promise and a limit on open files does not allow, with what to do; or None."""
+    if limit == resource.RLIM_INFINITY or limit >= needed(settings):
+        return None
+    return (
+        f"The settings promise {settings.streams:,} streams and {settings.connections:,} other connections, which takes"
+        f" {needed(settings):,} open files, but the system allows a process {limit:,}. Connections beyond that are "
+        "refused. Raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd, --ulimit nofile= of Docker), or lower "
+        "TICKETING_STREAMS or TICKETING_CONNECTIONS."
+    )
+
+
 def allow(settings: Settings) -> str | None:
     """Raise the limit of this process, and of those it starts, to what the settings promise; says what stops that."""
-    needed = settings.streams + settings.connections + _others(settings)
+    wanted = needed(settings)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
+    if not shortage(settings, soft):
         return None
-    within = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    within = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (within, hard))
     except (OSError, ValueError):  # macOS has a limit of its own below an infinite one.
         within = soft
-    if within >= needed:
-        return None
-    return (
-        f"The settings promise {settings.streams:,} streams and {settings.connections:,} other connections, which takes"
-        f" {needed:,} open files, but the system allows this process {within:,}. Connections beyond that are refused. "
-        "Raise the limit (`ulimit -Hn`, LimitNOFILE= of systemd, --ulimit nofile= of Docker), or lower "
-        "TICKETING_STREAMS or TICKETING_CONNECTIONS."
-    )
+    return shortage(settings, within)
 
 
 _ENDLESS = 1 << 30
