@@ -21,7 +21,7 @@ create table sealed_tokens (
     created_at timestamptz not null default now()
 );
 
--- The tokens of users who are not active have ended; they would have come back with their user.
+-- The tokens of users who are not active have ended. Otherwise they would work again if the user were reactivated.
 with revoked as (
     update tokens as t set revoked_at = now()
       from users u

@@ -32,10 +32,13 @@ def test_a_service_s_settings_are_settings_and_can_be_read(name: str) -> None:
     environment = OURS[name]["environment"]
     assert set(environment) <= {PREFIX + field.name.upper() for field in fields(Settings)}
     given = {
-        name: re.sub(r"\$\{\w+:(?:-([^}]*)|[^}]*)\}", lambda m: m[1] or "given", str(text))
+        name: re.sub(r"\$\{\w+:(?:-([^}]*)|[^}]*)\}", lambda m: "given" if m[1] is None else m[1], str(text))
         for name, text in environment.items()
     }
     settings = Settings.from_environ(given)
+    # Behind the bridge of Docker, anybody may seem to come from a private network.
+    assert not settings.operators.include("172.17.0.1")
+    assert settings.operators.include("127.0.0.1")
     for url in (settings.database_url, settings.redis_url):
         host = re.search(r"@?(\w+)(?::\d+)?/\w*$", url)
         assert host
@@ -71,7 +74,7 @@ def test_a_service_waits_only_for_what_can_be_waited_for(name: str) -> None:
 def test_the_published_port_is_the_one_served_and_asked() -> None:
     api = OURS["api"]
     port = api["command"][api["command"].index("--port") + 1]
-    assert api["ports"] == [f"{port}:{port}"]
+    assert api["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert f"127.0.0.1:{port}/health/ready" in api["healthcheck"]["test"][-1]
     assert instructions("EXPOSE") == [port]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from dataclasses import MISSING, fields
@@ -66,6 +67,14 @@ def test_every_operation_has_its_five_files() -> None:
             assert rules.with_suffix(".py").exists() or (rules / "__init__.py").exists(), rules
             for path in (f"sql/{module}.sql", f"tests/test_{module}.py"):
                 assert (ROOT / path).exists(), path
+
+
+def test_handlers_are_as_short_as_is_said() -> None:
+    for module in (ROOT / "src/ticketing/api").glob("*.py"):
+        for function in ast.parse(module.read_text()).body:
+            if isinstance(function, ast.AsyncFunctionDef):
+                lines = (function.end_lineno or 0) - function.body[0].lineno + 1
+                assert lines <= 12, f"{module.name}: {function.name}"
 
 
 def test_every_fault_is_shown_by_a_test() -> None:

@@ -32,7 +32,7 @@ class Settings:
     database_url: str
     #: Redis or Valkey for background jobs, as a `redis://` URL.
     redis_url: str = REDIS_HERE
-    #: Database connections a process holds at most, besides two that ring and hear the bell.
+    #: Database connections a process holds at most, plus two for LISTEN and NOTIFY.
     pool_size: Annotated[int, range(1, 1_001)] = 8
     #: `debug`, `info`, `warning` or `error`.
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,7 +1,7 @@
 """Cursor pages: where the next page of a list starts, sealed against use with another list.
 
 A cursor is the sort key of the last row, with a digest of the list's filters and sort. It stays valid while rows come
-and go, so no row is skipped or seen twice. Its form is nobody's business: it may change at any time.
+and go, so no row that stays in place is skipped or seen twice. Its form is private: it may change at any time.
 """
 
 from __future__ import annotations

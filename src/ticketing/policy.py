@@ -64,7 +64,7 @@ def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[sql.TokenSc
 
 
 def require_no_less(actor: Actor, scopes: Sequence[str]) -> None:
-    """Refuse a token that would end one which holds these scopes, and can so do more than itself."""
+    """Refuse to let a token revoke one that holds scopes it lacks."""
     beyond = [scope for scope in scopes if scope not in actor.scopes]
     if beyond:
         raise InsufficientScope.of(

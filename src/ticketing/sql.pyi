@@ -582,9 +582,7 @@ class _Checks:
         *,
         behind_bytes: int,
     ) -> list[LaggingStandby]:
-        """Standbys, and slots of standbys that are gone, for which PostgreSQL keeps more of its journal than so
-        much.
-        """
+        """Standbys, and slots of standbys that are gone, for which PostgreSQL retains more WAL than so much."""
     async def list_late_schedules(
         self,
         conn: Connection,

@@ -129,7 +129,9 @@ async def _told_again(conn: sql.Connection, actor: Caller, claim: Claim) -> dict
     sealed = await sql.tokens.get_sealed_token(conn, event_id=claim.event_id)
     secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
     if secret is None:
-        raise Conflict("This request was made with another token; only that one can be told the secret again.")
+        raise Conflict(
+            "This request was made with another token, or before an upgrade, so it cannot be told the secret again."
+        )
     return {**answer, "token": secret.decode()}
 
 

@@ -18,6 +18,11 @@ LONGEST_FILTERS = 3000
 proxies have for the head of an answer (nginx: proxy_buffer_size)."""
 
 
+def sent(**parameters: Any) -> dict[str, Any]:
+    """Those of the query parameters that the request has, or that have a default."""
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
 def accepted(resource: Mapping[str, Any], status: int, claim: Claim) -> Answer:
     """200 or 202, for a POST that makes nothing with an address; it says when it is an earlier request's."""
     return Answer(resource, status, {"Idempotent-Replayed": "true"} if claim.replayed else {})

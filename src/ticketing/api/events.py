@@ -1,9 +1,7 @@
 """/events and /tickets/{number}/events"""
 
-from typing import Any
-
 from ticketing import db, events, stream
-from ticketing.api.answers import followed, listed
+from ticketing.api.answers import followed, listed, sent
 from ticketing.auth import Actor
 from ticketing.contract import Answer, Stream
 
@@ -22,8 +20,7 @@ async def list_events(
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:
-    filters = {"types": types, "project": project, "limit": limit}
-    given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+    given = sent(types=types, project=project, limit=limit)
     async with db.connection() as conn:
         feed = await events.feed(conn, actor, start=start, cursor=cursor, **given)
     return followed(feed, "/events", **given)

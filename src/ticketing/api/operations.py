@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from ticketing import db, idempotency, operations
-from ticketing.api.answers import accepted, listed
+from ticketing.api.answers import accepted, listed, sent
 from ticketing.auth import Actor
 from ticketing.contract import Answer
 
@@ -16,10 +16,10 @@ async def list_jobs(
     kind: str | None = None,
     queue: str | None = None,
 ) -> Answer:
-    filters = {name: value for name, value in {"state": state, "kind": kind, "queue": queue}.items() if value}
+    given = sent(state=state, kind=kind, queue=queue, limit=limit)
     async with db.connection() as conn:
-        page = await operations.list_jobs(conn, actor, state=state, kind=kind, queue=queue, limit=limit, cursor=cursor)
-    return listed(page, "/jobs", limit=limit, **filters)
+        page = await operations.list_jobs(conn, actor, cursor=cursor, **given)
+    return listed(page, "/jobs", **given)
 
 
 async def get_job(job_id: str, actor: Actor) -> Answer:

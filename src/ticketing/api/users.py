@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from ticketing import db, idempotency, users
-from ticketing.api.answers import created, listed
+from ticketing.api.answers import created, listed, sent
 from ticketing.auth import Actor
 from ticketing.contract import Answer
 
@@ -19,8 +19,7 @@ async def create_user(body: dict[str, Any], actor: Actor, idempotency_key: str |
 async def list_users(
     actor: Actor, role: str | None = None, email: str | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
-    given: dict[str, Any] = {"role": role, "email": email, "limit": limit}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = sent(role=role, email=email, limit=limit)
     async with db.connection() as conn:
         page = await users.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/users", **given)

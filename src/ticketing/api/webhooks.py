@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from ticketing import db, idempotency
-from ticketing.api.answers import accepted, created, gone, listed
+from ticketing.api.answers import accepted, created, gone, listed, sent
 from ticketing.auth import Actor
 from ticketing.contract import Answer
 from ticketing.errors import Invalid
@@ -28,8 +28,7 @@ async def create_webhook_endpoint(body: dict[str, Any], actor: Actor, idempotenc
 async def list_webhook_endpoints(
     actor: Actor, state: str | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
-    given: dict[str, Any] = {"state": state, "limit": limit}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = sent(state=state, limit=limit)
     async with db.connection() as conn:
         page = await endpoints.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/webhook-endpoints", **given)
@@ -87,14 +86,7 @@ async def list_deliveries(
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:
-    given: dict[str, Any] = {
-        "endpoint_id": endpoint_id,
-        "event_id": event_id,
-        "status": status,
-        "type": type,
-        "limit": limit,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    given = sent(endpoint_id=endpoint_id, event_id=event_id, status=status, type=type, limit=limit)
     async with db.connection() as conn:
         page = await deliveries.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/webhook-deliveries", **given)

@@ -138,7 +138,7 @@ async def update_user(
 
 @app.command(name="deactivate")
 async def deactivate_user(user: str, *, json: bool = False) -> None:
-    """Let a user sign in no more, and revoke their tokens for good. Their tickets and comments stay.
+    """Stop a user from signing in, and revoke their tokens for good. Their tickets and comments stay.
 
     For example:
 
