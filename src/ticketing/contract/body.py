@@ -42,8 +42,12 @@ class JsonBody:
         """Add the body to the exchange. Raises what is wrong with it."""
         exchange: Exchange = scope[KEY]
         reading = read(receive, exchange.headers, self._cap)
-        is_here = exchange.line is not None and not exchange.line.is_reading
-        encoded = await (reading if is_here else self._in_time(reading))
+        if exchange.line is not None and not exchange.line.is_reading:
+            encoded = await reading
+        else:
+            encoded = await self._in_time(reading)
+            if exchange.verify is not None:  # What ended while the body came must not write.
+                await exchange.verify(exchange)
         if encoded:
             exchange.arguments["body"] = self._judged(encoded)
         elif self._required:

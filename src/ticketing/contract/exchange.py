@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -114,6 +114,7 @@ class Exchange:
         "request_id",
         "send",
         "status",
+        "verify",
     )
 
     def __init__(self, scope: Any, send: Any, place: Place, proxies: Proxies) -> None:
@@ -128,6 +129,8 @@ class Exchange:
         self.operation_id: str | None = None
         self.actor: Any = None
         self.actor_id: str | None = None
+        self.verify: Callable[[Exchange], Awaitable[Any]] | None = None
+        """Once the client is known: finds out who that is by now, and whether they still may do this."""
         self.arguments: dict[str, Any] = {}
         self.context: dict[str, Any] = {}
         self.status = 0

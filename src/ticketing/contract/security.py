@@ -36,12 +36,14 @@ class Bearer(AbstractSecurityHandler):
         self._patience = Patience(WRONG_A_SECOND, WRONG_AT_FIRST)
 
     def get_fn(self, _security_scheme: Any, required_scopes: Sequence[str]) -> Callable[[Exchange], Awaitable[Any]]:
-        """The check of one operation; connexion calls it with the request."""
+        """The check of one operation; connexion calls it with the request, and it is called again after a wait."""
 
         async def verify(exchange: Exchange) -> dict[str, Any]:
             exchange.actor = actor = await self._actor(exchange)
             exchange.actor_id = str(getattr(actor, "id", actor))
-            exchange.place.hold(exchange.actor_id, USER_TIMES)
+            if exchange.verify is None:
+                exchange.verify = verify
+                exchange.place.hold(exchange.actor_id, USER_TIMES)
             if self._authorize is not None:
                 self._authorize(actor, required_scopes)
             return {}
