@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -213,13 +216,16 @@ def test_proxies_of_the_environment_are_not_used(
     assert connections == ["127.0.0.1"]
 
 
-def _answer_once(listener: socket.socket) -> None:
-    """Answer with the request's first line and its Host."""
+def _answer_once(listener: socket.socket, answer: Callable[[Any], None] | None = None) -> None:
+    """Answer as told, or with the request's first line and its Host."""
     conn, _ = listener.accept()
     with conn:
         request = b""
         while not request.endswith(b"\r\n\r\n{}"):
             request += conn.recv(65536)
+        if answer is not None:
+            answer(conn)
+            return
         lines = request.decode().split("\r\n")
         host = next(line.partition(": ")[2] for line in lines if line.lower().startswith("host:"))
         body = f"{lines[0]} {host}"
@@ -296,7 +302,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 
 @contextmanager
-def tls(certificate: Path, names: list[str | None]) -> Iterator[int]:
+def tls(certificate: Path, names: list[str | None], answer: Callable[[Any], None] | None = None) -> Iterator[int]:
     """A server with a certificate; gives its port, and notes which names it is asked for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -304,7 +310,7 @@ def tls(certificate: Path, names: list[str | None]) -> Iterator[int]:
 
     def serve() -> None:
         with suppress(OSError), context.wrap_socket(listener, server_side=True) as secured:
-            _answer_once(secured)
+            _answer_once(secured, answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -342,6 +348,80 @@ def test_certificates(
     finally:
         posting._trusted.cache_clear()
     assert names == [host]
+
+
+def _garbage(client: ssl.SSLSocket, said: bytes = b"") -> None:
+    """The beginning of an answer, and then a record of TLS that does not decrypt."""
+    client.sendall(said)
+    with socket.socket(fileno=os.dup(client.fileno())) as raw:
+        raw.sendall(b"\x17\x03\x03\x00\x20" + b"garbage!" * 4)
+        _until_closed(raw)
+
+
+def _until_closed(client: socket.socket) -> None:
+    with suppress(OSError):
+        while client.recv(65536):
+            """It is no matter what is still sent."""
+
+
+def _reset(client: ssl.SSLSocket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _half(client: ssl.SSLSocket) -> None:
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+
+def _small_records(client: ssl.SSLSocket) -> None:
+    """A head of 30,000 bytes in twenty times as many of TLS."""
+    client.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    with suppress(OSError):
+        for _ in range(30_000):
+            client.sendall(b"x")
+        client.sendall(b"\r\n\r\n")
+
+
+@pytest.fixture
+def answering(
+    authority: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[Any], None]], posting.Reply]]:
+    """What comes of a request that is answered so, by TLS."""
+    certificate = authority("hooks.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_name("authority.pem")))
+    posting._trusted.cache_clear()
+    guard = Guard(hosts=frozenset({"hooks.example"}), resolver=resolving(["127.0.0.1"]))
+
+    def answering(answer: Callable[[Any], None]) -> posting.Reply:
+        with tls(certificate, [], answer) as port:
+            return send(guard, f"https://hooks.example:{port}/")
+
+    yield answering
+    posting._trusted.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (_garbage, "broke off"),
+        (partial(_garbage, said=b"HTTP/1.1 200 OK\r\n"), "broke off"),
+        (_reset, "broke off"),
+        (_half, "broke off"),
+        (_small_records, "had not ended after 65,536 bytes"),
+    ],
+)
+def test_whatever_a_receiver_does_in_tls_is_an_outcome(
+    answering: Callable[[Callable[[Any], None]], posting.Reply], answer: Callable[[Any], None], said: str
+) -> None:
+    with pytest.raises(Failed, match=said) as failure:
+        answering(answer)
+    assert failure.value.outcome == "broken_off"
+
+
+def test_tls_that_breaks_after_the_status_changes_nothing_of_it(
+    answering: Callable[[Callable[[Any], None]], posting.Reply],
+) -> None:
+    reply = answering(partial(_garbage, said=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
+    assert (reply.status, reply.excerpt) == (200, b"half")
 
 
 def test_the_python_library_would_have_let_some_pass() -> None:

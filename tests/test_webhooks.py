@@ -20,6 +20,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 from standardwebhooks import Webhook
 
@@ -641,6 +643,8 @@ def test_a_receiver_that_is_gone(
         (429, "soon", 1, 6),
         (503, "-5", 1, 6),
         (503, "Thu, 01 Jan 1970 00:00:00 GMT", 1, 6),
+        (503, "Mon, 01 Jan 2020 00:00:00 +99999999999999", 1, 6),
+        (429, "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 1, 6),
         (500, "120", 1, 6),
     ],
 )
@@ -662,6 +666,26 @@ def test_retry_after(
     receiver.behaviour = receiving.answering(status, Retry_After=header)
     receive_one(db, new_ticket, receiver, endpoint)
     assert least < due_in(db, endpoint) < most
+
+
+DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}{}".format,
+    st.sampled_from(["Mon", "Sunday", "", "x"]),
+    st.integers(-1, 10**20),
+    st.sampled_from(["Jan", "dec", "13", ""]),
+    st.integers(-1, 10**20) | st.integers(1, 9999),
+    *[st.integers(-1, 70) | st.integers(0, 10**20)] * 3,
+    st.sampled_from(["GMT", "+", "-", "", "Z"]),
+    st.sampled_from(["", "0000", "2359", "9" * 20]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(DATES | st.text(max_size=40) | st.integers().map(str), st.datetimes(timezones=st.just(UTC)))
+def test_whatever_a_receiver_says_there_is_a_pause(header: str, now: datetime) -> None:
+    asked = schedule.retry_after(header, now)
+    assert asked >= 0
+    assert 5 <= (schedule.pause_after(1, asked) or 0) <= schedule.LONGEST_WAIT
 
 
 def test_ten_tries_in_three_days(

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import httpcore
+from anyio import BrokenResourceError
+from anyio.abc import ByteStream
 
 from ticketing.outbound.destination import Destination, Refused
 from ticketing.outbound.guard import Guard, Unresolved
 
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 64 * 1024
-"""What is read of an answer in all: interim answers (RFC 9110, 15.2), its head, and the beginning of its body. Whoever
-means well has less before that, and whoever comes to no end costs no more."""
+"""What is read of an answer in all: what TLS says, interim answers (RFC 9110, 15.2), its head, and the beginning of its
+body. Whoever means well has less before that, and whoever comes to no end costs no more."""
 EXCERPT_BYTES = 1024
 EXCERPT_SECONDS = 2.0
 ADDRESSES = 3
@@ -43,7 +45,7 @@ class Reply:
 
 
 async def post(guard: Guard, url: str, headers: Mapping[str, str], body: bytes, *, seconds: float) -> Reply:
-    """Send the body and wait for the answer, all of it within so many seconds. Raises Failed."""
+    """Send the body and wait for the answer, all of it within so many seconds. Raises Failed, and nothing else."""
     try:
         async with asyncio.timeout(seconds):
             destination = Destination.of(url)
@@ -56,8 +58,9 @@ async def post(guard: Guard, url: str, headers: Mapping[str, str], body: bytes, 
         raise Failed("unreachable", str(fault)) from None
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
         raise Failed("unreachable", _sentence("There was no connection", error)) from None
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-        raise Failed("broken_off", _sentence("The answer broke off", error)) from None
+    except Exception as error:
+        # There is no list of what a receiver can cause: httpcore lets ssl.SSLError through, for one.
+        raise Failed("broken_off", _sentence("The answer broke off", error)) from error
 
 
 async def _exchange(destination: Destination, addresses: list[str], headers: Mapping[str, str], body: bytes) -> Reply:
@@ -93,13 +96,14 @@ async def _exchange(destination: Destination, addresses: list[str], headers: Map
                 await _excerpt(response),
             )
         finally:
-            await response.aclose()
+            with suppress(Exception):  # What was answered stays, however the connection ends.
+                await response.aclose()
 
 
 async def _excerpt(response: httpcore.Response) -> bytes:
     """The beginning of the body. The status says it all, so a body that stalls or breaks off changes nothing."""
     excerpt = b""
-    with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
+    with suppress(Exception):
         async with asyncio.timeout(EXCERPT_SECONDS):
             async for chunk in response.aiter_stream():
                 excerpt += chunk
@@ -130,42 +134,44 @@ class _Pinned(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         for address in self.addresses[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return _Bounded(await super().connect_tcp(address, port, timeout, local_address, socket_options))
-        return _Bounded(await super().connect_tcp(self.addresses[-1], port, timeout, local_address, socket_options))
+                return _bounded(await super().connect_tcp(address, port, timeout, local_address, socket_options))
+        return _bounded(await super().connect_tcp(self.addresses[-1], port, timeout, local_address, socket_options))
 
 
-class _Bounded(httpcore.AsyncNetworkStream):
-    """A connection from which no more than so many bytes are read."""
+def _bounded(stream: Any) -> httpcore.AsyncNetworkStream:
+    """The same, bounded below what TLS is spoken on: only there all that is read is seen."""
+    stream._stream = _Bounded(stream._stream)
+    return stream  # type: ignore[no-any-return]
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+
+class _Bounded(ByteStream):
+    """A connection from which no more than so many bytes are read, those of TLS among them."""
+
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._left = ANSWER_BYTES
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def receive(self, max_bytes: int = 65536) -> bytes:
         if self._left <= 0:
-            raise httpcore.ReadError(f"it had not ended after {ANSWER_BYTES:,} bytes")
-        piece = await self._stream.read(min(max_bytes, self._left), timeout)
+            raise BrokenResourceError(f"it had not ended after {ANSWER_BYTES:,} bytes")
+        piece = await self._stream.receive(min(max_bytes, self._left))
         self._left -= len(piece)
         return piece
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        await self._stream.write(buffer, timeout)
+    async def send(self, item: bytes) -> None:
+        await self._stream.send(item)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> httpcore.AsyncNetworkStream:
-        return _Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return self._stream.extra_attributes
 
 
 def _sentence(beginning: str, error: Exception) -> str:
-    said = str(error).strip().rstrip(".")
+    said = "".join(letter for letter in str(error) if letter.isprintable()).strip().rstrip(".")
     return f"{beginning}: {said[:200]}." if said else f"{beginning}."

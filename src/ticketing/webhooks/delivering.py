@@ -108,6 +108,7 @@ async def _attempt(delivery: sql.DeliveryToSend, body: bytes) -> Attempt:
         endpoint=str(delivery["endpoint_id"]),
         outcome=attempt.outcome,
         status=attempt.status,
+        error=attempt.error,
         milliseconds=attempt.milliseconds,
     )
     return attempt

@@ -32,7 +32,7 @@ def retry_after(header: str, now: datetime) -> float:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # All of these come of odd texts.
         return 0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
