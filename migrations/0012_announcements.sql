@@ -78,6 +78,13 @@ begin
     end loop;
 end $$;
 
+-- By queue first, so that what is due, and how much, is found queue by queue: those that are paused cost nothing.
+drop index jobs_lane_due;
+create index jobs_lane_due on jobs (queue, lane, priority, run_at, id)
+    where state = 'available' and lane is not null and lane_limit is not null;
+create index jobs_lane_waiting on jobs (queue, lane, priority, run_at)
+    where state = 'available' and lane is not null and lane_limit is null;
+
 -- The jobs to start next, at most `room` of each queue, but none that was dispatched after a given moment. Whether a
 -- lane has room is said as by claim_jobs. Nothing is locked: whoever takes them has to look again.
 create or replace function due_jobs(queues text[], rooms integer[], dispatched_before timestamptz)
@@ -103,32 +110,49 @@ returns table (id uuid) language sql stable rows 100 begin atomic
              limit open.room
           ) due
     ), grouped_lanes as (
-        -- From lane to lane in the index, so that the cost is by lanes and not by jobs.
-        (select j.lane, j.lane_limit from jobs j
-          where j.state = 'available' and j.lane is not null and j.lane_limit is not null order by j.lane limit 1)
+        -- From lane to lane in the index, so that the cost is by lanes and not by jobs. Those of queues that are paused,
+        -- or not ours, stand in nobody's way.
+        (select open.queue, first.lane, first.lane_limit
+           from open cross join lateral (
+             select j.lane, j.lane_limit from jobs j
+              where j.state = 'available' and j.lane is not null and j.lane_limit is not null and j.queue = open.queue
+              order by j.lane limit 1
+           ) first)
         union all
-        select next.lane, next.lane_limit
+        select g.queue, next.lane, next.lane_limit
           from grouped_lanes g cross join lateral (
             select j.lane, j.lane_limit from jobs j
-             where j.state = 'available' and j.lane is not null and j.lane_limit is not null and j.lane > g.lane
+             where j.state = 'available' and j.lane is not null and j.lane_limit is not null and j.queue = g.queue
+               and j.lane > g.lane
              order by j.lane limit 1
           ) next
     ), grouped as (
-        select due.id
-          from grouped_lanes g
-         cross join lateral (
-            select count(*) as number from jobs r where r.lane = g.lane and r.lane_slot is not null
-         ) held
-         cross join lateral (
-            -- Those of queues that are paused, or not ours, stand in nobody's way.
-            select j.id, j.dispatched_at
-              from jobs j join open on open.queue = j.queue
-             where j.state = 'available' and j.lane = g.lane and j.lane is not null and j.lane_limit is not null
-               and j.run_at <= now() and j.lane_limit > held.number
-             order by j.priority, j.run_at, j.id
-             limit greatest(0, g.lane_limit - held.number)
-         ) due
-         where due.dispatched_at is null or due.dispatched_at < dispatched_before
+        select ranked.id
+          from (
+            select due.id, due.dispatched_at, free.slots,
+                   row_number() over (partition by g.lane order by due.priority, due.run_at, due.id) as place
+              from grouped_lanes g
+             cross join lateral (
+                select greatest(0, g.lane_limit - count(*)) as slots, count(*) as held
+                  from jobs r where r.lane = g.lane and r.lane_slot is not null
+             ) free
+             cross join lateral (
+                select first.*
+                  from generate_series(1, 4) p (priority) cross join lateral (
+                    select j.id, j.priority, j.run_at, j.dispatched_at
+                      from jobs j
+                     where j.state = 'available' and j.lane is not null and j.lane_limit is not null
+                       and j.queue = g.queue and j.lane = g.lane and j.priority = p.priority and j.run_at <= now()
+                       and j.lane_limit > free.held
+                     order by j.run_at, j.id
+                     limit free.slots
+                  ) first
+                 order by first.priority, first.run_at, first.id
+                 limit free.slots
+             ) due
+          ) ranked
+         where ranked.place <= ranked.slots
+           and (ranked.dispatched_at is null or ranked.dispatched_at < dispatched_before)
     ), ordered_lanes as (
         (select j.lane from jobs j
           where j.state = 'available' and j.lane is not null and j.lane_limit is null order by j.lane limit 1)
@@ -153,3 +177,74 @@ returns table (id uuid) language sql stable rows 100 begin atomic
     )
     select plain.id from plain union all select grouped.id from grouped union all select ordered.id from ordered;
 end;
+
+-- When the jobs come due that wait in a queue from after one moment until another: of each lane and priority the first
+-- `most`, so that whoever wants no more than that reads no more.
+create function waiting_jobs(queue text, after timestamptz, until timestamptz, most integer)
+returns table (run_at timestamptz) language sql stable begin atomic
+    with recursive grouped_lanes as (
+        (select j.lane from jobs j
+          where j.state = 'available' and j.lane is not null and j.lane_limit is not null
+            and j.queue = waiting_jobs.queue
+          order by j.lane limit 1)
+        union all
+        select next.lane
+          from grouped_lanes g cross join lateral (
+            select j.lane from jobs j
+             where j.state = 'available' and j.lane is not null and j.lane_limit is not null
+               and j.queue = waiting_jobs.queue and j.lane > g.lane
+             order by j.lane limit 1
+          ) next
+    ), ordered_lanes as (
+        (select j.lane from jobs j
+          where j.state = 'available' and j.lane is not null and j.lane_limit is null and j.queue = waiting_jobs.queue
+          order by j.lane limit 1)
+        union all
+        select next.lane
+          from ordered_lanes o cross join lateral (
+            select j.lane from jobs j
+             where j.state = 'available' and j.lane is not null and j.lane_limit is null
+               and j.queue = waiting_jobs.queue and j.lane > o.lane
+             order by j.lane limit 1
+          ) next
+    )
+    select plain.run_at
+      from generate_series(1, 4) p (priority) cross join lateral (
+        select j.run_at from jobs j
+         where j.state = 'available' and j.lane is null and j.queue = waiting_jobs.queue
+           and j.priority = p.priority and j.run_at > waiting_jobs.after and j.run_at <= waiting_jobs.until
+         order by j.run_at limit waiting_jobs.most
+      ) plain
+    union all
+    select grouped.run_at
+      from grouped_lanes g cross join generate_series(1, 4) p (priority) cross join lateral (
+        select j.run_at from jobs j
+         where j.state = 'available' and j.lane is not null and j.lane_limit is not null
+           and j.queue = waiting_jobs.queue and j.lane = g.lane
+           and j.priority = p.priority and j.run_at > waiting_jobs.after and j.run_at <= waiting_jobs.until
+         order by j.run_at limit waiting_jobs.most
+      ) grouped
+    union all
+    select ordered.run_at
+      from ordered_lanes o cross join generate_series(1, 4) p (priority) cross join lateral (
+        select j.run_at from jobs j
+         where j.state = 'available' and j.lane is not null and j.lane_limit is null
+           and j.queue = waiting_jobs.queue and j.lane = o.lane
+           and j.priority = p.priority and j.run_at > waiting_jobs.after and j.run_at <= waiting_jobs.until
+         order by j.run_at limit waiting_jobs.most
+      ) ordered;
+end;
+
+-- A queue as an operator sees it; its jobs are counted as far as 10,000.
+create or replace function queue_resource(queue text, paused_at timestamptz)
+returns table (name text, paused boolean, paused_at text, due bigint, scheduled bigint, running bigint,
+               oldest_due_seconds double precision)
+language sql stable rows 1 begin atomic
+    select queue_resource.queue, queue_resource.paused_at is not null, utc(queue_resource.paused_at),
+           (select count(*) from (select from waiting_jobs(queue_resource.queue, '-infinity', now(), 10000) limit 10000) d),
+           (select count(*) from (select from waiting_jobs(queue_resource.queue, now(), 'infinity', 10000) limit 10000) s),
+           (select count(*) from jobs r where r.state = 'running' and r.queue = queue_resource.queue),
+           coalesce((select extract(epoch from now() - min(o.run_at))
+                       from waiting_jobs(queue_resource.queue, '-infinity', now(), 1) o), 0)::double precision;
+end;
+drop function waiting_jobs(text);

@@ -9,7 +9,11 @@ create or replace function log_page(
     after_transaction xid8, after_position bigint, most_events integer, most_bytes integer
 )
 returns table (transaction_id xid8, "position" bigint, more boolean)
-language plpgsql stable rows 1 as $$
+language plpgsql stable rows 1
+-- A planner that has not counted the log yet would read all of it and sort that.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
 declare
     event  record;
     events integer := 0;

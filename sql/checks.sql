@@ -37,7 +37,11 @@ select p.gid, p.owner::text, extract(epoch from now() - p.prepared)::float8
 -- name: get_held_event_seconds()$
 -- How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none waits.
 -- By when it was written: one that was imported happened long before.
-select extract(epoch from now() - min(e.recorded_at))::float8 from events e where e.transaction_id >= log_end();
+select extract(epoch from now() - min(held.recorded_at))::float8
+  from (select e.recorded_at from events e
+         where e.transaction_id >= log_end()
+         order by e.transaction_id, e.position
+         limit 1000) held;
 
 -- name: list_sealing_keys()
 -- returns: SealingKey

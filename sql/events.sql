@@ -59,16 +59,14 @@ select s.transaction_id::text::bigint as until_transaction, s.position as until_
 
 -- name: expire_events(recorded_before, batch)!
 -- Take the oldest events out of the log, and note how far it has become void.
-with oldest as (
-    select l.transaction_id, l.position, l.recorded_at
+with oldest as materialized (
+    select l.id
       from events_after('0', 0) l
      order by l.transaction_id, l.position
      limit :batch
 ), deleted as (
     delete from events e
-     using oldest o
-     where (e.transaction_id, e.position) = (o.transaction_id, o.position)
-       and o.recorded_at < :recorded_before::timestamptz
+     where e.id = any(array(select id from oldest)) and e.recorded_at < :recorded_before::timestamptz
     returning e.transaction_id, e.position
 ), noted as (
     update event_log l

@@ -1,7 +1,8 @@
 -- Jobs: what is to be done in the background, as the engine (src/ticketing/jobs) has it done.
 -- Whoever runs a job holds its fence; a statement with an older one finds nothing. Where jobs are found by their ids,
 -- what runs is said to have a lease, and what is available to have neither lease nor end: by the state a planner that
--- has last counted in a quiet hour would read the whole index of what runs, or waits, with its dead entries.
+-- has last counted in a quiet hour would read the whole index of what runs, or waits, with its dead entries. And the ids
+-- of a batch are an array: of one that is joined a planner expects a tenth of the table, and would read all of it.
 
 -- name: enqueue_job(kind, args, queue, run_at, priority, max_attempts, unique_key, ordering_key, group_name, group_limit, shown)$
 -- Add a job in the caller's transaction. Empty: there is one of that kind with that unique key.
@@ -106,20 +107,24 @@ returning j.id, j.kind, j.attempt, j.state;
 
 -- name: dispatch_jobs(queues, rooms, resend_after, void_before)
 -- returns: DispatchedJob
--- Note that what is due is being announced, at most so many of each queue; again if that was long ago, or was before a
--- moment from which on it is known what became of the messages.
+-- Note that what is due is being announced, at most so many of each queue, in the order in which it is to start; again if
+-- that was long ago, or was before a moment from which on it is known what became of the messages.
 -- nullable: void_before
 with due as materialized (
-    select id from due_jobs(:queues, :rooms, greatest(now() - :resend_after::interval, :void_before::timestamptz))
+    select id, row_number() over () as place
+      from due_jobs(:queues, :rooms, greatest(now() - :resend_after::interval, :void_before::timestamptz))
 ), taken as materialized (
     select j.id
-      from due join jobs j on j.id = due.id
-     where j.lease_until is null and j.finished_at is null
+      from jobs j
+     where j.id = any(array(select id from due)) and j.lease_until is null and j.finished_at is null
        and (j.dispatched_at is null
             or j.dispatched_at < greatest(now() - :resend_after::interval, :void_before::timestamptz))
        for update of j skip locked
+), dispatched as (
+    update jobs j set dispatched_at = clock_timestamp() where j.id = any(array(select id from taken))
+    returning j.id, j.queue
 )
-update jobs j set dispatched_at = clock_timestamp() from taken where j.id = taken.id returning j.id, j.queue;
+select dispatched.id, dispatched.queue from dispatched join due on due.id = dispatched.id order by due.place;
 
 -- name: tell_time()$
 -- The moment by the clock that jobs are dispatched by.
@@ -131,34 +136,42 @@ update jobs set dispatched_at = null where id = any(:job_ids) and lease_until is
 
 -- name: delete_finished_jobs(completed_for, failed_for, batch)!
 -- Delete a batch of jobs that finished long enough ago.
-delete from jobs
- where id in (select id from jobs
-               where finished_at < now() - least(:completed_for::interval, :failed_for::interval)
-                 and finished_at < now() - case state when 'completed' then :completed_for::interval else :failed_for::interval end
-               order by finished_at limit :batch for update skip locked);
+with old as materialized (
+    select id from jobs
+     where finished_at < now() - least(:completed_for::interval, :failed_for::interval)
+       and finished_at < now() - case state when 'completed' then :completed_for::interval else :failed_for::interval end
+     order by finished_at limit :batch for update skip locked
+)
+delete from jobs where id = any(array(select id from old));
 
--- name: measure_queues(queues)
+-- name: measure_queues(queues, most)
 -- returns: QueueFigures
--- How much each queue has to do, and how late it is with what may run: neither paused, nor behind others of its lane.
+-- How much each queue has to do, counted as far as `most`, and how late it is with what may run: neither paused, nor
+-- behind others of its lane.
 with lanes as materialized (
     select j.queue, min(j.run_at) as since
       from due_jobs(:queues, array_fill(1, array[cardinality(:queues::text[])]), 'infinity') d join jobs j on j.id = d.id
      where j.lane is not null
      group by j.queue
 )
-select q.queue, due.count as due, coalesce(extract(epoch from clock_timestamp() - due.since), 0)::float8 as oldest_due_seconds,
+select q.queue, (select count(*) from (select from waiting_jobs(q.queue, '-infinity', now(), :most) limit :most) w) as due,
+       coalesce((select extract(epoch from clock_timestamp() - min(w.run_at))
+                   from waiting_jobs(q.queue, '-infinity', now(), 1) w), 0)::float8 as oldest_due_seconds,
        coalesce(extract(epoch from clock_timestamp() - least(lanes.since, plain.since)), 0)::float8 as late_seconds,
        (select count(*) from jobs r where r.state = 'running' and r.queue = q.queue) as running
   from unnest(:queues::text[]) q (queue)
   left join lanes using (queue)
  cross join lateral (
-    select count(*), min(j.run_at) as since from waiting_jobs(q.queue) j where j.run_at <= now()
- ) due
- cross join lateral (
-    select min(j.run_at) as since
-      from jobs j
-     where j.queue = q.queue and j.state = 'available' and j.lane is null and j.run_at <= now()
-       and not exists (select from job_pauses p where p.queue = q.queue)
+    select min(first.run_at) as since
+      from generate_series(1, 4) p (priority) cross join lateral (
+        select j.run_at
+          from jobs j
+         where j.queue = q.queue and j.state = 'available' and j.lane is null and j.priority = p.priority
+           and j.run_at <= now()
+         order by j.run_at
+         limit 1
+      ) first
+     where not exists (select from job_pauses p where p.queue = q.queue)
  ) plain;
 
 -- name: register_schedule(name, kind, queue, cron, next_run_at)!

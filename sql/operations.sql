@@ -89,12 +89,31 @@ select * from resource;
 -- name: list_queues(known, after, page_size)
 -- returns: Queue
 -- A page of queues by name: those of the kinds known here, and whatever else is paused or has jobs to do.
-with recursive waiting as (
-    (select queue from jobs where state = 'available' and lane is null order by queue limit 1)
+with recursive plain as (
+    -- From queue to queue in each index of what waits, so that the cost is by queues and not by jobs.
+    (select j.queue from jobs j where j.state = 'available' and j.lane is null order by j.queue limit 1)
     union all
     select (select j.queue from jobs j where j.state = 'available' and j.lane is null and j.queue > w.queue
              order by j.queue limit 1)
-      from waiting w where w.queue is not null
+      from plain w where w.queue is not null
+), grouped as (
+    (select j.queue from jobs j
+      where j.state = 'available' and j.lane is not null and j.lane_limit is not null order by j.queue limit 1)
+    union all
+    select (select j.queue from jobs j
+             where j.state = 'available' and j.lane is not null and j.lane_limit is not null and j.queue > w.queue
+             order by j.queue limit 1)
+      from grouped w where w.queue is not null
+), ordered as (
+    (select j.queue from jobs j
+      where j.state = 'available' and j.lane is not null and j.lane_limit is null order by j.queue limit 1)
+    union all
+    select (select j.queue from jobs j
+             where j.state = 'available' and j.lane is not null and j.lane_limit is null and j.queue > w.queue
+             order by j.queue limit 1)
+      from ordered w where w.queue is not null
+), waiting as (
+    select queue from plain union select queue from grouped union select queue from ordered
 ), named as (
     select unnest(:known::text[]) as name
     union select queue from job_pauses
@@ -108,6 +127,13 @@ select r.*
  where :after::text is null or n.name > :after
  order by n.name
  limit :page_size;
+
+-- name: is_queue(known, name)$
+-- Whether there is such a queue: of the kinds known here, or one that is paused or has jobs to do.
+select :name = any(:known::text[])
+    or exists (select from job_pauses where queue = :name)
+    or exists (select from waiting_jobs(:name, '-infinity', 'infinity', 1))
+    or exists (select from jobs where state = 'running' and queue = :name);
 
 -- name: get_queue(name)^
 -- returns: Queue
@@ -141,7 +167,8 @@ select * from resource;
 
 -- name: resume_queue(event_id, idempotency_key, fingerprint, actor_id, name)^
 -- returns: Queue
--- Start jobs of a queue again, and announce anew what is due. Empty: it is not paused, or the key is taken.
+-- Start jobs of a queue again. Empty: it is not paused, or the key is taken. What was announced while it was paused, and
+-- could not be claimed, is noted as not announced (claim_jobs), so that the next look announces it.
 -- nullable: fingerprint, actor_id
 with paused as materialized (
     select queue from job_pauses where queue = :name for update
@@ -151,9 +178,6 @@ with paused as materialized (
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), resumed as (
     delete from job_pauses p using claimed c where p.queue = c.queue returning p.queue, p.paused_at
-), recalled as (
-    update jobs set dispatched_at = null
-     where queue = (select queue from resumed) and state = 'available' and dispatched_at is not null
 ), resource as materialized (
     select r.* from resumed cross join lateral queue_resource(resumed.queue, null) r
 ), event as (

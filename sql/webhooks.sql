@@ -207,7 +207,12 @@ select r.*
 -- name: has_events_to_fan_out()$
 -- Whether the settled log goes on after the place up to which deliveries were made. It locks nothing: a lock would make
 -- this a transaction that writes, before which the log ends for all databases of the server.
-select exists (select from webhook_fan_out f cross join lateral events_after(f.transaction_id, f.position));
+-- Its first event is asked for, in order, as a planner that has not counted the tables would read the whole log.
+select exists (
+    select
+      from webhook_fan_out f cross join lateral (
+        select from events_after(f.transaction_id, f.position) e order by e.transaction_id, e.position limit 1
+      ) next);
 
 -- name: take_webhook_fan_out()^
 -- returns: WebhookFanOut
@@ -235,10 +240,14 @@ select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.tic
            and w.created_at <= case when e.type = 'ticket.deleted' or (e.type = 'comment.deleted' and e.actor_id is null)
                                     then (e.data ->> 'created_at')::timestamptz else e.occurred_at end
            and (webhook_wants(w, e) or (e.type = 'webhook.pinged' and e.data ->> 'id' = w.id::text))) as endpoints
-  from webhook_fan_out f
+  from (select * from webhook_fan_out limit 1) f
  cross join lateral log_page(f.transaction_id, f.position, :page_size, :page_bytes::int) page
- cross join lateral events_after(f.transaction_id, f.position) e
- where (e.transaction_id, e.position) <= (page.transaction_id, page.position)
+ cross join lateral (
+    select * from events_after(f.transaction_id, f.position) l
+     where (l.transaction_id, l.position) <= (page.transaction_id, page.position)
+     order by l.transaction_id, l.position
+     limit :page_size
+ ) e
  order by e.transaction_id, e.position;
 
 -- name: move_webhook_fan_out(transaction_id, position)!
@@ -411,7 +420,9 @@ with enqueued as materialized (
       from unnest(:delivery_ids::uuid[]) with ordinality as g (id, place) join deliveries d using (id)
      where d.status = 'pending'
 ), updated as (
-    update deliveries d set next_attempt_at = now() from enqueued e where d.id = e.id and e.job_id is not null
+    update deliveries d set next_attempt_at = now()
+      from enqueued e
+     where d.id = e.id and e.job_id is not null and d.status = 'pending'
     returning d.id
 )
 select count(*) from updated;
@@ -486,15 +497,45 @@ select passed.id as event_id, (select made.id from made where made.event_id = pa
  order by passed.place;
 
 -- name: delete_old_deliveries(days, batch)!
--- Forget a batch of deliveries that were settled long ago, or whose endpoint is gone; and what only they told.
-with deleted as (
-    delete from deliveries d
-     where d.id in ((select o.id from deliveries o
-                      where o.settled_at < now() - make_interval(days => :days::int) limit :batch)
-                    union all
-                    (select o.id from deliveries o
-                      where not exists (select from webhook_endpoints w where w.id = o.endpoint_id) limit :batch))
-    returning d.id, d.event_id
+-- Forget a batch of deliveries that were settled long ago, and what only they told.
+with old as materialized (
+    -- Locked, as one that is sent once more meanwhile is not old any more.
+    select o.id
+      from deliveries o
+     where o.settled_at < now() - make_interval(days => :days::int)
+     order by o.settled_at
+     limit :batch
+       for update skip locked
+), deleted as (
+    delete from deliveries d where d.id = any(array(select id from old)) returning d.id, d.event_id
+), untold as (
+    delete from webhook_messages m
+     using deleted x
+     where m.event_id = x.event_id
+       and not exists (select from deliveries d
+                        where d.event_id = m.event_id and d.id not in (select deleted.id from deleted))
+)
+select from deleted;
+
+-- name: delete_orphaned_deliveries(batch)!
+-- Forget a batch of deliveries whose endpoint is gone, and what only they told.
+with recursive named as (
+    -- From endpoint to endpoint in the index, so that the cost is by endpoints and not by deliveries.
+    (select d.endpoint_id from deliveries d order by d.endpoint_id limit 1)
+    union all
+    select next.endpoint_id
+      from named n cross join lateral (
+        select d.endpoint_id from deliveries d where d.endpoint_id > n.endpoint_id order by d.endpoint_id limit 1
+      ) next
+), orphaned as materialized (
+    select o.id
+      from named n cross join lateral (
+        select d.id from deliveries d where d.endpoint_id = n.endpoint_id order by d.id limit :batch
+      ) o
+     where not exists (select from webhook_endpoints w where w.id = n.endpoint_id)
+     limit :batch
+), deleted as (
+    delete from deliveries d where d.id = any(array(select id from orphaned)) returning d.id, d.event_id
 ), untold as (
     delete from webhook_messages m
      using deleted x

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
+import uuid_utils.compat as uuids
 
-from conftest import Person, settled
-from ticketing import config, jobs, upkeep
+from conftest import Person, await_, settled
+from ticketing import config, jobs, sql, upkeep
+from ticketing import db as ticketing_db
 from ticketing.jobs import kinds
 from working import do
 
@@ -189,6 +192,55 @@ def test_keys_go_when_they_may_be_used_anew(requester: Person, project: str, db:
     do(upkeep.delete_expired_idempotency_keys)
     left = db.execute("select key from idempotency_keys where key = any(%s)", (keys,)).fetchall()
     assert [row["key"] for row in left] == [keys[1]]
+
+
+Beside = Callable[[str, tuple[Any, ...], Callable[[Any], Awaitable[None]]], None]
+
+
+@pytest.fixture
+def beside(database_url: str, db: Connection) -> Beside:
+    """Do a round while somebody else is just changing a row that it would take, and lets it have it then."""
+
+    def beside(change: str, values: tuple[Any, ...], round: Callable[[Any], Awaitable[None]]) -> None:
+        waits = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        with psycopg.connect(database_url) as other, ThreadPoolExecutor() as threads:
+            other.execute(change, values)
+            done = threads.submit(do, round)
+            await_(lambda: done.done() or db.execute(waits).rowcount > 0)
+            other.commit()
+            done.result(20)
+
+    return beside
+
+
+def test_a_key_that_is_used_anew_just_now_stays(
+    requester: Person, project: str, db: Connection, beside: Beside
+) -> None:
+    asked = {"type": "bug", "project": project, "title": "T", "description": "D", "severity": "low"}
+    assert requester.post("/tickets", json=asked, headers={"Idempotency-Key": project}).status_code == 201
+    old = "update idempotency_keys set created_at = created_at - interval '25 hours' where key = %s returning user_id"
+    (row,) = db.execute(old, (project,)).fetchall()
+    again = "select claim_idempotency_key(%s, %s, 'another', %s)"
+    beside(again, (row["user_id"], project, uuids.uuid7()), upkeep.delete_expired_idempotency_keys)
+    left = db.execute("select fingerprint from idempotency_keys where key = %s", (project,)).fetchall()
+    assert [row["fingerprint"] for row in left] == [b"another"]
+
+
+def test_a_delivery_that_is_sent_once_more_just_now_stays(db: Connection, beside: Beside) -> None:
+    delivery = uuids.uuid7()
+    db.execute(
+        "insert into deliveries (id, endpoint_id, event_id, type, status, settled_at)"
+        " values (%s, %s, %s, 'ticket.created', 'failed', now() - interval '40 days')",
+        (delivery, uuids.uuid7(), uuids.uuid7()),
+    )
+
+    async def delete(_: Any) -> None:
+        async with ticketing_db.connection() as conn:
+            await sql.webhooks.delete_old_deliveries(conn, days=30, batch=1000)
+
+    beside("update deliveries set status = 'pending', settled_at = null where id = %s", (delivery,), delete)
+    assert db.execute("select from deliveries where id = %s", (delivery,)).rowcount == 1
+    db.execute("delete from deliveries where id = %s", (delivery,))
 
 
 def test_sealed_secrets_go_with_the_keys_that_open_them(requester: Person, db: Connection) -> None:

@@ -150,8 +150,7 @@ def _name(text: str) -> str:
 
 
 async def _require_queue(conn: sql.Connection, name: str) -> None:
-    queues = await sql.operations.list_queues(conn, known=kinds.queues(), after=None, page_size=1000)
-    found(next((queue for queue in queues if queue["name"] == name), None), f"queue {name!r}")
+    found(await sql.operations.is_queue(conn, known=kinds.queues(), name=name) or None, f"queue {name!r}")
 
 
 async def _queue(conn: sql.Connection, name: str) -> sql.Queue:

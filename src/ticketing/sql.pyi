@@ -778,7 +778,9 @@ class _IdempotencyKeys:
         *,
         batch: int,
     ) -> int:
-        """Delete some of the keys that nobody can use any more."""
+        """Delete some of the keys that nobody can use any more. A key that is just being used anew is not one of
+        them: so its
+        """
     async def get_idempotency_key(
         self,
         conn: Connection,
@@ -1119,8 +1121,8 @@ class _Jobs:
         resend_after: timedelta,
         void_before: datetime | str | None,
     ) -> list[DispatchedJob]:
-        """Note that what is due is being announced, at most so many of each queue; again if that was long ago, or
-        was before a
+        """Note that what is due is being announced, at most so many of each queue, in the order in which it is to
+        start; again if
         """
     async def due_schedules(
         self,
@@ -1181,9 +1183,10 @@ class _Jobs:
         conn: Connection,
         *,
         queues: list[str],
+        most: int,
     ) -> list[QueueFigures]:
-        """How much each queue has to do, and how late it is with what may run: neither paused, nor behind others of
-        its lane.
+        """How much each queue has to do, counted as far as `most`, and how late it is with what may run: neither
+        paused, nor
         """
     async def recall_jobs(
         self,
@@ -1282,6 +1285,14 @@ class _Operations:
         name: str,
     ) -> Queue | None:
         """One queue."""
+    async def is_queue(
+        self,
+        conn: Connection,
+        *,
+        name: str,
+        known: list[str],
+    ) -> bool | None:
+        """Whether there is such a queue: of the kinds known here, or one that is paused or has jobs to do."""
     async def list_jobs(
         self,
         conn: Connection,
@@ -1331,7 +1342,9 @@ class _Operations:
         fingerprint: bytes | None,
         event_id: UUID,
     ) -> Queue | None:
-        """Start jobs of a queue again, and announce anew what is due. Empty: it is not paused, or the key is taken."""
+        """Start jobs of a queue again. Empty: it is not paused, or the key is taken. What was announced while it was
+        paused, and
+        """
     async def retry_job(
         self,
         conn: Connection,
@@ -1857,9 +1870,14 @@ class _Webhooks:
         days: int,
         batch: int,
     ) -> int:
-        """Forget a batch of deliveries that were settled long ago, or whose endpoint is gone; and what only they
-        told.
-        """
+        """Forget a batch of deliveries that were settled long ago, and what only they told."""
+    async def delete_orphaned_deliveries(
+        self,
+        conn: Connection,
+        *,
+        batch: int,
+    ) -> int:
+        """Forget a batch of deliveries whose endpoint is gone, and what only they told."""
     async def delete_webhook_endpoint(
         self,
         conn: Connection,

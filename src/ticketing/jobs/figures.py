@@ -25,7 +25,12 @@ STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were not
 EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to have lost its memory.")
 
 # Every process looks at the same queues, so the newest look is as good as any.
-DUE = Gauge("ticketing_jobs_due", "Jobs whose time has come.", ["queue"], multiprocess_mode="mostrecent")
+DUE = Gauge(
+    "ticketing_jobs_due",
+    "Jobs whose time has come, counted as far as 10,000.",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
 OLDEST = Gauge(
     "ticketing_jobs_oldest_due_seconds",
     "Seconds for which the oldest due job has been waiting, for whatever reason.",

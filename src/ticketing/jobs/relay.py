@@ -20,6 +20,8 @@ from ticketing import db, sql
 from ticketing.jobs import figures, messages
 
 BATCH = 500
+MOST = 10_000
+"""How far the jobs that are due are counted."""
 EPOCH = f"{messages.NAMESPACE}:epoch"
 PULSE = f"{messages.NAMESPACE}:pulse"
 FAILED_PINGS = 2
@@ -128,7 +130,7 @@ class Relay:
     async def measure(self) -> None:
         """Count what there is to do."""
         async with db.connection() as conn:
-            rows = await sql.jobs.measure_queues(conn, queues=self._queues)
+            rows = await sql.jobs.measure_queues(conn, queues=self._queues, most=MOST)
         for row in rows:
             figures.DUE.labels(row["queue"]).set(row["due"] or 0)
             figures.OLDEST.labels(row["queue"]).set(row["oldest_due_seconds"] or 0)

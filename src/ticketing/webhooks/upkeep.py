@@ -23,6 +23,8 @@ async def upkeep(job: jobs.Job) -> None:  # noqa: ARG001 - it has no arguments
         await pick_up_strays(conn)
         while await sql.webhooks.delete_old_deliveries(conn, days=settings().delivery_days, batch=BATCH) >= BATCH:
             pass
+        while await sql.webhooks.delete_orphaned_deliveries(conn, batch=BATCH) >= BATCH:
+            pass
 
 
 async def reseal(conn: sql.Connection) -> None:
