@@ -216,7 +216,7 @@ def run_worker(
     queues
         Only these queues, separated by commas, such as default,webhooks.
     host
-        The address to serve health and figures on.
+        The address to serve health and metrics on.
     port
         The port to serve /health/live, /health/ready and /metrics on; none if not given.
     leashed

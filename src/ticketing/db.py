@@ -66,7 +66,7 @@ NETWORK: dict[str, str | int] = {
 
 WAITED = Histogram(
     "ticketing_pool_wait_seconds",
-    "Seconds that was waited for a connection of the pool, by those who had to wait.",
+    "Seconds that requests and jobs waited for a connection of the pool, if they had to.",
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
 )
 TIMEOUTS = Counter("ticketing_pool_timeouts", "Requests and jobs that got no connection of the pool in time.")

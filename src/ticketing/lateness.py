@@ -20,19 +20,19 @@ SKEW_SECONDS = 5.0
 
 BACKLOG = Gauge(
     "ticketing_webhook_backlog",
-    f"Deliveries to come, of the {ENDPOINTS} endpoints with the most, counted as far as {MOST}.",
+    f"Pending deliveries of the {ENDPOINTS} endpoints with the most, counted up to {MOST}.",
     ["endpoint"],
     multiprocess_mode="mostrecent",
 )
 BACKLOG_LATE = Gauge(
     "ticketing_webhook_backlog_late_seconds",
-    "Seconds for which the next attempt of an endpoint has been due, 0 if it is to come.",
+    "Seconds for which the next attempt of an endpoint has been overdue, 0 if it is not.",
     ["endpoint"],
     multiprocess_mode="mostrecent",
 )
 SCHEDULE_LATE = Gauge(
     "ticketing_schedule_late_seconds",
-    "Seconds for which the next moment of a schedule has been past, 0 if it is to come.",
+    "Seconds for which a schedule has been overdue, 0 if it is not.",
     ["schedule"],
     multiprocess_mode="mostrecent",
 )

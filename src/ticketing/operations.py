@@ -81,7 +81,7 @@ async def retry_job(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim:
 
 
 async def cancel_job(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
-    """End a job that waits; one that runs is told to end within some seconds. Records `job.cancelled`.
+    """Cancel a job that waits; one that runs is told to end within some seconds. Records `job.cancelled`.
 
     Raises Forbidden, NotFound, Conflict (it has ended), KeyReused.
     """

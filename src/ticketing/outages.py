@@ -24,7 +24,7 @@ REMINDER_SECONDS = 60.0
 WRITTEN_SECONDS = 5.0
 """For how long what PostgreSQL has written answers whether it does; a disk may be full a moment later."""
 
-ERRORS = Counter("ticketing_database_errors", "Errors of PostgreSQL, and of the way to it.", ["sqlstate"])
+ERRORS = Counter("ticketing_database_errors", "Errors of PostgreSQL, and of connections to it.", ["sqlstate"])
 log = structlog.get_logger()
 # On the disk of the data, wherever temporary tables go. Rows of 1,900 bytes are not compressed: 25 pages.
 SOME_PAGES = """

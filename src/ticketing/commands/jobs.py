@@ -135,7 +135,7 @@ async def cancel_jobs(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """End a job that waits; one that runs is told to end within some seconds.
+    """Cancel a job that waits; one that runs is told to end within some seconds.
 
     Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
@@ -232,7 +232,7 @@ async def list_queues(*, json: bool = False) -> None:
 
 @app.command(name="pause")
 async def pause_queue(queue: str, *, json: bool = False) -> None:
-    """Start no more jobs of a queue. Those that run go on, and new ones are kept.
+    """Pause a queue: start no more of its jobs. Running ones go on, and new ones are kept.
 
     For example:
 
@@ -251,7 +251,7 @@ async def pause_queue(queue: str, *, json: bool = False) -> None:
 
 @app.command(name="resume")
 async def resume_queue(queue: str, *, json: bool = False) -> None:
-    """Start jobs of a queue again.
+    """Resume a queue: start its jobs again.
 
     For example:
 
@@ -270,7 +270,7 @@ async def resume_queue(queue: str, *, json: bool = False) -> None:
 
 @app.command(name="schedules")
 async def list_schedules(*, json: bool = False) -> None:
-    """List what is done by the clock.
+    """List the schedules.
 
     For example:
 

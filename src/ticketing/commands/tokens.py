@@ -32,7 +32,7 @@ async def create_token(
     expires: str | None = None,
     json: bool = False,
 ) -> None:
-    """Issue a token for a user, and print it; nobody can ever look it up again.
+    """Issue a token for a user, and print it; it cannot be looked up again.
 
     For example:
 
@@ -90,7 +90,7 @@ async def list_tokens(*, user: str, limit: Limit = 50, json: bool = False) -> No
 
 @app.command(name="revoke")
 async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = False) -> None:
-    """End a token at once, whoever it belongs to. This cannot be undone.
+    """Revoke a token at once, whoever it belongs to. This cannot be undone.
 
     If it has leaked, end its children too: whoever had it may have made others with it.
 

@@ -17,17 +17,19 @@ WAITED = Histogram(
     ["queue"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
-DISCARDED = Counter("ticketing_jobs_discarded", "Jobs given up after their last attempt.", ["kind"])
+DISCARDED = Counter("ticketing_jobs_discarded", "Jobs discarded after their last attempt.", ["kind"])
 RESCUED = Counter("ticketing_jobs_rescued", "Jobs taken back from workers that went silent.", ["kind"])
-FENCED = Counter("ticketing_jobs_fenced", "Attempts that had lost their job when they came to write.", ["kind"])
+FENCED = Counter(
+    "ticketing_jobs_fenced", "Attempts whose job had been taken from them when they came to write.", ["kind"]
+)
 DISPATCHED = Counter("ticketing_job_messages_sent", "Messages sent to say that a job is due.", ["queue"])
-STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were not to be had any more.", ["queue"])
+STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were no longer available.", ["queue"])
 EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to have lost its memory.")
 
 # Every process looks at the same queues, so the newest look is as good as any.
 DUE = Gauge(
     "ticketing_jobs_due",
-    "Jobs whose time has come, counted as far as 10,000.",
+    "Jobs that are due, counted up to 10,000.",
     ["queue"],
     multiprocess_mode="mostrecent",
 )
@@ -39,11 +41,11 @@ OLDEST = Gauge(
 )
 LATE = Gauge(
     "ticketing_jobs_late_seconds",
-    "Seconds for which the oldest job has been waiting that is due, not paused, and not behind others of its group.",
+    "Seconds for which the oldest runnable job has been waiting: due, not paused, not behind others of its group.",
     ["queue"],
     multiprocess_mode="mostrecent",
 )
-RUNNING = Gauge("ticketing_jobs_running", "Jobs that are being done.", ["queue"], multiprocess_mode="mostrecent")
+RUNNING = Gauge("ticketing_jobs_running", "Jobs that are running.", ["queue"], multiprocess_mode="mostrecent")
 DIRECT = Gauge(
     "ticketing_jobs_without_redis",
     "Processes that take jobs from PostgreSQL, as Redis is away.",

@@ -26,7 +26,8 @@ USER_AGENT = "ticketing-webhooks/1"
 
 ATTEMPTS = Counter("ticketing_webhook_attempts", "Attempts to deliver a webhook message.", ["outcome"])
 UNTELLABLE = Counter(
-    "ticketing_webhook_untellable_deliveries", "Deliveries given up as no message can be written of their event."
+    "ticketing_webhook_untellable_deliveries",
+    "Deliveries that failed because no message can be written for their event.",
 )
 ATTEMPT_SECONDS = Histogram(
     "ticketing_webhook_attempt_seconds",
