@@ -8,9 +8,10 @@ select current_setting('transaction_read_only')::boolean as read_only,
        current_setting('statement_timeout') <> '0' and current_setting('lock_timeout') <> '0' as limits,
        current_setting('jit')::boolean as jit, current_setting('timezone') as timezone,
        current_setting('max_connections')::integer as max_connections,
-       -- Of the sessions of others, a role without pg_read_all_stats is shown little more than whose they are.
+       -- Of the sessions of others, a role without pg_read_all_stats is shown whose they are and in which database.
        (select count(*) from pg_stat_activity
-         where backend_type = 'client backend' or backend_type is null and usesysid is not null) as connections,
+         where backend_type = 'client backend'
+            or backend_type is null and usesysid is not null and datid is not null) as connections,
        extract(epoch from clock_timestamp())::float8 as clock;
 
 -- name: list_lagging_standbys(behind_bytes)

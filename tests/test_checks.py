@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -101,19 +100,19 @@ def test_the_connections_of_others_are_counted_by_a_role_that_may_not_look_at_th
 ) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(3):
-            stack.enter_context(psycopg.connect(server_url))
+            stack.enter_context(psycopg.connect(server_url, application_name="crowd"))
         conn = stack.enter_context(psycopg.connect(url, autocommit=True))
-        # As PostgreSQL shows it to a role without pg_read_all_stats. The tests' server has no second role.
+        # As PostgreSQL shows them, and the process that begins replication, to a role without pg_read_all_stats. The
+        # tests' server has no second role.
         conn.execute(
             "create view pg_stat_activity as select datid, pid, usesysid, usename, application_name, backend_xid,"
             " xact_start, case when pid = pg_backend_pid() then backend_type end as backend_type"
-            " from pg_catalog.pg_stat_activity"
+            " from pg_catalog.pg_stat_activity where application_name = 'crowd' or pid = pg_backend_pid()"
+            " union all select null, 1, 10, 'postgres', '', null, null, null"
         )
         shown = make_conninfo(url, options="-c search_path=public,pg_catalog")
         _, out, _ = run("doctor", url=shown, redis_url=redis_url)
-    found = re.search(r"Connections: (\d+) of \d+ are taken", out)
-    assert found
-    assert int(found[1]) >= 5
+    assert "Connections: 4 of " in out
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(10, "600 s ahead of"), (-10, "600 s behind")])
