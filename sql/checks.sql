@@ -66,6 +66,16 @@ select w.id as endpoint_id, b.pending, b.late_seconds
  order by b.pending desc, w.id
  limit :page_size::integer;
 
+-- name: get_fan_out_late_seconds()$
+-- For how long the first event has been in the settled log that deliveries are still to be made of. Empty: there is none,
+-- or no endpoint.
+select extract(epoch from now() - next.recorded_at)::float8
+  from (select * from webhook_fan_out limit 1) f cross join lateral (
+    select e.recorded_at from events_after(f.transaction_id, f.position) e
+     order by e.transaction_id, e.position limit 1
+  ) next
+ where exists (select from webhook_endpoints);
+
 -- name: list_late_schedules(names)
 -- returns: LateSchedule
 -- How long ago the next moment of each schedule was; less than nothing as long as it is to come.

@@ -468,33 +468,40 @@ with chosen as (
 )
 select id from revived order by id;
 
--- name: replay_deliveries(delivery_ids, endpoint_id, after, until, since)
--- returns: Replayed
--- Make deliveries of the events recorded between two that an endpoint's filters let pass, the oldest first, as many as
--- there are ids for them; those that are settled become pending. `id` is null for one that was on its way already.
+-- name: list_events_to_replay(endpoint_id, after, until, since, page_size)
+-- returns: EventToReplay
+-- The next of the events recorded between two, the oldest first, and which of them an endpoint's filters let pass. What
+-- the fan-out has not read is still to come from there.
 -- nullable: since
-with passed as materialized (
-    select e.id, e.type, row_number() over (order by e.id) as place
-      from webhook_endpoints w
-     cross join webhook_fan_out f
-      join events e on e.id > :after and e.id < :until and webhook_wants(w, e)
-     where w.id = :endpoint_id
-       -- What the fan-out has not read is still to come from there.
-       and (e.transaction_id, e.position) <= (f.transaction_id, f.position)
-       and (:since::timestamptz is null or e.occurred_at >= :since::timestamptz)
-     order by e.id
-     limit cardinality(:delivery_ids::uuid[])
+select e.id, e.type,
+       webhook_wants(w, e) and (e.transaction_id, e.position) <= (f.transaction_id, f.position)
+       and (:since::timestamptz is null or e.occurred_at >= :since::timestamptz) as wanted
+  from webhook_endpoints w
+ cross join (select * from webhook_fan_out limit 1) f
+ cross join lateral (
+    -- Bounded on one side only: of a range a planner that has not counted expects little, and would sort all of it.
+    select * from events l where l.id > :after order by l.id limit :page_size
+ ) e
+ where w.id = :endpoint_id and e.id < :until
+ order by e.id;
+
+-- name: replay_deliveries(delivery_ids, event_ids, types, endpoint_id)
+-- returns: HeldBack
+-- Make deliveries of these events, in this order; those that are settled become pending. Not given is what was on its
+-- way already.
+with given as (
+    select g.*
+      from unnest(:delivery_ids::uuid[], :event_ids::uuid[], :types::text[]) with ordinality
+           as g (id, event_id, type, place)
 ), made as (
     insert into deliveries as d (id, endpoint_id, event_id, type)
-    select (:delivery_ids::uuid[])[p.place], :endpoint_id, p.id, p.type from passed p order by p.place
+    select g.id, :endpoint_id, g.event_id, g.type from given g order by g.place
     on conflict (event_id, endpoint_id) do update
        set status = 'pending', tries = 0, settled_at = null, next_attempt_at = null
      where d.status <> 'pending'
     returning d.id, d.event_id
 )
-select passed.id as event_id, (select made.id from made where made.event_id = passed.id) as id
-  from passed
- order by passed.place;
+select made.id from made join given using (event_id) order by given.place;
 
 -- name: delete_old_deliveries(days, batch)!
 -- Forget a batch of deliveries that were settled long ago, and what only they told.

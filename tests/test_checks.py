@@ -38,6 +38,7 @@ WHOLE = (
     "Schema",
     "Event log",
     "Transactions",
+    "Webhooks",
     "Secrets",
     "Redis",
     "Redis memory",

@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 from conftest import await_
 from test_up import SECONDS, started
 from test_work import free_port, is_ready
-from ticketing import db, lateness, queries, sql
+from ticketing import checks, db, lateness, queries, sql
 from ticketing.jobs import kinds, schedules
+from working import SETTLED
 
 
 @pytest.fixture
@@ -38,6 +39,28 @@ def looked(url: str) -> None:
 
 def figure(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
+
+
+def test_events_without_deliveries_are_measured_and_the_doctor_tells(url: str) -> None:
+    async def webhooks() -> checks.Check:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+            return await checks._fan_out(conn)
+
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into events (id, type, data, recorded_at)"
+            " values (%s, 'project.created', '{}', now() - interval '90 s')",
+            [uuids.uuid7()],
+        )
+        await_(lambda: conn.execute(SETTLED).rowcount == 1)
+        looked(url)
+        assert figure("ticketing_webhook_fan_out_late_seconds") == 0
+        assert asyncio.run(webhooks()).passed
+        conn.execute("insert into webhook_endpoints (id, url) values (%s, 'https://a.example')", [uuids.uuid7()])
+        looked(url)
+        late = figure("ticketing_webhook_fan_out_late_seconds")
+        assert late and 89 < late < 200
+        assert not asyncio.run(webhooks()).passed
 
 
 def test_what_waits_for_an_endpoint_is_measured_until_it_is_gone(url: str) -> None:

@@ -98,6 +98,7 @@ RUN: dict[str, tuple[int, Statement]] = {
     "get_event_log": (LITTLE, sql.events.get_event_log),
     "is_event_log_ahead": (LITTLE, sql.events.is_event_log_ahead),
     "get_held_event_seconds": (LITTLE, sql.checks.get_held_event_seconds),
+    "get_fan_out_late_seconds": (LITTLE, sql.checks.get_fan_out_late_seconds),
     "expire_events": (LITTLE, lambda c: sql.events.expire_events(c, recorded_before=PAST, batch=20)),
     "insert_deliveries": (
         LITTLE,
@@ -107,6 +108,12 @@ RUN: dict[str, tuple[int, Statement]] = {
             queue="webhooks",
             max_attempts=3,
             group_limit=2,
+        ),
+    ),
+    "list_events_to_replay": (
+        LITTLE,
+        lambda c: sql.webhooks.list_events_to_replay(
+            c, endpoint_id=ENDPOINT, after=UUID(int=0), until=UUID(int=2**128 - 1), since=None, page_size=500
         ),
     ),
     "list_stray_deliveries": (

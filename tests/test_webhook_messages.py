@@ -125,6 +125,9 @@ def test_chat(event: dict[str, Any], slack: str, discord: str) -> None:
         ),
         ("ticket.closed", {"status": "resolved", "closed_at": None}, {}, ""),
         ("ticket.created", {}, {}, ""),
+        ("ticket.updated", {"priority": "high", "severity": "low"}, {"priority": "high"}, ": severity low → none"),
+        ("ticket.deleted", {"requester": {"id": "1", "name": "Ada"}}, {"requester": {"id": "1", "name": "Ada"}}, ""),
+        ("ticket.deleted", {"requester": {"id": "1", "name": "Ada"}}, {}, ""),
     ],
 )
 def test_a_line_names_what_changed(type: str, previous: Any, data: Any, changes: str) -> None:

@@ -926,8 +926,10 @@ def test_replay(
 ) -> None:
     """What happened before the endpoint was there, too; batch by batch, in order, and nothing that it must not see."""
     monkeypatch.setattr("ticketing.webhooks.redelivering.BATCH", 2)
+    monkeypatch.setattr("ticketing.webhooks.redelivering.LOOKS", 2)
     tickets = [new_ticket() for _ in range(5)]
-    comment(admin, tickets[2]["number"], "internal", visibility="internal")
+    for _ in range(6):
+        comment(admin, tickets[2]["number"], "internal", visibility="internal")
     (first,) = admin.pages(f"/tickets/{tickets[0]['number']}/events")
     receiver = new_receiver()
     endpoint = new_endpoint(receiver, projects=[tickets[0]["project"]])

@@ -23,6 +23,8 @@ OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
 OPEN_SECONDS = 60.0
 """How long a transaction that writes may be open. Ours end within seconds."""
+LATE_SECONDS = 60.0
+"""How long an event may wait for its webhook deliveries to be made. A worker that runs makes them at once."""
 BEHIND_BYTES = 1 << 30
 SPARE_CONNECTIONS = 5
 
@@ -112,6 +114,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
         f"it is ahead of this server, as after a restore. {events.MEND}" if ahead else "it can be read on.",
     )
     yield await _transactions(conn, ahead=ahead)
+    yield await _fan_out(conn)
     yield await _secrets(conn, chosen)
 
 
@@ -214,6 +217,18 @@ async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
         (f"open: {names}. " if names else "one that we may not see is open. ")
         + (f"Events of the last {held:.0f} s are not told until it ends. " if held else "Events wait until it ends. ")
         + "End it: `select pg_terminate_backend(pid)`, or `rollback prepared`.",
+    )
+
+
+async def _fan_out(conn: AsyncConnection[Any]) -> Check:
+    late = await sql.checks.get_fan_out_late_seconds(conn) or 0
+    if late < LATE_SECONDS:
+        return Check("Webhooks", True, "the event log has been read for them.")
+    return Check(
+        "Webhooks",
+        False,
+        f"an event of {late:.0f} s ago has no deliveries yet. See whether `ticketing work` runs, and what its log says "
+        "of `webhooks.fan_out`; after a restore, run `analyze`.",
     )
 
 

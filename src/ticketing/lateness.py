@@ -30,6 +30,11 @@ BACKLOG_LATE = Gauge(
     ["endpoint"],
     multiprocess_mode="mostrecent",
 )
+FAN_OUT_LATE = Gauge(
+    "ticketing_webhook_fan_out_late_seconds",
+    "Seconds for which an event has been waiting in the log for its webhook deliveries to be made.",
+    multiprocess_mode="mostrecent",
+)
 SCHEDULE_LATE = Gauge(
     "ticketing_schedule_late_seconds",
     "Seconds for which a schedule has been overdue, 0 if it is not.",
@@ -70,6 +75,7 @@ async def measure(conn: sql.Connection) -> None:
         _shown.add(endpoint := str(row["endpoint_id"]))
         BACKLOG.labels(endpoint).set(row["pending"] or 0)
         BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0))
+    FAN_OUT_LATE.set(await sql.checks.get_fan_out_late_seconds(conn) or 0)
     for late in await sql.checks.list_late_schedules(conn, names=list(kinds.SCHEDULES)):
         SCHEDULE_LATE.labels(late["name"]).set(max(0, late["late_seconds"] or 0))
 

@@ -167,6 +167,11 @@ class EventToFanOut(TypedDict):
     released: bool | None
     endpoints: Any | None
 
+class EventToReplay(TypedDict):
+    id: UUID
+    type: str
+    wanted: bool | None
+
 class EventToTell(TypedDict):
     told: str | None
 
@@ -337,10 +342,6 @@ class QueueFigures(TypedDict):
     oldest_due_seconds: float | None
     late_seconds: float | None
     running: int | None
-
-class Replayed(TypedDict):
-    event_id: UUID
-    id: UUID | None
 
 class RescuedJob(TypedDict):
     id: UUID
@@ -552,6 +553,13 @@ class _Categories:
         """Write the fields of a category that take_category has locked."""
 
 class _Checks:
+    async def get_fan_out_late_seconds(
+        self,
+        conn: Connection,
+    ) -> float | None:
+        """For how long the first event has been in the settled log that deliveries are still to be made of. Empty:
+        there is none,
+        """
     async def get_held_event_seconds(
         self,
         conn: Connection,
@@ -2061,6 +2069,19 @@ class _Webhooks:
         """A page of the settled log from that place on, each event with the endpoints to be told of it. Take the
         place before.
         """
+    async def list_events_to_replay(
+        self,
+        conn: Connection,
+        *,
+        since: datetime | str | None,
+        after: UUID,
+        page_size: int,
+        endpoint_id: UUID,
+        until: UUID,
+    ) -> list[EventToReplay]:
+        """The next of the events recorded between two, the oldest first, and which of them an endpoint's filters let
+        pass. What
+        """
     async def list_held_back(
         self,
         conn: Connection,
@@ -2157,14 +2178,13 @@ class _Webhooks:
         self,
         conn: Connection,
         *,
-        after: UUID,
-        until: UUID,
-        endpoint_id: UUID,
-        since: datetime | str | None,
         delivery_ids: list[UUID],
-    ) -> list[Replayed]:
-        """Make deliveries of the events recorded between two that an endpoint's filters let pass, the oldest first,
-        as many as
+        event_ids: list[UUID],
+        types: list[str],
+        endpoint_id: UUID,
+    ) -> list[HeldBack]:
+        """Make deliveries of these events, in this order; those that are settled become pending. Not given is what
+        was on its
         """
     async def reseal_webhook_secret(
         self,

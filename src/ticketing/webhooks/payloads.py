@@ -91,13 +91,14 @@ def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
 
 def _changes(noun: str, verb: str, event: Event) -> str:
     """Which fields changed, beside what the verb says itself; from what to what, if that is short."""
-    if noun == "comment" or (verb != "updated" and noun != "ticket"):
+    if noun == "comment" or verb == "deleted" or (verb != "updated" and noun != "ticket"):
         return ""
     told = []
     for field, before in event["previous"].items():
-        if field.endswith("_at") or (field == "status" and verb != "updated"):
+        after = event["data"].get(field)
+        if before == after or field.endswith("_at") or (field == "status" and verb != "updated"):
             continue
-        values = [_value(value) for value in (before, event["data"].get(field))]
+        values = [_value(value) for value in (before, after)]
         plain = all(values) and field not in UNSAID
         told.append(f"{field.replace('_', ' ')} {' → '.join(map(str, values))}" if plain else field.replace("_", " "))
     return _short(f": {', '.join(told)}", EXCERPT_LENGTH) if told else ""

@@ -12,6 +12,8 @@ from ticketing import db, jobs, moments, sql
 from ticketing.webhooks.fan_out import delivering
 
 BATCH = 500
+LOOKS = 20
+"""Batches of events that a job looks at, as long as the endpoint wants none of them."""
 CLOCKS_DIFFER_SECONDS = 3600
 
 
@@ -60,19 +62,34 @@ async def _revive(job: jobs.Job, asked: dict[str, Any]) -> None:
 
 
 async def _replay(job: jobs.Job, asked: dict[str, Any]) -> None:
-    after = job.args.get("after") or asked["events_after"]
+    endpoint_id = UUID(asked["endpoint_id"])
+    last = _uuid(job.args.get("after") or asked["events_after"]) or _first_id(moments.parse(asked["events_since"]))
+    # Before the transaction, which the log would wait for.
+    async with db.connection() as conn:
+        for _ in range(LOOKS):
+            events = await sql.webhooks.list_events_to_replay(
+                conn,
+                endpoint_id=endpoint_id,
+                after=last,
+                until=UUID(asked["id"]),
+                since=asked["events_since"],
+                page_size=BATCH,
+            )
+            wanted = [event for event in events if event["wanted"]]
+            last = events[-1]["id"] if events else last
+            if wanted or len(events) < BATCH:
+                break
     async with job.finish() as conn:
         replayed = await sql.webhooks.replay_deliveries(
             conn,
-            delivery_ids=[uuids.uuid7() for _ in range(BATCH)],
-            endpoint_id=UUID(asked["endpoint_id"]),
-            after=UUID(after) if after else _first_id(moments.parse(asked["events_since"])),
-            until=UUID(asked["id"]),
-            since=asked["events_since"],
+            delivery_ids=[uuids.uuid7() for _ in wanted],
+            event_ids=[event["id"] for event in wanted],
+            types=[event["type"] for event in wanted],
+            endpoint_id=endpoint_id,
         )
-        await _send(conn, [each["id"] for each in replayed if each["id"]])
-        if len(replayed) == BATCH:
-            await _go_on(conn, job, replayed[-1]["event_id"])
+        await _send(conn, [each["id"] for each in replayed])
+        if len(events) == BATCH:
+            await _go_on(conn, job, last)
 
 
 def _first_id(moment: datetime) -> UUID:
