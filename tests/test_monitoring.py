@@ -12,7 +12,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 from test_docs import ROOT
-from ticketing import app, work
+from ticketing import app, probes, work
 
 FOLDER = ROOT / "docs/monitoring"
 ALERTS: dict[str, Any] = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
@@ -28,8 +28,8 @@ def metrics() -> Iterator[tuple[str, set[str]]]:
     """The names of all series that the processes of the service make, each with its labels."""
     assert app
     assert work
-    for collector in set(REGISTRY._collector_to_names):
-        for family in collector.describe() if hasattr(collector, "describe") else ():
+    for collector in {*REGISTRY._collector_to_names, probes.Processes([])}:
+        for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
             labels = set(getattr(collector, "_labelnames", ()))
             for suffix in SUFFIXES.get(family.type, ()):
                 yield family.name + suffix, labels
@@ -82,7 +82,7 @@ def test_the_alerts_and_the_panels_have_names_of_their_own() -> None:
 
 def test_every_metric_of_an_outage_has_an_alert() -> None:
     alerted = {name for rule in RULES for name, _ in series(rule["expr"])}
-    assert alerted >= {"ticketing_database_errors_total", "ticketing_clock_ahead_seconds", "ticketing_jobs_due"}
+    assert alerted >= {"ticketing_database_errors_total", "ticketing_clock_ahead_seconds", "ticketing_worker_processes"}
 
 
 def test_the_share_of_requests_that_fail_is_of_faults_and_not_of_what_clients_ask_in_vain() -> None:

@@ -18,14 +18,22 @@ from test_work import free_port
 from ticketing import migrate, probes
 from ticketing.config import Settings
 from ticketing.contract.forwarded import Networks
+from ticketing.crew import Pulse
 from ticketing.watched import WatchedConnection
+
+
+class Working(Pulse):
+    """The pulse of a process that works for as long as anybody looks."""
+
+    def __bool__(self) -> bool:
+        return True
 
 
 @contextmanager
 def answering(url: str, **settings: Any) -> Iterator[int]:
     """The port, for as long as it answers."""
     port = free_port()
-    with probes.answered(Settings(database_url=url, **settings), ("127.0.0.1", port)):
+    with probes.answered(Settings(database_url=url, **settings), ("127.0.0.1", port), [Working()]):
         yield port
 
 

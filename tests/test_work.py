@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,64 @@ def test_a_worker_works_tells_of_it_and_ends_well(settings: dict[str, str], proc
         code, out, err = command.stop(signal.SIGTERM)
     assert (code, out) == (0, "")
     assert "Traceback" not in err
+
+
+def of_processes(url: str) -> tuple[int, str, float]:
+    """What readiness answers, and how many processes the figures say that work."""
+    ready = httpx.get(f"{url}/health/ready")
+    (working,) = re.findall(r"^ticketing_worker_processes (\S+)$", httpx.get(f"{url}/metrics").text, re.MULTILINE)
+    return ready.status_code, ready.text, float(working)
+
+
+def test_a_worker_is_ready_only_while_all_its_processes_work(settings: dict[str, str]) -> None:
+    port, processes = free_port(), 2
+    url = f"http://127.0.0.1:{port}"
+
+    def lacking(count: int) -> bool:
+        status, text, working = of_processes(url)
+        return (status, working) == (503, processes - count) and text.startswith(
+            f"{processes - count} of {processes} worker processes work; "
+        )
+
+    with started("work", "--processes", str(processes), "--port", str(port), **settings) as command:
+        await_(lambda: answers_at_all(url), SECONDS)
+        await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
+        children = workers_below(command.process.pid)
+        for child in children:
+            child.suspend()
+        await_(lambda: lacking(processes), SECONDS)
+        for child in children:
+            child.resume()
+        await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
+        # One that dies is away until another one has taken its place; one that is told to end stays away.
+        children[0].kill()
+        await_(lambda: lacking(1), SECONDS)
+        await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
+        children[1].terminate()
+        await_(lambda: lacking(1), SECONDS)
+        command.stop(signal.SIGTERM)
+
+
+def test_a_worker_whose_processes_die_at_once_is_not_ready(settings: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    # The parent needs nothing of it.
+    (tmp_path / "sitecustomize.py").write_text("import sys\nif '--leashed' in sys.orig_argv: raise SystemExit(3)")
+    settings["PYTHONPATH"] = str(tmp_path)
+    with started("work", "--processes", "2", "--port", str(port), **settings) as command:
+        await_(lambda: answers_at_all(url), SECONDS)
+        for _ in range(5):
+            assert of_processes(url)[::2] == (503, 0)
+            time.sleep(0.5)
+        _, _, err = command.stop(signal.SIGTERM)
+    assert "a worker died and is started again" in err
+
+
+def answers_at_all(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_worker_s_figures_need_a_port_of_their_own(settings: dict[str, str]) -> None:

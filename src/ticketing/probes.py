@@ -12,16 +12,20 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Generic, TypeVar
 
 import psycopg
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from ticketing import db, metrics, outages, readiness
 from ticketing.config import Settings
+from ticketing.crew import Pulse
 from ticketing.serve import CannotServe
 from ticketing.watched import WatchedConnection
 
@@ -40,10 +44,10 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def answered(chosen: Settings, address: tuple[str, int]) -> Iterator[None]:
-    """Answer at the address while the block runs. Raises CannotServe."""
+def answered(chosen: Settings, address: tuple[str, int], pulses: Sequence[Pulse]) -> Iterator[None]:
+    """Answer at the address while the block runs, for processes with these pulses. Raises CannotServe."""
     try:
-        server = _Server(address, _handler(chosen))
+        server = _Server(address, _handler(chosen, pulses))
     except OSError as error:
         raise CannotServe(f"There is no listening on {address[0]}, port {address[1]}: {error.strerror}.") from None
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -105,9 +109,9 @@ class _Kept(Generic[T]):
             return self._kept[1]
 
 
-def _handler(chosen: Settings) -> type[BaseHTTPRequestHandler]:
-    obstacle = _Kept(lambda: asyncio.run(_obstacle(chosen)))
-    exposition = _Kept(metrics.exposition)
+def _handler(chosen: Settings, pulses: Sequence[Pulse]) -> type[BaseHTTPRequestHandler]:
+    obstacle = _Kept(lambda: asyncio.run(_obstacle(chosen)) or _silence(pulses))
+    exposition = _Kept(lambda: _exposition(pulses))
 
     class Handler(BaseHTTPRequestHandler):
         timeout = SILENCE_SECONDS
@@ -146,3 +150,31 @@ async def _obstacle(chosen: Settings) -> str | None:
     except psycopg.Error as error:
         outages.note(error)
         return outages.sentence() or outages.message(error)
+
+
+def _silence(pulses: Sequence[Pulse]) -> str | None:
+    """Why not all processes can be counted on."""
+    working = sum(map(bool, pulses))
+    if working == len(pulses):
+        return None
+    return f"{working} of {len(pulses)} worker processes work; the others are starting, hang, or die (see the log)."
+
+
+def _exposition(pulses: Sequence[Pulse]) -> tuple[str, bytes]:
+    media_type, figures = metrics.exposition()
+    own = CollectorRegistry()
+    own.register(Processes(pulses))
+    return media_type, figures + generate_latest(own)
+
+
+class Processes(Collector):
+    """What Prometheus is told of the processes, by the one that has the port: those that hang tell nothing."""
+
+    def __init__(self, pulses: Sequence[Pulse]) -> None:
+        self._pulses = pulses
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """How many work just now."""
+        yield GaugeMetricFamily(
+            "ticketing_worker_processes", "Worker processes that work.", value=sum(map(bool, self._pulses))
+        )

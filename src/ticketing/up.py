@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 import uvicorn
 
-from ticketing import db, demo, embedded, migrate, sealing, serve, work
+from ticketing import crew, db, demo, embedded, migrate, sealing, serve
 from ticketing.refused import Refused
 
 HOST = "127.0.0.1"
@@ -54,7 +54,7 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
                 _use(servers, home, _url(listener))
                 tokens = asyncio.run(_prepare(servers.database_url, home, say))
                 say("Starting the API and a worker …")
-                with work.crew(1, []):
+                with crew.kept([crew.Pulse()], []):
                     _serve(listener, tokens, home and home / "environment", announce)
     except KeyboardInterrupt:
         say("Stopped.")

@@ -25,14 +25,24 @@ from ticketing.jobs.relay import Link, Relay
 
 POLL_SECONDS = 0.5
 CLOCK_SECONDS = 1.0
+BEAT_SECONDS = 1.0
 MEASURE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 
 log = structlog.get_logger()
 
 
-async def work(settings: Settings, stopping: asyncio.Event, *, threads: int, queues: Iterable[str] = ()) -> None:
+async def work(
+    settings: Settings,
+    stopping: asyncio.Event,
+    *,
+    threads: int,
+    queues: Iterable[str] = (),
+    beat: Callable[[], None] = lambda: None,
+) -> None:
     """Do jobs, of some queues or of all, until told to stop; then let running ones finish, for a while.
+
+    `beat` is called once a second while it works.
 
     What is still running after `job_stop_seconds` is cancelled. Such a job is available again at once and has not used
     up an attempt, as it is not to blame.
@@ -42,14 +52,22 @@ async def work(settings: Settings, stopping: asyncio.Event, *, threads: int, que
         bell.ringing(settings.database_url),
         bell.Bell(settings.database_url) as heard,
     ):
-        await Worker(settings, heard, threads, list(queues) or kinds.queues()).run(stopping)
+        await Worker(settings, heard, threads, list(queues) or kinds.queues(), beat).run(stopping)
 
 
 class Worker:
     """The parts, and who calls them when."""
 
-    def __init__(self, settings: Settings, heard: bell.Bell, threads: int, queues: list[str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        heard: bell.Bell,
+        threads: int,
+        queues: list[str],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
+        self._beat = beat
         self._bell = heard
         self._threads = dict.fromkeys(queues, threads)
         self._lease = timedelta(seconds=settings.job_lease_seconds)
@@ -90,6 +108,7 @@ class Worker:
     def _looks(self) -> Iterable[Coroutine[Any, Any, None]]:
         """Everything else that is done again and again."""
         settings = self._settings
+        yield self._beats()
         yield self._at_the_bell("direct", self._take)
         for name, look in kinds.LOOPS.items():
             yield self._at_the_bell(name, look)
@@ -105,6 +124,11 @@ class Worker:
                 failed_for=timedelta(days=settings.job_failed_days),
             ),
         )
+
+    async def _beats(self) -> None:
+        while True:
+            self._beat()
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def _dispatch(self) -> bool:
         """To its end, even if we are told to stop: what it has noted as announced has to be."""

@@ -1,0 +1,107 @@
+"""The processes of a worker: those that die are started again, and each says once a second that it works."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import structlog
+
+RESTART_SECONDS = 1.0
+SILENT_SECONDS = 5.0
+"""How long a process may say nothing and still counts as working."""
+
+log = structlog.get_logger()
+
+
+class Pulse:
+    """Whether a process works: it has said so within SILENT_SECONDS, and has not ended since."""
+
+    def __init__(self) -> None:
+        self._beat: float | None = None
+
+    def beat(self) -> None:
+        """It works."""
+        self._beat = time.monotonic()
+
+    def stop(self) -> None:
+        """It has ended."""
+        self._beat = None
+
+    def __bool__(self) -> bool:
+        return self._beat is not None and time.monotonic() - self._beat < SILENT_SECONDS
+
+
+def report() -> None:
+    """Tell the parent, at the other end of our standard input, that this process works."""
+    with suppress(OSError):  # It is busy, has ended, or is of an earlier release, which has only a pipe there.
+        leash = socket.socket(fileno=0)
+        try:
+            leash.send(b"1", socket.MSG_DONTWAIT)
+        finally:
+            leash.detach()
+
+
+@contextmanager
+def kept(pulses: Sequence[Pulse], options: Sequence[str]) -> Iterator[None]:
+    """Keep a worker running for each pulse, as a child, for as long as the block or this process lasts."""
+    children = [_Child(pulse, options) for pulse in pulses]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.stop()
+        for child in children:
+            child.join()
+
+
+class _Child(threading.Thread):
+    """A worker process, started again whenever it dies."""
+
+    def __init__(self, pulse: Pulse, options: Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self._pulse = pulse
+        # Without -P, a file in the current directory would stand in for a library of its name.
+        self._command = [sys.executable, "-P", "-m", "ticketing", "work", "--leashed", *options]
+        self._stopping = threading.Event()
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            ours, its = socket.socketpair()
+            with ours:
+                with its:
+                    process = self._spawned(its)
+                if process is None:
+                    return
+                with suppress(OSError):
+                    while ours.recv(64):
+                        self._pulse.beat()
+                status = process.wait()
+            self._pulse.stop()
+            # One that ends with 0 was told to, like us by Ctrl-C.
+            if status == 0:
+                return
+            if not self._stopping.wait(RESTART_SECONDS):
+                log.error("a worker died and is started again", status=status)
+
+    def stop(self) -> None:
+        """Let it end, and start none after it."""
+        self._stopping.set()
+        with self._starting, suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.terminate()
+
+    def _spawned(self, leash: socket.socket) -> subprocess.Popen[bytes] | None:
+        with self._starting:
+            if self._stopping.is_set():
+                return None
+            self._process = subprocess.Popen(self._command, stdin=leash.fileno())
+            return self._process
