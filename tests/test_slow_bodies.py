@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from conftest import Person
-from test_wire import answer, connected
+from conftest import Person, await_
+from test_wire import answer, connected, posting, problem, ticket
 from ticketing import config
+from ticketing.contract import arrivals
 
 Database = psycopg.Connection[dict[str, Any]]
 Events = Callable[[], list[dict[str, Any]]]
@@ -122,3 +124,69 @@ def test_a_body_that_comes_late_is_taken(
     time.sleep(0.2 + config.settings().token_cache_ms / 1000)
     assert finished(late)[0] == 201
     assert [event["type"] for event in new_events()] == ["ticket.created"]
+
+
+def pouring(by: Person, whence: str, size: int) -> socket.socket:
+    """A request of which so many bytes are here, and one is not."""
+    client = connected(str(by.base_url), whence)
+    with suppress(ConnectionError):
+        client.sendall(posting(by, b"Content-Length: %d" % (size + 1)) + b" " * size)
+    return client
+
+
+def test_what_is_held_of_bodies_on_their_way_is_bounded_and_the_fullest_pay(
+    requester: Person,
+    stranger: Person,
+    agent: Person,
+    project: str,
+    new_events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(arrivals, "MOST_ARRIVING_BYTES", 3_000_000)
+    with ExitStack() as stack:
+        modest = stack.enter_context(connected(str(stranger.base_url), "127.0.0.2"))
+        fields = json.loads(ticket(project)) | {"description": "x" * 60_000}
+        body = json.dumps(fields).encode() + b" " * 400_000
+        modest.sendall(posting(stranger, b"Content-Length: %d" % len(body)) + body[:-1])
+        beside = stack.enter_context(pouring(agent, "127.0.0.1", 300_000))
+        greedy = [stack.enter_context(pouring(requester, "127.0.0.1", 1_000_000)) for _ in range(8)]
+        new_events()
+        assert stranger.post("/tickets", json=json.loads(ticket(project))).status_code == 201
+        assert requester.post("/tickets", json=json.loads(ticket(project))).status_code == 201
+
+        def told() -> list[socket.socket]:
+            return select.select(greedy, [], [], 0)[0]
+
+        await_(lambda: len(told()) >= 6)
+        refused = told()
+        assert len(refused) == 6, "three megabytes hold two of these beside the modest ones"
+        for client in refused:
+            said = problem(client)
+            assert (said["code"], said["status"]) == ("unavailable", 503)
+        modest.sendall(body[-1:])
+        assert answer(modest)[0] == 201
+        for client in [beside, *(each for each in greedy if each not in refused)]:
+            client.sendall(b" ")
+            assert answer(client)[0] == 400
+        assert [event["type"] for event in new_events()] == ["ticket.created"] * 3
+
+
+def test_what_was_held_of_bodies_is_given_back(
+    requester: Person, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever became of them: complete, broken off, too large, not JSON."""
+    monkeypatch.setattr(arrivals, "MOST_ARRIVING_BYTES", 1_500_000)
+    for _ in range(3):
+        with pouring(requester, "127.0.0.1", 1_000_000) as complete:
+            complete.sendall(b" ")
+            assert answer(complete)[0] == 400
+        with connected(str(requester.base_url)) as large:
+            large.sendall(posting(requester, b"Transfer-Encoding: chunked"))
+            for _ in range(17):
+                large.sendall(b"10000\r\n" + b" " * 65_536 + b"\r\n")
+            assert answer(large)[0] == 413
+        pouring(requester, "127.0.0.1", 1_000_000).close()
+        time.sleep(0.1)
+    with pouring(requester, "127.0.0.1", 1_000_000) as last:
+        last.sendall(b" ")
+        assert answer(last)[0] == 400

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from ticketing.contract import strict_json
+from ticketing.contract.arrivals import Arrivals, Grow
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forms import Forms
 from ticketing.contract.judging import Judge
-from ticketing.contract.problems import ContentTooLarge, MalformedRequest, RequestTimeout, UnsupportedMediaType
+from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType
 from ticketing.contract.schemas import Schemas
 
 REMEMBERED = 256
@@ -30,22 +30,24 @@ class JsonBody:
         document: Document,
         schemas: Schemas,
         forms: Forms,
+        arrivals: Arrivals,
         seconds: float | None,
         **_: Any,
     ) -> None:
         self._judge = Judge(document, schema["x-schema"], forms, schemas)
         self._cap: int = schema["x-max-body-bytes"]
         self._required = required
+        self._arrivals = arrivals
         self._seconds = seconds
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
         """Add the body to the exchange. Raises what is wrong with it."""
         exchange: Exchange = scope[KEY]
-        reading = read(receive, exchange.headers, self._cap)
+        reading = partial(read, receive, exchange.headers, self._cap)
         if exchange.line is not None and not exchange.line.is_reading:
-            encoded = await reading
+            encoded = await reading()
         else:
-            encoded = await self._in_time(reading)
+            encoded = await self._arrivals.whole(exchange, reading, self._seconds)
             if exchange.verify is not None:  # What ended while the body came must not write.
                 await exchange.verify(exchange)
         if encoded:
@@ -53,27 +55,6 @@ class JsonBody:
         elif self._required:
             raise MalformedRequest("This request needs a body.")
         return receive, scope
-
-    async def _in_time(self, reading: Awaitable[bytes]) -> bytes:
-        """As asyncio.timeout has it, which takes four times as long. Raises RequestTimeout."""
-        task, late = asyncio.current_task(), False
-        if self._seconds is None or task is None:
-            return await reading
-
-        def cancel() -> None:
-            nonlocal late
-            late = True
-            task.cancel()
-
-        timer = asyncio.get_running_loop().call_later(self._seconds, cancel)
-        try:
-            return await reading
-        except asyncio.CancelledError:
-            if late and not task.uncancel():
-                raise _too_slow(self._seconds) from None
-            raise
-        finally:
-            timer.cancel()
 
     def _judged(self, encoded: bytes) -> Any:
         try:
@@ -89,8 +70,11 @@ class JsonBody:
         return self._judge(value)
 
 
-async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int) -> bytes:
-    """The whole body, chunked or not, if it has no more than `cap` bytes; otherwise none of the rest is read."""
+async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int, grow: Grow | None = None) -> bytes:
+    """The whole body, chunked or not, if it has no more than `cap` bytes; otherwise none of the rest is read.
+
+    `grow` is told of what comes in pieces.
+    """
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and (len(declared) > 18 or int(declared) > cap):
         raise _too_large(cap)
@@ -104,9 +88,12 @@ async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int) -> bytes:
     while True:
         if message["type"] == "http.disconnect":
             raise ClientGone
-        gathered += message.get("body", b"")
+        piece = message.get("body", b"")
+        gathered += piece
         if len(gathered) > cap:
             raise _too_large(cap)
+        if grow is not None:
+            grow(len(piece))
         if not message.get("more_body", False):
             return bytes(gathered)
         message = await receive()
@@ -114,10 +101,6 @@ async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int) -> bytes:
 
 def _too_large(cap: int) -> ContentTooLarge:
     return ContentTooLarge(f"The body may have at most {cap} bytes.", headers={"Connection": "close"})
-
-
-def _too_slow(seconds: float | None) -> RequestTimeout:
-    return RequestTimeout(f"The body has to be here within {seconds} s.", headers={"Connection": "close"})
 
 
 def media_type(content_type: bytes) -> str:

@@ -15,6 +15,7 @@ from connexion.middleware.request_validation import (
     RequestValidationOperation,
 )
 
+from ticketing.contract.arrivals import Arrivals
 from ticketing.contract.body import JsonBody, accepts, media_type
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, Exchange
@@ -32,7 +33,7 @@ def validators(document: Document, forms: Forms, body_seconds: float | None) -> 
     def parameters(bound: list[Any], **_: Any) -> Parameters:
         return Parameters(bound, document, schemas, forms)
 
-    body = partial(JsonBody, document=document, schemas=schemas, forms=forms, seconds=body_seconds)
+    body = partial(JsonBody, document=document, schemas=schemas, forms=forms, arrivals=Arrivals(), seconds=body_seconds)
     return {"parameter": parameters, "body": MediaTypeDict({"*/*json": body})}
 
 
