@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from ticketing import config, outbound, sealing
+from ticketing import config, outbound, resources, sealing
 from ticketing.webhooks import payloads, schedule, signing
 
 EVENT: dict[str, Any] = {
@@ -34,6 +34,24 @@ MARK_UP = [
     "[text](https://evil.example)", "||spoiler||", "```block```", "- item", "1. item", "https://evil.example/",
     "\\*", "&lt;!channel&gt;", "line\nbreak", "tab\tand\r\nmore", "\u202eright to left",
 ]  # fmt: skip
+
+DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_bytes())
+#: What people do not write for each other to read, by the name of its field.
+SECRETS: dict[str, Any] = {
+    "url": "https://hooks.lumen.example/services/canary?canary=canary",
+    "email": "joe@canary.example",
+    "prefix": "canary",
+    "created_by_token": "canary",
+    "args": {"name": "canary", "url": "canary"},
+    "errors": [{"error": "canary"}],
+    "environment": {"name": "canary"},
+    "external_reference": {"system": "canary", "key": "canary"},
+    "requester": {"id": "canary", "name": "joe@canary.example"},
+    "assignee": {"id": "canary", "name": "joe@canary.example"},
+    "author": {"id": "canary", "name": "joe@canary.example"},
+    "number": 7,
+    "ticket": 7,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +170,37 @@ def test_a_line_of_no_ticket_names_what_changed_and_no_secrets() -> None:
     assert json.loads(payloads.body("discord", event))["content"].endswith("project Media\\: name Old → Media")
     event |= {"type": "comment.updated", "ticket": 1, "data": {"body": "new"}, "previous": {"body": "old"}}
     assert json.loads(payloads.body("slack", event))["text"].endswith("#1> new")
+
+
+def schema(reference: dict[str, str]) -> dict[str, Any]:
+    """The properties of what is referred to."""
+    properties: dict[str, Any] = DOCUMENT["components"]["schemas"][reference["$ref"].rpartition("/")[2]]["properties"]
+    return properties
+
+
+@pytest.mark.parametrize("described", ["", "The dashboard"])
+@pytest.mark.parametrize("format", ["slack", "discord"])
+@pytest.mark.parametrize("type", DOCUMENT["components"]["schemas"]["EventType"]["enum"])
+def test_no_line_tells_an_address_or_a_secret(type: str, format: str, described: str) -> None:
+    message = DOCUMENT["webhooks"][type]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    told = schema(message["allOf"][0])["data"]
+    fields = schema(told)
+    data = {field: SECRETS.get(field, f"the {field}") for field in fields}
+    if "email" in fields:
+        data["name"] = SECRETS["email"]
+    if "url" in fields:
+        data["description"] = described
+    emptied = {field: [] if value == SECRETS.get(field) else value for field, value in data.items()}
+    other = json.loads(json.dumps(data).replace("joe", "jim").replace("/services", "/hooks").replace("the ", "a "))
+    for before in (emptied, other):
+        event = EVENT | {"type": type, "ticket": data.get("number", data.get("ticket"))}
+        event |= {"actor": {"id": "1", "name": SECRETS["email"]}, "data": data, "previous": before}
+        line = payloads.body(format, event)
+        assert "canary" not in line
+        assert ':"joe ' in line
+        assert ' "' not in line
+        if "url" in fields:
+            assert (described or "hooks") in line
 
 
 @given(

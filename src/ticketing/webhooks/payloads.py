@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ticketing.config import settings
+from ticketing.outbound.destination import Destination, Refused
 
 DISCORD_LENGTH = 2000
 #: Bits of a message: do not unfold its links.
@@ -20,7 +21,9 @@ VALUE_LENGTH = 40
 GONE = "(deleted since)"
 """What is said of a comment whose text was taken back before its message was written."""
 UNSAID = frozenset({"url", "email"})
-"""What is nobody's business in a chat: a URL may hold a secret."""
+"""What is nobody's business in a chat: the path of a URL is often all that its receiver asks for."""
+PERSON = {"id", "name"}
+EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 Event = Mapping[str, Any]
 """An event as the log has it: the contract's Event, and its `position`."""
@@ -72,7 +75,7 @@ def _discord_text(text: str) -> str:
 
 def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
     """Who did what, in which ticket: `Ada updated #1042 Playback stops: priority normal → high, description`."""
-    actor = _short(event["actor"]["name"], TITLE_LENGTH) if event["actor"] else "The service"
+    actor = _short(_called(event["actor"]["name"]), TITLE_LENGTH) if event["actor"] else "The service"
     noun, _, verb = event["type"].partition(".")
     words = [escaped(actor), escaped(verb.replace("_", " "))]
     changes = escaped(_changes(noun, verb, event))
@@ -98,28 +101,43 @@ def _changes(noun: str, verb: str, event: Event) -> str:
         after = event["data"].get(field)
         if before == after or field.endswith("_at") or (field == "status" and verb != "updated"):
             continue
-        values = [_value(value) for value in (before, after)]
+        values = [_value(value, field) for value in (before, after)]
         plain = all(values) and field not in UNSAID
         told.append(f"{field.replace('_', ' ')} {' → '.join(map(str, values))}" if plain else field.replace("_", " "))
     return _short(f": {', '.join(told)}", EXCERPT_LENGTH) if told else ""
 
 
-def _value(value: Any) -> str | None:
+def _value(value: Any, field: str) -> str | None:
     """A value in words; None for one that takes too many."""
-    if isinstance(value, Mapping):
-        value = value.get("name", value)
+    if isinstance(value, Mapping) and value.keys() == PERSON:
+        value = _called(str(value["name"]))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        value = ", ".join(map(str, value))
+        value = ", ".join(map(str, value)) if all(isinstance(one, str) for one in value) else {"some": value}
     if value in (None, "", {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
+    text = _called(str(value)) if field == "name" else str(value)
     return None if isinstance(value, Mapping) or len(text) > VALUE_LENGTH or "\n" in text else text
 
 
 def _name(data: Mapping[str, Any]) -> str:
-    return _short(str(data.get("name") or data.get("key") or data.get("url") or data.get("kind") or ""), TITLE_LENGTH)
+    """What people call it; of an endpoint that nobody described, where it is, without the path."""
+    names = (data.get(field) for field in ("name", "key", "kind", "description"))
+    name = next(filter(None, names), None) or _host(data.get("url") or "") or data.get("endpoint_id") or ""
+    return _short(_called(str(name)), TITLE_LENGTH)
+
+
+def _host(url: str) -> str:
+    try:
+        return Destination.of(url).host
+    except Refused:
+        return ""
+
+
+def _called(name: str) -> str:
+    """A person's name; of an e-mail address, which names whoever has given no other name, what is before the @."""
+    return name.partition("@")[0] if EMAIL.fullmatch(name) else name
 
 
 def _short(text: str, length: int) -> str:
