@@ -87,6 +87,12 @@ def home() -> Iterator[Path]:
         yield Path(folder) / "home"
 
 
+def ticketing_after(environment: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """A command in a shell that has read the file and nothing else."""
+    shell = ["sh", "-c", f". {environment} && ticketing {command}"]
+    return subprocess.run(shell, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
+
+
 def client(ready: Any, role: str) -> httpx.Client:
     return httpx.Client(
         base_url=f"{ready['url']}/api/v1", headers={"Authorization": f"Bearer {ready['tokens'][role]}"}, timeout=30
@@ -97,7 +103,9 @@ def test_everything_runs_and_is_gone_after_ctrl_c() -> None:
     with started("up", "--ephemeral", "--json", "--port", "0") as command:
         ready = command.ready()
         assert set(ready) == {"url", "docs_url", "tokens", "environment"}
-        assert ready["environment"] is None
+        environment = Path(ready["environment"])
+        assert environment.parent.stat().st_mode & 0o077 == 0
+        assert ticketing_after(environment, "doctor").stderr == ""
         assert list(ready["tokens"]) == ["admin", "agent", "requester"]
         assert httpx.get(ready["docs_url"]).status_code == 200
         assert httpx.get(f"{ready['url']}/health/ready").status_code == 200
@@ -110,6 +118,7 @@ def test_everything_runs_and_is_gone_after_ctrl_c() -> None:
             assert {ticket["type"] for ticket in all_of(admin, "/tickets")} == {"bug", "feature_request", "support"}
         code, out, err = command.stop(signal.SIGINT)
     assert (code, out) == (0, "")
+    assert not environment.parent.exists()
     assert "Traceback" not in err
     assert "Warning" not in err
     assert err.rstrip().endswith("Stopped.")
@@ -143,9 +152,8 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
         assert (home / "secret.key").read_text() == key
         assert all(token in panel for token in tokens.values())
         assert f"{panel_url(panel)}/docs" in panel
-        shell = ["sh", "-c", f". {home}/environment && ticketing doctor"]
-        assert f" {shell[2].split(' && ')[0]} " in panel
-        doctor = subprocess.run(shell, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
+        assert f" . {home}/environment " in panel
+        doctor = ticketing_after(home / "environment", "doctor")
         assert (doctor.returncode, doctor.stderr) == (0, "")
         # What was revoked is replaced.
         assert {role for role in tokens if tokens[role] != first["tokens"][role]} == {"admin"}

@@ -102,7 +102,8 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
     """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API, a worker.
 
     For trying and for development; nothing has to be installed or running. Ctrl-C stops it all, and the next start
-    finds its data. Other commands find the running servers after `. .ticketing/environment`.
+    finds its data. Other commands find the running servers after the line that is printed as "Shell":
+    `. .ticketing/environment`, or the same with another folder.
 
     For example:
 
@@ -118,7 +119,7 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
         Use a temporary folder instead, gone in the end.
     json
         Print nothing but one line of JSON when everything runs: url, docs_url, tokens by role, and environment: the
-        file for other shells, or null.
+        file for other shells.
     """
     from rich.console import Console
 
@@ -147,11 +148,9 @@ def _print_panel(ready: up.Ready) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(no_wrap=True, overflow="ignore")
-    rows = {"URL": ready.url, "Docs": ready.docs_url, **ready.tokens}
-    if ready.environment:
-        inside = ready.environment.is_relative_to(Path.cwd() / HOME)
-        file = ready.environment.relative_to(Path.cwd()) if inside else ready.environment
-        rows["Shell"] = f". {shlex.quote(str(file))}"
+    inside = ready.environment.is_relative_to(Path.cwd() / HOME)
+    file = ready.environment.relative_to(Path.cwd()) if inside else ready.environment
+    rows = {"URL": ready.url, "Docs": ready.docs_url, **ready.tokens, "Shell": f". {shlex.quote(str(file))}"}
     for label, text in rows.items():
         table.add_row(label, text)
     Console(highlight=False).print(Panel.fit(table, title="Ticketing is ready", subtitle="Ctrl-C stops it"))

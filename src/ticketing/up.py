@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import uvicorn
@@ -36,8 +37,8 @@ class Ready:
     url: str
     docs_url: str
     tokens: dict[str, str]
-    environment: Path | None = None
-    """What a shell reads to find all this, and the command; none for what is gone in the end."""
+    environment: Path
+    """What a shell reads to find all this, and the command."""
 
 
 def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: Callable[[Ready], None]) -> None:
@@ -48,14 +49,14 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)
     try:
-        with serve.listen(HOST, port) as listener, _claimed(home):
+        with serve.listen(HOST, port) as listener, _claimed(home) as folder:
             say(f"Starting PostgreSQL and Valkey on {home} …" if home else "Starting PostgreSQL and Valkey …")
             with embedded.servers(home) as servers:
-                _use(servers, home, _url(listener))
-                tokens = asyncio.run(_prepare(servers.database_url, home, say))
+                _use(servers, folder, _url(listener))
+                tokens = asyncio.run(_prepare(servers.database_url, folder, say))
                 say("Starting the API and a worker …")
                 with crew.kept([crew.Pulse()], []):
-                    _serve(listener, tokens, home and home / "environment", announce)
+                    _serve(listener, tokens, folder / "environment", announce)
     except KeyboardInterrupt:
         say("Stopped.")
 
@@ -75,10 +76,11 @@ def default_home() -> Path:
 
 
 @contextmanager
-def _claimed(home: Path | None) -> Iterator[None]:
-    """The folder, for us alone."""
+def _claimed(home: Path | None) -> Iterator[Path]:
+    """The folder, for us alone; without one, a temporary one, gone in the end."""
     if home is None:
-        yield
+        with TemporaryDirectory(prefix="ticketing-up-", ignore_cleanup_errors=True) as temporary:
+            yield Path(temporary)
         return
     # The servers of root run as another user, who has to get through.
     home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
@@ -90,10 +92,10 @@ def _claimed(home: Path | None) -> Iterator[None]:
             raise CannotStart(
                 f"Another `ticketing up` runs on {home}. Stop that first, or choose another folder with --home."
             ) from None
-        yield
+        yield home
 
 
-def _use(servers: embedded.Servers, home: Path | None, url: str) -> None:
+def _use(servers: embedded.Servers, home: Path, url: str) -> None:
     """Make these servers the settings of this process, and of every shell that reads the file `environment`."""
     chosen = {
         "TICKETING_DATABASE_URL": servers.database_url,
@@ -103,23 +105,20 @@ def _use(servers: embedded.Servers, home: Path | None, url: str) -> None:
     }
     os.environ.update(chosen)
     os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
-    if home is not None:
-        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
-        lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n")
-        _write_private(home / "environment", "".join(lines).encode())
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
+    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n")
+    _write_private(home / "environment", "".join(lines).encode())
 
 
-def _kept_key(home: Path | None) -> str:
+def _kept_key(home: Path) -> str:
     """The key that seals secrets: made at the first start, as it has to be there at every later one."""
-    if home is None:
-        return sealing.new_key()
     path = home / "secret.key"
     if not path.exists():
         _write_private(path, sealing.new_key().encode())
     return path.read_text()
 
 
-async def _prepare(database_url: str, home: Path | None, say: Callable[[str], None]) -> dict[str, str]:
+async def _prepare(database_url: str, home: Path, say: Callable[[str], None]) -> dict[str, str]:
     """Migrate, load the demo into an empty database, and give the tokens of its people."""
     for migration in await migrate.migrate(database_url):
         say(f"Applied the migration {migration}.")
@@ -127,15 +126,13 @@ async def _prepare(database_url: str, home: Path | None, say: Callable[[str], No
         if await demo.load(conn):
             say("Loaded the demo data.")
         tokens = await demo.sign_in(conn, _kept_tokens(home))
-    if home is not None:
-        _write_private(home / "tokens.json", orjson.dumps(tokens, option=orjson.OPT_INDENT_2))
+    _write_private(home / "tokens.json", orjson.dumps(tokens, option=orjson.OPT_INDENT_2))
     return tokens
 
 
-def _kept_tokens(home: Path | None) -> dict[str, str]:
-    if home is None or not (path := home / "tokens.json").exists():
-        return {}
-    tokens: dict[str, str] = orjson.loads(path.read_bytes())
+def _kept_tokens(home: Path) -> dict[str, str]:
+    path = home / "tokens.json"
+    tokens: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
     return tokens
 
 
@@ -152,7 +149,7 @@ def _url(listener: socket.socket) -> str:
 
 
 def _serve(
-    listener: socket.socket, tokens: dict[str, str], environment: Path | None, announce: Callable[[Ready], None]
+    listener: socket.socket, tokens: dict[str, str], environment: Path, announce: Callable[[Ready], None]
 ) -> None:
     url = _url(listener)
     ready = Ready(url, f"{url}/docs", tokens, environment)
