@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from ticketing import auth, db, demo
+from ticketing import auth, db, demo, resources
 
 
 async def load(url: str) -> tuple[bool, dict[str, str]]:
@@ -103,3 +105,28 @@ def test_tokens_hold_for_their_roles(conn: Connection[Any], tokens: dict[str, st
     for role, token in tokens.items():
         query = "select u.role from tokens t join users u on u.id = t.user_id where t.hash = %s"
         assert conn.execute(query, [auth.hash_token(token)]).fetchone() == {"role": role}
+
+
+def test_the_examples_of_the_contract_can_be_tried_on_the_demo() -> None:
+    """/docs sends them as they are: what they name is there, and what they add is not."""
+    there = yaml.safe_load(demo.FILE.read_bytes())
+    projects = {each["key"]: {category["key"] for category in each["categories"]} for each in there["projects"]}
+    contract = json.loads((resources.SPEC / "dist" / "openapi.json").read_bytes())
+
+    def examples(path: str) -> list[dict[str, Any]]:
+        body = contract["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        names = [each["$ref"].rpartition("/")[2] for each in body["examples"].values()]
+        return [contract["components"]["examples"][name]["value"] for name in names]
+
+    for ticket in examples("/tickets"):
+        assert ticket["project"] in projects
+        assert ticket.get("category") in projects[ticket["project"]] | {None}
+    assert {each["key"] for each in examples("/projects")}.isdisjoint(projects)
+    keys = {
+        each["name"]: each["example"] for each in contract["components"]["parameters"].values() if "example" in each
+    }
+    assert keys["category_key"] in projects[keys["project_key"]]
+    added = {each["key"] for each in examples("/projects/{project_key}/categories")}
+    assert added.isdisjoint(projects[keys["project_key"]])
+    emails = {each.get("email") for each in examples("/users")}
+    assert emails.isdisjoint(each["email"] for each in there["people"])

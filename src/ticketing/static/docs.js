@@ -1,4 +1,30 @@
 // The API reference: reads the served contract, and sends requests to this very installation with your token.
+
+// Swagger UI fills every parameter with its example, and so would ask for the tickets that match all filters at once,
+// from a cursor that was never given, and retry with one key what are different requests. Here only what is required
+// is filled; the other examples can be read.
+const asRead = (parameter) => {
+  if (!parameter.in || parameter.required) return parameter;
+  const { example, examples, ...rest } = parameter;
+  const shown = example ?? Object.values(examples ?? {})[0]?.value;
+  if (shown === undefined) return rest;
+  return { ...rest, description: `${rest.description ?? ""}\n\nFor example: \`${[shown].flat().join(",")}\`` };
+};
+const everyOne = (thing) => {
+  if (Array.isArray(thing)) return thing.map(everyOne);
+  if (thing === null || typeof thing !== "object") return thing;
+  return Object.fromEntries(Object.entries(thing).map(([name, inner]) => {
+    if (name === "parameters") {
+      return [name, Array.isArray(inner) ? inner.map(asRead)
+        : Object.fromEntries(Object.entries(inner).map(([key, one]) => [key, asRead(one)]))];
+    }
+    return [name, name === "examples" || name === "schemas" ? inner : everyOne(inner)];
+  }));
+};
+const OnlyWhatIsRequired = {
+  statePlugins: { spec: { wrapActions: { updateJsonSpec: (update) => (contract) => update(everyOne(contract)) } } },
+};
+
 window.ui = SwaggerUIBundle({
   url: "api/v1/openapi.json",
   dom_id: "#reference",
@@ -8,6 +34,7 @@ window.ui = SwaggerUIBundle({
   displayRequestDuration: true,
   filter: true,
   persistAuthorization: true,
+  plugins: [OnlyWhatIsRequired],
   tryItOutEnabled: true,
   validatorUrl: null,
 });
