@@ -297,8 +297,8 @@ def test_what_is_far_too_long_is_refused_and_not_brought_into_form(
         ({"title": f"x{blanks}"}, "#/title", "longer than 200 characters"),
         ({"tags": [f"x{blanks}"]}, "#/tags/0", "longer than 50 characters"),
         ({"environment": {f"x{blanks}": "x"}}, "#/environment", "longer than 50 characters"),
-        ({"tags": [f" {n}" for n in range(1000)]}, "#/tags", "more than 20 items"),
-        ({"environment": {f" {n}": "x" for n in range(1000)}}, "#/environment", "more than 30"),
+        ({"tags": [f" {n}" for n in range(900)]}, "#/tags", "more than 20 items"),
+        ({"environment": {f" {n}": "x" for n in range(900)}}, "#/environment", "more than 30"),
     ):
         response = requester.post("/tickets", json=body | fields)
         assert response.status_code == 422, (place, response.text[:300])
