@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from ticketing import db, embedded
+from ticketing.jobs.execution import _sentence
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +124,9 @@ def test_a_connection_lost_in_use_is_unavailable(url: str) -> None:
 
 def test_a_statement_that_takes_too_long_is_unavailable(url: str) -> None:
     async def work() -> int:
-        with pytest.raises(db.Unavailable):
+        with pytest.raises(db.Unavailable, match="took the database too long") as told:
             await value("select pg_sleep(5)")
+        assert _sentence(told.value) == "QueryCanceled: canceling statement due to statement timeout"
         return int(await value("select 1"))
 
     assert connected(make_conninfo(url, options="-c statement_timeout=50ms"), work) == 1

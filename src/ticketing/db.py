@@ -226,6 +226,10 @@ class connection:  # noqa: N801 - it is used like a function
             raise Unwritable from error
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
             raise Contended from error
+        if isinstance(error, errors.QueryCanceled):
+            raise Unavailable("This took the database too long. Try again in a moment.") from error
+        if isinstance(error, errors.LockNotAvailable):
+            raise Unavailable("Others are just changing the same. Try again in a moment.") from error
         if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
             raise Unavailable from error
 

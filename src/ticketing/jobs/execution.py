@@ -272,7 +272,9 @@ async def _written(write: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """What is kept of an error: its kind and its first line."""
+    """What is kept of an error: its kind and its first line; of PostgreSQL's, what PostgreSQL says."""
+    if isinstance(error, db.Unavailable) and error.__cause__:
+        error = error.__cause__
     lines = str(error).strip().splitlines()
     name = type(error).__name__
     return f"{name}: {lines[0]}" if lines else name
