@@ -22,6 +22,7 @@ import pytest
 from conftest import answers, await_, environment, signed_up
 
 SECONDS = 60
+COMMAND = str(Path(sys.executable).with_name("ticketing"))
 SERVE = [sys.executable, "-m", "ticketing", "serve"]
 
 
@@ -139,6 +140,28 @@ def test_a_server_is_replaced_under_load_and_no_client_notices(
             load.await_more(100)
     assert load.seen.keys() == {"HTTP/1.1 200"}
     assert load.seen.total() > 300
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_is_imported_from_the_current_directory(
+    new_database: Callable[..., str], tmp_path: Path, workers: int
+) -> None:
+    """Neither by a successor nor by processes that are started beside it; the installed command does not either."""
+    for name in ("orjson", "socket", "redis"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('shadowed {name}')")
+    database_url, port = new_database(), free_port()
+    path = tmp_path / "notify"
+    command = [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+    with (
+        Notified(path) as notified,
+        subprocess.Popen(command, cwd=tmp_path, env=environment(database_url, NOTIFY_SOCKET=str(path))) as process,
+        ended(process) as pids,
+    ):
+        assert notified.next("READY") == "1"
+        process.send_signal(signal.SIGHUP)
+        pids.append(int(notified.next("MAINPID")))
+        assert process.wait(SECONDS) == 0
+        assert answers(f"http://127.0.0.1:{port}")
 
 
 def test_a_successor_that_does_not_start_changes_nothing(new_database: Callable[..., str], tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def run(host: str, port: int, workers: int) -> None:
         config = uvicorn.Config(**UVICORN, workers=workers)
         if workers > 1:
             metrics.configure_logging(settings())
+            # For the processes that are started beside us: else they look for libraries in the current directory first.
+            os.environ["PYTHONSAFEPATH"] = "1"
             # uvicorn has no other way to be told which server its workers shall be.
             multiprocess.Process = _Worker  # type: ignore[misc]
             _Crew(config, listeners, inheritance, private).run()

@@ -57,7 +57,7 @@ def _from_systemd() -> list[int]:
 
 
 class Successor:
-    """The same command, started anew on the same sockets. Whatever is on the disk by now is what runs."""
+    """The same command, started anew on the same sockets. Whatever is installed by now is what runs."""
 
     def __init__(self, listeners: Sequence[socket.socket], private: Sequence[str]) -> None:
         """`private` are variables of the environment that are this process's alone. Raises OSError."""
@@ -68,7 +68,7 @@ class Successor:
         self._deadline = time.monotonic() + START_SECONDS
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ticketing", *sys.argv[1:]],
+                [sys.executable, "-P", "-m", "ticketing", *sys.argv[1:]],
                 env=environment | {HANDED_OVER: ",".join(map(str, files))},
                 pass_fds=files,
             )
