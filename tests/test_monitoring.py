@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +75,17 @@ def test_a_rule_says_whom_it_wakes_and_what_to_do(rule: dict[str, Any]) -> None:
     labels = {label for name, _ in series(rule["expr"]) for label in METRICS[name]}
     assert set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])) <= labels
     assert re.fullmatch(r"\d+[smh]", rule.get("for", "0s"))
+
+
+def test_the_alerts_fire_when_they_have_to() -> None:
+    cases = ROOT / "tests/data/alerts_test.yaml"
+    tested = {
+        each["alertname"] for case in yaml.safe_load(cases.read_text())["tests"] for each in case["alert_rule_test"]
+    }
+    assert tested <= {rule["alert"] for rule in RULES}
+    if promtool := shutil.which("promtool"):
+        done = subprocess.run([promtool, "test", "rules", cases], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_alerts_and_the_panels_have_names_of_their_own() -> None:

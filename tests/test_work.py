@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +17,10 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from conftest import await_
+from conftest import await_, ended
+from test_monitoring import RULES
 from test_up import SECONDS, home, started
+from ticketing.jobs import kinds
 
 __all__ = ["home"]
 
@@ -59,6 +63,12 @@ def test_a_worker_works_tells_of_it_and_ends_well(settings: dict[str, str], proc
             put_off = "select from jobs where state = 'available' and run_at > now() and attempt = 0 and fence = 1"
             await_(lambda: bool(conn.execute(put_off).rowcount), SECONDS)
         await_(lambda: 'ticketing_jobs_due{queue="default"} 0.0' in httpx.get(f"{url}/metrics").text, SECONDS)
+        # What `increase` is taken of begins at 0, as it is blind to a first value.
+        counters = [name for rule in RULES for name in re.findall(r"increase\((\w+)", rule["expr"])]
+        assert counters
+        ours = [kind for kind in kinds.KINDS if not kind.startswith("test.")]
+        told = httpx.get(f"{url}/metrics").text.splitlines()
+        assert {f'{name}{{kind="{kind}"}} 0.0' for name in counters for kind in ours} <= set(told)
         figures = httpx.get(f"{url}/metrics").text
         # A kind that nobody knows comes again soon.
         assert re.search(r'ticketing_job_attempts_total{kind="test.unknown",outcome="snoozed"} [1-9]', figures)
@@ -117,6 +127,14 @@ def test_a_worker_whose_processes_die_at_once_is_not_ready(settings: dict[str, s
             time.sleep(0.5)
         _, _, err = command.stop(signal.SIGTERM)
     assert "a worker died and is started again" in err
+
+
+def test_processes_import_nothing_from_the_current_directory(settings: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "orjson.py").write_text("raise SystemExit('shadowed')")
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [str(Path(sys.executable).with_name("ticketing")), "work", "--processes", "2", "--port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | settings) as process, ended(process):
+        await_(lambda: is_ready(url), SECONDS)
 
 
 def answers_at_all(url: str) -> bool:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import CapturingLogger
 
 from conftest import await_
 from jobs import sample
 from jobs.sample import Place, working
 from ticketing import db
-from ticketing.jobs import kinds, messages
+from ticketing.jobs import execution, kinds, messages, relay
 from ticketing.jobs.relay import Link, Relay
 
 
@@ -71,6 +72,16 @@ def test_attempts_are_counted_by_how_they_ended(place: Place) -> None:
     assert told("ticketing_job_messages_sent_total", queue="sample") >= 8
 
 
+def test_a_job_that_is_put_off_is_told_in_detail_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "log", logged := CapturingLogger())
+    with working(place):
+        place.await_state(place.enqueue("test.snooze"), "completed")
+    assert [(call.method_name, call.kwargs["outcome"]) for call in logged.calls] == [
+        ("debug", "snoozed"),
+        ("info", "completed"),
+    ]
+
+
 def test_a_lost_job_counts_as_rescued_and_its_late_attempt_as_fenced(place: Place) -> None:
     told = Told()
     with working(place):
@@ -91,6 +102,41 @@ def test_a_lost_job_counts_as_rescued_and_its_late_attempt_as_fenced(place: Plac
     assert told("ticketing_jobs_rescued_total", kind="test.slow") == 1
     assert told("ticketing_job_attempts_total", kind="test.slow", outcome="fenced") == 1
     assert told("ticketing_job_attempts_total", kind="test.slow", outcome="completed") == 1
+
+
+def test_a_loss_of_redis_is_told_once_even_if_postgresql_is_away_as_well(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "COUNT_SECONDS", 0.0)
+    told, logged = Told(), CapturingLogger()
+    monkeypatch.setattr(relay, "log", logged)
+
+    async def lose() -> None:
+        link = Link(messages.relay_client(place.settings.redis_url))
+        ours = Relay(link, ["sample"], resend=timedelta(seconds=60), window=10, wake=lambda _: None)
+        async with db.connected(place.settings.database_url, 1):
+            for _ in range(5):
+                await ours.dispatch()
+            sure = ours._sure_since
+        place.redis.flushall()
+        with monkeypatch.context() as patched:
+            patched.setattr(db, "WAIT_SECONDS", 0.1)
+            async with db.connected("host=/nowhere", 1):
+                for _ in range(3):
+                    with pytest.raises(db.Unavailable):
+                        await ours.dispatch()
+        async with db.connected(place.settings.database_url, 1):
+            for _ in range(3):
+                await ours.dispatch()
+        # What was announced before is void, although it took until now to learn what time it is.
+        assert sure
+        assert ours._sure_since
+        assert ours._sure_since > sure
+        await link.client.aclose()
+
+    asyncio.run(lose())
+    assert [call.args for call in logged.calls] == [("Redis has lost its memory",)]
+    assert told("ticketing_job_epoch_resets_total") == 1
 
 
 def test_late_is_what_may_run_and_waits(place: Place) -> None:

@@ -151,7 +151,8 @@ class Execution:
             figures.DISCARDED.labels(job.kind).inc()
         if outcome == "fenced":
             figures.FENCED.labels(job.kind).inc()
-        log.info(
+        # What is put off comes again and again, as whatever is to be sent does while nothing is.
+        (log.debug if outcome == "snoozed" else log.info)(
             "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
         )
         if job.laned:

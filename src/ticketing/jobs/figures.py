@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
 
 ATTEMPTS = Counter("ticketing_job_attempts", "Attempts at jobs, by how they ended.", ["kind", "outcome"])
@@ -25,6 +27,14 @@ FENCED = Counter(
 DISPATCHED = Counter("ticketing_job_messages_sent", "Messages sent to say that a job is due.", ["queue"])
 STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were no longer available.", ["queue"])
 EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to have lost its memory.")
+
+
+def begin(kinds: Iterable[str]) -> None:
+    """Let counters that alerts look at begin at 0 for each kind: `increase` does not see what one is born with."""
+    for kind in kinds:
+        for counter in (DISCARDED, RESCUED, FENCED):
+            counter.labels(kind)
+
 
 # Every process looks at the same queues, so the newest look is as good as any.
 DUE = Gauge(

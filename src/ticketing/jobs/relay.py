@@ -147,12 +147,14 @@ class Relay:
         # It only ever counts up. One that starts anew was wiped, one that goes back was restored. And while it was
         # away, messages may have been fetched by connections that nobody reads from any more.
         forgot = self._epoch > 0 and epoch <= self._epoch
+        self._epoch = epoch
         if forgot:
+            self._in_doubt = True
             figures.EPOCHS.inc()
             log.warning("Redis has lost its memory")
-        if forgot or self._in_doubt or epoch == 1:
+        if self._in_doubt or epoch == 1:
             async with db.connection() as conn:
                 self._sure_since = await sql.jobs.tell_time(conn)
-        self._epoch, self._in_doubt = epoch, False
+        self._in_doubt = False
         self._waiting = dict(zip(self._queues, lengths, strict=True))
         self._count_at = time.monotonic() + COUNT_SECONDS

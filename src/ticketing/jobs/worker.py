@@ -19,7 +19,7 @@ import structlog
 
 from ticketing import bell, db
 from ticketing.config import Settings
-from ticketing.jobs import kinds, messages, retention, schedules
+from ticketing.jobs import figures, kinds, messages, retention, schedules
 from ticketing.jobs.execution import Execution
 from ticketing.jobs.relay import Link, Relay
 
@@ -90,6 +90,7 @@ class Worker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until told to stop."""
+        figures.begin(kinds.KINDS)
         keeping = asyncio.create_task(self._every(self._lease.total_seconds() / 3, "leases", self._execution.keep))
         self._dispatching = asyncio.create_task(self._at_the_bell("dispatch", self._dispatch))
         looking = [self._dispatching, *(asyncio.create_task(each) for each in self._looks())]
