@@ -436,13 +436,15 @@ select d.id
  order by d.id
  limit :page_size;
 
--- name: list_stray_deliveries(overdue_seconds, page_size)
+-- name: list_stray_deliveries(overdue_seconds, after, page_size)
 -- returns: HeldBack
 -- Pending deliveries that were due long ago and should have a job.
+-- nullable: after
 select d.id
   from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
  where d.status = 'pending' and w.state <> 'paused'
    and d.next_attempt_at < now() - make_interval(secs => :overdue_seconds::float8)
+   and (:after::uuid is null or d.id > :after)
  order by d.id
  limit :page_size;
 
@@ -552,10 +554,15 @@ with recursive named as (
 )
 select from deleted;
 
--- name: list_secrets_to_reseal(key_id)
+-- name: list_secrets_to_reseal(key_id, after, page_size)
 -- returns: WebhookSecret
 -- Secrets that are sealed with another key than this one.
-select s.id, s.endpoint_id, s.key_id, s.sealed from webhook_secrets s where s.key_id <> :key_id limit 500;
+-- nullable: after
+select s.id, s.endpoint_id, s.key_id, s.sealed
+  from webhook_secrets s
+ where s.key_id <> :key_id and (:after::uuid is null or s.id > :after)
+ order by s.id
+ limit :page_size;
 
 -- name: reseal_webhook_secret(secret_id, key_id, sealed)!
 -- Keep a secret under another key.

@@ -544,14 +544,14 @@ def test_old_events_go_and_cursors_before_them_expire(
     first = requester.post("/tickets", json=body, headers=headers)
     since(agent, before, until=has("ticket.created", number=first.json()["number"]))
     after = end(agent)
-    assert on(database_url, lambda conn: events.expire(conn, days=0)) == 0
-    assert on(database_url, lambda conn: events.expire(conn, days=1)) == 0, "recorded today"
+    assert on(database_url, lambda conn: events.expire(conn, days=0, batch=1000)) == 0
+    assert on(database_url, lambda conn: events.expire(conn, days=1, batch=1000)) == 0, "recorded today"
     assert requester.post("/tickets", json=body, headers=headers).json() == first.json(), "so its answer is kept"
 
     db.execute("update events set recorded_at = now() - interval '3 days'")
     count = db.execute("select count(*) as n from events").fetchone()
     assert count
-    assert on(database_url, lambda conn: events.expire(conn, days=4)) == 0
+    assert on(database_url, lambda conn: events.expire(conn, days=4, batch=1000)) == 0
     gone = [on(database_url, lambda conn: events.expire(conn, days=2, batch=count["n"] // 2)) for _ in range(4)]
     assert sum(gone) == count["n"] and gone[-1] == 0
     response = agent.get("/events", params={"cursor": before})
@@ -568,7 +568,7 @@ def test_an_event_of_long_ago_that_was_imported_today_stays(new_database: Callab
             "insert into events (id, type, occurred_at, data) values (%s, 'ticket.created', '2009-01-01', '{}')",
             (uuids.uuid7(),),
         )
-    assert on(url, lambda conn: events.expire(conn, days=30)) == 0
+    assert on(url, lambda conn: events.expire(conn, days=30, batch=1000)) == 0
 
 
 # A log on another server -------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ RUN: dict[str, tuple[int, Statement]] = {
     ),
     "list_stray_deliveries": (
         PAGE,
-        lambda c: sql.webhooks.list_stray_deliveries(c, overdue_seconds=900.0, page_size=1000),
+        lambda c: sql.webhooks.list_stray_deliveries(c, overdue_seconds=900.0, after=None, page_size=1000),
     ),
     "list_held_back": (PAGE, lambda c: sql.webhooks.list_held_back(c, endpoint_id=ENDPOINT, after=None, page_size=500)),
     "delete_old_deliveries": (PAGE, lambda c: sql.webhooks.delete_old_deliveries(c, days=30, batch=1000)),

@@ -446,6 +446,8 @@ def test_keys_are_exchanged(
     """A new key before the old one: the upkeep seals everything with it, and the old one can go."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver)
+    assert admin.post(f"/webhook-endpoints/{endpoint['id']}/secrets").status_code == 200
+    monkeypatch.setattr("ticketing.webhooks.upkeep.BATCH", 1)
     old, new = config.settings().secret_keys, sealing.new_key()
 
     def use(keys: str) -> None:
@@ -455,6 +457,8 @@ def test_keys_are_exchanged(
     try:
         use(f"{new},{old}")
         upkeep(db)
+        sealed = "select distinct key_id from webhook_secrets where endpoint_id = %s"
+        assert [row["key_id"] for row in db.execute(sealed, (endpoint["id"],))] == [sealing.first_key()]
         use(new)
         new_ticket()
         work(lambda: len(receiver.messages) == 1)
@@ -1410,30 +1414,36 @@ def test_one_dead_receiver_of_twenty(new_ticket: New, new_receiver: NewReceiver,
 
 
 def test_upkeep(
-    admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+    admin: Person,
+    new_ticket: New,
+    new_receiver: NewReceiver,
+    new_endpoint: NewEndpoint,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Old deliveries go, deliveries of nobody as well, and one without a job gets another."""
+    """Old deliveries go, deliveries of nobody as well, and those without a job get another, however many."""
+    monkeypatch.setattr("ticketing.webhooks.upkeep.BATCH", 1)
     receiver, leaving = new_receiver(), new_receiver()
     endpoint, left = new_endpoint(receiver), new_endpoint(leaving)
-    for _ in range(3):
+    for _ in range(4):
         new_ticket()
-    work(lambda: tried(db, endpoint) == tried(db, left) == 3)
-    old, recent, stray = deliveries(admin, endpoint)
+    work(lambda: tried(db, endpoint) == tried(db, left) == 4)
+    old, recent, *strays = deliveries(admin, endpoint)
     db.execute("update deliveries set settled_at = now() - interval '31 days' where id = %s", (old["id"],))
     db.execute(
         "update deliveries set status = 'pending', settled_at = null, next_attempt_at = now() - interval '1 hour'"
-        " where id = %s",
-        (stray["id"],),
+        " where id = any(%s)",
+        ([each["id"] for each in strays],),
     )
     admin.delete(f"/webhook-endpoints/{left['id']}")
     upkeep(db)
-    work(lambda: len(receiver.messages) == 4)
+    work(lambda: len(receiver.messages) == 6)
     kept = db.execute(
         "select id from deliveries where endpoint_id = any(%s) order by id", ([endpoint["id"], left["id"]],)
     ).fetchall()
-    assert [str(row["id"]) for row in kept] == [recent["id"], stray["id"]]
+    assert [str(row["id"]) for row in kept] == [each["id"] for each in (recent, *strays)]
     told = "select event_id from webhook_messages where event_id = any(%s) order by 1"
-    events = [each["event_id"] for each in (old, recent, stray)]
+    events = [each["event_id"] for each in (old, recent, *strays)]
     assert [str(row["event_id"]) for row in db.execute(told, (events,)).fetchall()] == events[1:]
 
 

@@ -254,7 +254,7 @@ def told(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
     }
 
 
-async def expire(conn: sql.Connection, *, days: int, batch: int = 1000) -> int:
+async def expire(conn: sql.Connection, *, days: int, batch: int) -> int:
     """Take a batch of events out of the log that are older than this, and give how many; 0 days keep all of them.
 
     Cursors from before what is left expire. Call it again until it gives 0.

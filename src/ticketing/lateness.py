@@ -71,6 +71,7 @@ async def measure(conn: sql.Connection) -> None:
     for gone in _shown - {str(row["endpoint_id"]) for row in backlogs}:
         BACKLOG.labels(gone).set(0)
         BACKLOG_LATE.labels(gone).set(0)
+        _shown.discard(gone)
     for row in backlogs:
         _shown.add(endpoint := str(row["endpoint_id"]))
         BACKLOG.labels(endpoint).set(row["pending"] or 0)

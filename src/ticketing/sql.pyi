@@ -2096,6 +2096,8 @@ class _Webhooks:
         conn: Connection,
         *,
         key_id: str,
+        after: UUID | None,
+        page_size: int,
     ) -> list[WebhookSecret]:
         """Secrets that are sealed with another key than this one."""
     async def list_stray_deliveries(
@@ -2103,6 +2105,7 @@ class _Webhooks:
         conn: Connection,
         *,
         overdue_seconds: float,
+        after: UUID | None,
         page_size: int,
     ) -> list[HeldBack]:
         """Pending deliveries that were due long ago and should have a job."""

@@ -32,19 +32,25 @@ async def reseal(conn: sql.Connection) -> None:
     key_id = sealing.first_key()
     if key_id is None:
         return
-    for secret in await sql.webhooks.list_secrets_to_reseal(conn, key_id=key_id):
-        try:
-            clear = endpoints.unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
-        except sealing.NoKey as fault:
-            log.warning("webhook secret is lost", endpoint=str(secret["endpoint_id"]), reason=str(fault))
-            continue
-        await sql.webhooks.reseal_webhook_secret(
-            conn, secret_id=secret["id"], **endpoints.sealed(clear, secret["endpoint_id"])
-        )
+    after = None
+    while secrets := await sql.webhooks.list_secrets_to_reseal(conn, key_id=key_id, after=after, page_size=BATCH):
+        for secret in secrets:
+            try:
+                clear = endpoints.unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+            except sealing.NoKey as fault:
+                log.warning("webhook secret is lost", endpoint=str(secret["endpoint_id"]), reason=str(fault))
+                continue
+            await sql.webhooks.reseal_webhook_secret(
+                conn, secret_id=secret["id"], **endpoints.sealed(clear, secret["endpoint_id"])
+            )
+        after = secrets[-1]["id"]
 
 
 async def pick_up_strays(conn: sql.Connection) -> None:
     """A delivery whose job was cancelled by an operator, or discarded with its workers, gets another one."""
-    rows = await sql.webhooks.list_stray_deliveries(conn, overdue_seconds=OVERDUE_SECONDS, page_size=BATCH)
-    if rows:
+    after = None
+    while rows := await sql.webhooks.list_stray_deliveries(
+        conn, overdue_seconds=OVERDUE_SECONDS, after=after, page_size=BATCH
+    ):
         await sql.webhooks.enqueue_deliveries(conn, delivery_ids=[row["id"] for row in rows], **delivering())
+        after = rows[-1]["id"]
