@@ -1253,8 +1253,8 @@ def test_a_page_of_the_log_ends_with_its_bytes(new_ticket: New, db: Database) ->
         return (int(row["count"]), bool(row["more"])) if row else (0, False)
 
     settled(db)
-    assert page(100, 200_000) == (3, True)
-    assert page(2, 200_000) == (2, True)
+    assert page(100, 400_000) == (3, True)
+    assert page(2, 400_000) == (2, True)
     assert page(100, 10) == (1, True), "one at least"
     assert page(100, None) == (9, False)
     assert page(9, None) == (9, False)

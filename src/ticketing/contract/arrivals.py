@@ -9,6 +9,7 @@ from functools import partial
 
 from ticketing.contract.admission import Overloaded
 from ticketing.contract.exchange import Exchange
+from ticketing.contract.forwarded import subscriber
 from ticketing.contract.problems import Problem, RequestTimeout
 
 MOST_ARRIVING_BYTES = 64 * 1024 * 1024
@@ -77,7 +78,7 @@ class _Arrival:
     __slots__ = ("_refusal", "_task", "address", "size", "user")
 
     def __init__(self, exchange: Exchange) -> None:
-        self.address, self.user = exchange.origin.address, exchange.actor_id
+        self.address, self.user = subscriber(exchange.origin.address), exchange.actor_id
         self.size = 0
         self._task = asyncio.current_task()
         # Made when it is raised: an exception that is kept would keep, by its traceback, what was read.
