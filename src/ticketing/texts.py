@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
+
+import idna
 
 from ticketing import moments
 
@@ -17,10 +20,13 @@ MOST_MARKS: Final = 30
 """Marks on one letter. More is no writing (UAX 15, 12: Stream-Safe Text), and sorting them takes quadratic time."""
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
-#: What Unicode has programs ignore when they do not know it (Default_Ignorable_Code_Point), and the empty Braille cell.
+#: What Unicode has programs ignore when they do not know it (Default_Ignorable_Code_Point), the empty Braille cell,
+#: the filler of Khitan, the notehead that is none, and what is no character for ever (Noncharacter_Code_Point).
 _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U00016fe4\U0001d159\ufdd0-\ufdef"
+    + "".join(f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
 )
 _SEEN = re.compile(rf"[^\s{_CONTROLS}{_UNSEEN}]")
 _CONTROL = re.compile(f"[{_CONTROLS}]")
@@ -58,6 +64,21 @@ _EMOJI = (
     "\u2747\u274c\u274e\u2753-\u2755\u2757\u2763\u2764\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
     "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
+#: Those of them that are pictures by themselves (Emoji_Presentation), so that a selector changes nothing.
+_PICTURES = (
+    "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab\u26bd"
+    "\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e"
+    "\u2753-\u2755\u2757\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f004\U0001f0cf\U0001f18e"
+    "\U0001f191-\U0001f19a\U0001f1e6-\U0001f1ff\U0001f201\U0001f21a\U0001f22f\U0001f232-\U0001f236"
+    "\U0001f238-\U0001f23a\U0001f250\U0001f251\U0001f300-\U0001f320\U0001f32d-\U0001f335\U0001f337-\U0001f37c"
+    "\U0001f37e-\U0001f393\U0001f3a0-\U0001f3ca\U0001f3cf-\U0001f3d3\U0001f3e0-\U0001f3f0\U0001f3f4"
+    "\U0001f3f8-\U0001f43e\U0001f440\U0001f442-\U0001f4fc\U0001f4ff-\U0001f53d\U0001f54b-\U0001f54e"
+    "\U0001f550-\U0001f567\U0001f57a\U0001f595\U0001f596\U0001f5a4\U0001f5fb-\U0001f64f\U0001f680-\U0001f6c5"
+    "\U0001f6cc\U0001f6d0-\U0001f6d2\U0001f6d5-\U0001f6d8\U0001f6dc-\U0001f6df\U0001f6eb\U0001f6ec"
+    "\U0001f6f4-\U0001f6fc\U0001f7e0-\U0001f7eb\U0001f7f0\U0001f90c-\U0001f93a\U0001f93c-\U0001f945"
+    "\U0001f947-\U0001f9ff\U0001fa70-\U0001fa7c\U0001fa80-\U0001fa8a\U0001fa8e-\U0001fac6\U0001fac8"
+    "\U0001facd-\U0001fadc\U0001fadf-\U0001faea\U0001faef-\U0001faf8"
+)
 #: Letters that look different beside a joiner: of the scripts that join (Arabic and its like) or that stack.
 _JOINING = (
     "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1c4f\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefe"
@@ -67,9 +88,18 @@ _FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
 # In a line: what turns its direction round (UAX 9), what nobody can see, half characters. Three of those stay where
 # they can be seen: what makes a sign an emoji, what spells the flag of a region (both UTS 51), and joiners.
 _HIDDEN = re.compile(f"[{_UNSEEN}\ud800-\udfff]")
-_NOT_IN_LINES = re.compile(f"({_FLAG}|[{_EMOJI}][\ufe0e\ufe0f]|[#*0-9]\ufe0f\u20e3|[\u200c\u200d]+)|{_HIDDEN.pattern}")
+_SELECTED = f"[{_EMOJI}]\ufe0e|(?![{_PICTURES}])[{_EMOJI}]\ufe0f|[#*0-9]\ufe0f\u20e3"
+_NOT_IN_LINES = re.compile(f"({_FLAG}|{_SELECTED}|[\u200c\u200d]+)|{_HIDDEN.pattern}")
 _JOINERS = re.compile("[\u200c\u200d]+")
 _BESIDE_JOINERS = re.compile(f"[{_JOINING}{_EMOJI}\ufe0e\ufe0f\U000e007f]")
+_PART_OF_EMOJI = re.compile(f"[{_EMOJI}\ufe0e\ufe0f\U000e007f]")
+_INDIC = re.compile("[\u0900-\u0dff]")
+_CURSIVE = re.compile(
+    "[\u0600-\u08ff\u1800-\u18af\ua840-\ua87f\ufb50-\ufdff\ufe70-\ufefe\U00010ac0-\U00010fff\U0001e900-\U0001e95f]"
+)
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
+_BEH: Final = "\u0628"
+"""A letter that joins on both sides."""
 _VIRAMA = 9
 # In a text, directions may be embedded and isolated, and words divided; what overrides a direction only deceives.
 _NOT_IN_TEXTS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufff9-\ufffb\ud800-\udfff]")
@@ -116,9 +146,35 @@ FORMS = {"line": one_line, "tag": tag, "text": text, "date-time": moments.canoni
 def _joined(found: re.Match[str]) -> str:
     """One of the joiners found, if it can be seen: after a virama, or between letters that join or emoji."""
     begin, end = found.span()
-    before, after = found.string[max(0, begin - 1) : begin], found.string[end : end + 1]
-    is_seen = _BESIDE_JOINERS.match(before) and _BESIDE_JOINERS.match(after)
-    return found[0][0] if is_seen or (before and unicodedata.combining(before) == _VIRAMA) else ""
+    before, after = found.string[max(0, begin - MOST_MARKS) : begin], found.string[end : end + MOST_MARKS]
+    if not before:
+        return ""
+    if unicodedata.combining(before[-1]) == _VIRAMA:
+        return found[0][0]
+    is_beside = _BESIDE_JOINERS.match(before[-1]) and _BESIDE_JOINERS.match(after)
+    return found[0][0] if is_beside and _shows(found[0][0], before, after) else ""
+
+
+def _shows(joiner: str, before: str, after: str) -> bool:
+    """Whether a joiner changes how these look: what joins anyway needs none, and what never joins takes none."""
+    if _PART_OF_EMOJI.match(before[-1]) or _PART_OF_EMOJI.match(after):
+        return joiner == _JOINER
+    if _INDIC.match(before[-1]):
+        return unicodedata.combining(after[0]) == _VIRAMA
+    if not _CURSIVE.match(before[-1]) or not _CURSIVE.match(after):
+        return True
+    if _join(before, after):
+        return joiner != _JOINER
+    return joiner == _JOINER and (_join(before, _BEH) or _join(_BEH, after))
+
+
+@lru_cache(4096)
+def _join(before: str, after: str) -> bool:
+    """Whether the letters on both sides, with or without marks, are written as one (RFC 5892, A.1)."""
+    try:
+        return idna.valid_contextj(f"{before}{_NON_JOINER}{after}", len(before))
+    except ValueError:  # There is no such letter.
+        return False
 
 
 def _single_blanks(text: str) -> str:
