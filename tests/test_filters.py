@@ -15,7 +15,7 @@ from conftest import Person
 from judged import PREFIX
 from test_operations import Db, NewJob, new_job
 from test_tickets import MERGE_PATCH, New
-from ticketing import resources
+from ticketing import auth, resources
 
 __all__ = ["new_job"]
 DOCUMENT = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
@@ -201,3 +201,46 @@ def test_queues_are_listed_and_paused_before_they_have_jobs(admin: Person, new_j
     assert {"default", "upkeep", "webhooks"} <= {queue["name"] for queue in admin.pages("/queues")}
     assert admin.post("/queues/webhooks/pause").status_code == 200
     assert admin.post("/queues/webhooks/resume").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/tickets?limit=10000000000000000000000", "This integer is too large."),
+        ("/tickets?limit=-10000000000000000000000", "This integer is too small."),
+        ("/tickets?limit=01", "An integer is written without a zero before it."),
+        ("/tickets/10000000000000000000000", "This integer is too large."),
+        ("/tickets?project=", "This must not be empty."),
+        ("/tickets?created_after=2026-01-01T00:00:00+01:00", "In a URL, write + as %2B."),
+    ],
+)
+def test_a_fault_of_a_parameter_says_what_to_do(requester: Person, path: str, detail: str) -> None:
+    response = requester.get(path)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["detail"].endswith(detail)
+
+
+def test_a_fault_of_a_new_thing_says_what_to_do(requester: Person, admin: Person, project: str) -> None:
+    ticket = {"type": "support", "project": project, "title": "x", "description": "x", "severity": "low"}
+    endpoint = {"url": "https://hooks.lumen.example/ü"}
+    for person, path, body, detail in (
+        (requester, "/tickets", ticket, '"low" must be none, as only bugs have a severity.'),
+        (admin, "/webhook-endpoints", endpoint, "The path and query of a URL to send to are ASCII: write ü as %C3%BC."),
+    ):
+        response = person.post(path, json=body)
+        assert response.status_code == 422
+        assert [fault["detail"] for fault in response.json()["errors"]] == [detail]
+    key = person.post("/tickets", json=ticket, headers={b"Idempotency-Key": "é".encode()})
+    assert [fault["detail"] for fault in key.json()["errors"]] == ['"é" must be printable ASCII without blanks.']
+
+
+def test_a_mistyped_token_is_told_from_a_revoked_one(service: str, requester: Person) -> None:
+    def told(token: str) -> str:
+        headers = {"Authorization": f"Bearer {token}"}
+        response = httpx.get(f"{service}/api/v1/me", headers=headers)
+        assert response.status_code == 401
+        return str(response.json()["detail"])
+
+    assert told(requester.token[:-1]) == told("tkt_short")
+    assert "mistyped" in told(requester.token[:-1])
+    assert "revoked" in told(auth.new_token())

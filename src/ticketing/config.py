@@ -72,7 +72,7 @@ class Settings:
     secret_keys: str = field(default="", repr=False)
     #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.
     webhook_allow: str = ""
-    #: Ports that webhooks are sent to, with commas between.
+    #: Ports of public hosts that webhooks are sent to, with commas between; hosts that are allowed may have any.
     webhook_ports: str = "443"
     #: Days for which the log of settled webhook deliveries is kept.
     delivery_days: Annotated[int, range(1, 36_501)] = 30

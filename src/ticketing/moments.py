@@ -24,6 +24,8 @@ def parse(text: str) -> datetime:
         raise ValueError(TOO_LONG)
     found = _RFC_3339.fullmatch(text)
     if found is None:
+        if _RFC_3339.fullmatch(text.replace(" ", "+")):
+            raise ValueError("This has a blank where its offset begins. In a URL, write + as %2B.")
         raise ValueError("This is no date and time like 2026-11-24T10:00:00Z.")
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
     is_leap = second == "60"

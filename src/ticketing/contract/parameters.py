@@ -19,6 +19,7 @@ ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
 """Header parameters that handlers do not see."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
+_DIGITS = re.compile(r"-?[0-9]+", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _ENCODED_COMMA = re.compile("%2C", re.IGNORECASE)
 
@@ -54,8 +55,16 @@ class Parameter:
         if flaws or not self._schema.is_valid(value):
             for pointer, detail in flaws.items() or self._schema.faults(value):
                 place = f"Item {pointer[2:]}: " if len(pointer) > 1 else ""
-                found.append({"detail": place + detail, "parameter": self.name})
+                found.append({"detail": place + (self._digits(value) or detail), "parameter": self.name})
         return value
+
+    def _digits(self, value: Any) -> str | None:
+        """What is wrong with digits that are no integer here."""
+        if "integer" not in self._kinds or not isinstance(value, str) or not _DIGITS.fullmatch(value):
+            return None
+        if value.removeprefix("-").startswith("0"):
+            return "An integer is written without a zero before it."
+        return "This integer is too small." if value.startswith("-") else "This integer is too large."
 
     def _cast(self, text: str) -> Any:
         """The JSON value that the text is; what is none stays text, and the schema then refuses it."""
@@ -171,7 +180,10 @@ def _items(text: str) -> list[str]:
 
 
 def _listed(parameter: Parameter, given: bytes) -> list[str]:
-    text = given.decode("latin-1")
+    try:
+        text = given.decode()
+    except UnicodeDecodeError:
+        text = given.decode("latin-1")
     return [item.strip(" \t") for item in text.split(",")] if parameter.is_array else [text]
 
 

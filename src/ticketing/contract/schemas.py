@@ -133,6 +133,8 @@ def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
             return f"{shown} is shorter than {_count(limit, 'character')}."
         case ValidationErrorKind.MaxLength(limit):
             return f"{shown} is longer than {_count(limit, 'character')}."
+        case ValidationErrorKind.MinItems() | ValidationErrorKind.MinProperties() if not error.instance:
+            return "This must not be empty."
         case ValidationErrorKind.MinItems(limit):
             return f"This has fewer than {_count(limit, 'item')}."
         case ValidationErrorKind.MaxItems(limit):

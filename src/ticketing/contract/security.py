@@ -68,12 +68,15 @@ class Bearer(AbstractSecurityHandler):
         except InvalidToken as invalid:
             exchange.reason = invalid.reason
             refusal = Unauthenticated(
-                "This token is not known, has expired, or was revoked.",
+                MISTYPED if invalid.reason == "malformed" else "This token is not known, has expired, or was revoked.",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
             refusal.late = invalid.looked_up and self._patience.lost(subscriber(exchange.origin.address))
             raise refusal from None
         return actor
+
+
+MISTYPED = "This is no token of this service: it was not copied whole, or mistyped."
 
 
 class _Operation(SecurityOperation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from ticketing.wire.head import (
     HEAD_BYTES,
     TARGET_BYTES,
     HeadTooLarge,
+    NotImplementedHere,
     TargetTooLong,
     check,
     origin_form,
@@ -36,6 +38,7 @@ from ticketing.wire.head import (
 )
 from ticketing.wire.refusals import refusal
 
+REQUEST_LINE = re.compile(rb"(?:\A|\n)[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r?\n")
 PIPELINED = 16
 """Requests that may wait for the answer to an earlier one. Those beyond get none (RFC 9112, 9.3.2)."""
 LINGER_SECONDS = 2
@@ -127,6 +130,8 @@ class Protocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._decline(data, offer.args[0])
+        except httptools.HttpParserInvalidMethodError as error:
+            self._broken(error, is_request=REQUEST_LINE.search(data) is not None)
         except httptools.HttpParserError as error:
             self._broken(error)
         if self._part is not IDLE:
@@ -151,7 +156,7 @@ class Protocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._broken(error)
 
-    def _broken(self, error: httptools.HttpParserError) -> None:
+    def _broken(self, error: httptools.HttpParserError, *, is_request: bool = False) -> None:
         if self._full:
             self._part = ENDED
             self.cycle.keep_alive = False
@@ -159,6 +164,8 @@ class Protocol(HttpToolsProtocol):
             self._refuse(self._problem)
         elif self.parser.get_method() == b"PRI":
             self._refuse(MalformedRequest("HTTP/2 is not spoken here. Use HTTP/1.1."))
+        elif is_request:
+            self._refuse(NotImplementedHere("This method is none that HTTP knows."))  # RFC 9110, 9.1
         elif isinstance(error, httptools.HttpParserCallbackError):
             self._refuse(MalformedRequest("The target of the request cannot be read. Encode it as RFC 3986 has it."))
         else:
