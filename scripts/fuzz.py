@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 CONFIG = Path(__file__).parents[1] / "tests" / "schemathesis.toml"
+HOOKS = Path(__file__).with_name("judging.py")
 # They would find the very token that it works with, revoke it, and then see nothing but 401.
 SELF_DEFEATING = ("revoke_token", "revoke_user_token")
 ALL_BUT_THESE = tuple(option for name in SELF_DEFEATING for option in ("--exclude-operation-id", name))
@@ -26,7 +27,7 @@ def schemathesis(url: str, token: str, *options: str, **popen: object) -> subpro
     """Run it against the contract served at `url`, with an admin's token."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG)]
     command += ["run", f"{url}/api/v1/openapi.json", "--exclude-operation-id", ENDLESS, *options]
-    environment = os.environ | {"TICKETING_TOKEN": token}
+    environment = os.environ | {"TICKETING_TOKEN": token, "SCHEMATHESIS_HOOKS": str(HOOKS)}
     return subprocess.run(command, env=environment, text=True, check=False, **popen)  # type: ignore[call-overload, no-any-return]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 from openapi_spec_validator import validate
+from schemathesis.core.failures import AcceptedNegativeData
 
+import judging
 from conftest import Person, signed_up, spawned
 from fuzz import ALL_BUT_THESE, ONLY_THESE, schemathesis
 from ticketing import api, contract, errors, resources
@@ -76,3 +79,10 @@ def test_every_operation_shows_how(operation_id: str, operation: dict[str, Any])
             assert all(media.get("examples") for media in response.get("content", {}).values())
         for link in response.get("links", {}).values():
             assert link["operationId"] in api.__all__
+
+
+@pytest.mark.parametrize(("name", "told"), [("a\x17", False), ("ab", True)])
+def test_a_text_that_is_too_long_only_as_it_was_sent_is_no_fault(name: str, told: bool) -> None:
+    message = "Invalid component: in body - violates `maxLength` at /properties/name"
+    failure = AcceptedNegativeData(operation="x", message=message, status_code=201, expected_statuses=["4xx"])
+    assert judging.filter_failure(None, failure, SimpleNamespace(body={"names": [name]}), None) is told
