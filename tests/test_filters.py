@@ -96,12 +96,13 @@ def test_what_a_filter_names_has_to_be_there(
 
 
 @pytest.fixture
-def hidden(admin: Person, agent: Person, stranger: Person, new_ticket: New, project: str) -> dict[str, list[str]]:
+def hidden(admin: Person, sign_in: Callable[..., Person], new_ticket: New, project: str) -> dict[str, list[str]]:
     """What is there, and not for the requester: by its kind."""
     admin.post(f"/projects/{project}/categories", json={"key": f"only-{project}"[:40], "name": "Only here"})
-    new_ticket(by=stranger)
+    other = sign_in("requester")
+    new_ticket(by=other)
     admin.request("PATCH", f"/projects/{project}", json={"visibility": "private"}, headers=MERGE_PATCH)
-    return {"project": [project], "category": [f"only-{project}"[:40]], "user": [stranger.id, admin.id]}
+    return {"project": [project], "category": [f"only-{project}"[:40]], "user": [other.id, sign_in("admin").id]}
 
 
 @pytest.mark.parametrize(("path", "scope", "parameter"), [each for each in NAMING if each.values[1] != "admin"])
