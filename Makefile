@@ -1,5 +1,5 @@
 # What one does with this repository; `make` alone lists it. All of it works in a fresh clone with Python 3.11 or newer.
-# ARGS='…' passes arguments on, as in `make up ARGS='--port 9000'` or `make test ARGS=tests/test_tickets.py`.
+# ARGS='…' passes arguments on, as in `make up ARGS='--port 9000'` or `make test ARGS=tests/api/test_tickets.py`.
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from ticketing import contract, resources
+from ticketing import contract
+from ticketing.ground import paths
 
-ROOT = resources.SPEC / "openapi.yaml"
-BUNDLE = resources.SPEC / "dist"
+ROOT = paths.SPEC / "openapi.yaml"
+BUNDLE = paths.SPEC / "dist"
 
 
 def main(*arguments: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import schemathesis
 from schemathesis.core.failures import AcceptedNegativeData
 
-from ticketing import texts
+from ticketing.ground import texts
 
 
 @schemathesis.hook

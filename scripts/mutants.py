@@ -33,13 +33,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ticketing import embedded
+from ticketing.db import embedded
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("src", "sql", "migrations", "spec", "tests", "scripts", "pyproject.toml")
-MATRIX = "tests/test_authorization.py"
+MATRIX = "tests/api/test_authorization.py"
 AT_ONCE = 2
 TIMEOUT_SECONDS = 600
 PATIENCE_SECONDS = 60
@@ -48,24 +48,25 @@ QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:c
 
 #: What else a file is about than it is called.
 ALSO = {
-    "src/ticketing/events.py": ("feed", "stream"),
+    "src/ticketing/log/places.py": ("feed", "stream"),
+    "src/ticketing/log/timeline.py": ("event",),
     "migrations/0005_event_feed.sql": ("feed",),
-    "sql/tickets.sql": ("upkeep",),
-    "sql/tokens.sql": ("stream",),
+    "sql/queries/tickets.sql": ("upkeep",),
+    "sql/queries/tokens.sql": ("stream",),
 }
 
 #: Mutants that change nothing, by name (`--list` prints it), and why not.
 EQUIVALENT = {
-    "src/ticketing/auth.py authenticate: not well_formed(token) → False": (
+    "src/ticketing/access/authentication.py authenticate: not well_formed(token) → False": (
         "It only saves a look-up: what cannot be a token of ours is in no table either."
     ),
-    "src/ticketing/tickets.py _no_place: actor.staff (2) → True": (
+    "src/ticketing/rules/tickets.py _no_place: actor.staff (2) → True": (
         "The project was looked up as the actor sees it, just before; its categories are seen by the same people."
     ),
-    "src/ticketing/webhooks/endpoints.py create: policy.require_admin(actor) → pass": (
+    "src/ticketing/reactions/webhooks/endpoints.py create: policy.require_admin(actor) → pass": (
         "check_url, which has to be called before, refuses the same."
     ),
-    'src/ticketing/events.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
+    'src/ticketing/log/places.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
         "The statement that reads, and the hub that looks its listeners up, choose by the same names before."
     ),
     "migrations/0005_event_feed.sql event_readers: e.audience = 'internal' (2) → (false and e.audience = 'internal')": (
@@ -111,7 +112,7 @@ def mutants(root: Path) -> list[Mutant]:
         for mutant in _in_file(root, path):
             schema.setdefault(mutant.within, []).append(mutant)
     found += [mutant for each in schema.values() for mutant in each]
-    found += [mutant for path in sorted(root.glob("sql/*.sql")) for mutant in _in_file(root, path)]
+    found += [mutant for path in sorted(root.glob("sql/queries/*.sql")) for mutant in _in_file(root, path)]
     return list(_numbered(found))
 
 
@@ -498,19 +499,20 @@ def _copied(folder: Path) -> Path:
 def nouns_of(path: str) -> list[str]:
     """What a file is about, in the singular: as operations are called, and files of tests."""
     *folders, file = Path(path).parts
-    return [re.sub("(?:ie)?s$", "", name) for name in (*folders[2:], Path(file).stem, *ALSO.get(path, ()))]
+    nouns = [*(folder for folder in folders[2:] if folder != "api"), Path(file).stem, *ALSO.get(path, ())]
+    return [re.sub("(?:ie)?s$", "", noun) for noun in nouns]
 
 
 def tests_of(path: str) -> list[str]:
     """The tests of what a file is about; of every noun, if it is about all of them."""
-    every = [noun for each in sorted(ROOT.glob("sql/*.sql")) for noun in nouns_of(f"sql/{each.name}")]
+    every = [noun for each in sorted(ROOT.glob("sql/queries/*.sql")) for noun in nouns_of(f"sql/queries/{each.name}")]
     return _tests_named(nouns_of(path)) or _tests_named(every)
 
 
 def _tests_named(nouns: list[str]) -> list[str]:
     tests = ROOT / "tests"
     patterns = [pattern for noun in nouns for pattern in (noun, f"{noun}s", f"test_{noun}*.py")]
-    found = {each for pattern in patterns for each in tests.glob(pattern)} - {ROOT / MATRIX}
+    found = {each for pattern in patterns for each in tests.rglob(pattern)} - {ROOT / MATRIX}
     # The shortest first, as a rule the quickest.
     return [str(each.relative_to(ROOT)) for each in sorted(found, key=lambda each: (each.stat().st_size, each))]
 

@@ -1,4 +1,4 @@
-"""Check sql/*.sql against the schema and the contract, and write src/ticketing/sql.pyi.
+"""Check sql/queries/*.sql against the schema and the contract, and write src/ticketing/db/sql.pyi.
 
 PostgreSQL itself is the checker. On a freshly migrated database every query is PREPAREd, which refuses
 unknown tables, columns and types, and DESCRIBEd, which names the type of every parameter and column. Beyond
@@ -28,8 +28,9 @@ import psycopg
 from aiosql.types import SQLOperationType
 from psycopg.pq import ExecStatus
 
-from ticketing import embedded, migrate, queries, resources, sql
 from ticketing.contract import yaml12
+from ticketing.db import embedded, migrate, queries, sql
+from ticketing.ground import paths
 
 STUB = Path(sql.__file__).with_suffix(".pyi")
 HEADER = '''
@@ -82,15 +83,15 @@ def main() -> int:
     with embedded.postgres() as url:
         asyncio.run(migrate.migrate(url))
         with psycopg.connect(url) as conn:
-            body = stub(resources.SQL, Catalog(conn), Contract(resources.SPEC / "schemas"), faults)
-    faults += unused(resources.SQL, STUB.parent)
+            body = stub(paths.QUERIES, Catalog(conn), Contract(paths.SPEC / "schemas"), faults)
+    faults += unused(paths.QUERIES, STUB.parents[1])
     text = tidied(body)
     stale = not STUB.exists() or STUB.read_text() != text
     if "--check" in sys.argv[1:]:
         faults += [f"{STUB.name} is stale: run scripts/sqltypes.py"] if stale else []
     elif not faults and stale:
         STUB.write_text(text)
-    report = faults or [f"{sum(1 for _ in every_query(resources.SQL))} queries are in order"]
+    report = faults or [f"{sum(1 for _ in every_query(paths.QUERIES))} queries are in order"]
     print("\n".join(report), file=sys.stderr)
     return 1 if faults else 0
 

@@ -26,7 +26,11 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from judged import Judged
-from ticketing import app, auth, config, embedded, migrate, sealing, serve
+from ticketing import app, sealing
+from ticketing.access import bearer
+from ticketing.db import embedded, migrate
+from ticketing.ground import config
+from ticketing.processes import serve
 from working import SETTLED
 
 pytest_plugins = ["receiving"]
@@ -226,7 +230,7 @@ def signed_up(
     conn: psycopg.Connection[Any], role: str, *, name: str | None = None, scopes: tuple[str, ...] = ALL_SCOPES
 ) -> tuple[UUID, str, str, str]:
     """Add a user with a token; what a Person is made of: their id, name and role, and the token."""
-    user_id, secret = uuids.uuid7(), auth.new_token()
+    user_id, secret = uuids.uuid7(), bearer.new_token()
     name = name or f"{role.title()} {secrets.token_hex(3)}"
     conn.execute(
         "insert into users (id, name, email, role) values (%s, %s, %s, %s)",
@@ -234,7 +238,7 @@ def signed_up(
     )
     conn.execute(
         "insert into tokens (id, user_id, name, hash, prefix, scopes) values (%s, %s, 'test', %s, %s, %s)",
-        (uuids.uuid7(), user_id, auth.hash_token(secret), secret[:12], list(scopes)),
+        (uuids.uuid7(), user_id, bearer.hash_token(secret), secret[:12], list(scopes)),
     )
     return user_id, name, role, secret
 

@@ -16,7 +16,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
-from ticketing import resources
+from ticketing.ground import paths
 
 PREFIX = "/api/v1"
 STREAM = "text/event-stream"
@@ -28,7 +28,7 @@ OUTSIDE_THE_CONTRACT = {405}
 @cache
 def judge() -> OpenAPI:
     """openapi-core over the published document, made once."""
-    document = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
+    document = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
     json_like: dict[str, Callable[[bytes], Any]] = dict.fromkeys(
         ("application/problem+json", "application/merge-patch+json"), json.loads
     )
@@ -41,15 +41,15 @@ def judge() -> OpenAPI:
 @cache
 def judge_of_events() -> Any:
     """The validator of what a stream's `data` holds, which OpenAPI 3.1 cannot say."""
-    document = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
+    document = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
     schema = {**document, "$ref": "#/components/schemas/FeedEvent"}
     return OAS31Validator(schema, format_checker=oas31_format_checker)
 
 
 @cache
-def paths() -> list[re.Pattern[str]]:
+def contract_paths() -> list[re.Pattern[str]]:
     """The contract's paths as patterns."""
-    document = json.loads((resources.SPEC / "dist" / "openapi.json").read_text())
+    document = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
     return [re.compile(PREFIX + re.sub(r"\{[^}]+\}", "[^/]+", path) + r"\Z") for path in document["paths"]]
 
 
@@ -142,7 +142,7 @@ def check(response: httpx.Response) -> None:
         assert problem["request_id"] == response.headers["x-request-id"]
         assert problem["type"] == "/problems/" + problem["code"].replace("_", "-")
     url = urlsplit(str(request.url))
-    known = any(pattern.match(url.path) for pattern in paths())
+    known = any(pattern.match(url.path) for pattern in contract_paths())
     if not known or response.status_code in OUTSIDE_THE_CONTRACT or request.method in ("HEAD", "OPTIONS"):
         return
     asked = MockRequest(

@@ -21,7 +21,7 @@ from openapi_core.datatypes import RequestParameters
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from judged import judge
-from ticketing import resources
+from ticketing.ground import paths
 
 CHAT = {"slack": {"text", "mrkdwn", "unfurl_links"}, "discord": {"content", "allowed_mentions", "flags"}}
 
@@ -115,7 +115,7 @@ class Receiver:
 @cache
 def webhooks() -> Any:
     """The contract's webhooks."""
-    return json.loads((resources.SPEC / "dist" / "openapi.json").read_text())["webhooks"]
+    return json.loads((paths.SPEC / "dist" / "openapi.json").read_text())["webhooks"]
 
 
 def _verified(secret: str, headers: dict[str, str], body: bytes) -> bool:

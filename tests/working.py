@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from ticketing import db
-from ticketing.config import settings
+from ticketing.db import pool
+from ticketing.ground.config import settings
 from ticketing.jobs.execution import Execution
-from ticketing.webhooks import delivering, messages, redelivering, upkeep
-from ticketing.webhooks.fan_out import fan_out
+from ticketing.reactions.webhooks import delivering, messages, redelivering, upkeep
+from ticketing.reactions.webhooks.fan_out import fan_out
 
 THREADS = {"webhooks": 16, "default": 2}
 KINDS = (delivering.deliver, messages.forget, redelivering.redeliver, upkeep.upkeep)
@@ -33,7 +33,7 @@ def do(handler: Callable[[Any], Awaitable[None]]) -> None:
     """Do the job of a schedule, in this process."""
 
     async def within() -> None:
-        async with db.connected(settings().database_url, 1):
+        async with pool.connected(settings().database_url, 1):
             await handler(None)
 
     asyncio.run(within())
@@ -45,8 +45,8 @@ def read_the_log() -> None:
 
 
 async def _read_the_log() -> None:
-    async with db.connected(settings().database_url, 2), asyncio.timeout(20):
-        async with db.connection() as conn:
+    async with pool.connected(settings().database_url, 2), asyncio.timeout(20):
+        async with pool.connection() as conn:
             while not await (await conn.execute(SETTLED)).fetchone():
                 await asyncio.sleep(0.02)
         while await fan_out():
@@ -56,7 +56,7 @@ async def _read_the_log() -> None:
 async def _work(until: Callable[[], bool], seconds: float) -> None:
     execution = Execution(timedelta(seconds=15))
     running: set[asyncio.Task[None]] = set()
-    async with db.connected(settings().database_url, 8), asyncio.timeout(seconds):
+    async with pool.connected(settings().database_url, 8), asyncio.timeout(seconds):
         while not until():
             await fan_out()
             for job in await execution.take(THREADS):

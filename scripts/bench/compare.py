@@ -33,7 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 import contract_layer
-from ticketing import auth, embedded, migrate
+from ticketing.access import bearer
+from ticketing.db import embedded, migrate
 
 HERE = Path(__file__).parent
 SCENARIOS = ("get", "list", "create", "comment")
@@ -125,10 +126,10 @@ def _arguments() -> argparse.Namespace:
 
 def prepared(url: str, tickets: int) -> str:
     """Give the database its schema and content, and return a token that may read and write."""
-    token = auth.new_token()
+    token = bearer.new_token()
     asyncio.run(migrate.migrate(url))
     with psycopg.ClientCursor(psycopg.connect(url, autocommit=True)) as cursor:
-        cursor.execute(SEED, {"hash": auth.hash_token(token), "tickets": tickets})
+        cursor.execute(SEED, {"hash": bearer.hash_token(token), "tickets": tickets})
         cursor.execute("vacuum analyze")
         cursor.connection.close()
     return token

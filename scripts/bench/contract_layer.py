@@ -23,8 +23,10 @@ from rich.table import Table
 
 import rival
 from load import BODIES
-from ticketing import api, auth, contract, resources
+from ticketing import api, contract
+from ticketing.access import authentication
 from ticketing.contract import engine
+from ticketing.ground import paths
 
 REQUESTS = 300
 PERSON = {"id": "0198c2a4-7d10-7cc1-9f3e-6b1f6f0f5a11", "name": "Ada Person"}
@@ -84,11 +86,11 @@ def ours() -> Any:
         return actor
 
     return engine.build(
-        contract.load(resources.SPEC / "dist" / "openapi.json"),
-        contract.load(resources.SPEC / "problems.yaml"),
+        contract.load(paths.SPEC / "dist" / "openapi.json"),
+        contract.load(paths.SPEC / "problems.yaml"),
         handlers={name: _constant(getattr(api, name), answers.get(name)) for name in api.__all__},
         authenticate=authenticate,
-        authorize=auth.authorize,
+        authorize=authentication.authorize,
     )
 
 

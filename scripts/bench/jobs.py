@@ -35,8 +35,10 @@ from dramatiq.middleware import AsyncIO
 from rich.console import Console
 from rich.table import Table
 
-from ticketing import bell, db, embedded, jobs, metrics, migrate
-from ticketing.config import Settings
+from ticketing import jobs
+from ticketing.db import bell, embedded, migrate, pool
+from ticketing.ground import metrics
+from ticketing.ground.config import Settings
 from ticketing.jobs import worker
 
 THREADS = 8
@@ -60,7 +62,7 @@ async def note(job: jobs.Job) -> None:
 
 async def plain_note(number: int) -> None:
     """Theirs."""
-    async with db.transaction() as conn:
+    async with pool.transaction() as conn:
         await conn.execute(INSERT, (number,))
 
 
@@ -68,7 +70,7 @@ class _Pool(dramatiq.Middleware):
     """The same connections that our worker has, on the loop that Dramatiq's AsyncIO brings."""
 
     def __init__(self, settings: Settings) -> None:
-        self._connected = db.connected(settings.database_url, settings.pool_size)
+        self._connected = pool.connected(settings.database_url, settings.pool_size)
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
         loop = dramatiq.asyncio.get_event_loop_thread()
@@ -148,10 +150,10 @@ def latency(settings: Settings, conn: psycopg.Connection[Any], count: int, proce
 
     async def one_by_one() -> list[Any]:
         ids = []
-        async with bell.ringing(settings.database_url), db.connected(settings.database_url, 1):
+        async with bell.ringing(settings.database_url), pool.connected(settings.database_url, 1):
             for number in range(count):
                 await asyncio.sleep(random.uniform(0.03, 0.12))  # noqa: S311 (nothing secret)
-                async with db.transaction() as own:
+                async with pool.transaction() as own:
                     job_id = await jobs.enqueue(own, "bench.note", {"number": number})
                 bell.ring()
                 ids.append((job_id, time.time()))

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from chaos.crowd import Answer, Crowd
 from chaos.stand import Stand, standing
 from ticketing import app
-from ticketing.config import Settings
+from ticketing.ground.config import Settings
 
 ADMITTED = app.REQUESTS_A_CONNECTION * Settings(database_url="").pool_size
 

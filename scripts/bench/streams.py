@@ -29,7 +29,9 @@ import psycopg
 import uuid_utils.compat as uuids
 import uvloop
 
-from ticketing import auth, embedded, migrate, serve
+from ticketing.access import bearer
+from ticketing.db import embedded, migrate
+from ticketing.processes import serve
 
 PEOPLE = 50
 AT_ONCE = 50
@@ -98,7 +100,7 @@ def service(streams: int) -> Iterator[Service]:
         port = free.getsockname()[1]
         free.close()
         asyncio.run(migrate.migrate(database_url))
-        tokens = [auth.new_token() for _ in range(PEOPLE)]
+        tokens = [bearer.new_token() for _ in range(PEOPLE)]
         with psycopg.connect(database_url) as conn:
             conn.execute("insert into projects (key, name, ticket_types) values ('bench', 'Bench', '{support}')")
             for token in tokens:
@@ -107,7 +109,7 @@ def service(streams: int) -> Iterator[Service]:
                 conn.execute(
                     "insert into tokens (id, user_id, name, hash, prefix, scopes)"
                     " values (%s, %s, 'bench', %s, 'tkt_bench', '{tickets:read,tickets:write}')",
-                    (uuids.uuid7(), user, auth.hash_token(token)),
+                    (uuids.uuid7(), user, bearer.hash_token(token)),
                 )
         environment = os.environ | {
             "TICKETING_DATABASE_URL": database_url,

@@ -26,9 +26,10 @@ import psycopg
 import uuid_utils.compat as uuids
 from psycopg.rows import dict_row
 
-from ticketing import embedded, migrate, sealing
-from ticketing.config import settings
-from ticketing.webhooks import endpoints, signing
+from ticketing import sealing
+from ticketing.db import embedded, migrate
+from ticketing.ground.config import settings
+from ticketing.reactions.webhooks import endpoints, signing
 
 Database = psycopg.Connection[dict[str, Any]]
 DEAD = "/dead"

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from ticketing import db
+from ticketing.db import pool
 
 SCHEMA = """
 create table chaos_orders (id uuid primary key, placed_at timestamptz not null default now());
@@ -57,7 +57,7 @@ class Customer:
         order = uuid.uuid4()
         while True:
             try:
-                async with await AsyncConnection.connect(**db.parameters(self._url)) as conn:
+                async with await AsyncConnection.connect(**pool.parameters(self._url)) as conn:
                     while True:
                         async with asyncio.timeout(10):
                             await self._place(conn, order)

@@ -26,7 +26,8 @@ from chaos import orders, worker
 from chaos.processes import Program, Server, await_
 from chaos.proxy import Proxy
 from chaos.receivers import Receiver, Receivers
-from ticketing import auth, embedded, migrate
+from ticketing.access import bearer
+from ticketing.db import embedded, migrate
 
 PROJECT = "chaos"
 SCOPES = ["tickets:read", "tickets:write", "admin"]
@@ -159,7 +160,7 @@ def _free_port() -> int:
 def _prepared(url: str) -> str:
     """Give the database its schema, a project and an admin; gives the admin's token."""
     asyncio.run(migrate.migrate(url))
-    token, admin = auth.new_token(), uuids.uuid7()
+    token, admin = bearer.new_token(), uuids.uuid7()
     with psycopg.connect(url) as conn:
         conn.execute(orders.SCHEMA)
         conn.execute(
@@ -168,7 +169,7 @@ def _prepared(url: str) -> str:
         conn.execute(
             "insert into tokens (id, user_id, name, hash, prefix, scopes)"
             " values (gen_random_uuid(), %s, 'chaos', %s, %s, %s::token_scope[])",
-            [admin, auth.hash_token(token), token[:12], SCOPES],
+            [admin, bearer.hash_token(token), token[:12], SCOPES],
         )
         conn.execute(
             "insert into projects (key, name, visibility, ticket_types)"

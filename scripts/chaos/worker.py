@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from ticketing import jobs, work
+from ticketing import jobs
+from ticketing.processes import work
 
 COMMAND = ("chaos.worker",)
 

@@ -18,10 +18,10 @@ from cyclopts import App, CycloptsError, Parameter, validators
 
 from ticketing import __version__
 from ticketing.commands.explaining import Explaining
-from ticketing.refused import Refused
+from ticketing.ground.refused import Refused
 
 if TYPE_CHECKING:
-    from ticketing import up
+    from ticketing.commands import up
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 app = App(
@@ -74,9 +74,9 @@ def _said(error: Exception) -> str | None:
     """What PostgreSQL or a rule says; None for a fault of ours."""
     import psycopg
 
-    from ticketing import outages
     from ticketing.commands import console
     from ticketing.contract import Problem
+    from ticketing.db import outages
 
     if isinstance(error, psycopg.Error):
         return f"PostgreSQL cannot be used: {outages.message(error)} {outages.cause(outages.sqlstate(error))}"
@@ -123,7 +123,7 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
     """
     from rich.console import Console
 
-    from ticketing import up
+    from ticketing.commands import up
 
     if ephemeral and home:
         raise Refused("--home and --ephemeral exclude each other.")
@@ -143,7 +143,7 @@ def _print_panel(ready: up.Ready) -> None:
     from rich.panel import Panel
     from rich.table import Table
 
-    from ticketing.up import HOME
+    from ticketing.commands.up import HOME
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
@@ -181,8 +181,8 @@ def run_api(
     workers
         How many processes share the work; one a core is a good start.
     """
-    from ticketing import serve
-    from ticketing.config import settings
+    from ticketing.ground.config import settings
+    from ticketing.processes import serve
 
     settings()
     serve.run(host, port, workers)
@@ -221,8 +221,8 @@ def run_worker(
     leashed
         End when standard input closes.
     """
-    from ticketing import work
     from ticketing.jobs import kinds
+    from ticketing.processes import work
 
     chosen = queues.split(",") if queues else []
     if unknown := sorted(set(chosen) - set(kinds.queues())):
@@ -248,18 +248,19 @@ async def run_migrations(*, status: bool = False) -> None:
     """
     from psycopg import AsyncConnection
 
-    from ticketing import db, events, migrate
-    from ticketing.config import settings
+    from ticketing.db import migrate, pool
+    from ticketing.ground.config import settings
+    from ticketing.log import upkeep
 
     url = settings().database_url
     if not status:
         done = [f"Applied {name}." for name in await migrate.migrate(url)]
-        async with await AsyncConnection.connect(**db.patient(url)) as conn:
-            if await events.mend(conn):
+        async with await AsyncConnection.connect(**pool.patient(url)) as conn:
+            if await upkeep.mend(conn):
                 done.append("Mended the event log, as this database was restored.")
         print("\n".join(done) or "Nothing to do.")
         return
-    async with await AsyncConnection.connect(**db.patient(url)) as conn:
+    async with await AsyncConnection.connect(**pool.patient(url)) as conn:
         current, pending = await migrate.current(conn), await migrate.pending(conn)
     print(f"Applied up to {current}." if current else "Nothing is applied.")
     print("\n".join(f"Pending: {name}." for name in pending) or "Nothing is pending.")
@@ -279,10 +280,10 @@ async def check_everything(*, json: bool = False) -> None:
     """
     import orjson
 
-    from ticketing import checks
+    from ticketing.commands import doctor
 
     healthy = True
-    async for check in checks.run():
+    async for check in doctor.run():
         healthy &= check.passed
         if json:
             print(orjson.dumps(check).decode())

@@ -8,27 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import ticketing.background  # noqa: F401 (so that all kinds of jobs are known)
-from ticketing import (
-    api,
-    auth,
-    bell,
-    contract,
-    db,
-    metrics,
-    outages,
-    pages,
-    readiness,
-    resources,
-    sampling,
-    stream,
-    texts,
-    tracing,
-)
-from ticketing.config import Settings, settings
+import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
+from ticketing import api, contract
+from ticketing.access import authentication
 from ticketing.contract.engine import build
-from ticketing.webhooks import endpoints
-from ticketing.wire import files
+from ticketing.db import bell, outages, pool
+from ticketing.ground import metrics, paths, texts
+from ticketing.ground.config import Settings, settings
+from ticketing.log import stream
+from ticketing.monitoring import readiness, sampling, tracing
+from ticketing.reactions.webhooks import endpoints
+from ticketing.web import pages
+from ticketing.web.wire import files
 
 log = logging.getLogger(__name__)
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
@@ -46,14 +37,14 @@ def create(settings_: Settings | None = None) -> Any:
     tracing.start(chosen, "serve")
     if shortage := files.allow(chosen):
         log.warning(shortage)
-    document = contract.load(resources.SPEC / "dist" / "openapi.json")
-    problems = contract.load(resources.SPEC / "problems.yaml")
+    document = contract.load(paths.SPEC / "dist" / "openapi.json")
+    problems = contract.load(paths.SPEC / "problems.yaml")
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         url = chosen.database_url
         async with (
-            db.connected(url, chosen.pool_size),
+            pool.connected(url, chosen.pool_size),
             sampling.sampled(lambda: engine.in_flight),
             bell.ringing(url),
             stream.serving(chosen),
@@ -64,9 +55,9 @@ def create(settings_: Settings | None = None) -> Any:
     engine = build(
         document,
         problems,
-        handlers={name: db.repeated(getattr(api, name)) for name in api.__all__},
-        authenticate=auth.authenticate,
-        authorize=auth.authorize,
+        handlers={name: pool.repeated(getattr(api, name)) for name in api.__all__},
+        authenticate=authentication.authenticate,
+        authorize=authentication.authorize,
         observe=observe,
         lifespan=lifespan,
         at_once=REQUESTS_A_CONNECTION * chosen.pool_size,
@@ -99,7 +90,7 @@ async def obstacle() -> str | None:
     if _leaving:
         return "This process is about to end."
     try:
-        async with db.connection() as conn:
+        async with pool.connection() as conn:
             return await readiness.obstacle(conn)
     except contract.Problem as problem:
         return outages.sentence() or problem.detail

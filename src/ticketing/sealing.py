@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ticketing.config import InvalidSetting, settings
+from ticketing.ground.config import InvalidSetting, settings
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

@@ -3,18 +3,11 @@
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
 from ticketing.api.events import list_events, list_ticket_events, stream_events
+from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.me import get_me
-from ticketing.api.operations import (
-    cancel_job,
-    get_job,
-    list_jobs,
-    list_queues,
-    list_schedules,
-    pause_queue,
-    resume_queue,
-    retry_job,
-)
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
+from ticketing.api.queues import list_queues, pause_queue, resume_queue
+from ticketing.api.schedules import list_schedules
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import (
     create_token,

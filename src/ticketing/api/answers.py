@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ticketing.contract import Answer
-from ticketing.errors import InvalidParameter
-from ticketing.events import Feed
-from ticketing.idempotency import Claim
-from ticketing.paging import Page
+from ticketing.ground.errors import InvalidParameter
+from ticketing.log.feed import Feed
+from ticketing.writing.idempotency import Claim
+from ticketing.writing.paging import Page
 
 PREFIX = "/api/v1"
 LONGEST_FILTERS = 3000

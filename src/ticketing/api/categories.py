@@ -2,34 +2,36 @@
 
 from typing import Any
 
-from ticketing import categories, db, idempotency
+from ticketing.access.actors import Actor
 from ticketing.api.answers import created, listed
-from ticketing.auth import Actor
 from ticketing.contract import Answer
+from ticketing.db import pool
+from ticketing.rules import categories
+from ticketing.writing import idempotency
 
 
 async def create_category(
     project_key: str, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
 ) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_category", project_key, body)
-    async with db.connection() as conn, claim:
+    async with pool.connection() as conn, claim:
         category = await categories.create(conn, actor, project_key, claim=claim, **body)
     return created(category, f"/projects/{project_key}/categories/{category['key']}", claim)
 
 
 async def list_categories(project_key: str, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         page = await categories.list_(conn, actor, project_key, limit=limit, cursor=cursor)
     return listed(page, f"/projects/{project_key}/categories", limit=limit)
 
 
 async def get_category(project_key: str, category_key: str, actor: Actor) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         return Answer(await categories.get(conn, actor, project_key, category_key))
 
 
 async def update_category(
     project_key: str, category_key: str, body: dict[str, Any], actor: Actor, if_match: str | None = None
 ) -> Answer:
-    async with db.transaction() as conn:
+    async with pool.transaction() as conn:
         return Answer(await categories.update(conn, actor, project_key, category_key, body, if_match=if_match))

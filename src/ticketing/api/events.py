@@ -1,14 +1,15 @@
 """/events and /tickets/{number}/events"""
 
-from ticketing import db, events, stream
+from ticketing.access.actors import Actor
 from ticketing.api.answers import followed, listed, sent
-from ticketing.auth import Actor
 from ticketing.contract import Answer, Stream
+from ticketing.db import pool
+from ticketing.log import feed, stream, timeline
 
 
 async def list_ticket_events(number: int, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
-    async with db.connection() as conn:
-        page = await events.list_for_ticket(conn, actor, number, limit=limit, cursor=cursor)
+    async with pool.connection() as conn:
+        page = await timeline.list_(conn, actor, number, limit=limit, cursor=cursor)
     return listed(page, f"/tickets/{number}/events", limit=limit)
 
 
@@ -21,9 +22,9 @@ async def list_events(
     cursor: str | None = None,
 ) -> Answer:
     given = sent(types=types, project=project, limit=limit)
-    async with db.connection() as conn:
-        feed = await events.feed(conn, actor, start=start, cursor=cursor, **given)
-    return followed(feed, "/events", **given)
+    async with pool.connection() as conn:
+        page = await feed.list_(conn, actor, start=start, cursor=cursor, **given)
+    return followed(page, "/events", **given)
 
 
 async def stream_events(

@@ -1,12 +1,13 @@
 """/me"""
 
-from ticketing import db, tokens, users
-from ticketing.auth import Actor
+from ticketing.access.actors import Actor
 from ticketing.contract import Answer
+from ticketing.db import pool
+from ticketing.rules import tokens, users
 
 
 async def get_me(actor: Actor) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         user = await users.get(conn, actor, actor.id)
         token = await tokens.get(conn, actor, actor.token_id)
     return Answer({"user": user, "token": token})

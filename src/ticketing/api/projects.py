@@ -2,30 +2,32 @@
 
 from typing import Any
 
-from ticketing import db, idempotency, projects
+from ticketing.access.actors import Actor
 from ticketing.api.answers import created, listed
-from ticketing.auth import Actor
 from ticketing.contract import Answer
+from ticketing.db import pool
+from ticketing.rules import projects
+from ticketing.writing import idempotency
 
 
 async def create_project(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_project", body)
-    async with db.connection() as conn, claim:
+    async with pool.connection() as conn, claim:
         project = await projects.create(conn, actor, claim=claim, **body)
     return created(project, f"/projects/{project['key']}", claim)
 
 
 async def list_projects(actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         page = await projects.list_(conn, actor, limit=limit, cursor=cursor)
     return listed(page, "/projects", limit=limit)
 
 
 async def get_project(project_key: str, actor: Actor) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         return Answer(await projects.get(conn, actor, project_key))
 
 
 async def update_project(project_key: str, body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:
-    async with db.transaction() as conn:
+    async with pool.transaction() as conn:
         return Answer(await projects.update(conn, actor, project_key, body, if_match=if_match))

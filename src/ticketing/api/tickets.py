@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from ticketing import db, idempotency, tickets
+from ticketing.access.actors import Actor
 from ticketing.api.answers import created, listed
-from ticketing.auth import Actor
 from ticketing.contract import Answer
+from ticketing.db import pool
+from ticketing.rules import tickets
+from ticketing.writing import idempotency
 
 
 async def create_ticket(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_ticket", body)
-    opened = db.transaction if "requester" in body else db.connection
+    opened = pool.transaction if "requester" in body else pool.connection
     async with opened() as conn, claim:
         ticket = await tickets.create(conn, actor, claim=claim, **body)
     return created(ticket, f"/tickets/{ticket['number']}", claim)
@@ -37,16 +39,16 @@ async def list_tickets(
     cursor: str | None = None,
 ) -> Answer:
     given = {name: value for name, value in locals().items() if name not in ("actor", "cursor") and value is not None}
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         page = await tickets.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/tickets", **given)
 
 
 async def get_ticket(number: int, actor: Actor) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         return Answer(await tickets.get(conn, actor, number))
 
 
 async def update_ticket(number: int, body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:
-    async with db.transaction() as conn:
+    async with pool.transaction() as conn:
         return Answer(await tickets.update(conn, actor, number, body, if_match=if_match))

@@ -3,15 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from ticketing import db, idempotency, users
+from ticketing.access.actors import Actor
 from ticketing.api.answers import created, listed, sent
-from ticketing.auth import Actor
 from ticketing.contract import Answer
+from ticketing.db import pool
+from ticketing.rules import users
+from ticketing.writing import idempotency
 
 
 async def create_user(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
     claim = idempotency.claim(idempotency_key, "create_user", body)
-    async with db.connection() as conn, claim:
+    async with pool.connection() as conn, claim:
         user = await users.create(conn, actor, claim=claim, **body)
     return created(user, f"/users/{user['id']}", claim)
 
@@ -20,16 +22,16 @@ async def list_users(
     actor: Actor, role: str | None = None, email: str | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
     given = sent(role=role, email=email, limit=limit)
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         page = await users.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/users", **given)
 
 
 async def get_user(user_id: str, actor: Actor) -> Answer:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         return Answer(await users.get(conn, actor, UUID(user_id)))
 
 
 async def update_user(user_id: str, body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:
-    async with db.transaction() as conn:
+    async with pool.transaction() as conn:
         return Answer(await users.update(conn, actor, UUID(user_id), body, if_match=if_match))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,10 +13,11 @@ from cyclopts import Parameter, validators
 from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
-from ticketing import contract, db, paging, resources, sql, texts
-from ticketing.config import settings
 from ticketing.contract import Problem
-from ticketing.refused import Refused
+from ticketing.db import pool, sql
+from ticketing.ground.config import settings
+from ticketing.ground.refused import Refused
+from ticketing.writing import judging, paging
 
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
@@ -29,7 +29,7 @@ OPTIONS = {"scopes": "scope", "expires_at": "expires", "ticket_types": "ticket-t
 async def connected() -> AsyncIterator[sql.Connection]:
     """A connection to the database that the settings name, in autocommit."""
     set_json_loads(orjson.loads)
-    async with await AsyncConnection.connect(**db.patient(settings().database_url)) as conn:
+    async with await AsyncConnection.connect(**pool.patient(settings().database_url)) as conn:
         yield conn
 
 
@@ -42,14 +42,7 @@ def judged(schema: str, **given: Any) -> dict[str, Any]:
     for name, option in body.items():
         if isinstance(option, str) and any("\ud800" <= character <= "\udfff" for character in option):
             raise Refused(f"{_option(name)}: these bytes are no text in UTF-8.")
-    value: dict[str, Any] = _judge(schema)(body)
-    return value
-
-
-@cache
-def _judge(schema: str) -> contract.Judge:
-    document = contract.load(resources.SPEC / "dist" / "openapi.json")
-    return contract.Judge(document, f"#/components/schemas/{schema}", texts.FORMS)
+    return judging.judged(schema, body)
 
 
 def said(problem: Problem) -> str:

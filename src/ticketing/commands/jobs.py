@@ -8,12 +8,13 @@ from uuid import UUID
 
 from cyclopts import App
 
-from ticketing import operations, sql
-from ticketing.auth import OPERATOR
+from ticketing.access.actors import OPERATOR
 from ticketing.commands.console import Limit, confirm, connected, print_one, print_page
 from ticketing.contract import Problem
-from ticketing.idempotency import Claim
-from ticketing.refused import Refused
+from ticketing.db import sql
+from ticketing.ground.refused import Refused
+from ticketing.rules import jobs, queues, schedules
+from ticketing.writing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
 State = Literal["available", "running", "completed", "cancelled", "discarded"]
@@ -57,7 +58,7 @@ async def list_jobs(
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await operations.list_jobs(conn, OPERATOR, state=state, kind=kind, queue=queue, limit=limit)
+        page = await jobs.list_(conn, OPERATOR, state=state, kind=kind, queue=queue, limit=limit)
     print_page(page, ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
 
 
@@ -77,7 +78,7 @@ async def show_job(job_id: UUID, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await operations.get_job(conn, OPERATOR, job_id), json=json)
+        print_one(await jobs.get(conn, OPERATOR, job_id), json=json)
 
 
 @app.command(name="retry")
@@ -119,9 +120,9 @@ async def retry_jobs(
     """
     if job_id is not None:
         async with connected() as conn:
-            print_one(await operations.retry_job(conn, OPERATOR, job_id, claim=Claim()), json=json)
+            print_one(await jobs.retry(conn, OPERATOR, job_id, claim=Claim()), json=json)
         return
-    await _each("retried", operations.retry_job, state, kind, queue, all=all, yes=yes, json=json)
+    await _each("retried", jobs.retry, state, kind, queue, all=all, yes=yes, json=json)
 
 
 @app.command(name="cancel")
@@ -163,9 +164,9 @@ async def cancel_jobs(
     """
     if job_id is not None:
         async with connected() as conn:
-            print_one(await operations.cancel_job(conn, OPERATOR, job_id, claim=Claim()), json=json)
+            print_one(await jobs.cancel(conn, OPERATOR, job_id, claim=Claim()), json=json)
         return
-    await _each("cancelled", operations.cancel_job, state, kind, queue, all=all, yes=yes, json=json)
+    await _each("cancelled", jobs.cancel, state, kind, queue, all=all, yes=yes, json=json)
 
 
 async def _each(
@@ -184,7 +185,7 @@ async def _each(
         raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
     count, refused = 0, 0
     async with connected() as conn:
-        found = await sql.operations.count_jobs(conn, state=state, kind=kind, queue=queue) or 0
+        found = await sql.jobs.count_jobs(conn, state=state, kind=kind, queue=queue) or 0
         if found:
             confirm(f"{found} {'job is' if found == 1 else 'jobs are'} to be {done}.", yes=yes)
         async for job_id in _ids(conn, state=state, kind=kind, queue=queue):
@@ -205,7 +206,7 @@ async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUI
     """The ids of jobs, newest first. What becomes of one while it is looked at does not disturb."""
     cursor = None
     while True:
-        page = await operations.list_jobs(conn, OPERATOR, limit=PAGE, cursor=cursor, **filters)
+        page = await jobs.list_(conn, OPERATOR, limit=PAGE, cursor=cursor, **filters)
         for job in page["items"]:
             yield UUID(str(job["id"]))
         if (cursor := page["next"]) is None:
@@ -226,7 +227,7 @@ async def list_queues(*, json: bool = False) -> None:
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await operations.list_queues(conn, OPERATOR, limit=1000)
+        page = await queues.list_(conn, OPERATOR, limit=1000)
     print_page(page, ("name", "paused", "due", "scheduled", "running", "oldest_due_seconds"), json=json)
 
 
@@ -246,7 +247,7 @@ async def pause_queue(queue: str, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await operations.pause_queue(conn, OPERATOR, queue, claim=Claim()), json=json)
+        print_one(await queues.pause(conn, OPERATOR, queue, claim=Claim()), json=json)
 
 
 @app.command(name="resume")
@@ -265,7 +266,7 @@ async def resume_queue(queue: str, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await operations.resume_queue(conn, OPERATOR, queue, claim=Claim()), json=json)
+        print_one(await queues.resume(conn, OPERATOR, queue, claim=Claim()), json=json)
 
 
 @app.command(name="schedules")
@@ -282,5 +283,5 @@ async def list_schedules(*, json: bool = False) -> None:
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await operations.list_schedules(conn, OPERATOR, limit=1000)
+        page = await schedules.list_(conn, OPERATOR, limit=1000)
     print_page(page, ("name", "kind", "cron", "next_run_at", "last_run_at"), json=json)

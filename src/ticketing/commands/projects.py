@@ -6,10 +6,10 @@ from typing import Literal
 
 from cyclopts import App
 
-from ticketing import projects
-from ticketing.auth import OPERATOR
+from ticketing.access.actors import OPERATOR
 from ticketing.commands.console import Limit, connected, judged, print_one, print_page
-from ticketing.idempotency import Claim
+from ticketing.rules import projects
+from ticketing.writing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
 Visibility = Literal["public", "private"]

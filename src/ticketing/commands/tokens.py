@@ -9,11 +9,12 @@ from uuid import UUID
 
 from cyclopts import App
 
-from ticketing import sql, tokens
-from ticketing.auth import OPERATOR
+from ticketing.access.actors import OPERATOR
 from ticketing.commands.console import Limit, connected, judged, print_one, print_page, user_named
-from ticketing.idempotency import Claim
-from ticketing.refused import Refused
+from ticketing.db import sql
+from ticketing.ground.refused import Refused
+from ticketing.rules import tokens
+from ticketing.writing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
 Scope = Literal["tickets:read", "tickets:write", "admin"]

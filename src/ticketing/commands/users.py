@@ -7,11 +7,11 @@ from uuid import UUID
 
 from cyclopts import App
 
-from ticketing import users
-from ticketing.auth import OPERATOR
+from ticketing.access.actors import OPERATOR
 from ticketing.commands.console import Limit, connected, judged, print_one, print_page, user_named
-from ticketing.idempotency import Claim
-from ticketing.refused import Refused
+from ticketing.ground.refused import Refused
+from ticketing.rules import users
+from ticketing.writing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
 Role = Literal["requester", "agent", "admin"]

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from ticketing import bell, db, sql
+from ticketing.db import bell, pool, sql
 from ticketing.jobs import figures, kinds
 from ticketing.jobs.job import Cancel, Fenced, Job, Snooze
 from ticketing.jobs.together import Together
@@ -71,19 +71,19 @@ class Execution:
             try:
                 if (claimed := await self._claims.ask(job_id)) != "locked":
                     return claimed
-            except db.Unavailable:
+            except pool.Unavailable:
                 pass
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
-        with suppress(db.Unavailable):
-            await _statement(sql.jobs.recall_jobs, job_ids=[job_id])
+        with suppress(pool.Unavailable):
+            await _statement(sql.job_engine.recall_jobs, job_ids=[job_id])
         return None
 
     async def take(self, threads: dict[str, int]) -> list[Awaitable[None]]:
         """Claim what is due without being told, as far as there are threads; what it gives does the jobs."""
         busy = Counter(held.job.queue for held in self._held.values())
-        async with db.connection() as conn:
-            rows = await sql.jobs.claim_due_jobs(
+        async with pool.connection() as conn:
+            rows = await sql.job_engine.claim_due_jobs(
                 conn,
                 queues=list(threads),
                 rooms=[threads[queue] - busy[queue] for queue in threads],
@@ -96,8 +96,8 @@ class Execution:
         if not self._held:
             return
         jobs = [held.job for held in self._held.values()]
-        async with db.connection() as conn:
-            leases = await sql.jobs.extend_leases(
+        async with pool.connection() as conn:
+            leases = await sql.job_engine.extend_leases(
                 conn, job_ids=[job.id for job in jobs], fences=[job.fence for job in jobs], lease=self._lease
             )
         for lease in leases:
@@ -116,12 +116,12 @@ class Execution:
             held.end("stopping")
 
     async def _claim(self, job_ids: list[UUID]) -> dict[UUID, _Held | Literal["locked"]]:
-        async with db.connection() as conn:
-            rows = await sql.jobs.claim_jobs(conn, job_ids=job_ids, lease=self._lease)
+        async with pool.connection() as conn:
+            rows = await sql.job_engine.claim_jobs(conn, job_ids=job_ids, lease=self._lease)
             held = [self._hold(cast(Claimed, row)) for row in rows]
             replies: dict[UUID, _Held | Literal["locked"]] = {each.job.id: each for each in held}
             if missed := [job_id for job_id in job_ids if job_id not in replies]:
-                for left in await sql.jobs.list_missed_jobs(conn, job_ids=missed):
+                for left in await sql.job_engine.list_missed_jobs(conn, job_ids=missed):
                     if left["locked"]:
                         replies[left["id"]] = "locked"
                     else:
@@ -139,7 +139,7 @@ class Execution:
         job, started = held.job, time.perf_counter()
         try:
             outcome = await self._settle(held, await held.handle())
-        except db.Unavailable:
+        except pool.Unavailable:
             outcome = "unwritten"  # Its lease runs out, and it is rescued.
         finally:
             if self._held.get(job.id) is held:
@@ -175,20 +175,20 @@ class Execution:
                 return "fenced"
             case Snooze():
                 delay = timedelta(seconds=error.seconds)
-                ours = await _written(partial(_statement, sql.jobs.snooze_job, **own, delay=delay))
+                ours = await _written(partial(_statement, sql.job_engine.snooze_job, **own, delay=delay))
                 outcome = "snoozed"
             case Cancel():
-                ours = await _written(partial(_statement, sql.jobs.abandon_job, **own, error=_sentence(error)))
+                ours = await _written(partial(_statement, sql.job_engine.abandon_job, **own, error=_sentence(error)))
                 outcome = "cancelled"
             case asyncio.CancelledError() if held.reason == "lost":
                 return "fenced"
             case asyncio.CancelledError() if held.reason == "unwanted":
                 ours = await _written(
-                    partial(_statement, sql.jobs.abandon_job, **own, error="An operator cancelled it.")
+                    partial(_statement, sql.job_engine.abandon_job, **own, error="An operator cancelled it.")
                 )
                 outcome = "cancelled"
             case asyncio.CancelledError() if held.reason == "stopping":
-                ours = await _written(partial(_statement, sql.jobs.snooze_job, **own, delay=timedelta()))
+                ours = await _written(partial(_statement, sql.job_engine.snooze_job, **own, delay=timedelta()))
                 outcome = "released"
             case _:
                 log.warning("job failed", id=str(job.id), kind=job.kind, attempt=job.attempt, exc_info=error)
@@ -198,8 +198,8 @@ class Execution:
         return outcome if ours else "fenced"
 
     async def _complete(self, jobs: list[tuple[UUID, int]]) -> dict[tuple[UUID, int], bool]:
-        async with db.connection() as conn:
-            rows = await sql.jobs.complete_jobs(
+        async with pool.connection() as conn:
+            rows = await sql.job_engine.complete_jobs(
                 conn, job_ids=[job_id for job_id, _ in jobs], fences=[fence for _, fence in jobs]
             )
         completed = {row["id"] for row in rows}
@@ -258,7 +258,7 @@ class _Held:
 
 
 async def _statement(statement: Callable[..., Awaitable[Any]], **parameters: Any) -> Any:
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         return await statement(conn, **parameters)
 
 
@@ -267,14 +267,14 @@ async def _written(write: Callable[[], Awaitable[Any]]) -> Any:
     for attempt in range(1, WRITE_ATTEMPTS):
         try:
             return await write()
-        except db.Unavailable:
+        except pool.Unavailable:
             await asyncio.sleep(random.uniform(0.2, 0.6) * attempt)  # noqa: S311 (nothing secret)
     return await write()
 
 
 def _sentence(error: BaseException) -> str:
     """What is kept of an error: its kind and its first line; of PostgreSQL's, what PostgreSQL says."""
-    if isinstance(error, db.Unavailable) and error.__cause__:
+    if isinstance(error, pool.Unavailable) and error.__cause__:
         error = error.__cause__
     lines = str(error).strip().splitlines()
     name = type(error).__name__

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from ticketing import bell, db, sql
+from ticketing.db import bell, pool, sql
 from ticketing.jobs import kinds
 
 LONGEST_ERROR = 500
@@ -55,7 +55,7 @@ async def enqueue(
     declared = kinds.kind(kind)
     if group is not None and (ordering_key is not None or declared.group_limit is None):
         raise ValueError("A group needs the kind's group_limit, and goes without an ordering key.")
-    return await sql.jobs.enqueue_job(
+    return await sql.job_engine.enqueue_job(
         conn,
         kind=kind,
         args=Jsonb(dict(args)),
@@ -107,7 +107,7 @@ class Job:
 
     async def fail(self, conn: sql.Connection, *, after_seconds: float, error: str) -> sql.JobState | None:
         """Note a failure, and give the state that the job has then. None: it is not ours any more."""
-        return await sql.jobs.fail_job(
+        return await sql.job_engine.fail_job(
             conn,
             job_id=self.id,
             fence=self.fence,
@@ -116,7 +116,7 @@ class Job:
         )
 
     async def _complete(self, conn: sql.Connection) -> bool | None:
-        return await sql.jobs.complete_job(conn, job_id=self.id, fence=self.fence)
+        return await sql.job_engine.complete_job(conn, job_id=self.id, fence=self.fence)
 
     @asynccontextmanager
     async def _ending(
@@ -124,7 +124,7 @@ class Job:
     ) -> AsyncIterator[sql.Connection]:
         self.ending = True
         try:
-            async with db.transaction() as conn:
+            async with pool.transaction() as conn:
                 if not await end(conn):
                     raise Fenced
                 yield conn

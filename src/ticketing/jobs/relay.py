@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 import structlog
 
-from ticketing import db, sql
+from ticketing.db import pool, sql
 from ticketing.jobs import figures, messages
 
 BATCH = 500
@@ -99,8 +99,8 @@ class Relay:
         ]
         if not any(rooms):
             return False
-        async with db.connection() as conn:
-            rows = await sql.jobs.dispatch_jobs(
+        async with pool.connection() as conn:
+            rows = await sql.job_engine.dispatch_jobs(
                 conn,
                 queues=self._queues,
                 rooms=rooms,
@@ -119,8 +119,8 @@ class Relay:
 
     async def rescue(self) -> None:
         """Take jobs back from workers that have gone silent."""
-        async with db.connection() as conn:
-            rows = await sql.jobs.rescue_jobs(conn)
+        async with pool.connection() as conn:
+            rows = await sql.job_engine.rescue_jobs(conn)
         for row in rows:
             figures.RESCUED.labels(row["kind"]).inc()
             if row["state"] == "discarded":
@@ -129,8 +129,8 @@ class Relay:
 
     async def measure(self) -> None:
         """Count what there is to do."""
-        async with db.connection() as conn:
-            rows = await sql.jobs.measure_queues(conn, queues=self._queues, most=MOST)
+        async with pool.connection() as conn:
+            rows = await sql.job_engine.measure_queues(conn, queues=self._queues, most=MOST)
         for row in rows:
             figures.DUE.labels(row["queue"]).set(row["due"] or 0)
             figures.OLDEST.labels(row["queue"]).set(row["oldest_due_seconds"] or 0)
@@ -153,8 +153,8 @@ class Relay:
             figures.EPOCHS.inc()
             log.warning("Redis has lost its memory")
         if self._in_doubt or epoch == 1:
-            async with db.connection() as conn:
-                self._sure_since = await sql.jobs.tell_time(conn)
+            async with pool.connection() as conn:
+                self._sure_since = await sql.job_engine.tell_time(conn)
         self._in_doubt = False
         self._waiting = dict(zip(self._queues, lengths, strict=True))
         self._count_at = time.monotonic() + COUNT_SECONDS

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ticketing import db, sql
+from ticketing.db import pool, sql
 
 BATCH = 1000
 
 
 async def delete(*, completed_for: timedelta, failed_for: timedelta) -> bool:
     """Delete a batch of what finished long enough ago; gives whether there may be more."""
-    async with db.connection() as conn:
-        deleted = await sql.jobs.delete_finished_jobs(
+    async with pool.connection() as conn:
+        deleted = await sql.job_engine.delete_finished_jobs(
             conn, completed_for=completed_for, failed_for=failed_for, batch=BATCH
         )
     return deleted == BATCH

@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 from psycopg.types.json import Jsonb
 
-from ticketing import db, sql
+from ticketing.db import pool, sql
 from ticketing.jobs import kinds
 
 
 async def register() -> None:
     """Note the schedules that are declared. A new one starts with its next moment."""
     now = datetime.now(UTC)
-    async with db.connection() as conn:
+    async with pool.connection() as conn:
         for schedule in kinds.SCHEDULES.values():
             kind = kinds.kind(schedule.kind)
-            await sql.jobs.register_schedule(
+            await sql.job_engine.register_schedule(
                 conn,
                 name=schedule.name,
                 kind=kind.name,
@@ -28,8 +28,8 @@ async def register() -> None:
 
 async def run() -> bool:
     """Make the jobs of moments that have come, or were missed; gives whether there were any."""
-    async with db.connection() as conn:
-        due = await sql.jobs.due_schedules(conn, names=list(kinds.SCHEDULES))
+    async with pool.connection() as conn:
+        due = await sql.job_engine.due_schedules(conn, names=list(kinds.SCHEDULES))
         for row in due:
             await _run(conn, kinds.SCHEDULES[row["name"]], row["next_run_at"])
     return bool(due)
@@ -40,7 +40,7 @@ async def _run(conn: sql.Connection, schedule: kinds.Schedule, due: datetime) ->
     moment = due.astimezone(UTC)
     if schedule.missed == "last":
         moment = max(moment, schedule.last(datetime.now(UTC)))
-    await sql.jobs.run_schedule(
+    await sql.job_engine.run_schedule(
         conn,
         name=schedule.name,
         due=due,

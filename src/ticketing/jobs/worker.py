@@ -17,8 +17,8 @@ from uuid import UUID
 import redis
 import structlog
 
-from ticketing import bell, db
-from ticketing.config import Settings
+from ticketing.db import bell, pool
+from ticketing.ground.config import Settings
 from ticketing.jobs import figures, kinds, messages, retention, schedules
 from ticketing.jobs.execution import Execution
 from ticketing.jobs.relay import Link, Relay
@@ -48,7 +48,7 @@ async def work(
     up an attempt, as it is not to blame.
     """
     async with (
-        db.connected(settings.database_url, settings.pool_size),
+        pool.connected(settings.database_url, settings.pool_size),
         bell.ringing(settings.database_url),
         bell.Bell(settings.database_url) as heard,
     ):
@@ -203,7 +203,7 @@ class Worker:
         """Whether there is more to do at once. Whatever goes wrong, it is looked at again."""
         try:
             return bool(await look())
-        except (db.Unavailable, redis.RedisError, OSError, TimeoutError) as error:
+        except (pool.Unavailable, redis.RedisError, OSError, TimeoutError) as error:
             log.debug("not now", look=name, error=str(error))  # An outage has its own line.
         except Exception:
             log.exception("failed", look=name)

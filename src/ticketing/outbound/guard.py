@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
-from ticketing.config import InvalidSetting
+from ticketing.ground.config import InvalidSetting
 from ticketing.outbound.addresses import Address, Network, is_public, literal
 from ticketing.outbound.destination import Destination, Refused
 

@@ -1,0 +1,87 @@
+-- Jobs: what an operator sees and does of them. What the engine asks is in job_engine.sql.
+
+-- name: list_jobs(state, kind, queue, after, page_size)
+-- returns: Job
+-- A page of jobs, newest first, from after a given one on.
+select r.*
+  from jobs j cross join lateral job_resource(j) r
+ where (:state::job_state is null or j.state = :state)
+   and (:kind::text is null or j.kind = :kind)
+   and (:queue::text is null or j.queue = :queue)
+   and (:after::uuid is null or j.id < :after::uuid)
+ order by j.id desc
+ limit :page_size;
+
+-- name: count_jobs(state, kind, queue)$
+-- How many jobs there are.
+select count(*)
+  from jobs j
+ where (:state::job_state is null or j.state = :state)
+   and (:kind::text is null or j.kind = :kind)
+   and (:queue::text is null or j.queue = :queue);
+
+-- name: get_job(job_id)^
+-- returns: Job
+-- One job.
+select r.* from jobs j cross join lateral job_resource(j) r where j.id = :job_id;
+
+-- name: retry_job(event_id, idempotency_key, fingerprint, actor_id, job_id)^
+-- returns: Job
+-- Let a job that ended without success, or waits, run now, with all its attempts. Empty: it does neither, or the key
+-- is taken.
+-- nullable: fingerprint, actor_id
+with taken as materialized (
+    select id, state from jobs
+     where id = :job_id and (state in ('discarded', 'cancelled') or (state = 'available' and run_at > now()))
+       for update
+), claimed as materialized (
+    select * from taken
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+), retried as (
+    update jobs as j
+       set state = 'available', run_at = now(), attempt = 0, finished_at = null, cancel_requested_at = null,
+           dispatched_at = null
+      from claimed
+     where j.id = claimed.id
+    returning j, claimed.state as previous
+), resource as materialized (
+    select r.* from retried cross join lateral job_resource(retried.j) r
+), event as (
+    insert into events (id, type, actor_id, audience, data, previous)
+    select :event_id, 'job.retried', :actor_id, 'internal', to_jsonb(resource),
+           jsonb_build_object('state', (select previous from retried))
+      from resource
+)
+select * from resource;
+
+-- name: cancel_job(event_id, idempotency_key, fingerprint, actor_id, job_id)^
+-- returns: Job
+-- End a job that waits, or ask the worker of one that runs to end it. Empty: it has ended or was asked for before, or
+-- the key is taken.
+-- nullable: fingerprint, actor_id
+with taken as materialized (
+    select id, state from jobs
+     where id = :job_id and state in ('available', 'running') and cancel_requested_at is null
+       for update
+), claimed as materialized (
+    select * from taken
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+), cancelled as (
+    update jobs as j
+       set state = case j.state when 'available' then 'cancelled' else j.state end,
+           finished_at = case j.state when 'available' then now() end,
+           cancel_requested_at = now()
+      from claimed
+     where j.id = claimed.id
+    returning j, claimed.state as previous
+), resource as materialized (
+    select r.* from cancelled cross join lateral job_resource(cancelled.j) r
+), event as (
+    insert into events (id, type, actor_id, audience, data, previous)
+    select :event_id, 'job.cancelled', :actor_id, 'internal', to_jsonb(resource),
+           jsonb_build_object('state', (select previous from cancelled), 'cancel_requested_at', null)
+      from resource
+)
+select * from resource;

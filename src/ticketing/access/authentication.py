@@ -1,0 +1,72 @@
+"""Signing in by a bearer token (RFC 6750): the actor behind one, and whether its scopes suffice."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Collection
+from uuid import UUID
+
+from ticketing.access.actors import Actor
+from ticketing.access.bearer import hash_token, well_formed
+from ticketing.access.identities import identity
+from ticketing.contract import InvalidToken
+from ticketing.ground.config import settings
+from ticketing.ground.errors import InsufficientScope
+
+CACHE_SIZE = 10_000
+_accepted: OrderedDict[bytes, tuple[float, Actor]] = OrderedDict()
+
+
+async def authenticate(token: str) -> Actor:
+    """The actor behind a token. Raises InvalidToken, which says why there is none.
+
+    An accepted token is remembered for `token_cache_ms`, so that a busy client costs no look-up a request; a
+    revocation takes effect within that time.
+    """
+    digest = hash_token(token)
+    now = time.monotonic()
+    remembered = _accepted.get(digest)
+    if remembered and remembered[0] > now:
+        return remembered[1]
+    if not well_formed(token):
+        raise InvalidToken("malformed")
+    row = await identity(digest)
+    if row is None or row["refusal"]:
+        _accepted.pop(digest, None)
+        raise InvalidToken((row and row["refusal"]) or "unknown", looked_up=True)
+    actor = Actor(
+        id=row["user_id"],
+        name=row["name"],
+        role=row["role"],
+        scopes=frozenset(row["scopes"] or ()),
+        token_id=row["token_id"],
+        token_expires_at=row["expires_at"],
+        seed=hashlib.blake2b(token.encode(), digest_size=32, person=b"ticketing.seed").digest(),
+    )
+    _remember(digest, now, actor)
+    return actor
+
+
+def _remember(digest: bytes, now: float, actor: Actor) -> None:
+    until = now + settings().token_cache_ms / 1000
+    if actor.token_expires_at:
+        until = min(until, now + actor.token_expires_at.timestamp() - time.time())
+    _accepted[digest] = (until, actor)
+    _accepted.move_to_end(digest)
+    if len(_accepted) > CACHE_SIZE:
+        _accepted.popitem(last=False)
+
+
+def forget(token_ids: Collection[UUID]) -> None:
+    """Let these tokens be looked up again at once, in this process."""
+    for digest in [digest for digest, (_, actor) in _accepted.items() if actor.token_id in token_ids]:
+        del _accepted[digest]
+
+
+def authorize(actor: Actor, scopes: Collection[str]) -> None:
+    """Refuse a token that lacks a scope the operation names."""
+    missing = [scope for scope in scopes if scope not in actor.scopes]
+    if missing:
+        raise InsufficientScope.of(scopes, f"This operation needs a token with the scope {missing[0]}.")

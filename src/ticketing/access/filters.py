@@ -1,0 +1,59 @@
+"""Filters that name something by key or id: what is not there for whoever asks is a fault, and no empty page.
+
+Names are looked up where a walk begins, and only those that nothing on the first page bears. What exists and is hidden
+is told exactly like what does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+from ticketing.access.actors import Actor
+from ticketing.db import sql
+from ticketing.ground.errors import InvalidParameter
+
+
+class Named(NamedTuple):
+    """What a value of a filter names: by which parameter, what kind of thing, and its key or id."""
+
+    parameter: str
+    kind: str
+    key: str
+
+
+def named(parameter: str, kind: str, keys: Iterable[str] | None, *, borne: Iterable[str | None] = ()) -> list[Named]:
+    """What the values of a filter name, but for what items of the page bear: that is there."""
+    there = set(borne)
+    return [Named(parameter, kind, key) for key in keys or () if key not in there]
+
+
+async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Named]) -> None:
+    """Look up projects, categories and users with the eyes of the actor. Raises InvalidParameter."""
+    if not (names := list(names)):
+        return
+    hidden = await sql.filters.list_hidden(
+        conn,
+        viewer_id=actor.id,
+        staff=actor.staff,
+        projects=[name.key for name in names if name.kind == "project"],
+        categories=[name.key for name in names if name.kind == "category"],
+        users=[UUID(name.key) for name in names if name.kind == "user"],
+    )
+    refuse(names, hidden)
+
+
+def refuse(names: Iterable[Named], missing: Iterable[sql.Missing], hints: Mapping[str, str] | None = None) -> None:
+    """Tell which of these names are missing, with a hint for their kind. Raises InvalidParameter if any is."""
+    absent = {(row["kind"], row["key"]) for row in missing}
+    faults = [
+        {
+            "detail": f"There is no {kind} {key!r} that you may see.{(hints or {}).get(kind, '')}",
+            "parameter": parameter,
+        }
+        for parameter, kind, key in names
+        if (kind, key) in absent
+    ]
+    if faults:
+        raise InvalidParameter(faults[0]["detail"], errors=faults)

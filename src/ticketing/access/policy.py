@@ -1,0 +1,152 @@
+"""Who may do what. Visibility is a predicate in SQL; what is left are the one-line functions below."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from ticketing.access.actors import Actor, Caller
+from ticketing.db import sql
+from ticketing.ground.config import settings
+from ticketing.ground.errors import Forbidden, InsufficientScope, Invalid, InvalidTransition, TicketClosed
+
+#: The scopes that a token of a user with this role can hold. Each role has the rights of those before it.
+SCOPES: Mapping[sql.UserRole, tuple[sql.TokenScope, ...]] = {
+    "requester": ("tickets:read", "tickets:write"),
+    "agent": ("tickets:read", "tickets:write"),
+    "admin": ("tickets:read", "tickets:write", "admin"),
+}
+
+REQUESTER_FIELDS = frozenset({"title", "description", "severity", "tags", "environment", "status"})
+RESOLUTION_FIELDS = frozenset({"resolution", "resolution_note"})
+
+#: From a status to those that may follow it. `closed` is final.
+TRANSITIONS: dict[str, tuple[sql.TicketStatus, ...]] = {
+    "open": ("in_progress", "pending", "resolved", "closed"),
+    "in_progress": ("open", "pending", "resolved", "closed"),
+    "pending": ("open", "in_progress", "resolved", "closed"),
+    "resolved": ("open", "closed"),
+    "closed": (),
+}
+
+
+def require_admin(actor: Caller) -> None:
+    """Refuse everyone but admins, and whoever has the command line."""
+    if actor.role != "admin":
+        raise Forbidden("Only admins may do this.")
+
+
+def require_staff(actor: Caller) -> None:
+    """Refuse everyone but agents and admins, and whoever has the command line."""
+    if not actor.staff:
+        raise Forbidden("Only agents and admins may do this.")
+
+
+def promoted(before: sql.UserRole, after: sql.UserRole) -> bool:
+    """Whether a role has more rights than the one before it."""
+    roles = list(SCOPES)
+    return roles.index(after) > roles.index(before)
+
+
+def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[sql.TokenScope]) -> None:
+    """Refuse a new token, of a user with this role, that could do more than the one that asks for it, or than its user.
+
+    Raises Forbidden and Invalid.
+    """
+    for scope in scopes:
+        if isinstance(actor, Actor) and scope not in actor.scopes:
+            raise Forbidden(
+                f"Your own token does not have the scope {scope}.",
+                errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],
+            )
+        if scope not in SCOPES[role]:
+            raise Invalid.at("#/scopes", f"Only the tokens of admins can hold the scope {scope}.")
+
+
+def require_no_less(actor: Actor, scopes: Sequence[str]) -> None:
+    """Refuse to let a token revoke one that holds scopes it lacks."""
+    beyond = [scope for scope in scopes if scope not in actor.scopes]
+    if beyond:
+        raise InsufficientScope.of(
+            dict.fromkeys(("tickets:write", *scopes)),
+            f"That token holds the scope {beyond[0]}, which yours does not. End it with one that holds it too, or ask"
+            " an admin.",
+        )
+
+
+def require_staff_for(actor: Actor, fields: Iterable[str]) -> None:
+    """Refuse requesters who set any of these fields, naming each by its JSON Pointer."""
+    given = sorted(fields)
+    if given and not actor.staff:
+        raise Forbidden(
+            f"Only agents and admins may set {', '.join(given)}.",
+            errors=[{"detail": "Only agents and admins may set this.", "pointer": f"#/{name}"} for name in given],
+        )
+
+
+def closes_own(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> bool:
+    """Whether a requester ends a ticket that nobody has ended yet; they may then say why."""
+    return not actor.staff and wanted == "closed" and ticket["status"] not in ("resolved", "closed")
+
+
+def check_fields(actor: Actor, ticket: sql.Ticket, changed: Collection[str], status: sql.TicketStatus) -> None:
+    """Refuse requesters who change what is for staff, naming each field by its JSON Pointer. Raises Forbidden."""
+    may_end = closes_own(actor, ticket, "closed")
+    require_staff_for(actor, set(changed) - REQUESTER_FIELDS - (RESOLUTION_FIELDS if may_end else frozenset()))
+    early = sorted(RESOLUTION_FIELDS.intersection(changed)) if may_end and status != "closed" else []
+    if early:
+        detail = "You may set this only together with the status closed."
+        raise Forbidden(
+            f"You may set {', '.join(early)} only together with the status closed.",
+            errors=[{"detail": detail, "pointer": f"#/{name}"} for name in early],
+        )
+
+
+def check_status(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> None:
+    """Refuse a status that the actor cannot move the ticket to, and any change of what is closed to them.
+
+    Raises InvalidTransition, which lists the statuses that are possible, and TicketClosed.
+    """
+    status = ticket["status"]
+    if wanted != status:
+        allowed = _transitions(actor, ticket)
+        if wanted not in allowed:
+            raise InvalidTransition(_why_not(status, wanted, allowed), allowed=allowed)
+    elif status == "closed" and not actor.staff:
+        raise TicketClosed("This ticket is closed. Open a new one instead.")
+
+
+def _transitions(actor: Actor, ticket: sql.Ticket) -> list[sql.TicketStatus]:
+    """The statuses that the actor may move a ticket to; requesters only close it, or reopen what was resolved."""
+    allowed = TRANSITIONS[ticket["status"]]
+    if actor.staff:
+        return list(allowed)
+    return [to for to in allowed if to == "closed" or (ticket["status"] == "resolved" and _reopenable(ticket))]
+
+
+def _why_not(status: str, wanted: str, allowed: Sequence[str]) -> str:
+    if status == "closed":
+        return "A ticket that is closed stays closed."
+    if wanted not in TRANSITIONS[status]:
+        why = f"A ticket that is {status} cannot become {wanted}."
+    elif status == "resolved":
+        why = f"It was resolved more than {settings().reopen_days} days ago, so only agents and admins may reopen it."
+    else:
+        why = f"Only agents and admins may make a ticket {wanted}."
+    return f"{why} You may make it {' or '.join(allowed)}."
+
+
+def _reopenable(ticket: sql.Ticket) -> bool:
+    resolved_at = ticket["resolved_at"]
+    window = timedelta(days=settings().reopen_days)
+    return resolved_at is not None and datetime.now(UTC) < datetime.fromisoformat(resolved_at) + window
+
+
+def may_edit(actor: Actor, comment: sql.Comment) -> bool:
+    """Only its author may reword a comment."""
+    return bool(comment["author"]["id"] == str(actor.id))
+
+
+def may_delete(actor: Actor, comment: sql.Comment) -> bool:
+    """Its author may delete a comment, and so may an admin."""
+    return may_edit(actor, comment) or actor.role == "admin"

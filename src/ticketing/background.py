@@ -1,7 +1,0 @@
-"""What there is to do in the background: a process that imports this knows all kinds of jobs, schedules and loops."""
-
-from ticketing import lateness, upkeep
-from ticketing.webhooks import delivering, fan_out, messages, redelivering
-from ticketing.webhooks import upkeep as webhook_upkeep
-
-__all__ = ["delivering", "fan_out", "lateness", "messages", "redelivering", "upkeep", "webhook_upkeep"]

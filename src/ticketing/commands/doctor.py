@@ -1,0 +1,291 @@
+"""`ticketing doctor`: whether what the service needs is there, each said in a sentence."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from ticketing import sealing
+from ticketing.db import migrate, outages, pool, sql
+from ticketing.ground import config
+from ticketing.ground.config import InvalidSetting, Settings, settings
+from ticketing.log import upkeep
+from ticketing.monitoring import lateness, tracing
+from ticketing.reactions.webhooks import endpoints
+from ticketing.web.wire import files
+
+OLDEST_POSTGRES = 15
+PATIENCE_SECONDS = 5
+OPEN_SECONDS = 60.0
+"""How long a transaction that writes may be open. Ours end within seconds."""
+LATE_SECONDS = 60.0
+"""How long an event may wait for its webhook deliveries to be made. A worker that runs makes them at once."""
+BEHIND_BYTES = 1 << 30
+SPARE_CONNECTIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at, and how it is."""
+
+    what: str
+    passed: bool
+    finding: str
+
+
+async def run() -> AsyncIterator[Check]:
+    """Look at one thing after the other; nothing is changed."""
+    try:
+        chosen = settings()
+        endpoints.check_settings(chosen)
+        tracing.check_settings(chosen)
+    except InvalidSetting as error:
+        yield Check("Settings", False, str(error))
+        return
+    strangers = config.unknown()
+    yield Check("Settings", not strangers, " ".join(strangers) or "they can be read.")
+    yield _files(chosen)
+    async for check in _database(chosen):
+        yield check
+    async for check in _redis(chosen):
+        yield check
+
+
+def _files(chosen: Settings) -> Check:
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    shortage = files.shortage(chosen, limit)
+    return Check("Files", not shortage, shortage or "a process may open as many as it needs.")
+
+
+async def _database(chosen: Settings) -> AsyncIterator[Check]:
+    try:
+        conn = await _connect(chosen)
+    except psycopg.Error as error:
+        yield Check("PostgreSQL", False, _refusal(error))
+        return
+    async with conn:
+        try:
+            async for check in _looked_at(conn, chosen):
+                yield check
+        except psycopg.Error as error:
+            yield Check("PostgreSQL", False, _refusal(error))
+
+
+async def _connect(chosen: Settings) -> AsyncConnection[Any]:
+    """A connection like those of the service."""
+    return await AsyncConnection.connect(
+        **pool.parameters(chosen.database_url) | {"connect_timeout": PATIENCE_SECONDS},
+        row_factory=tuple_row,
+    )
+
+
+async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncIterator[Check]:
+    release = conn.info.server_version // 10_000
+    yield Check(
+        "PostgreSQL",
+        release >= OLDEST_POSTGRES,
+        f"release {release}." if release >= OLDEST_POSTGRES else f"release {release}; {OLDEST_POSTGRES} is needed.",
+    )
+    asked = time.time()
+    figures = await sql.doctor.get_server_figures(conn)
+    assert figures is not None
+    yield _clock((figures["clock"] or 0) - (asked + time.time()) / 2)
+    yield _connections(figures)
+    yield _limits(figures)
+    yield _session(figures)
+    yield await _sessions(conn, chosen)
+    yield await _writing(conn, figures)
+    yield await _standbys(conn)
+    pending = await migrate.pending(conn)
+    disagreement = await migrate.disagreement(conn)
+    if pending and not disagreement:
+        yield Check("Schema", False, f"pending: {', '.join(pending)}. Run `ticketing migrate`.")
+        return
+    yield Check("Schema", not disagreement, disagreement or f"it is at {await migrate.current(conn)}.")
+    ahead = await upkeep.ahead(conn)
+    yield Check(
+        "Event log",
+        not ahead,
+        f"it is ahead of this server, as after a restore. {upkeep.MEND}" if ahead else "it can be read on.",
+    )
+    yield await _transactions(conn, ahead=ahead)
+    yield await _fan_out(conn)
+    yield await _secrets(conn, chosen)
+
+
+def _clock(behind: float) -> Check:
+    right = abs(behind) <= lateness.SKEW_SECONDS
+    how = "behind" if behind > 0 else "ahead of"
+    return Check(
+        "Clock",
+        right,
+        "it agrees with that of PostgreSQL."
+        if right
+        else f"it is {abs(behind):.0f} s {how} that of PostgreSQL. Receivers refuse webhooks that are signed at "
+        "a wrong time. Synchronise both (chrony, systemd-timesyncd).",
+    )
+
+
+def _connections(figures: sql.ServerFigures) -> Check:
+    taken, limit = figures["connections"] or 0, figures["max_connections"] or 0
+    enough = taken + SPARE_CONNECTIONS <= limit
+    return Check("Connections", enough, f"{taken} of {limit} are taken." + ("" if enough else f" {_remedy('53300')}"))
+
+
+def _limits(figures: sql.ServerFigures) -> Check:
+    return Check(
+        "Limits",
+        bool(figures["limits"]),
+        "slow statements and waits for locks end."
+        if figures["limits"]
+        else "slow statements and waits for locks do not end, as a pooler drops our settings. "
+        f"{_of_the_role(pool.LIMITS)}",
+    )
+
+
+def _session(figures: sql.ServerFigures) -> Check:
+    right = not figures["jit"] and figures["timezone"] == pool.SESSION["timezone"]
+    return Check(
+        "Session",
+        right,
+        "its time zone is UTC, and PostgreSQL does not compile statements."
+        if right
+        else f"its time zone is {figures['timezone']}, and jit is {'on' if figures['jit'] else 'off'}, as a pooler "
+        f"drops our settings. {_of_the_role(pool.SESSION)}",
+    )
+
+
+def _of_the_role(session: Mapping[str, str]) -> str:
+    named = ", ".join(f"{name} = '{value}'" for name, value in session.items())
+    return f"Set {named} for our role by `alter role`."
+
+
+async def _sessions(conn: AsyncConnection[Any], chosen: Settings) -> Check:
+    """Whether a connection is a session: a pooler that exchanges sessions after each transaction breaks the bell."""
+    await conn.execute("select set_config('ticketing.session', 'mine', false)")
+    async with await _connect(chosen) as other, other.transaction():
+        cursors = [await each.execute("select current_setting('ticketing.session', true)") for each in (other, conn)]
+        theirs, ours = [await cursor.fetchone() for cursor in cursors]
+    kept = ours == ("mine",) and theirs != ("mine",)
+    return Check(
+        "Sessions",
+        kept,
+        "each connection keeps its session."
+        if kept
+        else "a pooler exchanges sessions. Events and jobs are found up to half a second later, and "
+        "commands such as `migrate` and `import` need PostgreSQL itself. Set pool_mode to session for this database.",
+    )
+
+
+async def _writing(conn: AsyncConnection[Any], figures: sql.ServerFigures) -> Check:
+    if figures["read_only"]:
+        return Check("Writing", False, str(outages.cause("25006")))
+    try:
+        await outages.write(conn)
+    except psycopg.Error as error:
+        return Check("Writing", False, _refusal(error))
+    return Check("Writing", True, "PostgreSQL takes writes.")
+
+
+async def _standbys(conn: AsyncConnection[Any]) -> Check:
+    lagging = await sql.doctor.list_lagging_standbys(conn, behind_bytes=BEHIND_BYTES)
+    if not lagging:
+        return Check("Standbys", True, "no standby makes PostgreSQL retain WAL.")
+    names = ", ".join(
+        f"{row['name']} ({(row['behind'] or 0) / 2**30:.1f} GiB{'' if row['active'] else ', not connected'})"
+        for row in lagging
+    )
+    return Check("Standbys", False, f"PostgreSQL retains WAL for {names}. Mend the standby, or drop its slot.")
+
+
+async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
+    """The event log is told only as far as no older transaction is open, whichever database that is in."""
+    long = await sql.doctor.list_long_transactions(conn, open_seconds=OPEN_SECONDS)
+    # What a server has yet to count up to, no transaction of its holds up.
+    held = None if ahead else await sql.doctor.get_held_event_seconds(conn)
+    if not long and (held is None or held < OPEN_SECONDS):
+        return Check("Transactions", True, "no open transaction holds up the event log.")
+    names = ", ".join(f"{row['name']} of {row['whose']} for {row['seconds']:.0f} s" for row in long)
+    return Check(
+        "Transactions",
+        False,
+        (f"open: {names}. " if names else "one that we may not see is open. ")
+        + (f"Events of the last {held:.0f} s are not told until it ends. " if held else "Events wait until it ends. ")
+        + "End it: `select pg_terminate_backend(pid)`, or `rollback prepared`.",
+    )
+
+
+async def _fan_out(conn: AsyncConnection[Any]) -> Check:
+    late = await sql.doctor.get_fan_out_late_seconds(conn) or 0
+    if late < LATE_SECONDS:
+        return Check("Webhooks", True, "the event log has been read for them.")
+    return Check(
+        "Webhooks",
+        False,
+        f"an event of {late:.0f} s ago has no deliveries yet. See whether `ticketing work` runs, and what its log says "
+        "of `webhooks.fan_out`; after a restore, run `analyze`.",
+    )
+
+
+async def _secrets(conn: AsyncConnection[Any], chosen: Settings) -> Check:
+    known = sealing.keys(chosen.secret_keys)
+    lost = [row for row in await sql.doctor.list_sealing_keys(conn) if row["key_id"] not in known]
+    if not lost:
+        return Check("Secrets", True, "the keys of all webhook endpoints are there.")
+    names = ", ".join(f"{row['key_id']} (of {row['endpoints']} endpoints)" for row in lost)
+    return Check(
+        "Secrets",
+        False,
+        f"TICKETING_SECRET_KEYS lacks the keys {names}. Nothing can be sent to these endpoints. "
+        "Add the keys, or rotate the endpoints' secrets.",
+    )
+
+
+async def _redis(chosen: Settings) -> AsyncIterator[Check]:
+    try:
+        async with Redis.from_url(chosen.redis_url, socket_connect_timeout=PATIENCE_SECONDS) as redis:
+            memory = await redis.info("memory")
+            replication = await redis.info("replication")
+    except (RedisError, OSError, ValueError) as error:
+        yield Check(
+            "Redis",
+            False,
+            f"{outages.message(error)} See whether it runs, and look at TICKETING_REDIS_URL. "
+            "Jobs are done without it, up to half a second later.",
+        )
+        return
+    for check in _memory(memory, replication):
+        yield check
+
+
+def _memory(memory: dict[str, Any], replication: dict[str, Any]) -> Iterator[Check]:
+    master = replication.get("role", "master") == "master"
+    yield Check(
+        "Redis", master, "it answers." if master else "it is a replica, which takes no writes. Name its master."
+    )
+    policy = memory.get("maxmemory_policy", "noeviction")
+    yield Check(
+        "Redis memory",
+        policy == "noeviction",
+        "it forgets nothing."
+        if policy == "noeviction"
+        else f"its maxmemory-policy is {policy}, with which it forgets what jobs are due. Set it to noeviction.",
+    )
+
+
+def _refusal(error: psycopg.Error) -> str:
+    """What PostgreSQL says, and what that means."""
+    return f"{outages.message(error)} {_remedy(outages.sqlstate(error))}"
+
+
+def _remedy(code: str) -> str:
+    return outages.cause(code).remedy

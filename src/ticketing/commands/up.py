@@ -1,0 +1,173 @@
+"""`ticketing up`: everything in one process group on one folder, for whoever tries the service or works on it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+import uvicorn
+
+from ticketing import sealing
+from ticketing.commands import demo
+from ticketing.db import embedded, migrate, pool
+from ticketing.ground.refused import Refused
+from ticketing.processes import crew, serve
+
+HOST = "127.0.0.1"
+HOME = ".ticketing"
+DATA_OF_ROOT = Path("/var/lib/ticketing")
+
+
+class CannotStart(Refused):
+    """The folder is not to be had; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What there is to know once everything runs."""
+
+    url: str
+    docs_url: str
+    tokens: dict[str, str]
+    environment: Path
+    """What a shell reads to find all this, and the command."""
+
+
+def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: Callable[[Ready], None]) -> None:
+    """Run everything until interrupted; on the data in `home`, or, without one, on data that is gone in the end.
+
+    Raises CannotServe, CannotStart, EmbeddedError, MigrationError.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)
+    try:
+        with serve.listen(HOST, port) as listener, _claimed(home) as folder:
+            say(f"Starting PostgreSQL and Valkey on {home} …" if home else "Starting PostgreSQL and Valkey …")
+            with embedded.servers(home) as servers:
+                _use(servers, folder, _url(listener))
+                tokens = asyncio.run(_prepare(servers.database_url, folder, say))
+                say("Starting the API and a worker …")
+                with crew.kept([crew.Pulse()], []):
+                    _serve(listener, tokens, folder / "environment", announce)
+    except KeyboardInterrupt:
+        say("Stopped.")
+
+
+def default_home() -> Path:
+    """`TICKETING_HOME`, or HOME in the working directory.
+
+    If we are root and nobody else may enter that, as in /root, it is a folder elsewhere: PostgreSQL does not run as
+    root, and has to get there.
+    """
+    if given := os.environ.get("TICKETING_HOME"):
+        return Path(given).absolute()
+    home = Path(HOME).absolute()
+    if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in home.parents):
+        return DATA_OF_ROOT / "-".join(home.parent.parts[1:])
+    return home
+
+
+@contextmanager
+def _claimed(home: Path | None) -> Iterator[Path]:
+    """The folder, for us alone; without one, a temporary one, gone in the end."""
+    if home is None:
+        with TemporaryDirectory(prefix="ticketing-up-", ignore_cleanup_errors=True) as temporary:
+            yield Path(temporary)
+        return
+    # The servers of root run as another user, who has to get through.
+    home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    with open(os.open(home / "lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as lock:
+        os.fchmod(lock.fileno(), 0o600)  # An earlier release let others read it.
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"Another `ticketing up` runs on {home}. Stop that first, or choose another folder with --home."
+            ) from None
+        yield home
+
+
+def _use(servers: embedded.Servers, home: Path, url: str) -> None:
+    """Make these servers the settings of this process, and of every shell that reads the file `environment`."""
+    chosen = {
+        "TICKETING_DATABASE_URL": servers.database_url,
+        "TICKETING_REDIS_URL": servers.redis_url,
+        "TICKETING_SECRET_KEYS": os.environ.get("TICKETING_SECRET_KEYS") or _kept_key(home),
+        "TICKETING_PUBLIC_URL": os.environ.get("TICKETING_PUBLIC_URL") or url,
+    }
+    os.environ.update(chosen)
+    os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
+    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n")
+    _write_private(home / "environment", "".join(lines).encode())
+
+
+def _kept_key(home: Path) -> str:
+    """The key that seals secrets: made at the first start, as it has to be there at every later one."""
+    path = home / "secret.key"
+    if not path.exists():
+        _write_private(path, sealing.new_key().encode())
+    return path.read_text()
+
+
+async def _prepare(database_url: str, home: Path, say: Callable[[str], None]) -> dict[str, str]:
+    """Migrate, load the demo into an empty database, and give the tokens of its people."""
+    for migration in await migrate.migrate(database_url):
+        say(f"Applied the migration {migration}.")
+    async with pool.connected(database_url, 1), pool.connection() as conn:
+        if await demo.load(conn):
+            say("Loaded the demo data.")
+        tokens = await demo.sign_in(conn, _kept_tokens(home))
+    _write_private(home / "tokens.json", orjson.dumps(tokens, option=orjson.OPT_INDENT_2))
+    return tokens
+
+
+def _kept_tokens(home: Path) -> dict[str, str]:
+    path = home / "tokens.json"
+    tokens: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    return tokens
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    new.replace(path)
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def _serve(
+    listener: socket.socket, tokens: dict[str, str], environment: Path, announce: Callable[[Ready], None]
+) -> None:
+    url = _url(listener)
+    ready = Ready(url, f"{url}/docs", tokens, environment)
+    config = uvicorn.Config(**serve.UVICORN, log_level="warning")
+    _AnnouncedServer(config, lambda: announce(ready)).run(sockets=[listener])
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()

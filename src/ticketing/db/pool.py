@@ -1,0 +1,322 @@
+"""Connections to PostgreSQL: `connection()` for single statements, `transaction()` for several as one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import select
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from typing import Any, ParamSpec, Self, TypeVar
+
+import orjson
+import psycopg
+from prometheus_client import Counter, Histogram
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from ticketing.contract import Problem
+from ticketing.contract.admission import PLACE
+from ticketing.db import outages
+from ticketing.db.turnstile import Turnstile
+from ticketing.db.watched import WatchedConnection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+WAIT_SECONDS = 1.0
+"""How long a request waits for a connection; beyond that it had better be told to come back."""
+RECONNECT_SECONDS = 5.0
+"""How long the pool insists on a new connection before it leaves that to the next request. Its pauses double,
+so a larger number would have it asleep for minutes after PostgreSQL is back."""
+WARM_CONNECTIONS = 4
+AT_HAND_SECONDS = 10.0
+"""How long a connection goes from one request to the next before the pool sees it again, and may replace it."""
+RETRY_AFTER_SECONDS = 2
+REPEATS = 3
+REPEAT_SECONDS = 0.05
+"""How often, and after which time at most (twice as long each time), what lost a deadlock is done again."""
+TRY_SECONDS = 5.0
+"""How often is tried, while PostgreSQL refuses to write, whether it still does."""
+PREPARE_AFTER = 5
+"""As psycopg has it. What sql.py runs says itself whether it is prepared."""
+SESSION = {
+    "timezone": "UTC",
+    "jit": "off",  # What it would compile takes longer to compile than to run.
+}
+"""What PostgreSQL has to do otherwise than it may be set to."""
+LIMITS = {
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+# If a network swallows packets, a query would otherwise wait a quarter of an hour, until TCP gives up.
+NETWORK: dict[str, str | int] = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
+
+WAITED = Histogram(
+    "ticketing_pool_wait_seconds",
+    "Seconds that requests and jobs waited for a connection of the pool, if they had to.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
+)
+TIMEOUTS = Counter("ticketing_pool_timeouts", "Requests and jobs that got no connection of the pool in time.")
+
+
+class Unavailable(Problem):
+    """PostgreSQL is away or too slow just now; the same request may well succeed a little later."""
+
+    slug = "unavailable"
+
+    def __init__(self, detail: str = "The database does not answer just now. Try again in a moment.") -> None:
+        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+class Unwritable(Unavailable):
+    """PostgreSQL reads and does not write, as its disk is full, or it is a standby."""
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot write just now. Try again later.")
+
+
+class Contended(Unavailable):
+    """PostgreSQL undid this in favour of somebody else (a deadlock, a serialization failure); it may be done again."""
+
+
+class Connection(WatchedConnection):
+    """A connection of the pool. Why there is none the pool tells nobody, so it is noted here."""
+
+    @classmethod
+    async def connect(cls, *args: Any, **options: Any) -> Self:
+        """As psycopg has it."""
+        try:
+            return await super().connect(*args, **options)
+        except psycopg.OperationalError as error:
+            outages.note(error)
+            raise
+
+
+Pool = AsyncConnectionPool[Connection]
+
+
+class _Connections:
+    """The pool, and what is at hand of it: connections that the next request takes without asking the pool.
+
+    Nobody waits in the pool, which costs ten times as much: the turnstile lets in as many as it has connections.
+    """
+
+    def __init__(self, pool: Pool, size: int) -> None:
+        self.turnstile = Turnstile(size)
+        self.size = size
+        self.in_use = 0
+        self.most_in_use = 0
+        self._pool = pool
+        self._at_hand: list[tuple[Connection, float]] = []
+
+    async def take(self, deadline: float) -> tuple[Connection, float]:
+        """A connection that PostgreSQL has not closed while it was idle, and since when it is out of the pool."""
+        while True:
+            if self._at_hand:
+                conn, since = self._at_hand.pop()
+            else:
+                conn, since = await self._pool.getconn(timeout=deadline - time.monotonic()), time.monotonic()
+            if _alive(conn):
+                return conn, since
+            await self._pool.putconn(conn)
+
+    async def give_back(self, conn: Connection, since: float) -> None:
+        """The pool mends or replaces what is not as it was, or old."""
+        idle = conn.pgconn.transaction_status == TransactionStatus.IDLE
+        if idle and time.monotonic() - since < AT_HAND_SECONDS and not self._pool.closed:
+            self._at_hand.append((conn, since))
+        else:
+            await self._pool.putconn(conn)
+
+    async def end(self) -> None:
+        """Leave all to the pool, which is about to close."""
+        while self._at_hand:
+            await self._pool.putconn(self._at_hand.pop()[0])
+
+
+_pools: dict[asyncio.AbstractEventLoop, _Connections] = {}
+"""That of each event loop, in as many threads as there are: a loop must not watch what another one closes."""
+
+
+@asynccontextmanager
+async def connected(url: str, size: int) -> AsyncIterator[None]:
+    """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
+    set_json_dumps(orjson.dumps)
+    set_json_loads(orjson.loads)
+    pool = AsyncConnectionPool(
+        connection_class=Connection,
+        kwargs=parameters(url),
+        min_size=min(WARM_CONNECTIONS, size),
+        max_size=size,
+        timeout=WAIT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
+        configure=_configure,
+        open=False,
+        name="ticketing",
+    )
+    async with pool:
+        loop = asyncio.get_running_loop()
+        ours = _pools[loop] = _Connections(pool, size)
+        trying = asyncio.create_task(_try_to_write())
+        try:
+            yield
+        finally:
+            trying.cancel()
+            await asyncio.wait({trying})
+            del _pools[loop]
+            await ours.end()
+
+
+class connection:  # noqa: N801 - it is used like a function
+    """`async with connection() as conn`: in autocommit, each statement a transaction. Raises Unavailable, Contended."""
+
+    __slots__ = ("_asker", "_conn", "_connections", "_since")
+
+    async def __aenter__(self) -> Connection:
+        self._connections = ours = _pools[asyncio.get_running_loop()]
+        place = PLACE.get()
+        self._asker = asker = place.asker if place else None
+        turnstile = ours.turnstile
+        began = time.monotonic()
+        if not turnstile.enter(asker):
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await turnstile.acquire(asker)
+            except TimeoutError:
+                TIMEOUTS.inc()
+                raise Unavailable from None
+            WAITED.observe(time.monotonic() - began)
+        ours.in_use += 1
+        ours.most_in_use = max(ours.in_use, ours.most_in_use)
+        try:
+            self._conn, self._since = await ours.take(began + WAIT_SECONDS)
+        except BaseException as error:
+            self._leave()
+            if isinstance(error, psycopg.OperationalError):
+                raise Unavailable from error
+            raise
+        return self._conn
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, errors.FeatureNotSupported | errors.ReadOnlySqlTransaction):
+                # A migration changed what a prepared statement gives, which a new connection prepares anew. Or the
+                # server was demoted to a standby: a new connection may lead to the primary.
+                await self._conn.close()
+            await self._connections.give_back(self._conn, self._since)
+        finally:
+            self._leave()
+        if not isinstance(error, psycopg.Error):
+            return
+        cause = outages.note(error)
+        if cause.writes_only:
+            raise Unwritable from error
+        if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+            raise Contended from error
+        if isinstance(error, errors.QueryCanceled):
+            raise Unavailable("This took the database too long. Try again in a moment.") from error
+        if isinstance(error, errors.LockNotAvailable):
+            raise Unavailable("Others are just changing the same. Try again in a moment.") from error
+        if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
+            raise Unavailable from error
+
+    def _leave(self) -> None:
+        self._connections.in_use -= 1
+        self._connections.turnstile.release(self._asker)
+
+
+def figures() -> tuple[int, int]:
+    """How many connections the pool may have, and how many were in use at most since this was last asked."""
+    ours = _pools.get(asyncio.get_running_loop())
+    if ours is None:
+        return 0, 0
+    most, ours.most_in_use = ours.most_in_use, ours.in_use
+    return ours.size, most
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[Connection]:
+    """A connection in a transaction, which an exception rolls back. Raises Unavailable, or Contended."""
+    async with connection() as conn, conn.transaction():
+        yield conn
+
+
+def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """The work, begun anew a few times if what it does in one transaction is contended."""
+
+    @wraps(work)
+    async def until_uncontended(*args: P.args, **options: P.kwargs) -> T:
+        for repeat in range(REPEATS):
+            try:
+                return await work(*args, **options)
+            except Contended:
+                await asyncio.sleep(random.uniform(0, REPEAT_SECONDS * 2**repeat))  # noqa: S311
+        return await work(*args, **options)
+
+    return until_uncontended
+
+
+def parameters(url: str) -> dict[str, Any]:
+    """What every connection of a process is opened with; the URL's own parameters win."""
+    given = conninfo_to_dict(url)
+    # Behind PgBouncer the next statement may meet another session, and in it another statement of the same name. So
+    # only what is seen to lead to PostgreSQL itself (_configure) prepares anything.
+    ours = {"application_name": "ticketing", "prepare_threshold": None, **NETWORK}
+    return {**ours, **given, "options": _options(given, SESSION | LIMITS), "autocommit": True}
+
+
+def patient(url: str, **limits: str) -> dict[str, Any]:
+    """What a connection of a command is opened with: what it does may take as long as it does, or as these limits."""
+    given = conninfo_to_dict(url)
+    return {"application_name": "ticketing", **given, "options": _options(given, SESSION | limits), "autocommit": True}
+
+
+def _options(given: Mapping[str, Any], session: Mapping[str, str]) -> str:
+    ours = " ".join(f"-c {name}={value}" for name, value in session.items())
+    return f"{ours} {given.get('options') or ''}".rstrip()
+
+
+async def _try_to_write() -> None:
+    """As long as PostgreSQL refuses to write, see whether it still does: nobody else may."""
+    while True:
+        await asyncio.sleep(TRY_SECONDS)
+        if outages.sentence(writes_only=True):
+            with suppress(Unavailable, psycopg.Error):
+                async with connection() as conn:
+                    await outages.write(conn)
+
+
+async def _configure(conn: Connection) -> None:
+    # Every statement of ours fits, with the commonest variants of lists; a client that asks for all variants of them
+    # shall not fill the server's memory with plans.
+    conn.prepared_max = 300
+    cursor = await conn.execute("select pg_backend_pid()")
+    if await cursor.fetchone() == (conn.info.backend_pid,):
+        conn.prepare_threshold = PREPARE_AFTER
+
+
+def _alive(conn: Connection) -> bool:
+    """Whether the server has not said goodbye; a look at the socket is 100 times cheaper than a question."""
+    pgconn = conn.pgconn
+    socket = select.poll()
+    socket.register(pgconn.socket, select.POLLIN)
+    with suppress(psycopg.OperationalError):
+        while socket.poll(0):
+            pgconn.consume_input()
+    if pgconn.status == ConnStatus.OK:
+        return True
+    conn.unwatch()  # libpq has just closed the file.
+    return False

@@ -1,0 +1,158 @@
+"""An aiosql adapter for async psycopg: `await queries.get_ticket(conn, number=1)` gives a dict, or None.
+
+`^` gives one row or None, `$` the first value of one row or None, `!` the number of rows touched, and no mark
+a list of rows: fetched at once, as a cursor left open would outlive its connection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import aiosql
+import structlog
+from aiosql.queries import Queries
+from aiosql.types import SQLOperationType
+from aiosql.utils import VAR_REF
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.rows import dict_row, tuple_row
+
+from ticketing.ground.config import settings
+
+log = structlog.get_logger()
+spanned: Callable[[str], AbstractContextManager[Any]] | None = None
+"""What goes around a statement, by its name, where there are traces (tracing.start)."""
+
+Row = dict[str, Any]
+Given = dict[str, Any]
+
+
+def slow_seconds() -> float:
+    """How long a statement may take before it is logged."""
+    return (settings().slow_statement_ms or float("inf")) / 1000
+
+
+def load(path: Path) -> Queries:
+    """The queries of one file."""
+    queries: Queries = aiosql.from_path(path, "async-psycopg", attribute=None)
+    return queries
+
+
+@lru_cache(maxsize=2048)
+def parameters(sql: str, literals: tuple[tuple[str, str], ...] = ()) -> tuple[str, list[str]]:
+    """A statement with `$1` for the first of its named parameters and so on, and their names.
+
+    Parameters named in `literals` are written into it instead.
+    """
+    names: list[str] = []
+    written = dict(literals)
+
+    def positional(match: Any) -> str:
+        name = match["var_name"]
+        if name is None:  # In quotes, a colon is just that.
+            return cast(str, match[0])
+        if name in written:
+            return f"{match['lead']}{written[name]}"
+        if name not in names:
+            names.append(name)
+        return f"{match['lead']}${names.index(name) + 1}"
+
+    return VAR_REF.sub(positional, sql), names
+
+
+class AsyncPsycopgAdapter:
+    """Runs statements with `$1` for parameters, so nothing is left for psycopg to parse at every call."""
+
+    # So that aiosql passes our coroutines through; for async drivers it wraps them, lists in generators.
+    is_aio_driver = False
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+        self._sources: dict[str, str] = {}
+
+    def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
+        """Called once a query, when its file is loaded."""
+        if op_type not in SUPPORTED:
+            raise ValueError(f"{query_name}: this operation is not supported")
+        self._sources[query_name] = sql
+        positional, self._names[query_name] = parameters(sql)
+        return positional
+
+    async def select(self, conn: Any, query_name: str, sql: str, given: Given, _: None) -> list[Row]:
+        return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchall()
+
+    async def select_one(self, conn: Any, query_name: str, sql: str, given: Given, _: None) -> Row | None:
+        return await (await self._executed(conn, query_name, sql, given, dict_row)).fetchone()
+
+    async def select_value(self, conn: Any, query_name: str, sql: str, given: Given) -> Any:
+        row = await (await self._executed(conn, query_name, sql, given, tuple_row)).fetchone()
+        return row[0] if row else None
+
+    async def insert_update_delete(self, conn: Any, query_name: str, sql: str, given: Given) -> int:
+        return (await self._executed(conn, query_name, sql, given, tuple_row)).rowcount
+
+    async def _executed(
+        self, conn: AsyncConnection[Any], query_name: str, sql: str, given: Given, row_factory: Any
+    ) -> AsyncRawCursor[Any]:
+        names = self._names[query_name]
+        try:
+            values = [given[name] for name in names]
+        except KeyError as missing:
+            raise TypeError(f"{query_name}() misses the parameter {missing}") from None
+        if len(given) > len(names):
+            raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
+        prepare = True
+        if query_name.startswith("list_"):
+            sql, names = parameters(self._sources[query_name], _literals(given))
+            values = [given[name] for name in names]
+            prepare = STEADY.issuperset(names)
+        cursor = _cursor(conn, row_factory)
+        began = time.perf_counter()
+        try:
+            if spanned is None:
+                return await cursor.execute(sql, values, prepare=prepare)
+            with spanned(query_name):
+                return await cursor.execute(sql, values, prepare=prepare)
+        finally:
+            if (seconds := time.perf_counter() - began) > slow_seconds():
+                log.warning("slow statement", query=query_name, ms=round(seconds * 1000, 1))
+
+
+# A list's filters are optional: `:status is null or status = :status`. PostgreSQL drops what is null, and chooses an
+# index by the values of the rest, only when it knows them. So what says which filters there are is written into the
+# statement, and it is prepared, that is planned once a connection, only if the values left cannot change the plan.
+STEADY = frozenset(
+    {"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"}
+    | {"after_transaction", "after_position", "reader", "scan", "scan_bytes", "page_bytes", "longest"}
+)
+
+
+def _literals(given: Given) -> tuple[tuple[str, str], ...]:
+    """What decides on the plan of a list: which filters are absent, what the viewer may see, how long a page is."""
+    return tuple(
+        (name, "null" if value is None else str(int(value)) if name == "page_size" else str(value).lower())
+        for name, value in given.items()
+        if value is None or isinstance(value, bool) or name == "page_size"
+    )
+
+
+def _cursor(conn: AsyncConnection[Any], row_factory: Any) -> AsyncRawCursor[Any]:
+    # A cursor learns how to read each type of column; one that stays with its connection learns it once.
+    cursors: dict[Any, AsyncRawCursor[Any]] = vars(conn).setdefault("_cursors_by_row", {})
+    if row_factory not in cursors:
+        cursors[row_factory] = AsyncRawCursor(conn, row_factory=row_factory)
+    return cursors[row_factory]
+
+
+SUPPORTED = {
+    SQLOperationType.SELECT,
+    SQLOperationType.SELECT_ONE,
+    SQLOperationType.SELECT_VALUE,
+    SQLOperationType.INSERT_UPDATE_DELETE,
+}
+
+aiosql.register_adapter("async-psycopg", cast(Any, AsyncPsycopgAdapter))

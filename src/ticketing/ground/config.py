@@ -1,0 +1,197 @@
+"""Settings, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
+from ticketing.ground.refused import Refused
+
+PREFIX = "TICKETING_"
+REDIS_HERE = "redis://127.0.0.1:6379/0"
+PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
+ELSEWHERE = frozenset({"TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
+"""Variables that are read where they are needed."""
+
+
+class InvalidSetting(Refused):
+    """A setting is missing or cannot be read; the message names the variable and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Each field is the variable `TICKETING_<NAME>`; the comment above it is its documentation."""
+
+    #: PostgreSQL, as a `postgresql://` URL (libpq syntax).
+    database_url: str
+    #: Redis or Valkey for background jobs, as a `redis://` URL.
+    redis_url: str = REDIS_HERE
+    #: Database connections a process holds at most, plus two for LISTEN and NOTIFY.
+    pool_size: Annotated[int, range(1, 1_001)] = 8
+    #: `debug`, `info`, `warning` or `error`.
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: `json` for machines, `text` for people.
+    log_format: Literal["json", "text"] = "json"
+    #: Milliseconds after which a statement is logged as slow, by its name; 0 for never.
+    slow_statement_ms: Annotated[int, range(3_600_001)] = 1000
+    #: Where traces are sent by OTLP over HTTP, such as `http://collector:4318`; it needs the extra `otel`.
+    otlp_url: str = ""
+    #: Days in which a requester may reopen what was resolved.
+    reopen_days: Annotated[int, range(36_501)] = 14
+    #: Days after which a ticket that was resolved is closed; 0 for never.
+    close_days: Annotated[int, range(36_501)] = 14
+    #: Hours after which a critical ticket that no agent has answered is escalated; 0 for never.
+    escalate_hours: Annotated[int, range(876_001)] = 4
+    #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
+    token_cache_ms: Annotated[int, range(3_600_001)] = 500
+    #: Days for which events are kept; 0 keeps them for ever.
+    event_days: Annotated[int, range(36_501)] = 0
+    #: Streams of events that a process holds open at most.
+    streams: Annotated[int, range(1, 1_000_001)] = 2000
+    #: Streams of events that a user may hold open in a process.
+    streams_per_user: Annotated[int, range(1, 1_000_001)] = 20
+    #: Seconds after which a silent stream gives a sign of life.
+    heartbeat_seconds: Annotated[int, range(1, 3_601)] = 15
+    #: Connections of clients that a process holds open at most, besides those with an open stream.
+    connections: Annotated[int, range(1, 1_000_001)] = 2000
+    #: Of these, what clients at one IP address (for IPv6, one /64 network) hold at most; and never more than are left.
+    connections_per_address: Annotated[int, range(1, 1_000_001)] = 1000
+    #: Seconds in which a client sends the head of a request, from its first byte on, and in which it begins to.
+    head_seconds: Annotated[int, range(1, 3_601)] = 10
+    #: Seconds in which a client sends the body of a request.
+    body_seconds: Annotated[int, range(1, 86_401)] = 30
+    #: Seconds after which a connection is closed on which no further request comes; more than proxies keep theirs.
+    idle_seconds: Annotated[int, range(1, 3_601)] = 75
+    #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
+    secret_keys: str = field(default="", repr=False)
+    #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.
+    webhook_allow: str = ""
+    #: Ports of public hosts that webhooks are sent to, with commas between; hosts that are allowed may have any.
+    webhook_ports: str = "443"
+    #: Days for which the log of settled webhook deliveries is kept.
+    delivery_days: Annotated[int, range(1, 36_501)] = 30
+    #: `off` sends nothing to anybody: webhooks wait. For a restored copy, and for a worker that shall only look.
+    outbound: Literal["on", "off"] = "on"
+    #: Where people find this installation; links in messages begin with it.
+    public_url: str = "http://127.0.0.1:8080"
+    #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are believed, with commas between; `unix` is a socket.
+    trusted_proxies: Networks = NOBODY
+    #: Networks that may read `/metrics` and `/health/ready`, with commas between; private ones by default.
+    operators: Networks = PRIVATE
+    #: Seconds after which a job of a worker that went silent is given to another one.
+    job_lease_seconds: Annotated[int, range(1, 3_601)] = 15
+    #: Seconds after which a job that nobody has started is announced in Redis once more.
+    job_resend_seconds: Annotated[int, range(1, 86_401)] = 20
+    #: Seconds that running jobs get to finish when a worker is stopped.
+    job_stop_seconds: Annotated[int, range(3_601)] = 10
+    #: Announcements that wait in Redis at most, for each queue.
+    job_window: Annotated[int, range(1, 1_000_001)] = 2000
+    #: Hours for which completed jobs are kept.
+    job_completed_hours: Annotated[int, range(876_001)] = 24
+    #: Days for which discarded and cancelled jobs are kept.
+    job_failed_days: Annotated[int, range(36_501)] = 30
+
+    @property
+    def prefix(self) -> str:
+        """What stands before every path where people see this installation, such as `/support`; or nothing."""
+        try:
+            return prefix_of(self.public_url)
+        except ValueError:
+            raise InvalidSetting(
+                f"{PREFIX}PUBLIC_URL is {self.public_url[:50]!r}. Give it an address such as https://example.org/support."
+            ) from None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read `TICKETING_*`. Raises InvalidSetting, naming the variable at fault."""
+        given: dict[str, Any] = {}
+        for name, kind in get_type_hints(cls, include_extras=True).items():
+            variable = PREFIX + name.upper()
+            if text := environ.get(variable):
+                given[name] = _read(variable, text, kind)
+        if "database_url" not in given:
+            raise InvalidSetting(f"{PREFIX}DATABASE_URL is not set. Give it a postgresql:// URL.")
+        read = cls(**given)
+        _check_urls(read)
+        return read
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each variable that looks like a setting and is none, with what may have been meant."""
+    known = {PREFIX + name.upper() for name in get_type_hints(Settings)} | ELSEWHERE
+    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [f"{name} is no setting{_meant(name, known)}." for name in strangers]
+
+
+def _check_urls(read: Settings) -> None:
+    """Raise InvalidSetting for a URL that leads nowhere; one that may hold a password is not shown."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - here, as these take longer to import than all the rest
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        conninfo_to_dict(read.database_url)
+    except ProgrammingError:
+        raise InvalidSetting(
+            f"{PREFIX}DATABASE_URL cannot be read. Give it as postgresql://user:password@host/name."
+        ) from None
+    if read.redis_url != REDIS_HERE:
+        _check_redis_url(read.redis_url)
+    for name, example in (("public_url", "https://example.org/support"), ("otlp_url", "http://collector:4318")):
+        url = getattr(read, name)
+        if url and not _leads_somewhere(url):
+            raise InvalidSetting(f"{PREFIX}{name.upper()} is {url[:50]!r}. Give it an address such as {example}.")
+    _ = read.prefix
+
+
+def _check_redis_url(url: str) -> None:
+    from redis.asyncio.connection import parse_url  # noqa: PLC0415
+
+    try:
+        parse_url(url)
+    except ValueError:
+        raise InvalidSetting(f"{PREFIX}REDIS_URL cannot be read. Give it as redis://host:6379/0.") from None
+
+
+def _leads_somewhere(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"; {near[0]} is" if near else ""
+
+
+def _read(variable: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is Annotated:
+        (allowed,) = kind.__metadata__
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) not in allowed:
+            raise InvalidSetting(
+                f"{variable} is {text[:50]!r}. Give it a whole number from {allowed[0]} to {allowed[-1]}."
+            )
+        return int(text)
+    if kind is Networks:
+        try:
+            return Networks(text)
+        except ValueError:
+            raise InvalidSetting(
+                f"{variable} is {text[:50]!r}. Give it addresses and networks such as 10.0.0.0/8, with commas between."
+            ) from None
+    if (choices := get_args(kind)) and text not in choices:
+        raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it one of {', '.join(choices)}.")
+    return text
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings.from_environ()

@@ -1,0 +1,194 @@
+"""The one form in which text is kept: what looks alike is alike, and what nobody can see is not there.
+
+Whatever takes text from people calls these, whichever way it came in. They give "" for text in which there is nothing
+to see, and never raise; whether a text may be empty, or how long it may be, is judged on what they give.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import groupby
+from typing import Final
+
+import idna
+
+from ticketing.ground import moments
+
+MOST_MARKS: Final = 30
+"""Marks on one letter. More is no writing (UAX 15, 12: Stream-Safe Text), and sorting them takes quadratic time."""
+
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+#: What Unicode has programs ignore when they do not know it (Default_Ignorable_Code_Point), the empty Braille cell,
+#: the filler of Khitan, the notehead that is none, and what is no character for ever (Noncharacter_Code_Point).
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\U00016fe4\U0001d159\ufdd0-\ufdef"
+    + "".join(f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
+)
+_SEEN = re.compile(rf"[^\s{_CONTROLS}{_UNSEEN}]")
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+
+
+def _marks(first: int, last: int) -> str:
+    """The marks of Unicode between two code points, as ranges of a regular expression.
+
+    U+0F73, U+0F75 and U+0F81 are each two marks (UAX 15, 5.1), which their own combining class does not say.
+    """
+    begins = {code: unicodedata.normalize("NFD", chr(code))[0] for code in range(first, last + 1)}
+    marks = [code for code, begin in begins.items() if unicodedata.combining(begin)]
+    runs = [[code for _, code in run] for _, run in groupby(enumerate(marks), lambda pair: pair[1] - pair[0])]
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+
+
+def _heap_of(marks: str) -> re.Pattern[str]:
+    return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")
+
+
+_NEAR_MARKS, _FAR_MARKS = _marks(0x300, 0xFFFF), _marks(0x10000, 0x1E94A)
+_HEAP_OF_MARKS = _heap_of(_NEAR_MARKS + _FAR_MARKS)
+# Without those of the scripts beyond the first plane it is twenty times as fast.
+_HEAP_OF_NEAR_MARKS = _heap_of(_NEAR_MARKS)
+_FAR = re.compile("[\U00010000-\U0001e94a]")
+
+
+#: What Unicode has emoji of (Emoji), and all other pictures beyond the first plane.
+_EMOJI = (
+    "\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa"
+    "\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f"
+    "\u2638-\u263a\u2640\u2642\u2648-\u2653\u265f\u2660\u2663\u2665\u2666\u2668\u267b\u267e\u267f\u2692-\u2697\u2699\u269b"
+    "\u269c\u26a0\u26a1\u26a7\u26aa\u26ab\u26b0\u26b1\u26bd\u26be\u26c4\u26c5\u26c8\u26ce\u26cf\u26d1\u26d3\u26d4\u26e9\u26ea"
+    "\u26f0-\u26f5\u26f7-\u26fa\u26fd\u2702\u2705\u2708-\u270d\u270f\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744"
+    "\u2747\u274c\u274e\u2753-\u2755\u2757\u2763\u2764\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
+    "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+#: Those of them that are pictures by themselves (Emoji_Presentation), so that a selector changes nothing.
+_PICTURES = (
+    "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab\u26bd"
+    "\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e"
+    "\u2753-\u2755\u2757\u2795-\u2797\u27b0\u27bf\u2b1b\u2b1c\u2b50\u2b55\U0001f004\U0001f0cf\U0001f18e"
+    "\U0001f191-\U0001f19a\U0001f1e6-\U0001f1ff\U0001f201\U0001f21a\U0001f22f\U0001f232-\U0001f236"
+    "\U0001f238-\U0001f23a\U0001f250\U0001f251\U0001f300-\U0001f320\U0001f32d-\U0001f335\U0001f337-\U0001f37c"
+    "\U0001f37e-\U0001f393\U0001f3a0-\U0001f3ca\U0001f3cf-\U0001f3d3\U0001f3e0-\U0001f3f0\U0001f3f4"
+    "\U0001f3f8-\U0001f43e\U0001f440\U0001f442-\U0001f4fc\U0001f4ff-\U0001f53d\U0001f54b-\U0001f54e"
+    "\U0001f550-\U0001f567\U0001f57a\U0001f595\U0001f596\U0001f5a4\U0001f5fb-\U0001f64f\U0001f680-\U0001f6c5"
+    "\U0001f6cc\U0001f6d0-\U0001f6d2\U0001f6d5-\U0001f6d8\U0001f6dc-\U0001f6df\U0001f6eb\U0001f6ec"
+    "\U0001f6f4-\U0001f6fc\U0001f7e0-\U0001f7eb\U0001f7f0\U0001f90c-\U0001f93a\U0001f93c-\U0001f945"
+    "\U0001f947-\U0001f9ff\U0001fa70-\U0001fa7c\U0001fa80-\U0001fa8a\U0001fa8e-\U0001fac6\U0001fac8"
+    "\U0001facd-\U0001fadc\U0001fadf-\U0001faea\U0001faef-\U0001faf8"
+)
+#: Letters that look different beside a joiner: of the scripts that join (Arabic and its like) or that stack.
+_JOINING = (
+    "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1c4f\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefe"
+    "\U00010ac0-\U00011fff\U0001e900-\U0001e95f"
+)
+_FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+# In a line: what turns its direction round (UAX 9), what nobody can see, half characters. Three of those stay where
+# they can be seen: what makes a sign an emoji, what spells the flag of a region (both UTS 51), and joiners.
+_HIDDEN = re.compile(f"[{_UNSEEN}\ud800-\udfff]")
+_SELECTED = f"[{_EMOJI}]\ufe0e|(?![{_PICTURES}])[{_EMOJI}]\ufe0f|[#*0-9]\ufe0f\u20e3"
+_NOT_IN_LINES = re.compile(f"({_FLAG}|{_SELECTED}|[\u200c\u200d]+)|{_HIDDEN.pattern}")
+_JOINERS = re.compile("[\u200c\u200d]+")
+_BESIDE_JOINERS = re.compile(f"[{_JOINING}{_EMOJI}\ufe0e\ufe0f\U000e007f]")
+_PART_OF_EMOJI = re.compile(f"[{_EMOJI}\ufe0e\ufe0f\U000e007f]")
+_INDIC = re.compile("[\u0900-\u0dff]")
+_CURSIVE = re.compile(
+    "[\u0600-\u08ff\u1800-\u18af\ua840-\ua87f\ufb50-\ufdff\ufe70-\ufefe\U00010ac0-\U00010fff\U0001e900-\U0001e95f]"
+)
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
+_BEH: Final = "\u0628"
+"""A letter that joins on both sides."""
+_VIRAMA = 9
+# In a text, directions may be embedded and isolated, and words divided; what overrides a direction only deceives.
+_NOT_IN_TEXTS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_ODD_ASCII = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Four blanks or a tab begin a block of code in Markdown; up to three mean nothing.
+_BEFORE = re.compile(r"(?:[^\S\n]*\n)*(?: {1,3}(?![ \t]))?")
+
+
+def one_line(text: str) -> str:
+    """A title, a name: composed (NFC), with single blanks between its words, and nothing around or hidden in it."""
+    if text.isascii() and text.isprintable() and "  " not in text and text == text.strip(" "):
+        return text
+    line = _composed(text)
+    if _HIDDEN.search(line):
+        line = _JOINERS.sub(_joined, _NOT_IN_LINES.sub(r"\1", line.replace("\u2800", " ")))
+    # What is taken out may have been all that kept two blanks apart, or a letter and its mark.
+    line = _composed(_single_blanks(line))
+    return line if _SEEN.search(line) else ""
+
+
+def tag(text: str) -> str:
+    """A label: one line, in lower case."""
+    line = one_line(text)
+    lowered = line.lower()
+    return line if lowered == line else one_line(lowered)
+
+
+def text(text: str) -> str:
+    """A description, a comment: composed (NFC), with LF between lines, nothing around it, and no controls but tabs."""
+    if not text.isascii() or _ODD_ASCII.search(text):
+        text = _composed(_NOT_IN_TEXTS.sub("", _LINE_BREAK.sub("\n", text)))
+        if not _SEEN.search(text):
+            return ""
+    text = text.rstrip()
+    begins = _BEFORE.match(text)
+    return text[begins.end() :] if begins else text
+
+
+FORMS = {"line": one_line, "tag": tag, "text": text, "date-time": moments.canonical}
+"""What the contract calls the forms of text."""
+
+
+def _joined(found: re.Match[str]) -> str:
+    """One of the joiners found, if it can be seen: after a virama, or between letters that join or emoji."""
+    begin, end = found.span()
+    before, after = found.string[max(0, begin - MOST_MARKS) : begin], found.string[end : end + MOST_MARKS]
+    if not before:
+        return ""
+    if unicodedata.combining(before[-1]) == _VIRAMA:
+        return found[0][0]
+    is_beside = _BESIDE_JOINERS.match(before[-1]) and _BESIDE_JOINERS.match(after)
+    return found[0][0] if is_beside and _shows(found[0][0], before, after) else ""
+
+
+def _shows(joiner: str, before: str, after: str) -> bool:
+    """Whether a joiner changes how these look: what joins anyway needs none, and what never joins takes none."""
+    if _PART_OF_EMOJI.match(before[-1]) or _PART_OF_EMOJI.match(after):
+        return joiner == _JOINER
+    if _INDIC.match(before[-1]):
+        return unicodedata.combining(after[0]) == _VIRAMA
+    if not _CURSIVE.match(before[-1]) or not _CURSIVE.match(after):
+        return True
+    if _join(before, after):
+        return joiner != _JOINER
+    return joiner == _JOINER and (_join(before, _BEH) or _join(_BEH, after))
+
+
+@lru_cache(4096)
+def _join(before: str, after: str) -> bool:
+    """Whether the letters on both sides, with or without marks, are written as one (RFC 5892, A.1)."""
+    try:
+        return idna.valid_contextj(f"{before}{_NON_JOINER}{after}", len(before))
+    except ValueError:  # There is no such letter.
+        return False
+
+
+def _single_blanks(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _composed(text: str) -> str:
+    # Linear, also for a heap: what is out of order is not normalized.
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", _thinned(text))
+
+
+def _thinned(text: str) -> str:
+    """Without the marks on a letter that are too many."""
+    heap = _HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS
+    return heap.sub(r"\1", text)

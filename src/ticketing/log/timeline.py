@@ -1,0 +1,50 @@
+"""A ticket's timeline: its events, oldest first."""
+
+from __future__ import annotations
+
+import struct
+
+from ticketing.access.actors import Actor
+from ticketing.db import sql
+from ticketing.ground.errors import found
+from ticketing.writing import paging
+
+PAGE_BYTES = 2 * 1024 * 1024
+"""How many bytes of events a page holds, unless it is one event alone."""
+
+_POSITION = struct.Struct(">Q")
+
+
+async def list_(
+    conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
+) -> paging.Page:
+    """A page of a ticket's timeline as far as the actor may see it, oldest first. Raises NotFound, InvalidCursor."""
+    listing = ["events", number, actor.staff]
+    after = None
+    if cursor is not None:
+        (after,) = _POSITION.unpack(paging.unsealed(await _key(conn), listing, cursor))
+    rows = await sql.events.list_ticket_events(
+        conn,
+        ticket=number,
+        viewer_id=actor.id,
+        staff=actor.staff,
+        after=after,
+        page_size=limit + 1,
+        page_bytes=PAGE_BYTES,
+    )
+    if not rows:
+        ticket = await sql.tickets.get_ticket(conn, number=number, viewer_id=actor.id, staff=actor.staff)
+        found(ticket, f"ticket {number}")
+    shown, following = rows[:limit], None
+    if shown and shown[-1]["more"]:
+        following = paging.sealed(await _key(conn), listing, _POSITION.pack(shown[-1]["position"]))
+    return {
+        "items": [{name: value for name, value in row.items() if name not in ("position", "more")} for row in shown],
+        "next": following,
+    }
+
+
+async def _key(conn: sql.Connection) -> bytes:
+    log = await sql.events.get_event_log(conn)
+    assert log is not None
+    return log["key"]

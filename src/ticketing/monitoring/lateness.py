@@ -1,0 +1,95 @@
+"""How late the work of the background is: what waits for each endpoint, for each schedule, and what time it is here."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from prometheus_client import Gauge
+
+from ticketing import jobs
+from ticketing.db import pool, sql
+from ticketing.jobs import kinds
+
+LOOK_SECONDS = 15.0
+ENDPOINTS = 20
+"""How many endpoints have figures of their own at once: those with the most to come."""
+MOST = 10_000
+"""How far deliveries are counted."""
+SKEW_SECONDS = 5.0
+"""How far our clock may be from the database's: receivers refuse what was signed five minutes away from their time."""
+
+BACKLOG = Gauge(
+    "ticketing_webhook_backlog",
+    f"Pending deliveries of the {ENDPOINTS} endpoints with the most, counted up to {MOST}.",
+    ["endpoint"],
+    multiprocess_mode="mostrecent",
+)
+BACKLOG_LATE = Gauge(
+    "ticketing_webhook_backlog_late_seconds",
+    "Seconds for which the next attempt of an endpoint has been overdue, 0 if it is not.",
+    ["endpoint"],
+    multiprocess_mode="mostrecent",
+)
+FAN_OUT_LATE = Gauge(
+    "ticketing_webhook_fan_out_late_seconds",
+    "Seconds for which an event has been waiting in the log for its webhook deliveries to be made.",
+    multiprocess_mode="mostrecent",
+)
+SCHEDULE_LATE = Gauge(
+    "ticketing_schedule_late_seconds",
+    "Seconds for which a schedule has been overdue, 0 if it is not.",
+    ["schedule"],
+    multiprocess_mode="mostrecent",
+)
+CLOCK = Gauge(
+    "ticketing_clock_ahead_seconds",
+    "Seconds by which the clock of this machine is ahead of the database's.",
+    multiprocess_mode="mostrecent",
+)
+
+log = structlog.get_logger()
+_next_look = 0.0
+_right = True
+_shown: set[str] = set()
+
+
+@jobs.loop("lateness")
+async def look() -> bool:
+    """Look, if it is time for it."""
+    global _next_look
+    if time.monotonic() >= _next_look:
+        _next_look = time.monotonic() + LOOK_SECONDS
+        async with pool.connection() as conn:
+            await _look_at_the_clock(conn)
+            await measure(conn)
+    return False
+
+
+async def measure(conn: sql.Connection) -> None:
+    """Measure what waits."""
+    backlogs = await sql.doctor.list_backlogs(conn, most=MOST, page_size=ENDPOINTS)
+    for gone in _shown - {str(row["endpoint_id"]) for row in backlogs}:
+        BACKLOG.labels(gone).set(0)
+        BACKLOG_LATE.labels(gone).set(0)
+        _shown.discard(gone)
+    for row in backlogs:
+        _shown.add(endpoint := str(row["endpoint_id"]))
+        BACKLOG.labels(endpoint).set(row["pending"] or 0)
+        BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0))
+    FAN_OUT_LATE.set(await sql.doctor.get_fan_out_late_seconds(conn) or 0)
+    for late in await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES)):
+        SCHEDULE_LATE.labels(late["name"]).set(max(0, late["late_seconds"] or 0))
+
+
+async def _look_at_the_clock(conn: sql.Connection) -> None:
+    global _right
+    asked = time.time()
+    figures = await sql.doctor.get_server_figures(conn)
+    ahead = (asked + time.time()) / 2 - ((figures and figures["clock"]) or asked)
+    CLOCK.set(ahead)
+    if _right and abs(ahead) > SKEW_SECONDS:
+        log.error("the clock is wrong", ahead_seconds=round(ahead, 1), remedy="Synchronise it with the database's.")
+    elif not _right and abs(ahead) <= SKEW_SECONDS:
+        log.warning("the clock is right again")
+    _right = abs(ahead) <= SKEW_SECONDS

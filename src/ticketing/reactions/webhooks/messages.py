@@ -1,0 +1,76 @@
+"""What is told of an event: written once for each format, and kept for as long as a delivery needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from ticketing import jobs
+from ticketing.db import pool, sql
+from ticketing.reactions.webhooks import payloads
+from ticketing.reactions.webhooks.payloads import Event
+
+LONGEST_BYTES = 8 * 1024 * 1024
+"""An event with more is not told of: it would be too much for receivers, and is not read here. The API takes no ticket
+of which an event has as much as a quarter of that."""
+
+Message = tuple[UUID, str, str]
+"""The id of an event, a format, and the body."""
+
+
+class Untellable(Exception):
+    """No message can be written of an event; this is the sentence that says why."""
+
+
+def read(told: str | None) -> Event:
+    """The event that the database gives as text. Raises Untellable."""
+    if told is None:
+        raise Untellable(f"The event has more than {LONGEST_BYTES:,} bytes, and so is not sent.")
+    try:
+        event: Event = orjson.loads(told)
+    except ValueError as error:
+        raise Untellable(f"The event cannot be read: {error}.") from error
+    return event
+
+
+def write(format: str, event: Event) -> str:
+    """The body for endpoints of a format. Raises Untellable."""
+    try:
+        return payloads.body(format, event)
+    except Exception as error:
+        raise Untellable(f"The event cannot be written as a message: {type(error).__name__}: {error}.") from error
+
+
+async def keep(conn: sql.Connection, messages: Iterable[Message]) -> None:
+    """Keep messages, for whoever sends them."""
+    rows = [{"event_id": event_id, "format": format, "body": body} for event_id, format, body in messages]
+    if rows:
+        await sql.webhooks.insert_messages(conn, rows=Jsonb(rows))
+
+
+@jobs.handler("webhooks.forget", queue="webhooks", priority=1, shown=("ticket", "comment_id"))
+async def forget(job: jobs.Job) -> None:
+    """A comment that was taken back is not told of any more: the log has lost its text, and so do the messages."""
+    async with job.finish() as conn:
+        await sql.webhooks.delete_messages_of_comment(
+            conn, ticket=job.args["ticket"], comment_id=job.args["comment_id"]
+        )
+
+
+async def late(event_id: UUID, format: sql.WebhookFormat) -> str:
+    """Write the message that was not written when the log was read; everybody sends what is kept first.
+
+    Raises Untellable.
+    """
+    async with pool.transaction() as conn:
+        # Locked: a comment that is taken back meanwhile waits for us, and whoever forgets its messages then finds ours.
+        row = await sql.webhooks.get_event_to_tell(conn, event_id=event_id, longest=LONGEST_BYTES)
+        if row is None:
+            raise Untellable("The event is not kept any more.")
+        await keep(conn, [(event_id, format, write(format, read(row["told"])))])
+        body = await sql.webhooks.get_message(conn, event_id=event_id, format=format)
+    assert body is not None
+    return body

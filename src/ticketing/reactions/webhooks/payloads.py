@@ -1,0 +1,148 @@
+"""The body of a message: by Standard Webhooks, or a line of text as the incoming webhooks of chat services take it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ticketing.ground.config import settings
+from ticketing.outbound.destination import Destination, Refused
+
+DISCORD_LENGTH = 2000
+#: Bits of a message: do not unfold its links.
+DISCORD_SUPPRESS_EMBEDS = 4
+TITLE_LENGTH = 200
+EXCERPT_LENGTH = 500
+VALUE_LENGTH = 40
+"""What a field holds is said if it is no longer than this; of others only that they changed."""
+GONE = "(deleted since)"
+"""What is said of a comment whose text was taken back before its message was written."""
+UNSAID = frozenset({"url", "email"})
+"""What is nobody's business in a chat: the path of a URL is often all that its receiver asks for."""
+PERSON = {"id", "name"}
+EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+
+Event = Mapping[str, Any]
+"""An event as the log has it: the contract's Event, and its `position`."""
+
+
+def body(format: str, event: Event) -> str:
+    """What an endpoint of this format is sent."""
+    return orjson.dumps(FORMATS[format](event)).decode()
+
+
+def _standard(event: Event) -> dict[str, Any]:
+    return {
+        "type": event["type"],
+        "timestamp": event["occurred_at"],
+        # The place in the log: of two messages on one ticket, the one with the larger number tells the later state.
+        "sequence": event["position"],
+        "ticket": event["ticket"],
+        "project": event["project"],
+        "actor": event["actor"],
+        "data": event["data"],
+        "previous": event["previous"],
+    }
+
+
+# Chat ----------------------------------------------------------------------------------------------------------------
+
+
+def _slack(event: Event) -> dict[str, Any]:
+    # `mrkdwn: false` turns formatting off; what is left are links and mentions, which are written between < and >.
+    return {"text": _line(event, _slack_text, "<{url}|{text}>"), "mrkdwn": False, "unfurl_links": False}
+
+
+def _discord(event: Event) -> dict[str, Any]:
+    line = _line(event, _discord_text, "[{text}]({url})")
+    return {
+        "content": line if len(line) <= DISCORD_LENGTH else line[: DISCORD_LENGTH - 1] + "…",
+        "allowed_mentions": {"parse": []},
+        "flags": DISCORD_SUPPRESS_EMBEDS,
+    }
+
+
+def _slack_text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _discord_text(text: str) -> str:
+    return re.sub(r"([\\*_~|`>#\-\[\]()<:@+.])", r"\\\1", text)
+
+
+def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
+    """Who did what, in which ticket: `Ada updated #1042 Playback stops: priority normal → high, description`."""
+    actor = _short(_called(event["actor"]["name"]), TITLE_LENGTH) if event["actor"] else "The service"
+    noun, _, verb = event["type"].partition(".")
+    words = [escaped(actor), escaped(verb.replace("_", " "))]
+    changes = escaped(_changes(noun, verb, event))
+    if event["ticket"] is None:
+        return " ".join([*words, escaped(f"{noun} {_name(event['data'])}")]) + changes
+    number = event["ticket"]
+    target = link.format(text=f"#{number}", url=f"{settings().public_url}/support/tickets/{number}")
+    if noun != "ticket":
+        words += [escaped(f"a {noun} on")]
+    text = event["data"].get("title") or event["data"].get("body") or ""
+    said = _short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH)
+    if not said and noun == "comment" and verb != "deleted":
+        said = GONE
+    return " ".join([*words, target, *([escaped(said)] if said else [])]) + changes
+
+
+def _changes(noun: str, verb: str, event: Event) -> str:
+    """Which fields changed, beside what the verb says itself; from what to what, if that is short."""
+    if noun == "comment" or verb == "deleted" or (verb != "updated" and noun != "ticket"):
+        return ""
+    told = []
+    for field, before in event["previous"].items():
+        after = event["data"].get(field)
+        if before == after or field.endswith("_at") or (field == "status" and verb != "updated"):
+            continue
+        values = [_value(value, field) for value in (before, after)]
+        plain = all(values) and field not in UNSAID
+        told.append(f"{field.replace('_', ' ')} {' → '.join(map(str, values))}" if plain else field.replace("_", " "))
+    return _short(f": {', '.join(told)}", EXCERPT_LENGTH) if told else ""
+
+
+def _value(value: Any, field: str) -> str | None:
+    """A value in words; None for one that takes too many."""
+    if isinstance(value, Mapping) and value.keys() == PERSON:
+        value = _called(str(value["name"]))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        value = ", ".join(map(str, value)) if all(isinstance(one, str) for one in value) else {"some": value}
+    if value in (None, "", {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = _called(str(value)) if field == "name" else str(value)
+    return None if isinstance(value, Mapping) or len(text) > VALUE_LENGTH or "\n" in text else text
+
+
+def _name(data: Mapping[str, Any]) -> str:
+    """What people call it; of an endpoint that nobody described, where it is, without the path."""
+    names = (data.get(field) for field in ("name", "key", "kind", "description"))
+    name = next(filter(None, names), None) or _host(data.get("url") or "") or data.get("endpoint_id") or ""
+    return _short(_called(str(name)), TITLE_LENGTH)
+
+
+def _host(url: str) -> str:
+    try:
+        return Destination.of(url).host
+    except Refused:
+        return ""
+
+
+def _called(name: str) -> str:
+    """A person's name; of an e-mail address, which names whoever has given no other name, what is before the @."""
+    return name.partition("@")[0] if EMAIL.fullmatch(name) else name
+
+
+def _short(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+FORMATS = {"standard": _standard, "slack": _slack, "discord": _discord}

@@ -1,0 +1,148 @@
+"""Comments: the conversation on a ticket, with internal ones that only staff ever learn of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+from psycopg.types.json import Jsonb
+
+from ticketing.access import policy
+from ticketing.access.actors import Actor
+from ticketing.db import sql
+from ticketing.ground import moments
+from ticketing.ground.errors import Conflict, Forbidden, Invalid, TicketClosed, found
+from ticketing.rules import tickets
+from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing.idempotency import Claim
+
+
+async def create(
+    conn: sql.Connection,
+    actor: Actor,
+    number: int,
+    *,
+    claim: Claim,
+    body: str,
+    visibility: sql.CommentVisibility = "public",
+) -> dict[str, Any]:
+    """Comment on a ticket and record `comment.created`, in one statement; or give the answer a used key stands for.
+
+    Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, KeyReused.
+    """
+    if visibility == "internal":
+        policy.require_staff_for(actor, ["visibility"])
+    comment: dict[str, Any] | None = await sql.comments.insert_comment(
+        conn,
+        **claim.parameters(),
+        actor_id=actor.id,
+        staff=actor.staff,
+        ticket=number,
+        comment_id=uuids.uuid7(),
+        body=body,
+        visibility=visibility,
+    )
+    if comment:
+        return comment
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    ticket = await tickets.get(conn, actor, number)
+    if ticket["status"] == "closed":
+        raise TicketClosed("This ticket is closed. Open a new one instead.")
+    raise Conflict("The ticket changed while the comment was written. Send the request again.")
+
+
+async def list_(
+    conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
+) -> paging.Page:
+    """A page of a ticket's comments that the actor may see, oldest first. Raises NotFound, InvalidCursor."""
+    listing = ["comments", number, actor.staff]
+    after, after_id = paging.opened(cursor, listing, moments.parse, UUID)
+    rows = await sql.comments.list_comments(
+        conn,
+        ticket=number,
+        viewer_id=actor.id,
+        staff=actor.staff,
+        after=after,
+        after_id=after_id,
+        page_size=limit + 1,
+        page_bytes=paging.BYTES,
+    )
+    if not rows:
+        await tickets.get(conn, actor, number)
+    return paging.bounded(rows, limit, listing, lambda row: [row["created_at"], row["id"]])
+
+
+async def get(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID) -> sql.Comment:
+    """One comment that the actor may see. Raises NotFound."""
+    row = await sql.comments.get_comment(
+        conn, ticket=number, comment_id=comment_id, viewer_id=actor.id, staff=actor.staff
+    )
+    return found(row, f"comment {comment_id} on ticket {number}")
+
+
+async def update(
+    conn: sql.Connection,
+    actor: Actor,
+    number: int,
+    comment_id: UUID,
+    patch: Mapping[str, Any],
+    *,
+    if_match: str | None = None,
+) -> sql.Comment:
+    """Reword one's own comment in a transaction.
+
+    Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), Invalid, TicketClosed.
+    """
+    comment = await _take(conn, actor, number, comment_id, if_match)
+    patch = patches.changeable(patch, comment, ("body",))
+    if not policy.may_edit(actor, comment):
+        raise Forbidden("Only its author may change a comment.")
+    if patch["body"] == comment["body"]:
+        return comment
+    if comment["deleted_at"] is not None:
+        raise Conflict("This comment is deleted.")
+    if patch["body"] is None:
+        raise Invalid.at("#/body", "The text of a comment cannot be taken out. Delete the comment.")
+    await _check_open(conn, actor, number)
+    reworded: sql.Comment | None = await sql.comments.update_comment(
+        conn,
+        event_id=Claim().event_id,
+        actor_id=actor.id,
+        comment_id=comment_id,
+        body=patch["body"],
+        previous=Jsonb({"body": comment["body"]}),
+    )
+    return found(reworded, f"comment {comment_id}")
+
+
+async def delete(
+    conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, *, if_match: str | None = None
+) -> None:
+    """Leave a tombstone in place of a comment, in a transaction; again is no change.
+
+    Raises NotFound, PreconditionFailed, Forbidden, TicketClosed.
+    """
+    comment = await _take(conn, actor, number, comment_id, if_match)
+    if not policy.may_delete(actor, comment):
+        raise Forbidden("Only its author or an admin may delete a comment.")
+    if comment["deleted_at"] is None:
+        await _check_open(conn, actor, number)
+        await sql.comments.delete_comment(conn, event_id=Claim().event_id, actor_id=actor.id, comment_id=comment_id)
+
+
+async def _check_open(conn: sql.Connection, actor: Actor, number: int) -> None:
+    """Refuse requesters any change of what was said on a ticket that is closed. `_take` has locked it."""
+    if not actor.staff and (await tickets.get(conn, actor, number))["status"] == "closed":
+        raise TicketClosed("This ticket is closed, so what was said on it stays. Open a new one instead.")
+
+
+async def _take(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None) -> sql.Comment:
+    row = await sql.comments.lock_comment(
+        conn, ticket=number, comment_id=comment_id, viewer_id=actor.id, staff=actor.staff
+    )
+    comment = found(row, f"comment {comment_id} on ticket {number}")
+    preconditions.match(if_match, comment)
+    return comment

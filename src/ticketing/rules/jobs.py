@@ -1,0 +1,96 @@
+"""Jobs: what an operator sees and does of background work."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+
+from ticketing.access import filters, policy
+from ticketing.access.actors import Caller
+from ticketing.db import bell, sql
+from ticketing.ground.errors import Conflict, found
+from ticketing.jobs import kinds
+from ticketing.writing import idempotency, paging
+from ticketing.writing.idempotency import Claim
+
+WHY_NOT_RETRIED = {
+    "available": "It is due already, and starts as soon as a worker is free.",
+    "running": "It is running.",
+    "completed": "It has been completed.",
+}
+
+
+async def list_(
+    conn: sql.Connection,
+    actor: Caller,
+    *,
+    state: str | None = None,
+    kind: str | None = None,
+    queue: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of jobs, newest first.
+
+    Raises Forbidden, InvalidCursor, and InvalidParameter for a kind or queue of which nothing here has ever heard.
+    """
+    policy.require_admin(actor)
+    listing = ["jobs", state, kind, queue]
+    (after,) = paging.opened(cursor, listing, UUID)
+    rows = await sql.jobs.list_jobs(
+        conn, state=cast("sql.JobState | None", state), kind=kind, queue=queue, after=after, page_size=limit + 1
+    )
+    if not rows and cursor is None and (kind or queue):
+        await _check_named(conn, kind, queue)
+    return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def _check_named(conn: sql.Connection, kind: str | None, queue: str | None) -> None:
+    known, queues = sorted(kinds.KINDS), kinds.queues()
+    names = [filters.Named("kind", "kind of jobs", str(kind)), filters.Named("queue", "queue", str(queue))]
+    unheard = await sql.filters.list_unheard(conn, kind=kind, queue=queue, kinds=known, queues=queues)
+    hints = {"kind of jobs": f" There are {', '.join(known)}.", "queue": f" There are {', '.join(queues)}."}
+    filters.refuse(names, unheard, hints)
+
+
+async def get(conn: sql.Connection, actor: Caller, job_id: UUID) -> sql.Job:
+    """A job with the errors of its attempts. Raises Forbidden, NotFound."""
+    policy.require_admin(actor)
+    return found(await sql.jobs.get_job(conn, job_id=job_id), f"job {job_id}")
+
+
+async def retry(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
+    """Let a job run now, with all its attempts, and record `job.retried`.
+
+    Raises Forbidden, NotFound, Conflict (it runs, is due or is done, or another one has its unique key), KeyReused.
+    """
+    policy.require_admin(actor)
+    try:
+        job = await sql.jobs.retry_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id)
+    except UniqueViolation:
+        raise Conflict("Another job of this kind with the same unique key waits or runs.") from None
+    if job:
+        bell.ring()
+        return job
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    state = (await get(conn, actor, job_id))["state"]
+    raise Conflict(f"This job cannot be retried. {WHY_NOT_RETRIED.get(state, 'It has changed just now.')}")
+
+
+async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
+    """Cancel a job that waits; one that runs is told to end within some seconds. Records `job.cancelled`.
+
+    Raises Forbidden, NotFound, Conflict (it has ended), KeyReused.
+    """
+    policy.require_admin(actor)
+    if job := await sql.jobs.cancel_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id):
+        return job
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    job = await get(conn, actor, job_id)
+    if job["state"] == "running":
+        return job
+    raise Conflict(f"This job cannot be cancelled any more: it is {job['state']}.")

@@ -1,0 +1,96 @@
+"""Projects: the products that tickets are about, and the settings of each.
+
+No actor: whoever has the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import uuid_utils.compat as uuids
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from ticketing.access import policy
+from ticketing.access.actors import Actor, Caller
+from ticketing.db import sql
+from ticketing.ground.errors import Conflict, found
+from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing.idempotency import Claim
+
+FIELDS = ("name", "description", "visibility", "ticket_types", "archived")
+"""What of it can be changed."""
+
+TICKET_TYPES: tuple[sql.TicketType, ...] = ("bug", "feature_request", "support")
+
+
+async def create(
+    conn: sql.Connection,
+    actor: Caller,
+    *,
+    claim: Claim,
+    key: str,
+    name: str,
+    description: str = "",
+    visibility: sql.Visibility = "private",
+    ticket_types: Sequence[sql.TicketType] = TICKET_TYPES,
+) -> sql.Project | dict[str, Any]:
+    """Add a project and record `project.created`; admins only. Raises Forbidden, Conflict (key in use), KeyReused."""
+    policy.require_admin(actor)
+    try:
+        project = await sql.projects.insert_project(
+            conn,
+            **claim.parameters(),
+            actor_id=actor.id,
+            key=key,
+            name=name,
+            description=description,
+            visibility=visibility,
+            ticket_types=list(ticket_types),
+        )
+    except UniqueViolation:
+        project = None
+    if project:
+        return project
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    raise Conflict(f"There is a project {key!r}.")
+
+
+async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor: str | None = None) -> paging.Page:
+    """A page of the projects that the actor may see, by key. Raises InvalidCursor."""
+    listing = ["projects"]
+    (after,) = paging.opened(cursor, listing, paging.key)
+    rows = await sql.projects.list_projects(conn, staff=actor.staff, after=after, page_size=limit + 1)
+    return paging.page(rows, limit, listing, lambda row: [row["key"]])
+
+
+async def get(conn: sql.Connection, actor: Actor, key: str) -> sql.Project:
+    """One project that the actor may see. Raises NotFound."""
+    return found(await sql.projects.get_project(conn, key=key, staff=actor.staff), f"project {key!r}")
+
+
+async def update(
+    conn: sql.Connection, actor: Actor, key: str, patch: Mapping[str, Any], *, if_match: str | None = None
+) -> sql.Project:
+    """Apply a merge patch in a transaction and record `project.updated`; admins only.
+
+    Raises NotFound, Forbidden, PreconditionFailed.
+    """
+    await get(conn, actor, key)
+    policy.require_admin(actor)
+    project = found(await sql.projects.lock_project(conn, key=key), f"project {key!r}")
+    preconditions.match(if_match, project)
+    patch = patches.changeable(patch, project, FIELDS)
+    changed = {name for name, value in patch.items() if value != project[name]}  # type: ignore[literal-required]
+    if not changed:
+        return project
+    updated = await sql.projects.update_project(
+        conn,
+        event_id=uuids.uuid7(),
+        actor_id=actor.id,
+        previous=Jsonb({name: project[name] for name in changed}),  # type: ignore[literal-required]
+        **{name: value for name, value in {**project, **patch}.items() if name not in ("created_at", "updated_at")},
+    )
+    return found(updated, f"project {key!r}")

@@ -1,0 +1,243 @@
+"""Tokens: what a user signs in with. Everyone keeps their own; admins also keep those of service accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from ticketing import sealing
+from ticketing.access import authentication, bearer, policy
+from ticketing.access.actors import Actor, Caller
+from ticketing.contract import Problem
+from ticketing.db import sql
+from ticketing.ground import moments
+from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.writing import idempotency, paging
+from ticketing.writing.idempotency import Claim
+
+PREFIX_LENGTH = 12
+
+
+async def create(
+    conn: sql.Connection,
+    actor: Actor,
+    *,
+    claim: Claim,
+    name: str,
+    scopes: Sequence[sql.TokenScope],
+    expires_at: str | None = None,
+) -> dict[str, Any]:
+    """Issue a token for oneself that can do no more, and lives no longer, than the one it is asked for with.
+
+    The secret is in the answer. Beside an Idempotency-Key it is kept for the day in which the request may be repeated,
+    sealed by what only who asked knows: the calling token's secret. As all that is repeated, it is answered as it was
+    then: also with a token that was revoked meanwhile.
+    Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token; what asks was revoked just now).
+    """
+    return await _create(
+        conn, actor, claim, user_id=actor.id, role=actor.role, name=name, scopes=scopes, expires_at=expires_at
+    )
+
+
+async def create_for(
+    conn: sql.Connection,
+    actor: Caller,
+    user_id: UUID,
+    *,
+    claim: Claim,
+    name: str,
+    scopes: Sequence[sql.TokenScope],
+    expires_at: str | None = None,
+) -> dict[str, Any]:
+    """Issue a token for a service account, with the limits of `create`; admins only.
+
+    Whoever has the command line can issue one for any active user, with whatever scopes their role has.
+    Raises Forbidden, NotFound, Invalid, KeyReused, Conflict (no service account, not active, and as `create`).
+    """
+    policy.require_admin(actor)
+    user = found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
+    return await _create(
+        conn,
+        actor,
+        claim,
+        user_id=user_id,
+        role=user["role"],
+        unfit=_unfit(actor, user),
+        name=name,
+        scopes=scopes,
+        expires_at=expires_at,
+    )
+
+
+def _unfit(actor: Caller, user: sql.User) -> Conflict | None:
+    """Why this user cannot be given a token, if so."""
+    if isinstance(actor, Actor) and not user["service_account"]:
+        return Conflict("This user is a person, who makes their own tokens. Only service accounts can be given one.")
+    return None if user["active"] else Conflict("This user is not active, and so can have no tokens.")
+
+
+async def _create(
+    conn: sql.Connection,
+    actor: Caller,
+    claim: Claim,
+    *,
+    user_id: UUID,
+    role: sql.UserRole,
+    unfit: Problem | None = None,
+    name: str,
+    scopes: Sequence[sql.TokenScope],
+    expires_at: str | None,
+) -> dict[str, Any]:
+    try:
+        if unfit:
+            raise unfit
+        policy.check_scopes(actor, role, scopes)
+        expiry = _expiry(actor, expires_at)
+    except Problem:
+        # What was granted once is answered again, even if it would not be granted any more.
+        if answer := await _answered_again(conn, actor, claim):
+            return answer
+        raise
+    secret = bearer.new_token()
+    row = await sql.tokens.insert_token(
+        conn,
+        **claim.parameters(),
+        actor_id=actor.id,
+        token_id=uuids.uuid7(),
+        user_id=user_id,
+        role=role,
+        created_by=actor.token_id,
+        name=name,
+        hash=bearer.hash_token(secret),
+        prefix=secret[:PREFIX_LENGTH],
+        scopes=list(scopes),
+        expires_at=expiry,
+        sealed=_sealed(actor, claim, secret),
+    )
+    if row:
+        return {**row, "token": secret}
+    if answer := await _answered_again(conn, actor, claim):
+        return answer
+    raise Conflict("The user or your own token has just been changed, so no token was made. Read the user again.")
+
+
+async def _answered_again(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
+    """The answer that this very request got before, with the secret. Raises KeyReused, Conflict (by another token)."""
+    answer = await idempotency.replay(conn, actor, claim)
+    if answer is None or not isinstance(actor, Actor):
+        return None
+    sealed = await sql.tokens.get_sealed_token(conn, event_id=claim.event_id)
+    secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
+    if secret is None:
+        raise Conflict(
+            "This request was made with another token, or before an upgrade, so it cannot be told the secret again."
+        )
+    return {**answer, "token": secret.decode()}
+
+
+def _sealed(actor: Caller, claim: Claim, secret: str) -> bytes | None:
+    """The secret as it is kept for the case that the request is repeated."""
+    if claim.key is None or not isinstance(actor, Actor):
+        return None
+    return sealing.seal_for(actor.seed, secret.encode(), _context(claim))
+
+
+def _context(claim: Claim) -> bytes:
+    return claim.event_id.bytes + (claim.key or "").encode()
+
+
+def _expiry(actor: Caller, expires_at: str | None) -> datetime | None:
+    ours = actor.token_expires_at
+    if expires_at is None:
+        if ours:
+            raise Invalid.at("#/expires_at", f"Your own token expires at {moments.written(ours)}: so must this one.")
+        return None
+    try:
+        moment = moments.parse(expires_at)
+    except ValueError:
+        raise Invalid.at("#/expires_at", "This moment is out of range.") from None
+    if moment <= datetime.now(UTC):
+        raise Invalid.at("#/expires_at", "This is in the past.")
+    if ours and moment > ours:
+        raise Invalid.at("#/expires_at", f"Your own token expires before that, at {moments.written(ours)}.")
+    return moment
+
+
+async def list_(
+    conn: sql.Connection,
+    actor: Caller,
+    user_id: UUID | None = None,
+    *,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of one's own tokens, or for admins of any user's, oldest first.
+
+    Raises Forbidden, NotFound, InvalidCursor.
+    """
+    owner = await _owner(conn, actor, user_id)
+    listing = ["tokens", owner]
+    (after,) = paging.opened(cursor, listing, UUID)
+    rows = await sql.tokens.list_tokens(conn, user_id=owner, after=after, page_size=limit + 1)
+    return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def get(conn: sql.Connection, actor: Caller, token_id: UUID, user_id: UUID | None = None) -> sql.Token:
+    """One of one's own tokens, or for admins of any user's. Raises Forbidden, NotFound."""
+    owner = await _owner(conn, actor, user_id)
+    return found(await sql.tokens.get_token(conn, token_id=token_id, user_id=owner), f"token {token_id}")
+
+
+async def revoke(
+    conn: sql.Connection,
+    actor: Caller,
+    token_id: UUID,
+    user_id: UUID | None = None,
+    *,
+    children: bool = False,
+) -> int:
+    """End a token, in a transaction; with its children also what was made with it, and with that in turn.
+
+    Everyone ends their own, though none that can do more than the one they call with; admins end any user's. Each
+    token that ends has its `token.revoked`; those that had ended before do not count.
+    Raises Forbidden, NotFound, InsufficientScope.
+    """
+    token = await get(conn, actor, token_id, user_id)
+    if isinstance(actor, Actor) and user_id is None:
+        policy.require_no_less(actor, token["scopes"])
+    count = await _end(conn, actor, [token_id])
+    # What is being made with one of these while it ends is there in the next round; then nothing can be made any more.
+    while children and (made := await sql.tokens.list_descendants(conn, token_id=token_id)):
+        count += await _end(conn, actor, [row["id"] for row in made])
+    return count
+
+
+async def revoke_with(conn: sql.Connection, actor: Caller, user_id: UUID, scopes: Collection[sql.TokenScope]) -> None:
+    """End, in a transaction that has locked a user, their tokens that hold any of these scopes."""
+    rows = await sql.tokens.list_tokens_with(conn, user_id=user_id, scopes=list(scopes))
+    await _end(conn, actor, [row["id"] for row in rows])
+
+
+async def _end(conn: sql.Connection, actor: Caller, token_ids: Sequence[UUID]) -> int:
+    rows = await sql.tokens.revoke_tokens(
+        conn,
+        token_ids=list(token_ids),
+        event_ids=[uuids.uuid7() for _ in token_ids],
+        actor_id=actor.id,
+    )
+    authentication.forget(frozenset(token_ids))
+    return len(rows)
+
+
+async def _owner(conn: sql.Connection, actor: Caller, user_id: UUID | None) -> UUID:
+    """Whose tokens are meant: one's own unless a user is named. Raises Forbidden, NotFound."""
+    if user_id is None:
+        assert isinstance(actor, Actor)
+        return actor.id
+    policy.require_admin(actor)
+    found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
+    return user_id

@@ -1,0 +1,143 @@
+"""Users: people and machines, with or without a way to sign in. No actor: whoever has the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+from psycopg.errors import CheckViolation, UniqueViolation
+from psycopg.types.json import Jsonb
+
+from ticketing.access import policy
+from ticketing.access.actors import Actor, Caller
+from ticketing.db import sql
+from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.rules import tokens
+from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing.idempotency import Claim
+
+FIELDS = ("name", "email", "role", "active")
+"""What of a user can be changed."""
+
+
+async def create(
+    conn: sql.Connection,
+    actor: Caller,
+    *,
+    claim: Claim,
+    name: str,
+    email: str | None = None,
+    role: sql.UserRole = "requester",
+    service_account: bool = False,
+) -> sql.User | dict[str, Any]:
+    """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use), KeyReused."""
+    policy.require_admin(actor)
+    with suppress(UniqueViolation):
+        user = await sql.users.insert_user(
+            conn,
+            **claim.parameters(),
+            actor_id=actor.id,
+            user_id=uuids.uuid7(),
+            name=name,
+            email=email,
+            role=role,
+            service_account=service_account,
+        )
+        if user:
+            return user
+    if answer := await idempotency.replay(conn, actor, claim):
+        return answer
+    raise Conflict(f"There is a user with the e-mail address {email}.")
+
+
+async def find_or_add(
+    conn: sql.Connection, actor: Actor, *, id: str | None = None, email: str | None = None, name: str | None = None
+) -> UUID:
+    """The id of a requester that an agent names, by id or by e-mail; adds whoever writes for the first time."""
+    if id is not None:
+        user = await sql.users.get_user(conn, user_id=UUID(id))
+        if user is None or not user["active"]:
+            raise Invalid.at("#/requester/id", "There is no active user with this id.")
+        return UUID(str(user["id"]))
+    assert email is not None
+    added = await sql.users.add_requester(
+        conn, event_id=uuids.uuid7(), actor_id=actor.id, user_id=uuids.uuid7(), name=name or email, email=email
+    )
+    user = added or await sql.users.get_user_by_email(conn, email=email)
+    if user is None or not user["active"]:
+        raise Invalid.at("#/requester/email", "The user with this e-mail address is not active.")
+    return UUID(str(user["id"]))
+
+
+async def list_(
+    conn: sql.Connection,
+    actor: Caller,
+    *,
+    role: sql.UserRole | None = None,
+    email: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> paging.Page:
+    """A page of users in the order in which they were added; staff only. Raises Forbidden, InvalidCursor."""
+    policy.require_staff(actor)
+    listing = ["users", role, email]
+    (after,) = paging.opened(cursor, listing, UUID)
+    rows = await sql.users.list_users(conn, role=role, email=email, after=after, page_size=limit + 1)
+    return paging.page(rows, limit, listing, lambda row: [row["id"]])
+
+
+async def get(conn: sql.Connection, actor: Caller, user_id: UUID) -> sql.User:
+    """A user: oneself, or for staff anyone. Raises NotFound."""
+    seen = actor.staff or user_id == actor.id
+    return found(await sql.users.get_user(conn, user_id=user_id) if seen else None, f"user {user_id}")
+
+
+async def update(
+    conn: sql.Connection, actor: Caller, user_id: UUID, patch: Mapping[str, Any], *, if_match: str | None = None
+) -> sql.User:
+    """Apply a merge patch in a transaction and record `user.updated`; admins only.
+
+    Who is deactivated loses all tokens for good, and so does who is promoted: none comes to do more than it was made
+    for. With a lower role go those that hold a scope beyond it. Each has its `token.revoked`.
+    Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use, the last admin), Invalid.
+    """
+    policy.require_admin(actor)
+    user = found(await sql.users.lock_user(conn, user_id=user_id), f"user {user_id}")
+    preconditions.match(if_match, user)
+    patch = patches.changeable(patch, user, FIELDS)
+    if patch.get("email", "") is None and user["email"] is not None:
+        raise Invalid.at("#/email", "An e-mail address can be changed, but not taken away.")
+    if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
+        raise Conflict("You cannot take your own rights away. Ask another admin.")
+    changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
+    if not changed:
+        return user
+    wanted: dict[str, Any] = {name: patch.get(name, user[name]) for name in FIELDS}  # type: ignore[literal-required]
+    previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
+    try:
+        updated = await sql.users.update_user(
+            conn,
+            event_id=uuids.uuid7(),
+            actor_id=actor.id,
+            user_id=user_id,
+            previous=Jsonb(previous),
+            **wanted,
+        )
+    except UniqueViolation:
+        raise Conflict(f"There is another user with the e-mail address {wanted['email']}.") from None
+    except CheckViolation as error:
+        if error.diag.constraint_name != "an_admin_is_left":
+            raise
+        raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
+    before, after = _scopes(user), _scopes(wanted)
+    if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:
+        await tokens.revoke_with(conn, actor, user_id, ended)
+    return found(updated, f"user {user_id}")
+
+
+def _scopes(user: Mapping[str, Any]) -> frozenset[sql.TokenScope]:
+    """What a user's tokens can do at most."""
+    return frozenset(policy.SCOPES[user["role"]] if user["active"] else ())

@@ -1,0 +1,117 @@
+"""The report of an import: what became of each entry of the file, and everything that is not here as it was there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ticketing.sources.github import Reading
+from ticketing.sources.issues import Bad, Notes
+from ticketing.sources.loading import Loaded
+
+NAMED = 5
+"""Numbers of issues that a line for people names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a file."""
+
+    reading: Reading
+    loaded: Loaded
+    source: str
+    dry_run: bool
+
+    def bad(self) -> list[Bad]:
+        """What was not imported, in the order of the file: whole entries, and single comments."""
+        return sorted(self.reading.bad + self.loaded.bad, key=lambda bad: (bad.index, bad.comment or 0))
+
+    def figures(self) -> dict[str, int]:
+        """How many entries became what."""
+        loaded = self.loaded
+        return {
+            "created": loaded.created,
+            "updated": loaded.updated,
+            "unchanged": loaded.unchanged,
+            "left_out": len(self.reading.left_out),
+            "bad": sum(bad.comment is None for bad in self.bad()),
+        }
+
+    def missing(self) -> list[str]:
+        """The issues that were imported before and are not in the file, not even as bad ones."""
+        bad = {each.number for each in self.reading.bad}
+        return [issue for issue in self.loaded.missing if issue not in bad]
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What was changed or left out, and of which issues."""
+        notes = Notes()
+        notes.extend(self.reading.notes)
+        notes.extend(self.loaded.notes)
+        return notes.entries()
+
+    def json(self) -> bytes:
+        """In one line, for machines."""
+        figures = self.figures()
+        return orjson.dumps(
+            {
+                "dry_run": self.dry_run,
+                "run": self.loaded.run,
+                "source": self.source,
+                "issues": sum(figures.values()),
+                **{name: count for name, count in figures.items() if name != "bad"},
+                "different": self.loaded.differing,
+                "comments": self.loaded.comments,
+                "people": len(self.loaded.people),
+                "bad": self.bad(),
+                "notes": self.notes(),
+                "not_in_file": self.missing(),
+                "fields_absent": sorted(self.reading.absent),
+                "fields_left_out": dict(sorted(self.reading.fields.items())),
+            }
+        )
+
+    def text(self) -> str:
+        """In sentences, for people."""
+        figures, bad, notes = self.figures(), self.bad(), self.notes()
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.items())
+        comments = _counted(self.loaded.comments, "comment", "comments")
+        lines = [
+            f"{_counted(sum(figures.values()), 'issue', 'issues')} of {self.source}: {told}.",
+            f"{comments} and {_counted(len(self.loaded.people), 'person', 'people')} added.",
+        ]
+        if self.loaded.differing:
+            lines.append(f"Not here as they are there now: {_counted(self.loaded.differing, 'issue', 'issues')}.")
+        if self.loaded.run is not None and (self.loaded.created or self.loaded.comments):
+            lines.append(f"It was run {self.loaded.run}; `ticketing import revert {self.loaded.run}` takes it back.")
+        if bad:
+            lines.append("Bad entries, by their position in the file, from 0 on:")
+            lines += [f"  {each.index} (issue {each.number or 'unknown'}): {each.reason}." for each in bad]
+        if notes:
+            lines.append("What is not as it was:")
+            lines += [f"  {_sentence(note)}" for note in notes]
+        if missing := self.missing():
+            names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED:,} more" if missing[NAMED:] else "")
+            lines.append(f"Imported before, and not in this file: {names}. Their tickets stay as they are.")
+        if self.reading.absent:
+            lines.append(f"Fields that no issue in the file has: {', '.join(sorted(self.reading.absent))}.")
+        if self.reading.fields:
+            told = ", ".join(f"{name} ({count:,})" for name, count in sorted(self.reading.fields.items()))
+            lines.append(f"Fields that a ticket has no place for, and how often they say something: {told}.")
+        if self.dry_run:
+            lines.append("This was a dry run: nothing was written.")
+        return "\n".join(lines)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _sentence(note: dict[str, Any]) -> str:
+    text, issues = note["note"], note["issues"]
+    more = f" and {len(issues) - NAMED:,} more" if len(issues) > NAMED else ""
+    times = f"{note['count']:,} times, " if note["count"] > 1 else ""
+    return (
+        f"{text[0].upper()}{text[1:]} ({times}issue{'s' if len(issues) > 1 else ''} {', '.join(issues[:NAMED])}{more})."
+    )

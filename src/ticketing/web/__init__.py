@@ -1,0 +1,1 @@
+"""HTTP beside the API: the protocol on the wire, and the pages."""

@@ -1,0 +1,255 @@
+"""What is served beside the API: the contract itself, its reference, the problem types, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import html
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ticketing.contract import Networks
+from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.problems import MethodNotAllowed, RouteNotFound
+from ticketing.ground import metrics, paths
+
+STATIC = Path(__file__).parent / "static"
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer to GET: its media type, body, status and how long it may be kept."""
+
+    media_type: str
+    body: bytes
+    status: int = 200
+    cache: str = "no-cache"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    names_paths: bool = False
+    """Whether it names paths of ours, which begin with a prefix where the client sees us under one."""
+    tag: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Here and not with each answer: the script of the reference has almost two megabytes.
+        object.__setattr__(self, "tag", f'"{hashlib.blake2b(self.body, digest_size=8).hexdigest()}"')
+
+    def under(self, prefix: str) -> Page:
+        """The page as whoever sees us under a prefix needs it."""
+        if not prefix or not self.names_paths:
+            return self
+        body = self.body
+        for path in (b"/api/v1", b"/problems/"):
+            body = body.replace(path, prefix.encode() + path)
+        headers = {name: prefix + value if name == "Location" else value for name, value in self.headers.items()}
+        return replace(self, body=body, headers=headers)
+
+
+class Shared:
+    """A page that costs something: all who ask at once get the same one, which is kept for some seconds."""
+
+    def __init__(self, make: Callable[[], Awaitable[Page]], keep_seconds: float = 0) -> None:
+        self._make = make
+        self._keep_seconds = keep_seconds
+        self._kept: tuple[float, Page] | None = None
+        self._making: asyncio.Task[Page] | None = None
+
+    async def __call__(self) -> Page:
+        if self._kept and time.monotonic() < self._kept[0]:
+            return self._kept[1]
+        if self._making is None:
+            self._making = asyncio.create_task(self._made())
+        # Whoever hangs up takes the page away from nobody else.
+        return await asyncio.shield(self._making)
+
+    async def _made(self) -> Page:
+        try:
+            page = await self._make()
+            self._kept = time.monotonic() + self._keep_seconds, page
+            return page
+        finally:
+            self._making = None
+
+
+ICON_SECONDS = 24 * 3600
+"""How long browsers keep the icon without asking again."""
+METRICS_SECONDS = 1.0
+"""How long the metrics are kept: to write them anew costs 28 ms of the processor."""
+OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
+ALWAYS = frozenset({"/health/live"})
+"""What is answered however much is asked for: a process that is only busy shall not be taken for dead, and killed."""
+
+
+TICKET = re.compile(r"/support/tickets/(?P<number>[1-9][0-9]{0,15})", re.ASCII)
+"""Where messages say that a ticket is to be found."""
+
+
+def site(
+    api: Any,
+    problems: Mapping[str, Mapping[str, Any]],
+    ready: Callable[[], Awaitable[str | None]],
+    operators: Networks,
+) -> Any:
+    """An ASGI application within the edge: these pages, and `api` for every other path.
+
+    `ready` says why the service cannot work just now, or None. That, and the metrics, are for requests that come
+    straight, or through proxies that are trusted, from the operators' networks; to others they do not exist.
+    A path is one of these only as it is written here: what a proxy might read otherwise is no page.
+    """
+    pages: dict[str, Page] = _contract() | _reference() | _icons() | _problem_types(problems)
+
+    async def live() -> Page:
+        return Page("text/plain", b"ok\n")
+
+    async def readiness() -> Page:
+        reason = await ready()
+        if reason is None:
+            return Page("text/plain", b"ok\n")
+        return Page("text/plain", f"{reason}\n".encode(), 503, headers={"Retry-After": "5"})
+
+    async def exposition() -> Page:
+        return Page(*await asyncio.to_thread(metrics.exposition))
+
+    made: dict[str, Callable[[], Awaitable[Page]]] = {
+        "/health/live": live,
+        "/health/ready": Shared(readiness),
+        "/metrics": Shared(exposition, METRICS_SECONDS),
+    }
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        exchange: Exchange = scope[KEY]
+        of_ticket = TICKET.fullmatch(exchange.path)
+        if exchange.path not in pages and exchange.path not in made and not of_ticket:
+            await api(scope, receive, send)
+            return
+        origin = exchange.origin
+        if exchange.path in OF_OPERATORS and not (origin.direct and operators.include(origin.address)):
+            exchange.reason = "not from TICKETING_OPERATORS"
+            raise RouteNotFound("There is nothing at this address.")
+        exchange.operation_id = "page"
+        if exchange.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("This path knows GET, HEAD.", headers={"Allow": "GET, HEAD"})
+        if of_ticket:
+            page = _ticket(of_ticket["number"])
+        else:
+            page = pages[exchange.path] if exchange.path in pages else await made[exchange.path]()
+        shown = page.under(origin.prefix)
+        await _answer(shown, memoryview(shown.body) if shown is page else shown.body, exchange)
+
+    return application
+
+
+def _contract() -> dict[str, Page]:
+    media_types = {"json": "application/openapi+json", "yaml": "application/openapi+yaml"}
+    return {
+        f"/api/v1/openapi.{ending}": Page(
+            f"{media_type}; version=3.1",
+            (paths.SPEC / "dist" / f"openapi.{ending}").read_bytes(),
+            names_paths=True,
+        )
+        for ending, media_type in media_types.items()
+    }
+
+
+def _icons() -> dict[str, Page]:
+    """The icon of our pages, and where browsers look for one unasked."""
+    kinds = {"svg": "image/svg+xml", "ico": "image/x-icon", "png": "image/png"}
+    svg, ico, png = (
+        Page(media_type, (STATIC / f"icon.{ending}").read_bytes(), cache=f"max-age={ICON_SECONDS}")
+        for ending, media_type in kinds.items()
+    )
+    return {
+        "/icon.svg": svg,
+        "/favicon.ico": ico,
+        "/apple-touch-icon.png": png,
+        "/apple-touch-icon-precomposed.png": png,
+    }
+
+
+def _reference() -> dict[str, Page]:
+    def asset(name: str, media_type: str) -> Page:
+        return Page(f"{media_type}; charset=utf-8", (STATIC / name).read_bytes())
+
+    return {
+        "/": Page("text/html", b"", 302, headers={"Location": "/docs"}, names_paths=True),
+        "/docs": asset("docs.html", "text/html"),
+        "/docs/docs.js": asset("docs.js", "text/javascript"),
+        "/docs/page.css": asset("page.css", "text/css"),
+        "/docs/swagger-ui.css": asset("swagger-ui/swagger-ui.css", "text/css"),
+        "/docs/swagger-ui-bundle.js": asset("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
+    }
+
+
+def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]:
+    rows = "".join(
+        f'<tr><td><a href="problems/{slug}">{slug}</a><td>{problem["status"]}<td>{html.escape(problem["title"])}'
+        for slug, problem in problems.items()
+    )
+    pages = {
+        "/problems": _document(
+            "Problem types",
+            f"<p>Every error is an RFC 9457 problem document of one of these types.<table>{rows}</table>",
+            root="",
+        )
+    }
+    for slug, problem in problems.items():
+        text = {name: html.escape(str(value).strip()) for name, value in problem.items()}
+        pages[f"/problems/{slug}"] = _document(
+            text["title"],
+            f"<p>{text['description']}<dl><dt>What to do<dd>{text['remedy']}<dt>Status<dd>{text['status']}"
+            f'<dt>Code<dd><code>{slug.replace("-", "_")}</code></dl><p><a href="../problems">All problem types</a>',
+            root="../",
+        )
+    return pages
+
+
+def _ticket(number: str) -> Page:
+    """Where a link in a message leads: the same for whoever follows it, whether there is such a ticket or not."""
+    return replace(
+        _document(
+            f"Ticket {number}",
+            "<p>Tickets are read with the API, and have no page of their own yet. With a token of yours, this answers "
+            f"the ticket if you may see it:<pre>GET /api/v1/tickets/{number}\nAuthorization: Bearer …</pre>"
+            f"<p>What was said on it is at <code>/api/v1/tickets/{number}/comments</code>, and what happened to it at "
+            f"<code>/api/v1/tickets/{number}/events</code>. All requests can be tried in the "
+            '<a href="../../docs">API reference</a>.',
+            root="../../",
+        ),
+        names_paths=True,
+    )
+
+
+def _document(title: str, content: str, root: str) -> Page:
+    text = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} – Ticketing API</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="{root}favicon.ico" sizes="32x32">'
+        f'<link rel="icon" href="{root}icon.svg" type="image/svg+xml">'
+        f'<link rel="stylesheet" href="{root}docs/page.css"><h1>{title}</h1>{content}</html>\n'
+    )
+    return Page("text/html; charset=utf-8", text.encode())
+
+
+async def _answer(page: Page, body: bytes | memoryview, exchange: Exchange) -> None:
+    fresh = page.status == 200 and exchange.holds(page.tag)
+    headers = {
+        "Content-Type": page.media_type,
+        "Cache-Control": page.cache,
+        "ETag": page.tag,
+        "Content-Security-Policy": POLICY,
+        "Referrer-Policy": "no-referrer",
+        **page.headers,
+    }
+    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    if fresh:
+        await exchange.respond(304, encoded)
+    else:
+        await exchange.respond(page.status, encoded, body)

@@ -1,0 +1,56 @@
+"""The answers of this layer: problem details, as the engine sends them, for what never becomes an exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from http import HTTPStatus
+
+from ticketing import contract
+from ticketing.contract.exchange import PROBLEM, UNLESS_SAID, request_id
+from ticketing.contract.problems import Catalogue, Problem, render
+from ticketing.ground import metrics, paths
+from ticketing.ground.config import settings
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The types of problems, read once."""
+    found: Catalogue = contract.load(paths.SPEC / "problems.yaml")
+    return found
+
+
+def refusal(
+    problem: Problem,
+    *,
+    method: str,
+    path: str,
+    client: str,
+    wished_id: bytes | None,
+    defaults: Iterable[tuple[bytes, bytes]],
+) -> bytes:
+    """The whole answer, which says that the connection ends with it. It is counted and logged like any other."""
+    name = request_id(wished_id)
+    status, body = render(problem, catalogue(), name.decode(), settings().prefix)
+    metrics.observe(
+        operation_id=None,
+        method=method,
+        path=path,
+        status=status,
+        seconds=0,
+        request_id=name.decode(),
+        actor=None,
+        client=client,
+    )
+    head = [
+        *defaults,
+        *((field.lower().encode(), value.encode("latin-1")) for field, value in problem.headers.items()),
+        PROBLEM,
+        (b"content-length", b"%d" % len(body)),
+        *UNLESS_SAID,
+        (b"x-request-id", name),
+        (b"connection", b"close"),
+    ]
+    fields = b"".join(b"%b: %b\r\n" % field for field in dict(head).items())
+    line = b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())
+    return line + fields + b"\r\n" + (b"" if method == "HEAD" else body)

@@ -1,0 +1,1 @@
+"""What every change and every list has in common: retried how, against which version, continued from where."""

@@ -1,0 +1,77 @@
+"""Idempotency-Key: a POST sent twice is done once and answered twice alike (draft-ietf-httpapi-idempotency-key-header).
+
+The key is claimed by the very statement that makes the change (`claim_idempotency_key` in migrations/0001) and points
+at the event which that statement records; the event's `data` is the stored answer. So a key costs no extra round trip,
+and there is no moment in which the change exists and the key does not, or the other way round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Self
+from uuid import UUID
+
+import orjson
+import uuid_utils.compat as uuids
+from psycopg.errors import LockNotAvailable
+
+from ticketing.access.actors import Caller
+from ticketing.db import sql
+from ticketing.ground.errors import Conflict, KeyInFlight, KeyReused
+
+
+@dataclass(slots=True)
+class Claim:
+    """The event that a request will record, and the key under which it may be asked again."""
+
+    event_id: UUID = field(default_factory=uuids.uuid7)
+    key: str | None = None
+    fingerprint: bytes | None = None
+    replayed: bool = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """A request that waited in vain for another one with its key is told so."""
+        if isinstance(error, LockNotAvailable) and "claim_idempotency_key" in (error.diag.context or ""):
+            raise KeyInFlight(
+                "Another request with this Idempotency-Key is still being worked on. Send it again in a moment.",
+                headers={"Retry-After": "1"},
+            ) from error
+
+    def parameters(self) -> dict[str, Any]:
+        """What every `insert_…` statement takes of it."""
+        return {"event_id": self.event_id, "idempotency_key": self.key, "fingerprint": self.fingerprint}
+
+
+def claim(key: str | None, operation: str, *payload: object) -> Claim:
+    """The claim of a request: its header (bare or as a quoted string) and all that makes it this request."""
+    if key is None:
+        return Claim()
+    canonical = orjson.dumps([operation, *payload], option=orjson.OPT_SORT_KEYS)
+    return Claim(key=_bare(key), fingerprint=hashlib.sha256(canonical).digest())
+
+
+def _bare(key: str) -> str:
+    return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
+
+
+async def replay(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
+    """The answer that this very request got before, or None if its key is new.
+
+    Raises KeyReused if the key was used for another request.
+    """
+    if claim.key is None or actor.id is None:
+        return None
+    row = await sql.idempotency_keys.get_idempotency_key(conn, user_id=actor.id, key=claim.key)
+    if row is None:
+        return None
+    if row["fingerprint"] != claim.fingerprint:
+        raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
+    if row["answer"] is None:
+        raise Conflict("The request with this Idempotency-Key was done, but its answer is no longer kept.")
+    claim.replayed, claim.event_id = True, row["event_id"]
+    answer: dict[str, Any] = row["answer"]
+    return answer

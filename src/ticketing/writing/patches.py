@@ -1,0 +1,36 @@
+"""Merge patches (RFC 7396): a resource may be sent back as it was read, with what cannot be changed in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from ticketing.ground.errors import Invalid
+
+_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def changeable(patch: Mapping[str, Any], resource: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    """The part of a patch that is about these fields. Raises Invalid if the rest is not what the resource holds."""
+    faults = [
+        {
+            "detail": "This cannot be changed, and differs from what is there now. Leave it out, or read it again.",
+            "pointer": f"#/{name}",
+        }
+        for name, value in patch.items()
+        if name not in fields and _nameless(value) != _nameless(resource[name])
+    ]
+    if faults:
+        raise Invalid(faults[0]["detail"], errors=faults)
+    return {name: value for name, value in patch.items() if name in fields}
+
+
+def _nameless(value: Any) -> Any:
+    """What is compared. People go by their ids, as their names may change; ids have two cases (RFC 9562, 4)."""
+    if isinstance(value, Mapping):
+        return {name: _nameless(member) for name, member in value.items() if name != "name"}
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return UUID(value)
+    return value

@@ -1,0 +1,486 @@
+"""Who may do what: every operation of the contract by every kind of caller, in one table."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from conftest import Person
+from judged import PREFIX, Judged
+from ticketing.ground import paths
+
+DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
+OPERATIONS = {
+    operation["operationId"]: (method.upper(), path, operation["security"][0]["bearer"])
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if method in ("get", "post", "patch", "delete", "put")
+}
+READ, WRITE, ADMIN = "tickets:read", "tickets:write", "admin"
+CANARY = "canary-5d1c"
+WITH, LESS = "200, and the canary is in it", "200, without the canary"
+
+# The scope that an operation needs, and what it answers to the owner of what it is about, another requester, an agent
+# and an admin. What comes after a colon is said by SPECIAL below.
+# fmt: off
+MATRIX: dict[str, tuple[str, Any, Any, Any, Any]] = {
+    #                                    scope  owner stranger agent admin
+    "get_me":                           (READ,  200,  200,  200,  200),
+    "list_users":                       (READ,  403,  403,  200,  200),
+    "create_user":                      (ADMIN, 403,  403,  403,  201),
+    "get_user":                         (READ,  200,  404,  200,  200),
+    "update_user":                      (ADMIN, 403,  403,  403,  200),
+
+    "list_tokens":                      (READ,  WITH, LESS, LESS, LESS),
+    "create_token":                     (WRITE, 201,  201,  201,  201),
+    "get_token":                        (READ,  200,  404,  404,  404),
+    "revoke_token":                     (WRITE, 204,  404,  404,  404),
+    "list_user_tokens":                 (ADMIN, 403,  403,  403,  WITH),
+    "create_user_token":                (ADMIN, 403,  403,  403,  201),
+    "create_user_token: a person's":    (ADMIN, 403,  403,  403,  409),
+    "create_user_token: beyond a role": (ADMIN, 403,  403,  403,  422),
+    "get_user_token":                   (ADMIN, 403,  403,  403,  200),
+    "revoke_user_token":                (ADMIN, 403,  403,  403,  204),
+
+    "list_projects":                    (READ,  200,  200,  200,  200),
+    "list_projects: private":           (READ,  LESS, LESS, WITH, WITH),
+    "create_project":                   (ADMIN, 403,  403,  403,  201),
+    "get_project":                      (READ,  200,  200,  200,  200),
+    "get_project: private":             (READ,  404,  404,  200,  200),
+    "update_project":                   (ADMIN, 403,  403,  403,  200),
+    "update_project: private":          (ADMIN, 404,  404,  403,  200),
+
+    "list_categories":                  (READ,  200,  200,  200,  200),
+    "list_categories: private":         (READ,  404,  404,  WITH, WITH),
+    "create_category":                  (ADMIN, 403,  403,  403,  201),
+    "create_category: private":         (ADMIN, 404,  404,  403,  201),
+    "get_category":                     (READ,  200,  200,  200,  200),
+    "get_category: private":            (READ,  404,  404,  200,  200),
+    "update_category":                  (ADMIN, 403,  403,  403,  200),
+    "update_category: private":         (ADMIN, 404,  404,  403,  200),
+
+    "list_tickets":                     (READ,  WITH, LESS, WITH, WITH),
+    "list_tickets: created":            (READ,  WITH, LESS, WITH, WITH),
+    "list_tickets: updated":            (READ,  WITH, LESS, WITH, WITH),
+    "list_tickets: -updated":           (READ,  WITH, LESS, WITH, WITH),
+    "list_tickets: priority":           (READ,  WITH, LESS, WITH, WITH),
+    "list_tickets: -priority":          (READ,  WITH, LESS, WITH, WITH),
+    "create_ticket":                    (WRITE, 201,  201,  201,  201),
+    "create_ticket: private":           (WRITE, 422,  422,  201,  201),
+    "create_ticket: archived":          (WRITE, 422,  422,  422,  422),
+    "create_ticket: archived category": (WRITE, 422,  422,  422,  422),
+    "create_ticket: priority":          (WRITE, 403,  403,  201,  201),
+    "create_ticket: for another":       (WRITE, 403,  403,  201,  201),
+    "create_ticket: for a newcomer":    (WRITE, 403,  403,  201,  201),
+    "get_ticket":                       (READ,  200,  404,  200,  200),
+    "update_ticket":                    (WRITE, 200,  404,  200,  200),
+    "update_ticket: priority":          (WRITE, 403,  404,  200,  200),
+    "update_ticket: category":          (WRITE, 403,  404,  200,  200),
+    "update_ticket: archived category": (WRITE, 403,  404,  422,  422),
+    "update_ticket: assignee":          (WRITE, 403,  404,  200,  200),
+    "update_ticket: assign requester":  (WRITE, 403,  404,  422,  422),
+    "update_ticket: assign inactive":   (WRITE, 403,  404,  422,  422),
+    "update_ticket: status":            (WRITE, 409,  404,  200,  200),
+    "update_ticket: resolution":        (WRITE, 403,  404,  200,  200),
+    "update_ticket: resolution_note":   (WRITE, 403,  404,  200,  200),
+    "update_ticket: closed":            (WRITE, 409,  404,  200,  200),
+    "update_ticket: close":             (WRITE, 200,  404,  200,  200),
+    "update_ticket: close, saying why": (WRITE, 200,  404,  200,  200),
+
+    "list_comments":                    (READ,  200,  404,  200,  200),
+    "list_comments: internal":          (READ,  LESS, 404,  WITH, WITH),
+    "list_comments: staff's cursor":    (READ,  400,  400,  200,  200),
+    "create_comment":                   (WRITE, 201,  404,  201,  201),
+    "create_comment: internal":         (WRITE, 403,  403,  201,  201),
+    "create_comment: closed":           (WRITE, 409,  404,  201,  201),
+    "create_comment: owner's key":      (WRITE, 201,  404,  201,  201),
+    "get_comment":                      (READ,  200,  404,  200,  200),
+    "get_comment: internal":            (READ,  404,  404,  200,  200),
+    "update_comment":                   (WRITE, 200,  404,  403,  403),
+    "update_comment: internal":         (WRITE, 404,  404,  200,  403),
+    "update_comment: closed":           (WRITE, 409,  404,  403,  403),
+    "delete_comment":                   (WRITE, 204,  404,  403,  204),
+    "delete_comment: closed":           (WRITE, 409,  404,  403,  204),
+    "delete_comment: internal":         (WRITE, 404,  404,  204,  204),
+
+    "list_ticket_events":               (READ,  200,  404,  200,  200),
+    "list_ticket_events: internal":     (READ,  LESS, 404,  WITH, WITH),
+    "list_ticket_events: staff's cursor": (READ, 400, 400,  200,  200),
+    "list_events":                      (READ,  200,  200,  200,  200),
+    "stream_events":                    (READ,  200,  200,  200,  200),
+
+    "list_webhook_endpoints":           (ADMIN, 403,  403,  403,  200),
+    "create_webhook_endpoint":          (ADMIN, 403,  403,  403,  201),
+    "get_webhook_endpoint":             (ADMIN, 403,  403,  403,  200),
+    "update_webhook_endpoint":          (ADMIN, 403,  403,  403,  200),
+    "delete_webhook_endpoint":          (ADMIN, 403,  403,  403,  204),
+    "rotate_webhook_secret":            (ADMIN, 403,  403,  403,  200),
+    "ping_webhook_endpoint":            (ADMIN, 403,  403,  403,  202),
+    "redeliver_webhooks":               (ADMIN, 403,  403,  403,  202),
+    "list_deliveries":                  (ADMIN, 403,  403,  403,  200),
+    "get_delivery":                     (ADMIN, 403,  403,  403,  200),
+
+    "list_jobs":                        (ADMIN, 403,  403,  403,  200),
+    "get_job":                          (ADMIN, 403,  403,  403,  200),
+    "retry_job":                        (ADMIN, 403,  403,  403,  200),
+    "cancel_job":                       (ADMIN, 403,  403,  403,  200),
+    "list_queues":                      (ADMIN, 403,  403,  403,  200),
+    "pause_queue":                      (ADMIN, 403,  403,  403,  200),
+    "resume_queue":                     (ADMIN, 403,  403,  403,  200),
+    "list_schedules":                   (ADMIN, 403,  403,  403,  200),
+}
+# fmt: on
+ROLES = ("requester", "stranger", "agent", "admin")
+SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
+    "list_tokens": lambda world: {"token_id": world.token_id},
+    "list_user_tokens": lambda world: {"token_id": world.token_id},
+    "create_user_token": lambda world: {"user_id": world.machine_id},
+    "create_user_token: a person's": lambda world: {"user_id": world.owner.id},
+    "create_user_token: beyond a role": lambda world: {
+        "user_id": world.machine_id,
+        "body": {"name": "x", "scopes": [ADMIN]},
+    },
+    "list_projects: private": lambda world: {"project_key": world.private, "query": {"limit": 100}},
+    "get_project: private": lambda world: {"project_key": world.private},
+    "update_project: private": lambda world: {"project_key": world.private},
+    "list_categories: private": lambda world: {"project_key": world.private},
+    "create_category: private": lambda world: {"project_key": world.private},
+    "get_category: private": lambda world: {"project_key": world.private},
+    "update_category: private": lambda world: {"project_key": world.private},
+    "list_tickets": lambda world: world.listed("-created"),
+    "list_tickets: created": lambda world: world.listed("created"),
+    "list_tickets: updated": lambda world: world.listed("updated"),
+    "list_tickets: -updated": lambda world: world.listed("-updated"),
+    "list_tickets: priority": lambda world: world.listed("priority"),
+    "list_tickets: -priority": lambda world: world.listed("-priority"),
+    "create_ticket: private": lambda world: {"body": world.ticket(project=world.private)},
+    "create_ticket: archived": lambda world: {"body": world.ticket(project=world.archived)},
+    "create_ticket: archived category": lambda world: {"body": world.ticket(category=world.archived_category)},
+    "create_ticket: priority": lambda world: {"body": world.ticket(priority="high")},
+    "create_ticket: for another": lambda world: {"body": world.ticket(requester={"id": world.admin.id})},
+    "create_ticket: for a newcomer": lambda world: {
+        "body": world.ticket(requester={"email": f"{secrets.token_hex(6)}@lumen.example"})
+    },
+    "update_ticket: priority": lambda _: {"body": {"priority": "high"}},
+    "update_ticket: category": lambda _: {"body": {"category": "music"}},
+    "update_ticket: archived category": lambda world: {"body": {"category": world.archived_category}},
+    "update_ticket: assignee": lambda world: {"body": {"assignee": {"id": world.agent.id}}},
+    "update_ticket: assign requester": lambda world: {"body": {"assignee": {"id": world.owner.id}}},
+    "update_ticket: assign inactive": lambda world: {"body": {"assignee": {"id": world.inactive_agent_id}}},
+    "update_ticket: status": lambda _: {"body": {"status": "in_progress"}},
+    "update_ticket: resolution": lambda _: {"body": {"status": "resolved", "resolution": "fixed"}},
+    "update_ticket: resolution_note": lambda _: {
+        "body": {"status": "resolved", "resolution": "fixed", "resolution_note": "x"}
+    },
+    "update_ticket: closed": lambda world: {"number": world.closed},
+    "update_ticket: close": lambda _: {"body": {"status": "closed", "resolution": "fixed"}},
+    "update_ticket: close, saying why": lambda _: {
+        "body": {"status": "closed", "resolution": "answered", "resolution_note": "x"}
+    },
+    "list_comments: internal": lambda world: {"comment_id": world.internal},
+    "list_comments: staff's cursor": lambda world: {"query": {"cursor": world.cursor("comments")}},
+    "create_comment: internal": lambda _: {"body": {"body": "x", "visibility": "internal"}},
+    "create_comment: closed": lambda world: {"number": world.closed},
+    "create_comment: owner's key": lambda world: {"headers": {"Idempotency-Key": world.used_key}},
+    "get_comment: internal": lambda world: {"comment_id": world.internal},
+    "update_comment: internal": lambda world: {"comment_id": world.internal},
+    "update_comment: closed": lambda world: {"comment_id": world.said_before_the_end},
+    "delete_comment: closed": lambda world: {"comment_id": world.said_before_the_end},
+    "delete_comment: internal": lambda world: {"comment_id": world.internal},
+    "list_ticket_events: internal": lambda world: {"comment_id": world.internal},
+    "list_ticket_events: staff's cursor": lambda world: {"query": {"cursor": world.cursor("events")}},
+}
+
+
+@dataclass
+class World:
+    """One of each thing, made when it is first asked for; the owner's where things have owners."""
+
+    owner: Person
+    agent: Person
+    admin: Person
+    db: psycopg.Connection[dict[str, Any]]
+    category_key = "music"
+    queue_name = "default"
+
+    @property
+    def user_id(self) -> str:
+        return self.owner.id
+
+    def call(self, row: str, by: httpx.Client, headers: dict[str, str] | None = None) -> httpx.Response:
+        """Make the request of a row of the matrix."""
+        operation_id = row.partition(":")[0]
+        method, template, _ = OPERATIONS[operation_id]
+        special = SPECIAL[row](self) if row in SPECIAL else {}
+        places = {name: special.get(name, getattr(self, name)) for name in re.findall(r"\{(\w+)\}", template)}
+        body = special.get("body") or self.body(operation_id)
+        headers = {**(headers or {}), **special.get("headers", {})}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
+        return by.request(
+            method,
+            template.format(**places),
+            params=special.get("query"),
+            headers=headers,
+            **({"json": body} if body else {}),
+        )
+
+    def body(self, operation_id: str) -> Any:
+        """What is sent unless a row says otherwise."""
+        bodies: dict[str, Callable[[], Any]] = {
+            "create_user": lambda: {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"},
+            "update_user": lambda: {"active": True},
+            "create_token": lambda: {"name": "x", "scopes": [READ]},
+            "create_user_token": lambda: {"name": "x", "scopes": [READ]},
+            "create_project": lambda: {"key": _key(), "name": "x"},
+            "update_project": lambda: {"name": "y"},
+            "create_category": lambda: {"key": _key(), "name": "x"},
+            "update_category": lambda: {"name": "y"},
+            "create_ticket": self.ticket,
+            "update_ticket": lambda: {"title": "y"},
+            "create_comment": lambda: {"body": "x"},
+            "update_comment": lambda: {"body": "y"},
+            "create_webhook_endpoint": lambda: {"url": "https://127.0.0.1/"},
+            "update_webhook_endpoint": lambda: {"url": "https://127.0.0.2/"},
+            "redeliver_webhooks": lambda: {"delivery_id": self.delivery_id},
+        }
+        return bodies[operation_id]() if operation_id in bodies else None
+
+    def ticket(self, **fields: Any) -> dict[str, Any]:
+        """A new ticket's body."""
+        return {"project": self.project_key, "type": "support", "title": "x", "description": ""} | fields
+
+    @cached_property
+    def project_key(self) -> str:
+        return self._project("public")
+
+    @cached_property
+    def private(self) -> str:
+        return self._project("private")
+
+    @cached_property
+    def archived(self) -> str:
+        key = self._project("public")
+        _made(_patch(self.admin, f"/projects/{key}", archived=True))
+        return key
+
+    @cached_property
+    def archived_category(self) -> str:
+        path = f"/projects/{self.project_key}/categories"
+        _made(self.admin.post(path, json={"key": "records", "name": "x"}))
+        _made(_patch(self.admin, f"{path}/records", archived=True))
+        return "records"
+
+    def _project(self, visibility: str) -> str:
+        body = {"key": _key(), "name": CANARY if visibility == "private" else "x", "visibility": visibility}
+        key: str = _made(self.admin.post("/projects", json=body))["key"]
+        _made(self.admin.post(f"/projects/{key}/categories", json={"key": "music", "name": CANARY}))
+        return key
+
+    def listed(self, sort: str) -> dict[str, Any]:
+        """How to list the tickets of a project in which the owner has one."""
+        self._open(title=CANARY)
+        return {"query": {"project": self.project_key, "sort": sort}}
+
+    @cached_property
+    def number(self) -> int:
+        return self._open()
+
+    def _open(self, **fields: str) -> int:
+        return int(_made(self.owner.post("/tickets", json=self.ticket(**fields)))["number"])
+
+    @cached_property
+    def closed(self) -> int:
+        number = self._open()
+        _made(_patch(self.agent, f"/tickets/{number}", status="closed", resolution="fixed"))
+        return number
+
+    @cached_property
+    def comment_id(self) -> str:
+        return self._comment(self.owner, body="x")
+
+    @cached_property
+    def said_before_the_end(self) -> str:
+        comment_id = self.comment_id
+        _made(_patch(self.agent, f"/tickets/{self.number}", status="closed", resolution="fixed"))
+        return comment_id
+
+    @cached_property
+    def internal(self) -> str:
+        return self._comment(self.agent, body=CANARY, visibility="internal")
+
+    def _comment(self, by: Person, **body: str) -> str:
+        comment_id: str = _made(by.post(f"/tickets/{self.number}/comments", json=body))["id"]
+        return comment_id
+
+    def cursor(self, of: str) -> str:
+        """Where an agent's list goes on."""
+        for _ in range(2):
+            self._comment(self.owner, body="x")
+        cursor: str = _made(self.agent.get(f"/tickets/{self.number}/{of}", params={"limit": 1}))["next"]
+        return cursor
+
+    @cached_property
+    def used_key(self) -> str:
+        key = secrets.token_hex(8)
+        _made(
+            self.owner.post(
+                f"/tickets/{self.number}/comments",
+                json=self.body("create_comment"),
+                headers={"Idempotency-Key": key},
+            )
+        )
+        return key
+
+    @cached_property
+    def token_id(self) -> str:
+        token_id: str = _made(self.owner.post("/tokens", json={"name": CANARY, "scopes": [READ]}))["id"]
+        return token_id
+
+    @cached_property
+    def machine_id(self) -> str:
+        body = {"name": "machine", "service_account": True, "role": "agent"}
+        return str(_made(self.admin.post("/users", json=body))["id"])
+
+    @cached_property
+    def endpoint_id(self) -> str:
+        return str(_made(self.admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/"}))["id"])
+
+    @cached_property
+    def delivery_id(self) -> str:
+        insert = (
+            "insert into deliveries (id, endpoint_id, event_id, type)"
+            " values (gen_random_uuid(), %s, gen_random_uuid(), 'ticket.created') returning id"
+        )
+        return str(self._only(insert, self.endpoint_id))
+
+    @cached_property
+    def job_id(self) -> str:
+        return str(self._only("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id"))
+
+    def _only(self, statement: str, *parameters: Any) -> Any:
+        row = self.db.execute(statement.encode(), parameters).fetchone()
+        assert row
+        return row["id"]
+
+    @cached_property
+    def inactive_agent_id(self) -> str:
+        user = _made(self.admin.post("/users", json=self.body("create_user") | {"role": "agent"}))
+        _made(_patch(self.admin, f"/users/{user['id']}", active=False))
+        return str(user["id"])
+
+
+def _key() -> str:
+    return f"p-{secrets.token_hex(6)}"
+
+
+def _patch(by: Person, path: str, **fields: Any) -> httpx.Response:
+    return by.request("PATCH", path, json=fields, headers={"Content-Type": "application/merge-patch+json"})
+
+
+def _made(response: httpx.Response) -> Any:
+    assert response.is_success, response.text
+    return response.json()
+
+
+@pytest.fixture
+def world(requester: Person, agent: Person, admin: Person, db: psycopg.Connection[dict[str, Any]]) -> World:
+    return World(requester, agent, admin, db)
+
+
+def test_the_table_is_complete() -> None:
+    assert {row.partition(":")[0] for row in MATRIX} == OPERATIONS.keys() <= MATRIX.keys()
+    assert {row for row in MATRIX if ":" in row} <= SPECIAL.keys() <= MATRIX.keys()
+    for row, (scope, *_) in MATRIX.items():
+        assert OPERATIONS[row.partition(":")[0]][2] == [scope]
+
+
+@pytest.mark.parametrize("row", MATRIX)
+@pytest.mark.parametrize(("column", "role"), list(enumerate(ROLES, 1)))
+def test_role(
+    request: pytest.FixtureRequest,
+    world: World,
+    new_events: Callable[[], list[dict[str, Any]]],
+    row: str,
+    column: int,
+    role: str,
+) -> None:
+    by = request.getfixturevalue(role)
+    response = world.call(row, by)
+    expected = MATRIX[row][column]
+    outcome = _look(response, by) if expected in (WITH, LESS) else response.status_code
+    assert outcome == expected, response.text
+    for event in new_events():
+        assert event["audience"] == _audience(event, world.db)
+
+
+def _audience(event: dict[str, Any], db: psycopg.Connection[dict[str, Any]]) -> str:
+    """Whom an event is told: whoever sees what it is about, or staff alone."""
+    noun = event["type"].partition(".")[0]
+    if noun == "comment":
+        return str(event["data"]["visibility"])
+    if noun in ("project", "category"):
+        row = db.execute("select visibility from projects where key = %s", (event["project"],)).fetchone()
+        return "public" if row and row["visibility"] == "public" else "internal"
+    return "public" if noun == "ticket" else "internal"
+
+
+def _look(response: httpx.Response, by: Person) -> int | str:
+    """Look for the canary on every page of a list."""
+    if response.status_code != 200:
+        return response.status_code
+    while CANARY not in response.text:
+        if "next" not in response.links:
+            return LESS
+        response = by.get(response.links["next"]["url"].removeprefix(PREFIX))
+    return WITH
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_scope(sign_in: Callable[..., Person], world: World, operation_id: str) -> None:
+    """An admin's token without the operation's scope is refused, whatever else it may do."""
+    (needed,) = OPERATIONS[operation_id][2]
+    others = tuple(scope for scope in ("tickets:read", "tickets:write", "admin") if scope != needed)
+    response = world.call(operation_id, sign_in("admin", scopes=others))
+    assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
+    assert f'scope="{needed}"' in response.headers["www-authenticate"]
+
+
+@pytest.fixture(scope="session")
+def dead_tokens(
+    admin: Person, sign_in: Callable[..., Person], db: psycopg.Connection[Any]
+) -> dict[str, dict[str, str]]:
+    """Headers of callers who are nobody: without a token, or with one that holds no more."""
+    made = {}
+    for kind, change in (
+        ("expired", "update tokens set expires_at = now() where user_id = %s"),
+        ("revoked", "update tokens set revoked_at = now() where user_id = %s"),
+        ("inactive", "update users set active = false where id = %s"),
+    ):
+        person = sign_in("admin")
+        db.execute(change, (person.id,))
+        made[kind] = {"Authorization": f"Bearer {person.token}"}
+    return made | {
+        "none": {},
+        "unknown": {"Authorization": f"Bearer {admin.token[:-1]}"},
+        "no bearer": {"Authorization": f"Basic {admin.token}"},
+    }
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+@pytest.mark.parametrize("kind", ["none", "unknown", "no bearer", "expired", "revoked", "inactive"])
+def test_nobody(
+    anonymous: Judged, dead_tokens: dict[str, dict[str, str]], world: World, operation_id: str, kind: str
+) -> None:
+    response = world.call(operation_id, anonymous, dead_tokens[kind])
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")

@@ -1,0 +1,89 @@
+"""The contract, executed: schemathesis makes the requests, and the service has to keep every promise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from openapi_spec_validator import validate
+from schemathesis.core.failures import AcceptedNegativeData
+
+import judging
+from conftest import Person, signed_up, spawned
+from fuzz import ALL_BUT_THESE, ONLY_THESE, schemathesis
+from ticketing import api, contract
+from ticketing.ground import errors, paths
+
+DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
+
+
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize(
+    "options",
+    [
+        (*ALL_BUT_THESE, "--max-examples", "3"),
+        (*ONLY_THESE, "--phases", "fuzzing", "--max-examples", "5"),
+    ],
+    ids=["all but two", "these"],
+)
+def test_every_operation_keeps_its_promises(new_database: Callable[..., str], options: tuple[str, ...]) -> None:
+    """All phases of schemathesis with all of its checks; `make fuzz` does the same at length.
+
+    On a service of its own, as it changes whomever and whatever it finds.
+    """
+    database_url = new_database()
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        admin = signed_up(conn, "admin")
+    with spawned(database_url) as url, Person(url, *admin) as client:
+        done = schemathesis(url, client.token, *options, "--seed", "1", capture_output=True)
+        assert done.returncode == 0, done.stdout[-20_000:]
+        if "--exclude-operation-id" in options:
+            assert client.get("/me").status_code == 200, "it lost its token on the way"
+
+
+def test_the_document_is_valid() -> None:
+    validate(DOCUMENT)
+
+
+def test_every_error_of_the_rules_is_in_the_catalogue() -> None:
+    catalogue = contract.load(paths.SPEC / "problems.yaml")
+    raised = {
+        error.slug
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, contract.Problem) and error.slug
+    }
+    assert raised <= catalogue.keys()
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    """Every operation with its id."""
+    return [
+        (operation["operationId"], operation)
+        for item in DOCUMENT["paths"].values()
+        for method, operation in item.items()
+        if method in ("get", "post", "patch", "put", "delete")
+    ]
+
+
+@pytest.mark.parametrize(("operation_id", "operation"), operations())
+def test_every_operation_shows_how(operation_id: str, operation: dict[str, Any]) -> None:
+    """An example of each request and of each successful answer that has a body."""
+    assert operation_id in api.__all__
+    if "requestBody" in operation:
+        assert all(media.get("examples") for media in operation["requestBody"]["content"].values())
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            assert all(media.get("examples") for media in response.get("content", {}).values())
+        for link in response.get("links", {}).values():
+            assert link["operationId"] in api.__all__
+
+
+@pytest.mark.parametrize(("name", "told"), [("a\x17", False), ("ab", True)])
+def test_a_text_that_is_too_long_only_as_it_was_sent_is_no_fault(name: str, told: bool) -> None:
+    message = "Invalid component: in body - violates `maxLength` at /properties/name"
+    failure = AcceptedNegativeData(operation="x", message=message, status_code=201, expected_statuses=["4xx"])
+    assert judging.filter_failure(None, failure, SimpleNamespace(body={"names": [name]}), None) is told

@@ -1,0 +1,163 @@
+"""What a GET answers, a PATCH takes: every resource is sent back as it was read, and nothing happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from test_tickets import MERGE_PATCH, Events, New, patch
+
+from conftest import Person
+from ticketing.access.policy import TRANSITIONS
+from ticketing.ground import paths
+
+DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
+PATCHED = {path for path, item in DOCUMENT["paths"].items() if "patch" in item}
+
+
+def sent_back(by: Person, path: str, new_events: Events) -> dict[str, Any]:
+    """Send a resource back as it was read; gives it."""
+    read = by.get(path)
+    new_events()
+    answer = by.request("PATCH", path, json=read.json(), headers=MERGE_PATCH | {"If-Match": read.headers["etag"]})
+    assert answer.status_code == 200, (path, answer.text)
+    assert (answer.json(), answer.headers["etag"]) == (read.json(), read.headers["etag"])
+    assert new_events() == []
+    resource: dict[str, Any] = read.json()
+    return resource
+
+
+def test_every_resource_can_be_sent_back_as_it_was_read(
+    admin: Person, requester: Person, project: str, new_ticket: New, new_events: Events
+) -> None:
+    number = new_ticket(tags=["a", "ü"], environment={"app": "1"})["number"]
+    said = admin.post(f"/tickets/{number}/comments", json={"body": "x", "visibility": "internal"}).json()["id"]
+    hook = {"url": "https://127.0.0.1/x", "projects": [project], "event_types": ["ticket.created"]}
+    endpoint = admin.post("/webhook-endpoints", json=hook).json()["id"]
+    machine = admin.post("/users", json={"name": "Robot", "service_account": True}).json()["id"]
+    places = {
+        "/tickets/{number}": f"/tickets/{number}",
+        "/tickets/{number}/comments/{comment_id}": f"/tickets/{number}/comments/{said}",
+        "/projects/{project_key}": f"/projects/{project}",
+        "/projects/{project_key}/categories/{category_key}": f"/projects/{project}/categories/music",
+        "/users/{user_id}": f"/users/{requester.id}",
+        "/webhook-endpoints/{endpoint_id}": f"/webhook-endpoints/{endpoint}",
+    }
+    assert places.keys() == PATCHED
+    for path in places.values():
+        sent_back(admin, path, new_events)
+    sent_back(admin, f"/users/{machine}", new_events)
+
+
+def test_a_ticket_can_be_sent_back_in_every_state_and_by_everyone(
+    agent: Person, requester: Person, new_ticket: New, new_events: Events, db: psycopg.Connection[Any]
+) -> None:
+    number = new_ticket()["number"]
+    path = f"/tickets/{number}"
+    db.execute("update tickets set external_source = 'github:o/r', external_id = %s where number = %s", (path, number))
+    steps: list[dict[str, Any]] = [
+        {"assignee": {"id": agent.id}, "category": "music", "priority": "high"},
+        {"status": "resolved", "resolution": "fixed", "resolution_note": "In 4.3."},
+        {"status": "closed"},
+    ]
+    for step in steps:
+        assert patch(agent, number, **step).status_code == 200
+        for by in (agent, requester):
+            sent_back(by, path, new_events)
+
+
+@pytest.mark.parametrize(("before", "after"), [(a, b) for a, follow in TRANSITIONS.items() for b in follow])
+def test_a_ticket_is_moved_by_what_was_read_as_by_its_status_alone(
+    agent: Person, new_ticket: New, before: str, after: str
+) -> None:
+    ended = {"resolution": "fixed", "resolution_note": "In 4.3."}
+    one, other = (new_ticket()["number"] for _ in range(2))
+    for number in (one, other):
+        if before != "open":
+            patch(agent, number, status=before, **(ended if before == "resolved" else {}))
+    wanted = {"status": after} | (ended if after in ("resolved", "closed") and before != "resolved" else {})
+    alone = patch(agent, one, **wanted)
+    whole = patch(agent, other, **{**agent.get(f"/tickets/{other}").json(), **wanted})
+    for answer in (alone, whole):
+        assert (answer.status_code, answer.json()["status"]) == (200, after), answer.text
+    for name in ("resolution", "resolution_note"):
+        assert alone.json()[name] == whole.json()[name]
+
+
+def test_ids_are_the_same_in_either_case(agent: Person, requester: Person, new_ticket: New, new_events: Events) -> None:
+    number = new_ticket()["number"]
+    said = agent.post(f"/tickets/{number}/comments", json={"body": "x"}).json()
+    ticket = patch(agent, number, assignee={"id": agent.id}).json()
+    new_events()
+    reporter = {**ticket["requester"], "id": ticket["requester"]["id"].upper()}
+    assert patch(agent, number, requester=reporter).json() == ticket
+    path = f"/tickets/{number}/comments/{said['id']}"
+    author = {**said["author"], "id": said["author"]["id"].upper()}
+    sent = {"body": "x", "id": said["id"].upper(), "author": author}
+    assert agent.request("PATCH", path, json=sent, headers=MERGE_PATCH).json() == said
+    assert new_events() == []
+    other = agent.request("PATCH", path, json={"body": "x", "id": author["id"]}, headers=MERGE_PATCH)
+    assert other.json()["errors"][0]["pointer"] == "#/id"
+
+
+def test_what_was_read_can_be_sent_back_with_a_change_in_it(
+    agent: Person, requester: Person, new_ticket: New, new_events: Events
+) -> None:
+    number = new_ticket()["number"]
+    patch(agent, number, assignee={"id": agent.id})
+    ticket = sent_back(requester, f"/tickets/{number}", new_events)
+    changed = patch(requester, number, **{**ticket, "title": "Anew", "assignee": {**ticket["assignee"], "name": "Old"}})
+    assert changed.json()["title"] == "Anew"
+    (event,) = new_events()
+    assert event["previous"] == {"title": ticket["title"]}
+    assert patch(requester, number, **{**changed.json(), "title": "x", "priority": "urgent"}).status_code == 403
+    stale = patch(requester, number, **{**ticket, "description": "Over what came since"})
+    assert (stale.status_code, stale.json()["errors"][0]["pointer"]) == (422, "#/updated_at")
+
+
+def test_an_assignee_is_taken_as_it_is_read(agent: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    assert patch(agent, number, assignee=agent.ref).json()["assignee"] == agent.ref
+
+
+def test_a_requester_is_taken_as_it_is_read(agent: Person, requester: Person, new_ticket: New) -> None:
+    assert new_ticket(by=agent, requester=requester.ref)["requester"] == requester.ref
+    for odd in ({"id": requester.id, "email": "a@b.example"}, {"name": "Noor"}):
+        body = {"type": "bug", "project": "x-x", "title": "x", "description": "", "requester": odd}
+        assert agent.post("/tickets", json=body).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("number", 1),
+        ("type", "support"),
+        ("project", "elsewhere"),
+        ("channel", "email"),
+        ("requester", {"id": "01a20d0a-7980-7957-a49c-3e803f5053e4"}),
+        ("external_reference", {"source": "github:o/r", "id": "1"}),
+        ("created_at", "2026-11-24T10:00:00Z"),
+        ("updated_at", None),
+        ("closed_at", "2026-11-24T10:00:00Z"),
+    ],
+)
+def test_what_cannot_be_changed_is_said(
+    agent: Person, new_ticket: New, new_events: Events, field: str, value: Any
+) -> None:
+    ticket = new_ticket(severity="low")
+    new_events()
+    refused = patch(agent, ticket["number"], **{**ticket, "title": "Anew", field: value})
+    assert refused.status_code == 422
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == f"#/{field}"
+    assert error["detail"].startswith("This cannot be changed, and differs from what is there now.")
+    assert new_events() == []
+
+
+def test_an_address_cannot_be_taken_away(admin: Person, sign_in: Callable[..., Person]) -> None:
+    person = sign_in("requester")
+    refused = admin.request("PATCH", f"/users/{person.id}", json={"email": None}, headers=MERGE_PATCH)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/email")

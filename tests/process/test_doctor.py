@@ -1,0 +1,250 @@
+"""`ticketing doctor`: each thing that may be wrong is found, and said with what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import uuid_utils.compat as uuids
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from redis import Redis
+from test_cli import Run, run, url
+
+from conftest import signed_up
+from ticketing import sealing
+from ticketing.commands import doctor
+from ticketing.ground.config import Settings, unknown
+from ticketing.web.wire import files
+
+__all__ = ["run", "url"]
+
+WHOLE = (
+    "Settings",
+    "Files",
+    "PostgreSQL",
+    "Clock",
+    "Connections",
+    "Limits",
+    "Session",
+    "Sessions",
+    "Writing",
+    "Standbys",
+    "Schema",
+    "Event log",
+    "Transactions",
+    "Webhooks",
+    "Secrets",
+    "Redis",
+    "Redis memory",
+)
+
+
+@pytest.fixture
+def wrong(run: Run, redis_url: str) -> Callable[..., dict[str, str]]:
+    """What the doctor finds wrong with a database, by name."""
+
+    def wrong(url: str) -> dict[str, str]:
+        code, out, err = run("doctor", "--json", url=url, redis_url=redis_url)
+        found = [json.loads(line) for line in out.splitlines()]
+        assert err == ""
+        assert code == int(not all(check["passed"] for check in found))
+        return {check["what"]: check["finding"] for check in found if not check["passed"]}
+
+    return wrong
+
+
+def test_the_doctor_finds_everything_well(run: Run, url: str, redis_url: str) -> None:
+    code, out, _ = run("doctor", url=url, redis_url=redis_url)
+    assert (code, [line.partition(":")[0] for line in out.splitlines()]) == (0, [f"ok     {what}" for what in WHOLE])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("TICKETING_POOLSIZE", "TICKETING_POOLSIZE is no setting; TICKETING_POOL_SIZE is."),
+        ("TICKETING_WEBHOOK_ALOW", "TICKETING_WEBHOOK_ALOW is no setting; TICKETING_WEBHOOK_ALLOW is."),
+        ("TICKETING_XYZZY", "TICKETING_XYZZY is no setting."),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, name: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert wrong(url) == {"Settings": sentence}
+
+
+def test_what_is_read_elsewhere_is_no_misspelling() -> None:
+    assert unknown({"TICKETING_HOME": "/srv", "TICKETING_DATABASE_URL": "", "OTHER": ""}) == []
+
+
+def test_a_process_has_to_be_allowed_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Settings(database_url="", streams=300, connections=200)
+    needed = files.needed(chosen)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, needed - 1))
+    check = doctor._files(chosen)
+    assert not check.passed
+    assert check.finding == files.shortage(chosen, needed - 1)
+    assert f"a process {needed - 1}." in check.finding
+    for limit in (needed, resource.RLIM_INFINITY):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (256, limit))
+        assert doctor._files(chosen).passed
+
+
+def test_the_connections_of_others_are_counted_by_a_role_that_may_not_look_at_them(
+    run: Run, url: str, redis_url: str, server_url: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(psycopg.connect(server_url, application_name="crowd"))
+        conn = stack.enter_context(psycopg.connect(url, autocommit=True))
+        # As PostgreSQL shows them, and the process that begins replication, to a role without pg_read_all_stats. The
+        # tests' server has no second role.
+        conn.execute(
+            "create view pg_stat_activity as select datid, pid, usesysid, usename, application_name, backend_xid,"
+            " xact_start, case when pid = pg_backend_pid() then backend_type end as backend_type"
+            " from pg_catalog.pg_stat_activity where application_name = 'crowd' or pid = pg_backend_pid()"
+            " union all select null, 1, 10, 'postgres', '', null, null, null"
+        )
+        shown = make_conninfo(url, options="-c search_path=public,pg_catalog")
+        _, out, _ = run("doctor", url=shown, redis_url=redis_url)
+    assert "Connections: 4 of " in out
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(10, "600 s ahead of"), (-10, "600 s behind")])
+def test_a_clock_that_differs_from_the_database_s_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, minutes: int, words: str
+) -> None:
+    true = time.time
+    monkeypatch.setattr("time.time", lambda: true() + 60 * minutes)
+    assert words in wrong(url)["Clock"]
+
+
+def test_a_standby_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    found = wrong(make_conninfo(url, options="-c default_transaction_read_only=on"))
+    assert "is a standby" in found["Writing"]
+
+
+def test_a_schema_of_a_later_release_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into schema_migrations (version, name, checksum) values ('9999', 'moon', 'x')")
+    assert "9999_moon, of a later release" in wrong(url)["Schema"]
+
+
+def test_a_migration_that_was_changed_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("update schema_migrations set checksum = 'x' where version = '0002'")
+    assert "0002_event_log is not what was applied" in wrong(url)["Schema"]
+
+
+def test_a_pooler_that_drops_our_limits_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    found = wrong(make_conninfo(url, options="-c statement_timeout=0"))
+    assert "statement_timeout = '5s'" in found["Limits"]
+
+
+def test_a_pooler_that_drops_how_we_have_statements_run_is_found(
+    wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    found = wrong(make_conninfo(url, options="-c jit=on -c timezone=Asia/Kathmandu"))
+    assert found["Session"].startswith("its time zone is Asia/Kathmandu, and jit is on, as a pooler drops")
+    assert "jit = 'off'" in found["Session"]
+
+
+@contextlib.contextmanager
+def open_transaction(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction that has written, and does not end."""
+    with psycopg.connect(url, application_name="report") as conn:
+        conn.execute("select pg_current_xact_id()")
+        yield conn
+
+
+def test_a_transaction_that_holds_up_the_event_log_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, server_url: str
+) -> None:
+    monkeypatch.setattr(doctor, "OPEN_SECONDS", 0.0)
+    with open_transaction(server_url) as holding, psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into events (id, type, data) values (%s, 'ticket.created', '{}')", [uuids.uuid7()])
+        finding = wrong(url)["Transactions"]
+        assert f"{holding.info.backend_pid} of report for" in finding
+        assert "are not told until it ends" in finding
+
+
+def test_an_imported_event_is_not_taken_for_one_that_waits(
+    wrong: Callable[..., dict[str, str]], url: str, server_url: str
+) -> None:
+    with open_transaction(server_url), psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into events (id, type, data, occurred_at) values (%s, 'ticket.created', '{}', '2018-01-01Z')",
+            [uuids.uuid7()],
+        )
+        assert "Transactions" not in wrong(url)
+
+
+def test_a_key_that_is_missing_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        signed_up(conn, "admin")
+        endpoint = uuids.uuid7()
+        conn.execute("insert into webhook_endpoints (id, url) values (%s, 'https://hooks.example.org')", [endpoint])
+        conn.execute(
+            "insert into webhook_secrets (id, endpoint_id, key_id, sealed) values (%s, %s, '0123456789ab', 'x')",
+            [uuids.uuid7(), endpoint],
+        )
+    assert "lacks the keys 0123456789ab (of 1 endpoints)" in wrong(url)["Secrets"]
+    (known,) = sealing.keys(sealing.new_key())
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("update webhook_secrets set key_id = %s", [known])
+    assert known in wrong(url)["Secrets"]
+
+
+def test_a_redis_that_forgets_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            assert "maxmemory-policy is allkeys-lru" in wrong(url)["Redis memory"]
+        finally:
+            redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_replica_of_redis_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.replicaof("127.0.0.1", 1)
+        try:
+            assert "is a replica" in wrong(url)["Redis"]
+        finally:
+            redis.replicaof("NO", "ONE")
+
+
+def test_a_database_that_has_no_room_is_found(wrong: Callable[..., dict[str, str]], url: str, server_url: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+        conn.execute(sql.SQL("alter database {} connection limit 0").format(name))
+    assert "Raise its max_connections" in wrong(url)["PostgreSQL"]
+
+
+def test_of_a_restored_log_no_transaction_is_blamed(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    monkeypatch.setattr(doctor, "OPEN_SECONDS", 0.0)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into events (id, type, data, transaction_id, occurred_at)"
+            " values (%s, 'ticket.created', '{}', '1000000000', now() - interval '1 hour')",
+            [uuids.uuid7()],
+        )
+    assert "not see" not in wrong(url).get("Transactions", "")
+    assert "ticketing migrate" in wrong(url)["Event log"]
+
+
+def test_without_redis_it_is_said_what_to_do(run: Run, url: str) -> None:
+    _, out, _ = run("doctor", url=url, redis_url="redis://127.0.0.1:1/0")
+    (line,) = [line for line in out.splitlines() if "Redis" in line]
+    assert line.startswith("WRONG  Redis: ")
+    assert "See whether it runs, and look at TICKETING_REDIS_URL." in line
