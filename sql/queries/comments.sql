@@ -2,7 +2,7 @@
 -- not even the moment of the ticket's last change moves.
 
 -- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, staff, ticket, comment_id, body, visibility)$
--- Say something on a ticket, and give what the event of it keeps: the Comment. Empty: the ticket is not the author's to see, closed to them, or the key is taken.
+-- Insert a comment and its event, which holds the Comment. No row if the author may not comment, or the key is in use.
 -- nullable: fingerprint
 with seen as materialized (
     -- Locked first: a condition of the update is evaluated again after a wait for the lock, and would claim twice.
@@ -77,7 +77,7 @@ select r.*
    for no key update of t, c;
 
 -- name: update_comment(event_id, actor_id, comment_id, body, previous)$
--- Reword a comment that lock_comment has locked, and give what the event of it keeps: the Comment.
+-- Update a locked comment and insert its event, which holds the Comment.
 with updated as (
     update comments as c set body = :body, updated_at = clock_timestamp() where id = :comment_id returning c
 ), touched as (

@@ -1,8 +1,7 @@
--- Jobs: what is to be done in the background, as the engine (src/ticketing/jobs) has it done.
--- Whoever runs a job holds its fence; a statement with an older one finds nothing. Where jobs are found by their ids,
--- what runs is said to have a lease, and what is available to have neither lease nor end: by the state a planner that
--- has last counted in a quiet hour would read the whole index of what runs, or waits, with its dead entries. And the ids
--- of a batch are an array: of one that is joined a planner expects a tenth of the table, and would read all of it.
+-- The job engine (src/ticketing/jobs). A worker that runs a job holds its fence; a statement with an older one finds
+-- nothing. Two habits keep the plans right even when the planner's statistics are stale: jobs found by id are told apart
+-- by lease and end instead of state (the planner would scan the whole index of that state), and the ids of a batch are an
+-- array (of a joined list the planner expects a tenth of the table, and would scan all of it).
 
 -- name: enqueue_job(kind, args, queue, run_at, priority, max_attempts, unique_key, ordering_key, group_name, group_limit, shown)$
 -- Add a job in the caller's transaction. Empty: there is one of that kind with that unique key.

@@ -1,7 +1,7 @@
 -- Tickets: the unit of work. Every read and every lock goes through visible_tickets (migrations/0001).
 
 -- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)$
--- Open a ticket, and give what the event of it keeps: the Ticket. Empty: the project, type, category or requester is not to be had, or the key is taken.
+-- Insert a ticket and its event, which holds the Ticket. No row if a reference is unavailable or the key is in use.
 -- nullable: fingerprint
 with place as materialized (
     select p.key as project, c.key as category
@@ -42,7 +42,7 @@ select r.*
    for no key update of t;
 
 -- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)$
--- Write the fields of a ticket that lock_ticket has locked, and give what the event of it keeps: the Ticket. Empty: the category or the assignee is not to be had.
+-- Update a locked ticket and insert its event, which holds the Ticket. No row if the category or assignee is unavailable.
 -- nullable: category, resolution_note
 with updated as (
     update tickets as t

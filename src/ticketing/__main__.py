@@ -41,7 +41,7 @@ for group, module, purpose in (
     ("token", "commands.tokens", "Issue, list and revoke what users sign in with."),
     ("project", "commands.projects", "Add and list the products that tickets are about."),
     ("jobs", "commands.jobs", "See what is done in the background, and step in."),
-    ("import", "importing.cli", "Bring issues here from elsewhere, with their history."),
+    ("import", "commands.importing", "Bring issues here from elsewhere, with their history."),
 ):
     app.command(f"ticketing.{module}:app", name=group, help=purpose)
 

@@ -139,7 +139,7 @@ def test_a_slow_statement_is_logged_by_its_name_without_what_it_was_given(
 
     with capture_logs() as logged:
         asyncio.run(ask())
-        monkeypatch.setattr(queries, "slow_seconds", lambda: 0.0)
+        monkeypatch.setattr(queries, "slow_seconds", 0.0)
         asyncio.run(ask())
     (line,) = logged
     assert (line["event"], line["query"], line["log_level"]) == ("slow statement", "get_user_by_email", "warning")

@@ -30,7 +30,7 @@ DATA_OF_ROOT = Path("/var/lib/ticketing")
 
 
 class CannotStart(Refused):
-    """The folder is not to be had; the message says why."""
+    """The folder cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

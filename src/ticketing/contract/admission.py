@@ -49,7 +49,7 @@ class Patience:
         self._ahead: dict[Hashable, float] = {}
 
     def lost(self, who: Hashable) -> bool:
-        """Whether a refusal of theirs, which is counted by this, had better come late."""
+        """Count a refusal; gives whether they have had so many that it is to be sent late."""
         now = time.monotonic()
         if len(self._ahead) > MOST_KEPT:
             self._ahead = {each: until for each, until in self._ahead.items() if until > now}

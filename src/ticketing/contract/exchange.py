@@ -184,7 +184,7 @@ class Exchange:
             async with asyncio.timeout(STALL_SECONDS):
                 await self.send(message)
         except TimeoutError:
-            # What it has not taken is not to be had later: who may have it then is not known now.
+            # Drop what is unsent: whether the client may still read it later is not known now.
             if self.line and self.line.drop_unsent():
                 await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
             raise ClientGone from None

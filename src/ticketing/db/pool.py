@@ -29,19 +29,19 @@ from ticketing.db.watched import WatchedConnection
 P = ParamSpec("P")
 T = TypeVar("T")
 WAIT_SECONDS = 1.0
-"""How long a request waits for a connection; beyond that it had better be told to come back."""
+"""Seconds to wait for a connection before answering 503."""
 RECONNECT_SECONDS = 5.0
-"""How long the pool insists on a new connection before it leaves that to the next request. Its pauses double,
-so a larger number would have it asleep for minutes after PostgreSQL is back."""
+"""Seconds for which the pool tries to connect before it leaves that to the next request. Its pauses double, so with a
+larger number it would sleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
 AT_HAND_SECONDS = 10.0
 """How long a connection goes from one request to the next before the pool sees it again, and may replace it."""
 RETRY_AFTER_SECONDS = 2
 REPEATS = 3
 REPEAT_SECONDS = 0.05
-"""How often, and after which time at most (twice as long each time), what lost a deadlock is done again."""
+"""Repeats of a handler that lost a deadlock, and the longest pause before the first; it doubles each time."""
 TRY_SECONDS = 5.0
-"""How often is tried, while PostgreSQL refuses to write, whether it still does."""
+"""Seconds between two attempts to write while PostgreSQL is read-only."""
 PREPARE_AFTER = 5
 """As psycopg has it. What sql.py runs says itself whether it is prepared."""
 SESSION = {

@@ -21,19 +21,15 @@ from aiosql.utils import VAR_REF
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import dict_row, tuple_row
 
-from ticketing.ground.config import settings
-
 log = structlog.get_logger()
+slow_seconds = float("inf")
+"""How long a statement may take before it is logged (tracing.start)."""
+
 spanned: Callable[[str], AbstractContextManager[Any]] | None = None
 """What goes around a statement, by its name, where there are traces (tracing.start)."""
 
 Row = dict[str, Any]
 Given = dict[str, Any]
-
-
-def slow_seconds() -> float:
-    """How long a statement may take before it is logged."""
-    return (settings().slow_statement_ms or float("inf")) / 1000
 
 
 def load(path: Path) -> Queries:
@@ -118,7 +114,7 @@ class AsyncPsycopgAdapter:
             with spanned(query_name):
                 return await cursor.execute(sql, values, prepare=prepare)
         finally:
-            if (seconds := time.perf_counter() - began) > slow_seconds():
+            if (seconds := time.perf_counter() - began) > slow_seconds:
                 log.warning("slow statement", query=query_name, ms=round(seconds * 1000, 1))
 
 

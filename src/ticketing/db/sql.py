@@ -16,4 +16,4 @@ from ticketing.ground import paths
 Connection = AsyncConnection[Any]
 
 # File by file: loading the folder would let the second of two queries with the same name silently win.
-globals().update({path.stem: queries.load(path) for path in sorted((paths.QUERIES / "queries").glob("*.sql"))})
+globals().update({path.stem: queries.load(path) for path in sorted(paths.QUERIES.glob("*.sql"))})

@@ -50,7 +50,7 @@ def consumer_client(url: str) -> redis.Redis:
 
 
 def relay_client(url: str) -> redis.asyncio.Redis:
-    """The client of the relay, which had better know soon that Redis is away."""
+    """The client of the relay, which has to notice quickly that Redis is down."""
     return redis.asyncio.Redis.from_url(
         url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS, retry=AsyncRetry(NoBackoff(), 0)
     )

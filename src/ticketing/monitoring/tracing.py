@@ -39,8 +39,12 @@ def check_settings(chosen: Settings) -> None:
 
 
 def start(chosen: Settings, process: str) -> None:
-    """Have this process trace what it does, if there is a collector. Raises InvalidSetting if the extra is missing."""
+    """Have this process log slow statements, and trace what it does, if there is a collector.
+
+    Raises InvalidSetting if there is one and the extra is missing.
+    """
     global _provider, _started
+    queries.slow_seconds = chosen.slow_statement_ms / 1000 if chosen.slow_statement_ms else float("inf")
     if not chosen.otlp_url or _provider is not None:
         return
     check_settings(chosen)

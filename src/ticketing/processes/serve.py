@@ -55,7 +55,7 @@ UVICORN: dict[str, Any] = {
 
 
 class CannotServe(Refused):
-    """The address is not to be had; the message says why."""
+    """The address cannot be listened on; the message says why."""
 
 
 def run(host: str, port: int, workers: int) -> None:
