@@ -159,3 +159,19 @@ def test_each_change_over_http_rings(
         assert not list(conn.notifies(timeout=0.2)), "nothing changed"
         requester.post(f"/tickets/{number}/comments", json={"body": "x"})
         assert list(conn.notifies(timeout=20, stop_after=1))
+
+
+def test_however_many_ring_nobody_is_woken_more_often_than_in_each_pause(url: str) -> None:
+    async def work(heard: Bell) -> None:
+        await heard.wait(0)
+        began, woken = time.monotonic(), 0
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+            for _ in range(300):
+                await conn.execute("notify ticketing")
+                woken += await heard.wait(0.001)
+        # What was rung last is heard as well.
+        woken += await heard.wait(bell.PAUSE_SECONDS * 40)
+        assert 1 <= woken <= (time.monotonic() - began) / bell.PAUSE_SECONDS + 2
+        assert not await heard.wait(bell.PAUSE_SECONDS * 2)
+
+    rung(url, work)

@@ -24,7 +24,8 @@ from ticketing.db import pool
 
 CHANNEL = "ticketing"
 PAUSE_SECONDS = 0.025
-"""The least time between two rings of one process: what is committed in between shares the second one."""
+"""The least time between two rings of one process, and between two that a process hears: what is committed in between
+shares the second one. So however many processes ring, nobody looks more than forty times a second."""
 RECONNECT_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Bell:
     def __init__(self, url: str) -> None:
         self._url = url
         self._has_rung = False
+        self._quiet_until = 0.0
+        self._sounding: asyncio.TimerHandle | None = None
         self._unheard: WeakKeyDictionary[asyncio.Task[Any], asyncio.Event] = WeakKeyDictionary()
 
     async def __aenter__(self) -> Self:
@@ -63,6 +66,8 @@ class Bell:
 
     async def __aexit__(self, *_: object) -> None:
         await _cancelled(self._listening)
+        if self._sounding:
+            self._sounding.cancel()
 
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 (a time-out is no error here)
         """Wait until it rings, or for so many seconds; gives whether it rang.
@@ -91,7 +96,14 @@ class Bell:
                 self._unheard[task].set()
         return self._unheard[task]
 
+    def _heard(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._sounding is None:
+            self._sounding = loop.call_at(max(self._quiet_until, loop.time()), self._sound)
+
     def _sound(self) -> None:
+        self._sounding = None
+        self._quiet_until = asyncio.get_running_loop().time() + PAUSE_SECONDS
         self._has_rung = True
         for unheard in self._unheard.values():
             unheard.set()
@@ -101,9 +113,9 @@ class Bell:
             try:
                 async with await _connect(self._url) as conn:
                     await conn.execute(f"listen {CHANNEL}")
-                    self._sound()  # Nobody knows what was rung before.
+                    self._heard()  # Nobody knows what was rung before.
                     async for _ in conn.notifies():
-                        self._sound()
+                        self._heard()
             except psycopg.Error as error:
                 log.debug("The bell is out of hearing: %s", error)
             await asyncio.sleep(RECONNECT_SECONDS)
