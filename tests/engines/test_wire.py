@@ -493,8 +493,8 @@ def test_a_network_of_ipv6_counts_as_one_address(address: str, whose: str) -> No
 def test_a_process_may_open_the_files_that_its_settings_promise_or_says_why_not() -> None:
     program = """if True:
         import resource
-        from ticketing.config import Settings
-        from ticketing.wire import files
+        from ticketing.ground.config import Settings
+        from ticketing.web.wire import files
         settings = Settings(database_url="", streams=300, connections=200)
         for most in (1000, 512):
             resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))

@@ -17,7 +17,7 @@ from ticketing.ground import paths
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-PROGRAMS = Path(__file__).with_name("clients")
+PROGRAMS = Path(__file__).parents[1] / "clients"
 DOCUMENT = paths.SPEC / "dist" / "openapi.json"
 BIN = Path(sys.executable).parent
 

@@ -24,7 +24,7 @@ from ticketing.db import embedded
 RUNNER = """
 import sys, time
 from pathlib import Path
-from ticketing import embedded
+from ticketing.db import embedded
 with embedded.servers(Path(sys.argv[1])) as servers:
     print(servers.database_url, servers.redis_url, flush=True)
     time.sleep(600)

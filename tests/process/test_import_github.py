@@ -29,7 +29,7 @@ from ticketing.ground import texts
 from ticketing.sources import github, references
 from ticketing.sources.issues import Rules
 
-SMALL = Path(__file__).parent / "data" / "gh-issues.json"
+SMALL = Path(__file__).parents[1] / "data" / "gh-issues.json"
 REAL = next((path for up in Path(__file__).parents if (path := up / "shared/data/gh-issues.json.gz").exists()), None)
 ALL_TYPES = Rules(types=("bug", "feature_request", "support"), default_type="support", now=datetime.now(UTC))
 NAMED = ("--repository", "lumen/player")

@@ -250,7 +250,7 @@ def test_a_worker_is_killed_for_its_silence_only_once_it_has_started(
     python_path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     env = environment(new_database(), NOTIFY_SOCKET=str(path), PYTHONPATH=python_path)
     serve = (
-        "from ticketing import serve; serve.UVICORN['timeout_worker_healthcheck'] = 1;"
+        "from ticketing.processes import serve; serve.UVICORN['timeout_worker_healthcheck'] = 1;"
         f"serve.run('127.0.0.1', {free_port()}, 2)"
     )
     with (

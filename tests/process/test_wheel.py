@@ -80,11 +80,14 @@ def test_the_wheel_runs_from_an_empty_folder(installed: Path, tmp_path: Path) ->
 
 def test_the_wheel_s_service_is_made_of_its_own_files(installed: Path, tmp_path: Path) -> None:
     script = """
-from ticketing import app, contract, demo, migrate, resources, sql
-from ticketing.config import Settings
+from ticketing import app, contract
+from ticketing.commands import demo
+from ticketing.db import migrate, sql
+from ticketing.ground import paths
+from ticketing.ground.config import Settings
 app.create(Settings(database_url="postgresql://nowhere/"))
-contract.load(resources.SPEC / "problems.yaml")
-print(resources.SPEC, len(migrate.load(resources.MIGRATIONS)), hasattr(sql, "tickets"), demo.FILE.exists())
+contract.load(paths.SPEC / "problems.yaml")
+print(paths.SPEC, len(migrate.load(paths.MIGRATIONS)), hasattr(sql, "tickets"), demo.FILE.exists())
 """
     spec, migrations, has_statements, has_demo = run(installed, tmp_path, "-W", "ignore", "-c", script).split()
     assert Path(spec).is_relative_to(installed.parents[1])

@@ -586,8 +586,8 @@ class _Comments:
         comment_id: UUID,
         body: str,
     ) -> Any | None:
-        """Say something on a ticket, and give what the event of it keeps: the Comment. Empty: the ticket is not the
-        author's to see, closed to them, or the key is taken.
+        """Insert a comment and its event, which holds the Comment. No row if the author may not comment, or the key
+        is in use.
         """
     async def list_comments(
         self,
@@ -624,7 +624,7 @@ class _Comments:
         actor_id: UUID,
         previous: Jsonb,
     ) -> Any | None:
-        """Reword a comment that lock_comment has locked, and give what the event of it keeps: the Comment."""
+        """Update a locked comment and insert its event, which holds the Comment."""
 
 class _Doctor:
     async def get_fan_out_late_seconds(
@@ -1478,8 +1478,8 @@ class _Tickets:
         fingerprint: bytes | None,
         event_id: UUID,
     ) -> Any | None:
-        """Open a ticket, and give what the event of it keeps: the Ticket. Empty: the project, type, category or
-        requester is not to be had, or the key is taken.
+        """Insert a ticket and its event, which holds the Ticket. No row if a reference is unavailable or the key is
+        in use.
         """
     async def list_tickets_by_created(
         self,
@@ -1687,8 +1687,8 @@ class _Tickets:
         actor_id: UUID,
         previous: Jsonb,
     ) -> Any | None:
-        """Write the fields of a ticket that lock_ticket has locked, and give what the event of it keeps: the Ticket.
-        Empty: the category or the assignee is not to be had.
+        """Update a locked ticket and insert its event, which holds the Ticket. No row if the category or assignee is
+        unavailable.
         """
 
 class _Tokens:
