@@ -32,65 +32,65 @@ class Settings:
     database_url: str
     #: Redis or Valkey for background jobs, as a `redis://` URL.
     redis_url: str = REDIS_HERE
-    #: Database connections a process holds at most, plus two for LISTEN and NOTIFY.
+    #: Most database connections a process holds, plus two for LISTEN and NOTIFY.
     pool_size: Annotated[int, range(1, 1_001)] = 8
     #: `debug`, `info`, `warning` or `error`.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: `json` for machines, `text` for people.
     log_format: Literal["json", "text"] = "json"
-    #: Milliseconds after which a statement is logged as slow, by its name; 0 for never.
+    #: Milliseconds after which a statement is logged as slow, with its name; 0 for never.
     slow_statement_ms: Annotated[int, range(3_600_001)] = 1000
-    #: Where traces are sent by OTLP over HTTP, such as `http://collector:4318`; it needs the extra `otel`.
+    #: Where to send traces by OTLP over HTTP, such as `http://collector:4318`; needs the extra `otel`.
     otlp_url: str = ""
-    #: Days in which a requester may reopen what was resolved.
+    #: Days for which a requester may reopen a resolved ticket.
     reopen_days: Annotated[int, range(36_501)] = 14
-    #: Days after which a ticket that was resolved is closed; 0 for never.
+    #: Days after which a resolved ticket is closed; 0 for never.
     close_days: Annotated[int, range(36_501)] = 14
-    #: Hours after which a critical ticket that no agent has answered is escalated; 0 for never.
+    #: Hours after which a critical ticket without an agent's answer is escalated; 0 for never.
     escalate_hours: Annotated[int, range(876_001)] = 4
-    #: Milliseconds for which an accepted token is not looked up again; bounds how late a revocation takes effect.
+    #: Milliseconds for which an accepted token is cached, and so how late a revocation may take effect.
     token_cache_ms: Annotated[int, range(3_600_001)] = 500
     #: Days for which events are kept; 0 keeps them for ever.
     event_days: Annotated[int, range(36_501)] = 0
-    #: Streams of events that a process holds open at most.
+    #: Most event streams open in a process.
     streams: Annotated[int, range(1, 1_000_001)] = 2000
-    #: Streams of events that a user may hold open in a process.
+    #: Most event streams a user may have open in a process.
     streams_per_user: Annotated[int, range(1, 1_000_001)] = 20
-    #: Seconds after which a silent stream gives a sign of life.
+    #: Seconds of silence after which a stream sends a heartbeat.
     heartbeat_seconds: Annotated[int, range(1, 3_601)] = 15
-    #: Connections of clients that a process holds open at most, besides those with an open stream.
+    #: Most client connections open in a process, besides those with an open stream.
     connections: Annotated[int, range(1, 1_000_001)] = 2000
-    #: Of these, what clients at one IP address (for IPv6, one /64 network) hold at most; and never more than are left.
+    #: Most of these for one IP address (for IPv6, one /64 network); never more than are still free.
     connections_per_address: Annotated[int, range(1, 1_000_001)] = 1000
-    #: Seconds in which a client sends the head of a request, from its first byte on, and in which it begins to.
+    #: Seconds for a new connection to begin a request, and for a request's head to arrive after its first byte.
     head_seconds: Annotated[int, range(1, 3_601)] = 10
-    #: Seconds in which a client sends the body of a request.
+    #: Seconds the body of a request has to arrive.
     body_seconds: Annotated[int, range(1, 86_401)] = 30
-    #: Seconds after which a connection is closed on which no further request comes; more than proxies keep theirs.
+    #: Seconds after which an idle connection is closed; longer than proxies keep theirs.
     idle_seconds: Annotated[int, range(1, 3_601)] = 75
-    #: Keys that seal webhook secrets, the newest first, with commas between: each 32 random bytes in Base64.
+    #: Keys that encrypt webhook secrets, newest first, separated by commas: each 32 random bytes in Base64.
     secret_keys: str = field(default="", repr=False)
-    #: Hosts and networks that webhooks are sent to although they are not public, by http too; with commas between.
+    #: Hosts and networks that may receive webhooks although they are not public, by http too; separated by commas.
     webhook_allow: str = ""
-    #: Ports of public hosts that webhooks are sent to, with commas between; hosts that are allowed may have any.
+    #: Ports of public hosts that may receive webhooks, separated by commas; allowed hosts may use any.
     webhook_ports: str = "443"
     #: Days for which the log of settled webhook deliveries is kept.
     delivery_days: Annotated[int, range(1, 36_501)] = 30
-    #: `off` sends nothing to anybody: webhooks wait. For a restored copy, and for a worker that shall only look.
+    #: `off` sends nothing to anybody: webhooks wait. For a restored copy, or a worker that must not send.
     outbound: Literal["on", "off"] = "on"
-    #: Where people find this installation; links in messages begin with it.
+    #: The URL at which people reach this installation; links in messages begin with it.
     public_url: str = "http://127.0.0.1:8080"
-    #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are believed, with commas between; `unix` is a socket.
+    #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are trusted, separated by commas; `unix` for sockets.
     trusted_proxies: Networks = NOBODY
-    #: Networks that may read `/metrics` and `/health/ready`, with commas between; private ones by default.
+    #: Networks that may read `/metrics` and `/health/ready`, separated by commas; private ones by default.
     operators: Networks = PRIVATE
-    #: Seconds after which a job of a worker that went silent is given to another one.
+    #: Seconds of silence after which a worker's jobs are given to another one.
     job_lease_seconds: Annotated[int, range(1, 3_601)] = 15
-    #: Seconds after which a job that nobody has started is announced in Redis once more.
+    #: Seconds after which a job that no worker has started is announced in Redis again.
     job_resend_seconds: Annotated[int, range(1, 86_401)] = 20
-    #: Seconds that running jobs get to finish when a worker is stopped.
+    #: Seconds that running jobs have to finish when their worker is stopped.
     job_stop_seconds: Annotated[int, range(3_601)] = 10
-    #: Announcements that wait in Redis at most, for each queue.
+    #: Most announcements waiting in Redis for each queue.
     job_window: Annotated[int, range(1, 1_000_001)] = 2000
     #: Hours for which completed jobs are kept.
     job_completed_hours: Annotated[int, range(876_001)] = 24
