@@ -150,7 +150,7 @@ def test_a_worker_s_figures_need_a_port_of_their_own(settings: dict[str, str]) -
         with started("work", "--port", str(port), **settings) as command:
             _, err = command.process.communicate(timeout=SECONDS)
     assert command.process.returncode == 1
-    assert err.startswith(f"ticketing: There is no listening on 127.0.0.1, port {port}: ")
+    assert err.startswith(f"ticketing: Cannot listen on 127.0.0.1, port {port}: ")
 
 
 def test_a_worker_that_dies_is_started_again_and_none_outlives_its_parent(home: Path) -> None:

@@ -1,11 +1,10 @@
-"""The bell: wakes every process that waits for something to be committed. A wake-up only; it says nothing.
+"""The bell: wakes every process that waits for a commit. It carries no data.
 
-Whoever committed something calls `ring()`; whoever reads the event log or takes jobs waits for it. A ring may be lost,
-so everybody also looks on their own from time to time.
+Code that has committed calls `ring()`; readers of the event log and the job relays wait for it. A ring may be lost, so
+they also look from time to time without one.
 
-Statements themselves never NOTIFY: each such commit takes a lock that there is once in the whole server, and so undoes
-group commit. Here that is at most one small transaction in 25 milliseconds, on a connection of its own, and nobody
-waits for it.
+Statements themselves never NOTIFY: such a commit takes a server-wide lock, which defeats group commit. The bell instead
+sends at most one small transaction in 25 milliseconds, on a connection of its own, and nobody waits for it.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from ticketing.db import pool
 
 CHANNEL = "ticketing"
 PAUSE_SECONDS = 0.025
-"""The least time between two rings of one process, and between two that a process hears: what is committed in between
-shares the second one. So however many processes ring, nobody looks more than forty times a second."""
+"""The least time between two rings that a process sends, or hears; commits in between share the second one. So nobody
+looks more than forty times a second, however many processes ring."""
 RECONNECT_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
@@ -33,14 +32,14 @@ _ringer: _Ringer | None = None
 
 
 def ring() -> None:
-    """Wake who waits, soon: the first ring goes out at once. Outside of `ringing` nothing happens."""
+    """Wake everybody who waits, soon: the first ring goes out at once. Outside `ringing` it does nothing."""
     if _ringer is not None:
         _ringer.ring()
 
 
 @asynccontextmanager
 async def ringing(url: str) -> AsyncIterator[None]:
-    """Let `ring()` be heard for as long as the block runs, from whichever thread it is called."""
+    """While the block runs, deliver `ring()`, from any thread."""
     global _ringer
     before, _ringer = _ringer, _Ringer(url)
     async with _running(_ringer.run()):
@@ -70,9 +69,9 @@ class Bell:
             self._sounding.cancel()
 
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 (a time-out is no error here)
-        """Wait until it rings, or for so many seconds; gives whether it rang.
+        """Wait until it rings, or for so many seconds; return whether it rang.
 
-        Each task hears every ring: one that came while the task was busy ends its next wait at once.
+        Each task hears every ring: a ring while the task is busy ends its next wait at once.
         """
         task = asyncio.current_task()
         assert task is not None
@@ -86,7 +85,7 @@ class Bell:
         return rang
 
     def wake(self, task: asyncio.Task[Any]) -> None:
-        """Ring for one task of this process alone, and at once."""
+        """Ring at once, for this task only."""
         self._of(task).set()
 
     def _of(self, task: asyncio.Task[Any]) -> asyncio.Event:
@@ -113,7 +112,7 @@ class Bell:
             try:
                 async with await _connect(self._url) as conn:
                     await conn.execute(f"listen {CHANNEL}")
-                    self._heard()  # Nobody knows what was rung before.
+                    self._heard()  # Rings may have been missed before.
                     async for _ in conn.notifies():
                         self._heard()
             except psycopg.Error as error:
@@ -122,7 +121,7 @@ class Bell:
 
 
 class _Ringer:
-    """The ringing end: one for each process."""
+    """The ringing end: one per process."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -133,7 +132,7 @@ class _Ringer:
     def ring(self) -> None:
         if not self._asked:
             self._asked = True
-            # It raises if the loop has ended, as the thread of another one may still be at work.
+            # It raises if the loop has ended, while another thread may still be at work.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._wanted.set)
 
@@ -158,7 +157,7 @@ class _Ringer:
 
 async def _connect(url: str) -> AsyncConnection[Any]:
     parameters = pool.parameters(url)
-    # A ring is worth no flush to the disk. Not by SET, which PgBouncer would leave to the next client.
+    # A ring needs no flush to disk. Not with SET, which PgBouncer would leave to the next client.
     parameters["options"] += " -c synchronous_commit=off"
     return await AsyncConnection.connect(**parameters)
 

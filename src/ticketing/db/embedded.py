@@ -1,14 +1,14 @@
 """PostgreSQL and Valkey from Python wheels, for `ticketing up` and the tests, without containers.
 
-Each server has a folder: its data, its newest two logs, its sockets, its password. Three things keep it out
-of trouble:
+Each server has a folder with its data, its newest two logs, its sockets and its password. Three things keep it
+out of trouble:
 
-* The leash: beside a server a shell waits, which stops it as soon as our end of a pipe closes. However this
+* The leash: a shell waits beside each server and stops it as soon as our end of a pipe closes. However this
   process ends, kill -9 included, no server stays behind.
-* The lock: an flock that the server and all its children inherit. Whoever gets it knows that nothing is left
-  running on the data, so a pid file found then is stale, whatever process has that number by now.
-* PostgreSQL refuses to run as root, so root runs both servers as another system user. That user owns nothing
-  but the data and the sockets; whatever root writes is in folders that the user cannot write to.
+* The lock: an flock that the server and all its children inherit. If we get it, nothing still runs on the
+  data, so a pid file found then is stale, even if another process has that number by now.
+* Another user: PostgreSQL refuses to run as root, so root runs both servers as a system user. That user owns
+  only the data and the sockets, and cannot write to the folders that root writes to.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from urllib.parse import quote
 from ticketing.ground.refused import Refused
 
 SYSTEM_USERS = ("ticketing", "postgres")
-"""Whom root runs the servers as: the first that exists; the very first is made if none does."""
+"""The users that root runs the servers as: the first that exists; if none does, the first is created."""
 Command: TypeAlias = Sequence[str | Path]
 AwaitReady: TypeAlias = Callable[[Callable[[], bool]], None]
 
@@ -43,11 +43,11 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOCK_SECONDS = 15.0
 LONGEST_SOCKET_FOLDER = 80
-"""A socket's whole path has to fit into some 104 bytes."""
+"""A socket's whole path must fit into some 104 bytes."""
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-"""All that a server gets to see of ours: PGPORT or PGOPTIONS must not change what it does."""
-# The server takes the shell's place, so that it does not ignore SIGINT until it has a handler, as background jobs of a
-# shell do. Those also read /dev/null unless told otherwise, hence the detour of the pipe through descriptor 3.
+"""A server's whole environment: PGPORT or PGOPTIONS of ours must not change what it does."""
+# The server replaces the shell (exec): as a background job it would ignore SIGINT until it has a handler. Background
+# jobs also read /dev/null by default, hence the detour of the pipe through descriptor 3.
 LEASH = """
 exec 3<&0
 { read -r _ <&3; kill -INT $$; } 2>/dev/null &
@@ -61,7 +61,7 @@ class EmbeddedError(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the running servers are reached."""
+    """The URLs of the running servers."""
 
     database_url: str
     redis_url: str
@@ -69,17 +69,17 @@ class Servers:
 
 @contextmanager
 def servers(home: Path | None = None) -> Iterator[Servers]:
-    """Run both servers on the data in `home`, or, without one, on data that is gone in the end."""
+    """Run both servers on the data in `home`, or, without one, on temporary data."""
     with postgres(home) as database_url, valkey(home) as redis_url:
         yield Servers(database_url, redis_url)
 
 
 @contextmanager
 def postgres(home: Path | None = None) -> Iterator[str]:
-    """Run PostgreSQL on the data in `home/postgres`, made at the first start, and give its database's URL.
+    """Run PostgreSQL on the data in `home/postgres`, made at the first start; yield its database's URL.
 
-    Without a home it is ephemeral: its data is gone in the end, and it does not wait for disks. The programs
-    are those of the wheel, or those in `TICKETING_POSTGRES_BIN`.
+    Without a home its data is temporary, and it does not wait for disks. The programs are those of the wheel, or
+    those in `TICKETING_POSTGRES_BIN`.
     """
     with _locked_folder(home, "postgres") as (folder, user, lock):
         programs = _postgres_programs(folder, user)
@@ -100,7 +100,7 @@ def postgres(home: Path | None = None) -> Iterator[str]:
 
 @contextmanager
 def valkey(home: Path | None = None) -> Iterator[str]:
-    """Run Valkey on the data in `home/valkey`, or on data that is gone in the end, and give its URL."""
+    """Run Valkey on the data in `home/valkey`, or on temporary data; yield its URL."""
     with _locked_folder(home, "valkey") as (folder, user, lock):
         program = _valkey_program(folder, user)
         data = folder / "data"
@@ -128,7 +128,7 @@ def _postgres_options(*, durable: bool) -> list[str]:
         "unix_socket_permissions": "0700",
         "shared_buffers": "128MB",
         "log_timezone": "UTC",
-        "log_min_error_statement": "panic",  # A refused statement holds people's data, which no log shall.
+        "log_min_error_statement": "panic",  # A refused statement holds people's data, which must not reach a log.
         "logging_collector": "off",
     }
     if not durable:
@@ -145,8 +145,8 @@ def _postgres_options(*, durable: bool) -> list[str]:
 def _create_cluster(programs: Path, folder: Path, user: str | None, *, durable: bool) -> None:
     """Make `folder/data` and `folder/password`, or, when interrupted, neither.
 
-    The service's role owns its database and may make others, as the tests do. The superuser has no password,
-    so nobody signs in as that.
+    The service's role owns its database and may create others, as the tests do. The superuser has no password, so
+    nobody can sign in as it.
     """
     new = folder / "data.new"
     shutil.rmtree(new, ignore_errors=True)
@@ -200,7 +200,7 @@ def _package(name: str, distribution: str) -> Path:
 
 
 def _runnable(package: Path, program: Path, folder: Path, user: str | None) -> Path:
-    """The program, or, if it is where the system user may not go (as in /root), a copy where they may."""
+    """The program, or, if the system user cannot reach it (as in /root), a copy that they can."""
     try:
         _run([package / program, "--version"], Path("/"), user)
         return package / program
@@ -219,7 +219,7 @@ def _major_version(programs: Path, user: str | None) -> int:
     output = _run([programs / "postgres", "--version"], Path("/"), user)
     version = re.search(r"\d+", output)
     if version is None:
-        raise EmbeddedError(f"{programs / 'postgres'} does not tell its version, but {output!r}.")
+        raise EmbeddedError(f"{programs / 'postgres'} does not give its version, but {output!r}.")
     return int(version[0])
 
 
@@ -245,12 +245,12 @@ def _run(command: Command, cwd: Path, user: str | None, text: str = "") -> str:
 
 @contextmanager
 def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | None, int]]:
-    """A server's folder, for us alone; the user to run as, if not as ourselves; the lock's descriptor."""
+    """A server's folder, locked for us; the user to run as, if not ourselves; the lock's descriptor."""
     with _folder(home, name) as folder:
         user = _system_user(folder)
         _check_reach(folder, user)
         with open(os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)) as file:
-            # Shells have the single-digit descriptors for themselves; LEASH uses one.
+            # Shells use the single-digit descriptors; LEASH uses one.
             lock = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 10)
         try:
             _take(lock, folder)
@@ -261,7 +261,7 @@ def _locked_folder(home: Path | None, name: str) -> Iterator[tuple[Path, str | N
 
 @contextmanager
 def _folder(home: Path | None, name: str) -> Iterator[Path]:
-    # Root's servers run as somebody else, who has to get through.
+    # Root's servers run as another user, who must be able to pass through.
     mode = 0o711 if os.geteuid() == 0 else 0o700
     if home is None:
         with tempfile.TemporaryDirectory(prefix=f"ticketing-{name}-", ignore_cleanup_errors=True) as temporary:
@@ -276,7 +276,7 @@ def _folder(home: Path | None, name: str) -> Iterator[Path]:
 
 
 def _system_user(folder: Path) -> str | None:
-    """Whom to run as, if not as ourselves: whose the data is, or one of SYSTEM_USERS."""
+    """The user to run as, if not ourselves: the data's owner, or one of SYSTEM_USERS."""
     if os.geteuid() != 0:
         return None
     data = folder / "data"
@@ -317,7 +317,7 @@ def _check_reach(folder: Path, user: str | None) -> None:
 
 
 def _take(lock: int, folder: Path) -> None:
-    # Patience, as the server of a process that was killed may still be writing its last page.
+    # Wait: the server of a killed process may still be writing its last page.
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -330,7 +330,7 @@ def _take(lock: int, folder: Path) -> None:
 
 @contextmanager
 def _socket_folder(folder: Path, user: str | None) -> Iterator[Path]:
-    """An empty folder for sockets: the same at every start, as is the URL, unless its path is too long."""
+    """An empty folder for sockets: the same at every start, and so the URL too, unless its path is too long."""
     sockets = folder / "sockets"
     if len(os.fsencode(sockets)) <= LONGEST_SOCKET_FOLDER:
         shutil.rmtree(sockets, ignore_errors=True)
@@ -347,7 +347,7 @@ def _socket_folder(folder: Path, user: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _leashed(name: str, command: Command, cwd: Path, user: str | None, lock: int, log: Path) -> Iterator[AwaitReady]:
-    """Run a server for as long as the block, or this process, lasts; yields what waits until it is ready."""
+    """Run a server for as long as the block, or this process, lasts; yield a function that waits until it is ready."""
     with _fresh_log(log) as output:
         process = subprocess.Popen(
             ["/bin/sh", "-c", LEASH, "sh", *command],

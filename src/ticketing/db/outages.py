@@ -1,7 +1,7 @@
-"""What keeps PostgreSQL from working for us: counted by its SQLSTATE, said in plain words, and logged once.
+"""PostgreSQL's errors: counted by SQLSTATE, explained in plain words, and logged once per outage.
 
-The first error of a kind is logged with what to do about it; while it lasts, one line a minute says how often it came;
-and one more says that it has stopped: what concerns writes only, when a write succeeds. Classes and codes: PostgreSQL's
+The first error of a kind is logged with a remedy; while it lasts, one line a minute has its count; a last line says
+that it has stopped. Errors that concern only writes have stopped once a write succeeds. Classes and codes: PostgreSQL's
 documentation, appendix A.
 """
 
@@ -19,14 +19,14 @@ from prometheus_client import Counter
 from psycopg import AsyncConnection
 
 QUIET_SECONDS = 10.0
-"""An error that has not come for so long has stopped."""
+"""An error that has not occurred for this long has stopped."""
 REMINDER_SECONDS = 60.0
 WRITTEN_SECONDS = 5.0
-"""For how long what PostgreSQL has written answers whether it does; a disk may be full a moment later."""
+"""How long a successful write counts as evidence that PostgreSQL takes writes; its disk may fill up at any time."""
 
 ERRORS = Counter("ticketing_database_errors", "Errors of PostgreSQL, and of connections to it.", ["sqlstate"])
 log = structlog.get_logger()
-# On the disk of the data, wherever temporary tables go. Rows of 1,900 bytes are not compressed: 25 pages.
+# On the data's disk, wherever temporary tables usually go. Rows of 1,900 bytes are not compressed: 25 pages.
 SOME_PAGES = """
 set local temp_tablespaces = '';
 create temporary table written (filler text) on commit drop;
@@ -36,13 +36,13 @@ insert into written select repeat('x', 1900) from generate_series(1, 100)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why PostgreSQL refuses, and what an operator does about it."""
+    """Why PostgreSQL refuses, and what an operator can do about it."""
 
     sentence: str
     remedy: str
-    #: Nobody can work until it is mended; otherwise it concerns some statements.
+    #: Nothing works until it is fixed; otherwise it concerns some statements.
     total: bool = True
-    #: Reading goes on.
+    #: Reads still work.
     writes_only: bool = False
 
     def __str__(self) -> str:
@@ -51,12 +51,12 @@ class Cause:
 
 UNREACHABLE = "08006"
 REPEATED = frozenset({"40001", "40P01"})
-"""What is begun anew by us (db.repeated), so that it is only counted."""
+"""Errors that we retry (pool.repeated), and therefore only count."""
 CAUSES = {
-    "0A000": Cause("A migration has changed what a statement gives.", "It is prepared anew.", total=False),
+    "0A000": Cause("A migration has changed what a statement returns.", "It is prepared again.", total=False),
     "08": Cause("PostgreSQL cannot be reached.", "See whether it runs, and look at host, port and firewall."),
     "08P01": Cause(
-        "A pooler refuses, as PostgreSQL behind it is away, or as it does not let our settings pass.",
+        "A pooler refuses: PostgreSQL behind it is down, or the pooler does not pass on our settings.",
         "See whether PostgreSQL runs; PgBouncer needs `ignore_startup_parameters = options` (docs/operating.md).",
     ),
     "25006": Cause(
@@ -66,11 +66,9 @@ CAUSES = {
     ),
     "28": Cause("PostgreSQL refuses our user or password.", "Correct TICKETING_DATABASE_URL, or its pg_hba.conf."),
     "3D000": Cause("PostgreSQL does not have the database.", "Correct TICKETING_DATABASE_URL, or create the database."),
-    "42501": Cause(
-        "Our user lacks rights in the database.", "Let the user that migrates be the one that serves.", total=False
-    ),
+    "42501": Cause("Our user lacks rights in the database.", "Serve as the same user that migrates.", total=False),
     "53100": Cause(
-        "The disk of PostgreSQL is full.", "Give it more space; writing goes on by itself then.", writes_only=True
+        "The disk of PostgreSQL is full.", "Give it more space; writes then resume by themselves.", writes_only=True
     ),
     "53200": Cause("PostgreSQL has no memory left.", "Give it more, or lower its work_mem or max_connections."),
     "53300": Cause(
@@ -78,10 +76,10 @@ CAUSES = {
         "Raise its max_connections, lower TICKETING_POOL_SIZE, or run fewer processes.",
     ),
     "53": Cause("PostgreSQL has reached one of its limits.", "Raise the one that its message names.", total=False),
-    "54": Cause("A statement was larger than PostgreSQL can take.", "Please report it as a fault.", total=False),
+    "54": Cause("A statement was larger than PostgreSQL accepts.", "Please report it as a fault.", total=False),
     "55P03": Cause(
         "A statement waited for a lock for too long.",
-        "`ticketing doctor` names transactions that have been open for long.",
+        "`ticketing doctor` names transactions that have been open for a long time.",
         total=False,
     ),
     "57014": Cause(
@@ -94,7 +92,7 @@ CAUSES = {
     "XX002": Cause("PostgreSQL has found a damaged index.", "Run `reindex` on the index that its log names."),
 }
 OTHER = Cause("PostgreSQL has refused a statement.", "Look into its log.", total=False)
-# libpq gives no SQLSTATE to a connection that did not come about, only the server's sentence.
+# libpq gives no SQLSTATE for a failed connection, only the server's message.
 SENTENCES = (
     (r"unsupported startup parameter", "08P01"),
     (r"password authentication failed|no password supplied", "28P01"),
@@ -111,7 +109,7 @@ SENTENCES = (
 class _Outage:
     began: float
     last: float
-    told: float
+    reported: float
     times: int = 1
 
 
@@ -120,7 +118,7 @@ _written = -math.inf
 
 
 def sqlstate(error: psycopg.Error) -> str:
-    """The code of an error; for one that has none, of a connection, that of what its message says."""
+    """The code of an error; for a failed connection, which has none, the code that its message implies."""
     if error.sqlstate:
         return error.sqlstate
     found = (code for pattern, code in SENTENCES if re.search(pattern, str(error), re.IGNORECASE))
@@ -128,13 +126,13 @@ def sqlstate(error: psycopg.Error) -> str:
 
 
 def cause(code: str) -> Cause:
-    """What a SQLSTATE means for us: its own meaning, or that of the longest beginning that we know."""
+    """What a SQLSTATE means to us: by the whole code, or else by the longest prefix that we know."""
     known = (CAUSES.get(code[:length]) for length in (5, 3, 2))
     return next((each for each in known if each), OTHER)
 
 
 def note(error: psycopg.Error) -> Cause:
-    """Count an error, and log it if that has not been done of late; gives what it means."""
+    """Count an error, and log it unless it was logged recently; return what it means."""
     code = sqlstate(error)
     meaning = cause(code)
     ERRORS.labels(code).inc()
@@ -149,14 +147,14 @@ def note(error: psycopg.Error) -> Cause:
         return meaning
     outage.last = now
     outage.times += 1
-    if now - outage.told >= REMINDER_SECONDS:
-        outage.told = now
+    if now - outage.reported >= REMINDER_SECONDS:
+        outage.reported = now
         _tell(code, meaning, error=message(error), times=outage.times, seconds=round(now - outage.began))
     return meaning
 
 
 def settle() -> None:
-    """Log what has stopped. That writing is refused, silence does not end: perhaps nobody has tried."""
+    """Log errors that have stopped. Silence does not end a refusal of writes: perhaps nobody has tried one."""
     now = time.monotonic()
     for code, outage in list(_open.items()):
         if now - outage.last >= QUIET_SECONDS and not cause(code).writes_only:
@@ -164,7 +162,7 @@ def settle() -> None:
 
 
 async def write(conn: AsyncConnection[Any]) -> None:
-    """Have PostgreSQL take some pages of its disk, and give them back; it ends an outage. Raises psycopg.Error."""
+    """Have PostgreSQL write some pages to its disk and free them; success ends an outage. Raises psycopg.Error."""
     global _written
     async with conn.transaction(force_rollback=True):
         await conn.execute(SOME_PAGES, prepare=False)
@@ -174,19 +172,19 @@ async def write(conn: AsyncConnection[Any]) -> None:
 
 
 def may_not_write() -> bool:
-    """Whether it is refused, or has not been tried of late."""
+    """Whether writes are refused, or none has been tried recently."""
     return sentence(writes_only=True) is not None or time.monotonic() - _written >= WRITTEN_SECONDS
 
 
 def over(code: str) -> None:
-    """Log that an error has stopped, if it has come: so much is known without waiting."""
+    """Log that an error has stopped, if it had occurred, without waiting for QUIET_SECONDS."""
     if outage := _open.pop(code, None):
         seconds = round(outage.last - outage.began, 1)
         log.warning("database error has stopped", sqlstate=code, times=outage.times, seconds=seconds)
 
 
 def sentence(*, writes_only: bool = False) -> str | None:
-    """What keeps everybody from working just now, or from writing, in words for an operator; the newest of several."""
+    """What prevents all work, or all writes, just now, in words for an operator; the latest if there are several."""
     settle()
     found = [
         (outage.last, code)
@@ -197,7 +195,7 @@ def sentence(*, writes_only: bool = False) -> str | None:
 
 
 def message(error: Exception) -> str:
-    """The first line of what a driver says, without details, which may hold people's data."""
+    """The first line of a driver's message, without details, which may hold people's data."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."
 
 

@@ -31,24 +31,24 @@ T = TypeVar("T")
 WAIT_SECONDS = 1.0
 """Seconds to wait for a connection before answering 503."""
 RECONNECT_SECONDS = 5.0
-"""Seconds for which the pool tries to connect before it leaves that to the next request. Its pauses double, so with a
-larger number it would sleep for minutes after PostgreSQL is back."""
+"""Seconds for which the pool retries to connect before it leaves that to the next request. Its pauses double, so with a
+larger number it would still sleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
 AT_HAND_SECONDS = 10.0
-"""How long a connection goes from one request to the next before the pool sees it again, and may replace it."""
+"""Seconds for which requests hand a connection on before it returns to the pool, which may replace it."""
 RETRY_AFTER_SECONDS = 2
 REPEATS = 3
 REPEAT_SECONDS = 0.05
-"""Repeats of a handler that lost a deadlock, and the longest pause before the first; it doubles each time."""
+"""Retries of a handler that lost a deadlock, and the longest pause before the first; it doubles each time."""
 TRY_SECONDS = 5.0
 """Seconds between two attempts to write while PostgreSQL is read-only."""
 PREPARE_AFTER = 5
-"""As psycopg has it. What sql.py runs says itself whether it is prepared."""
+"""psycopg's default. Statements of sql.py say themselves whether they are prepared."""
 SESSION = {
     "timezone": "UTC",
-    "jit": "off",  # What it would compile takes longer to compile than to run.
+    "jit": "off",  # Our statements take longer to compile than to run.
 }
-"""What PostgreSQL has to do otherwise than it may be set to."""
+"""Settings that every session needs, however the server is configured."""
 LIMITS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
@@ -66,14 +66,14 @@ NETWORK: dict[str, str | int] = {
 
 WAITED = Histogram(
     "ticketing_pool_wait_seconds",
-    "Seconds that requests and jobs waited for a connection of the pool, if they had to.",
+    "Seconds that requests and jobs waited for a pool connection, if they had to.",
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
 )
-TIMEOUTS = Counter("ticketing_pool_timeouts", "Requests and jobs that got no connection of the pool in time.")
+TIMEOUTS = Counter("ticketing_pool_timeouts", "Requests and jobs that got no pool connection in time.")
 
 
 class Unavailable(Problem):
-    """PostgreSQL is away or too slow just now; the same request may well succeed a little later."""
+    """PostgreSQL is down or too slow just now; the same request may succeed a little later."""
 
     slug = "unavailable"
 
@@ -82,22 +82,22 @@ class Unavailable(Problem):
 
 
 class Unwritable(Unavailable):
-    """PostgreSQL reads and does not write, as its disk is full, or it is a standby."""
+    """PostgreSQL reads but does not write: its disk is full, or it is a standby."""
 
     def __init__(self) -> None:
         super().__init__("The database cannot write just now. Try again later.")
 
 
 class Contended(Unavailable):
-    """PostgreSQL undid this in favour of somebody else (a deadlock, a serialization failure); it may be done again."""
+    """PostgreSQL rolled this back in favour of another transaction (deadlock, serialization failure); retry it."""
 
 
 class Connection(WatchedConnection):
-    """A connection of the pool. Why there is none the pool tells nobody, so it is noted here."""
+    """A pool connection. The pool does not report why it cannot connect, so failures are noted here."""
 
     @classmethod
     async def connect(cls, *args: Any, **options: Any) -> Self:
-        """As psycopg has it."""
+        """As psycopg's."""
         try:
             return await super().connect(*args, **options)
         except psycopg.OperationalError as error:
@@ -109,9 +109,10 @@ Pool = AsyncConnectionPool[Connection]
 
 
 class _Connections:
-    """The pool, and what is at hand of it: connections that the next request takes without asking the pool.
+    """The pool, and connections at hand: the next request takes one without asking the pool.
 
-    Nobody waits in the pool, which costs ten times as much: the turnstile lets in as many as it has connections.
+    Requests wait at the turnstile, which admits as many as there are connections; waiting in the pool costs ten times
+    as much.
     """
 
     def __init__(self, pool: Pool, size: int) -> None:
@@ -123,7 +124,7 @@ class _Connections:
         self._at_hand: list[tuple[Connection, float]] = []
 
     async def take(self, deadline: float) -> tuple[Connection, float]:
-        """A connection that PostgreSQL has not closed while it was idle, and since when it is out of the pool."""
+        """A connection that PostgreSQL has not closed, and since when it has been out of the pool."""
         while True:
             if self._at_hand:
                 conn, since = self._at_hand.pop()
@@ -134,7 +135,7 @@ class _Connections:
             await self._pool.putconn(conn)
 
     async def give_back(self, conn: Connection, since: float) -> None:
-        """The pool mends or replaces what is not as it was, or old."""
+        """Keep the connection at hand, or, if it is old or not idle, return it to the pool, which checks it."""
         idle = conn.pgconn.transaction_status == TransactionStatus.IDLE
         if idle and time.monotonic() - since < AT_HAND_SECONDS and not self._pool.closed:
             self._at_hand.append((conn, since))
@@ -142,13 +143,13 @@ class _Connections:
             await self._pool.putconn(conn)
 
     async def end(self) -> None:
-        """Leave all to the pool, which is about to close."""
+        """Return all connections to the pool, which is about to close."""
         while self._at_hand:
             await self._pool.putconn(self._at_hand.pop()[0])
 
 
 _pools: dict[asyncio.AbstractEventLoop, _Connections] = {}
-"""That of each event loop, in as many threads as there are: a loop must not watch what another one closes."""
+"""One per event loop, as each thread may have one: a loop must not watch a connection that another one closes."""
 
 
 @asynccontextmanager
@@ -213,7 +214,7 @@ class connection:  # noqa: N801 - it is used like a function
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             if isinstance(error, errors.FeatureNotSupported | errors.ReadOnlySqlTransaction):
-                # A migration changed what a prepared statement gives, which a new connection prepares anew. Or the
+                # A migration changed the result of a prepared statement: a new connection prepares it again. Or the
                 # server was demoted to a standby: a new connection may lead to the primary.
                 await self._conn.close()
             await self._connections.give_back(self._conn, self._since)
@@ -227,9 +228,9 @@ class connection:  # noqa: N801 - it is used like a function
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
             raise Contended from error
         if isinstance(error, errors.QueryCanceled):
-            raise Unavailable("This took the database too long. Try again in a moment.") from error
+            raise Unavailable("The database took too long for this. Try again in a moment.") from error
         if isinstance(error, errors.LockNotAvailable):
-            raise Unavailable("Others are just changing the same. Try again in a moment.") from error
+            raise Unavailable("Other requests are changing the same data. Try again in a moment.") from error
         if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
             raise Unavailable from error
 
@@ -239,7 +240,7 @@ class connection:  # noqa: N801 - it is used like a function
 
 
 def figures() -> tuple[int, int]:
-    """How many connections the pool may have, and how many were in use at most since this was last asked."""
+    """How many connections the pool may have, and the most in use since the last call."""
     ours = _pools.get(asyncio.get_running_loop())
     if ours is None:
         return 0, 0
@@ -249,13 +250,13 @@ def figures() -> tuple[int, int]:
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
-    """A connection in a transaction, which an exception rolls back. Raises Unavailable, or Contended."""
+    """A connection in a transaction; an exception rolls it back. Raises Unavailable, Contended."""
     async with connection() as conn, conn.transaction():
         yield conn
 
 
 def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """The work, begun anew a few times if what it does in one transaction is contended."""
+    """Work in a single transaction, retried up to REPEATS times if it is Contended."""
 
     @wraps(work)
     async def until_uncontended(*args: P.args, **options: P.kwargs) -> T:
@@ -270,16 +271,16 @@ def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
 
 def parameters(url: str) -> dict[str, Any]:
-    """What every connection of a process is opened with; the URL's own parameters win."""
+    """Connection parameters of the service's processes; the URL's own parameters win."""
     given = conninfo_to_dict(url)
-    # Behind PgBouncer the next statement may meet another session, and in it another statement of the same name. So
-    # only what is seen to lead to PostgreSQL itself (_configure) prepares anything.
+    # Behind PgBouncer the next statement may run in another session, which has another statement of the same name. So
+    # only connections that lead to PostgreSQL itself (_configure) prepare statements.
     ours = {"application_name": "ticketing", "prepare_threshold": None, **NETWORK}
     return {**ours, **given, "options": _options(given, SESSION | LIMITS), "autocommit": True}
 
 
 def patient(url: str, **limits: str) -> dict[str, Any]:
-    """What a connection of a command is opened with: what it does may take as long as it does, or as these limits."""
+    """Connection parameters of commands: statements have no time limits except the given ones."""
     given = conninfo_to_dict(url)
     return {"application_name": "ticketing", **given, "options": _options(given, SESSION | limits), "autocommit": True}
 
@@ -290,7 +291,7 @@ def _options(given: Mapping[str, Any], session: Mapping[str, str]) -> str:
 
 
 async def _try_to_write() -> None:
-    """As long as PostgreSQL refuses to write, see whether it still does: nobody else may."""
+    """While PostgreSQL refuses writes, keep trying one: perhaps nobody else does."""
     while True:
         await asyncio.sleep(TRY_SECONDS)
         if outages.sentence(writes_only=True):
@@ -300,8 +301,8 @@ async def _try_to_write() -> None:
 
 
 async def _configure(conn: Connection) -> None:
-    # Every statement of ours fits, with the commonest variants of lists; a client that asks for all variants of them
-    # shall not fill the server's memory with plans.
+    # All our statements fit, with the commonest variants of lists; a client that asks for every variant must not fill
+    # the server's memory with plans.
     conn.prepared_max = 300
     cursor = await conn.execute("select pg_backend_pid()")
     if await cursor.fetchone() == (conn.info.backend_pid,):
@@ -309,7 +310,7 @@ async def _configure(conn: Connection) -> None:
 
 
 def _alive(conn: Connection) -> bool:
-    """Whether the server has not said goodbye; a look at the socket is 100 times cheaper than a question."""
+    """Whether the server has not closed the connection; polling the socket is 100 times cheaper than a query."""
     pgconn = conn.pgconn
     socket = select.poll()
     socket.register(pgconn.socket, select.POLLIN)

@@ -1,4 +1,4 @@
-"""A turnstile lets in so many at once: of each asker no more than a share, and whoever has to wait by turns."""
+"""A fair semaphore: an asker may hold no more than a share, and those who wait are admitted in turn."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 
 TIMES = 3
-"""How many times what is left an asker may hold: of eight, six while alone. Some is left for whoever is next."""
+"""An asker may hold this many times the free places: alone, six of eight. So some are left for the next one."""
 
 _NOBODY = object()
 
 
 class Turnstile:
-    """Like asyncio.Semaphore, but fair to those who ask for little. None is nobody in particular, and has no share."""
+    """Like asyncio.Semaphore, but fair to those who ask for little. The asker None is not limited to a share."""
 
     def __init__(self, size: int) -> None:
         self._free = size
@@ -21,11 +21,11 @@ class Turnstile:
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     def open_to(self, asker: Hashable) -> bool:
-        """Whether they get in at once."""
+        """Whether the asker may enter at once."""
         return self._free > 0 and (asker is None or self._inside.get(asker, 0) < TIMES * self._free)
 
     def enter(self, asker: Hashable) -> bool:
-        """Get in if they may at once, and say whether they did."""
+        """Enter if that is possible at once; return whether it was."""
         if not self.open_to(asker):
             return False
         self._free -= 1
@@ -33,7 +33,7 @@ class Turnstile:
         return True
 
     async def acquire(self, asker: Hashable = None) -> None:
-        """Get in, or wait for that."""
+        """Enter, waiting if necessary."""
         if self.enter(asker):
             return
         turn = asyncio.get_running_loop().create_future()
@@ -48,7 +48,7 @@ class Turnstile:
             raise
 
     def release(self, asker: Hashable = None) -> None:
-        """Get out, and let in whoever is next."""
+        """Leave, and admit the next who may enter."""
         self._free += 1
         if left := self._inside[asker] - 1:
             self._inside[asker] = left
@@ -66,7 +66,7 @@ class Turnstile:
                 turn.set_result(None)
 
     def _next(self) -> Hashable:
-        """Whose turn it is, of those who have not their share."""
+        """The next asker in turn that is below its share."""
         return next(filter(self.open_to, self._waiting), _NOBODY)
 
     def _forget(self, asker: Hashable, turn: asyncio.Future[None]) -> None:

@@ -1,8 +1,8 @@
-"""A psycopg connection that stays registered with the event loop, and hangs up on a server that says nothing.
+"""A psycopg connection that stays registered with the event loop, and closes when the server falls silent.
 
-psycopg registers for every wait and takes it back afterwards: with uvloop some ten system calls a statement, a tenth of
-what a request costs in all. And where the server is frozen, or cut off from us, it waits for as long as TCP does.
-Nothing else differs: statements, errors and cancellation are psycopg's.
+psycopg registers and unregisters for every wait: with uvloop some ten system calls per statement, a tenth of the cost
+of a request. And if the server is frozen or cut off, psycopg waits for as long as TCP does. Nothing else differs:
+statements, errors and cancellation are psycopg's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from psycopg.waiting import Ready, Wait
 RV = TypeVar("RV")
 CANCEL_SECONDS = 5.0
 SILENCE_SECONDS = 6.0
-"""How long we wait for PostgreSQL's next word. It ends statements earlier (db.LIMITS), if it can be reached."""
+"""How long we wait to hear from PostgreSQL. If it can be reached, it ends statements earlier (pool.LIMITS)."""
 
 
 class WatchedConnection(AsyncConnection[Any]):
-    """As psycopg.AsyncConnection; for one event loop."""
+    """A psycopg.AsyncConnection for one event loop."""
 
     _watched: int | None = None
     _loop: asyncio.AbstractEventLoop
@@ -39,7 +39,7 @@ class WatchedConnection(AsyncConnection[Any]):
         interval: float = 0.1,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> RV:
-        """Run what psycopg does on the connection until it is done."""
+        """Run psycopg's work on the connection until it is done."""
         if timeout is not None:
             self.unwatch()
             return await super().wait(gen, interval, timeout)
@@ -56,7 +56,7 @@ class WatchedConnection(AsyncConnection[Any]):
                 self.unwatch()
 
     async def close(self) -> None:
-        """As psycopg has it; the loop must not watch what may soon be another file."""
+        """As psycopg's, but first unwatch: the file's number may soon belong to another file."""
         self.unwatch()
         if self._listening is not None:
             self._listening.cancel()
@@ -91,13 +91,13 @@ class WatchedConnection(AsyncConnection[Any]):
 
     def _wake(self, ready: Ready) -> None:
         if self._woken is None:
-            # Nobody waits: the server says goodbye, or tells something that can wait for the next statement.
+            # Nobody waits: the server is closing, or sends something that can wait for the next statement.
             self.unwatch()
         elif not self._woken.done():
             self._woken.set_result(ready)
 
     def _listen(self) -> None:
-        """Hang up if it was silent for so long, or listen on, if anybody waits. One timer serves many statements."""
+        """If a statement waits, hang up after SILENCE_SECONDS of silence. One timer serves many statements."""
         self._listening = None
         if self._woken is None:
             return
@@ -109,19 +109,19 @@ class WatchedConnection(AsyncConnection[Any]):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        # Not by cancelling: that would ask the server, and wait for it again.
+        # Not by cancelling: that would ask the server, and wait for its answer.
         with suppress(errors.OperationalError, OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
             line.shutdown(socket.SHUT_RDWR)
 
     def unwatch(self) -> None:
-        """Have the loop forget the file, at once when it is closed: who gets its number next would never be woken."""
+        """Remove the file from the loop, as soon as it is closed: else the next file of its number is never woken."""
         if self._watched is not None:
             assert self._loop is asyncio.get_running_loop(), "a connection is for one event loop"
             self._loop.remove_reader(self._watched)
             self._watched = None
 
     async def _cancel(self, gen: PQGen[Any]) -> None:
-        """Have the server give up the statement that nobody waits for any more, or give up the connection."""
+        """Cancel the statement, for which nobody waits any more; if that fails, close the connection."""
         if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
             return
         try:

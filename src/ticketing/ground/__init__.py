@@ -1,1 +1,1 @@
-"""What everything stands on: settings, errors, figures, and the one form in which texts and moments are kept."""
+"""The foundation: settings, errors, metrics, and the one stored form of texts and timestamps."""

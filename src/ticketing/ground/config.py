@@ -17,11 +17,11 @@ PREFIX = "TICKETING_"
 REDIS_HERE = "redis://127.0.0.1:6379/0"
 PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
 ELSEWHERE = frozenset({"TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
-"""Variables that are read where they are needed."""
+"""Variables that are read elsewhere."""
 
 
 class InvalidSetting(Refused):
-    """A setting is missing or cannot be read; the message names the variable and says what it takes."""
+    """A setting is missing or invalid; the message names the variable and says what it accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Settings:
 
     @property
     def prefix(self) -> str:
-        """What stands before every path where people see this installation, such as `/support`; or nothing."""
+        """The prefix of every public path of this installation, such as `/support`; or nothing."""
         try:
             return prefix_of(self.public_url)
         except ValueError:
@@ -123,14 +123,14 @@ class Settings:
 
 
 def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """A sentence for each variable that looks like a setting and is none, with what may have been meant."""
+    """A sentence for each variable that looks like a setting but is not, with a suggestion."""
     known = {PREFIX + name.upper() for name in get_type_hints(Settings)} | ELSEWHERE
     strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     return [f"{name} is no setting{_meant(name, known)}." for name in strangers]
 
 
 def _check_urls(read: Settings) -> None:
-    """Raise InvalidSetting for a URL that leads nowhere; one that may hold a password is not shown."""
+    """Raise InvalidSetting for an unusable URL; a URL that may hold a password is not shown."""
     from psycopg import ProgrammingError  # noqa: PLC0415 - here, as these take longer to import than all the rest
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 

@@ -1,17 +1,17 @@
-"""What can go wrong, as the rules say it.
+"""The problems that rules raise.
 
 Problem                 (ticketing.contract: rendered as RFC 9457 problem details; titles in spec/problems.yaml)
 ├── InvalidCursor       400
 ├── InvalidParameter    400   a rule that the schema cannot express
 ├── InsufficientScope   403   the token may not
 ├── Forbidden           403   the person may not
-├── NotFound            404   it is not there, or not for this actor to see
+├── NotFound            404   it does not exist, or this actor may not see it
 ├── Conflict            409
 ├── InvalidTransition   409
 ├── KeyInFlight         409
-├── NotConfigured       409   an operator has to set something first
+├── NotConfigured       409   an operator must make a setting first
 ├── TicketClosed        409
-├── CursorExpired       410   what came after it is not all there any more, or not for this actor
+├── CursorExpired       410   events after it are gone, or no longer visible to this actor
 ├── PreconditionFailed  412
 ├── Invalid             422   a rule that the schema cannot express
 ├── KeyReused           422
@@ -41,7 +41,7 @@ class InvalidParameter(Problem):
 
     @classmethod
     def named(cls, parameter: str, detail: str) -> InvalidParameter:
-        """A single fault, of a parameter."""
+        """A single fault, in a parameter."""
         return cls(detail, errors=[{"detail": detail, "parameter": parameter}])
 
 
@@ -107,7 +107,7 @@ class TooManyStreams(Problem):
 
 
 def found(row: T | None, what: str) -> T:
-    """The row, or NotFound: for what does not exist and for what the actor may not see alike."""
+    """The row. Raises NotFound if there is none, whether it does not exist or the actor may not see it."""
     if row is None:
         raise NotFound(f"There is no {what} that you may see.")
     return row

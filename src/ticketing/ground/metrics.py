@@ -1,4 +1,4 @@
-"""What a request leaves behind: a log line, a counter and a duration; never a secret, a body or a query string."""
+"""Request logging and metrics: a log line, a counter and a duration; never a secret, a body or a query string."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ticketing.ground.config import Settings, unknown
 REQUESTS = Counter("ticketing_http_requests", "Requests answered.", ["operation", "method", "status"])
 SECONDS = Histogram(
     "ticketing_http_request_seconds",
-    "Seconds from the request's head to the end of its answer.",
+    "Seconds from the head of a request to the end of its answer.",
     ["operation"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-STREAMS = Gauge("ticketing_event_streams", "Streams of events that are open.", multiprocess_mode="livesum")
+STREAMS = Gauge("ticketing_event_streams", "Open event streams.", multiprocess_mode="livesum")
 LONGEST_PATH = 200
 """How many characters of a path are logged."""
 log = structlog.get_logger()
 _series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 _stderr: BinaryIO | None = None
-"""Where request lines in JSON go, if all are logged."""
+"""Where JSON request lines go, if requests are logged."""
 
 
 def observe(
@@ -56,8 +56,8 @@ def observe(
 ) -> None:
     """Count and log one answered request; requests that match no operation count as `none`.
 
-    The line is a warning if the service could not answer just now (503), an error if it is at fault (other 5xx, but
-    not 501: that is for clients who ask for what no server has to know).
+    The line is a warning if the service could not answer just now (503), and an error if the service is at fault (any
+    other 5xx except 501, which is the client's fault).
     """
     series = _series.get((operation_id or "none", method, status)) or _new_series(
         operation_id or "none", method, status
@@ -82,21 +82,21 @@ def observe(
     if _stderr is None:
         getattr(log, level)("request", **line)
         return
-    # As structlog has it, which takes three times as long.
+    # The same as structlog's, which takes three times as long.
     line |= {"event": "request", "level": level, "timestamp": datetime.now(UTC)}
     _stderr.write(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
     _stderr.flush()
 
 
 def _new_series(operation: str, method: str, status: int) -> tuple[Any, Any]:
-    # Looking labels up costs more than counting does.
+    # Looking up labels costs more than counting.
     made = REQUESTS.labels(operation, method, str(status)), SECONDS.labels(operation)
     _series[operation, method, status] = made
     return made
 
 
 def exposition() -> tuple[str, bytes]:
-    """The media type and text of all metrics, of every process of this service where there are several."""
+    """The media type and text of all metrics, of all processes if the service has several."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
@@ -106,7 +106,7 @@ def exposition() -> tuple[str, bytes]:
 
 
 def _forget_the_dead(folder: Path) -> None:
-    """Remove what processes that have ended said of themselves; their counters stay."""
+    """Remove the gauges of processes that have ended; their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         if not _alive(int(file.stem.rpartition("_")[2])):
             file.unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def _alive(pid: int) -> bool:
 
 
 class _Stderr(io.FileIO):
-    """Standard error that fails nobody: a line that a full disk does not take is lost, and nothing else."""
+    """Standard error that never raises: if the disk is full, the line is lost, and nothing else fails."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -147,7 +147,7 @@ def configure_logging(settings: Settings) -> None:
         else [
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
-                exception_formatter=structlog.dev.plain_traceback,  # A rich one shows variables: tokens, bodies.
+                exception_formatter=structlog.dev.plain_traceback,  # A rich traceback shows variables: tokens, bodies.
             )
         ]
     )
@@ -173,7 +173,7 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for noisy in ("connexion", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # It has a line for each attempt to connect; outages.py has one for each outage.
+    # The pool logs each attempt to connect; outages.py logs each outage once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     for sentence in unknown():
         log.warning("unknown setting", reason=sentence)

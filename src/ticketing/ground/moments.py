@@ -1,4 +1,4 @@
-"""Moments as people write them (RFC 3339, 5.6), read into what the contract, Python and PostgreSQL hold alike."""
+"""Timestamps as people write them (RFC 3339, 5.6), in the one form that contract, Python and PostgreSQL share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 LONGEST = 40
-"""Characters of a moment; a fraction may have more digits than anybody needs."""
+"""Most characters in a timestamp: a fraction may have more digits than anybody needs."""
 
 _RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
@@ -15,10 +15,10 @@ _RFC_3339 = re.compile(
 
 
 def parse(text: str) -> datetime:
-    """The moment in UTC, to the millisecond: what is finer is cut off, so that nothing is rounded into another year.
+    """The timestamp in UTC, cut off (not rounded, which could change the year) to milliseconds.
 
-    `t` and `z` may be small, and 23:59:60 UTC is the second after it, as PostgreSQL has it. Raises ValueError, with a
-    sentence, for what is no moment, and for one that is not in the years 0001 to 9999 in UTC.
+    `t` and `z` may be lower case, and 23:59:60 UTC is the second after it, as in PostgreSQL. Raises ValueError, with a
+    sentence, if the text is not a timestamp, or not in the years 0001 to 9999 in UTC.
     """
     if len(text) > LONGEST:
         raise ValueError(TOO_LONG)
@@ -63,10 +63,10 @@ OUT_OF_RANGE = "This moment is not in the years 0001 to 9999 in UTC."
 
 
 def canonical(text: str) -> str:
-    """The moment as answers write it: in UTC, with milliseconds. Raises ValueError as `parse` does."""
+    """The timestamp as answers write it: in UTC, with milliseconds. Raises ValueError as `parse` does."""
     return written(parse(text))
 
 
 def written(moment: datetime) -> str:
-    """A moment as answers write it."""
+    """A timestamp as answers write it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

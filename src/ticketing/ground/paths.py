@@ -1,4 +1,4 @@
-"""Where the files are that the service reads: in the installed package, or in the checkout beside `src/`."""
+"""Where the service finds its files: in the installed package, or in the checkout beside `src/`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What was asked for cannot be done, for a reason that whoever asked can do something about."""
+"""An operation was refused for a reason that the caller can do something about."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """The message says why, and is all that the command line says."""
+    """The message says why; the command line prints nothing else."""

@@ -1,7 +1,7 @@
-"""The one form in which text is kept: what looks alike is alike, and what nobody can see is not there.
+"""The one stored form of text: texts that look alike are equal, and invisible characters are removed.
 
-Whatever takes text from people calls these, whichever way it came in. They give "" for text in which there is nothing
-to see, and never raise; whether a text may be empty, or how long it may be, is judged on what they give.
+Everything that takes text from people calls these functions. They return "" for text with nothing visible, and never
+raise; limits on length and emptiness apply to what they return.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import idna
 from ticketing.ground import moments
 
 MOST_MARKS: Final = 30
-"""Marks on one letter. More is no writing (UAX 15, 12: Stream-Safe Text), and sorting them takes quadratic time."""
+"""Most marks on one letter. No script needs more (UAX 15, 12: Stream-Safe Text), and sorting them is quadratic."""
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
-#: What Unicode has programs ignore when they do not know it (Default_Ignorable_Code_Point), the empty Braille cell,
-#: the filler of Khitan, the notehead that is none, and what is no character for ever (Noncharacter_Code_Point).
+#: Characters that programs ignore if they do not know them (Default_Ignorable_Code_Point), the empty Braille cell, the
+#: Khitan filler, the null notehead, and noncharacters (Noncharacter_Code_Point).
 _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -33,9 +33,9 @@ _CONTROL = re.compile(f"[{_CONTROLS}]")
 
 
 def _marks(first: int, last: int) -> str:
-    """The marks of Unicode between two code points, as ranges of a regular expression.
+    """The combining marks between two code points, as ranges of a regular expression.
 
-    U+0F73, U+0F75 and U+0F81 are each two marks (UAX 15, 5.1), which their own combining class does not say.
+    U+0F73, U+0F75 and U+0F81 each decompose into two marks (UAX 15, 5.1), although their combining class is 0.
     """
     begins = {code: unicodedata.normalize("NFD", chr(code))[0] for code in range(first, last + 1)}
     marks = [code for code, begin in begins.items() if unicodedata.combining(begin)]
@@ -49,12 +49,12 @@ def _heap_of(marks: str) -> re.Pattern[str]:
 
 _NEAR_MARKS, _FAR_MARKS = _marks(0x300, 0xFFFF), _marks(0x10000, 0x1E94A)
 _HEAP_OF_MARKS = _heap_of(_NEAR_MARKS + _FAR_MARKS)
-# Without those of the scripts beyond the first plane it is twenty times as fast.
+# Leaving out the scripts beyond the first plane makes it twenty times as fast.
 _HEAP_OF_NEAR_MARKS = _heap_of(_NEAR_MARKS)
 _FAR = re.compile("[\U00010000-\U0001e94a]")
 
 
-#: What Unicode has emoji of (Emoji), and all other pictures beyond the first plane.
+#: Characters that have an emoji (Emoji), and all other pictures beyond the first plane.
 _EMOJI = (
     "\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa"
     "\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2604\u260e\u2611\u2614\u2615\u2618\u261d\u2620\u2622\u2623\u2626\u262a\u262e\u262f"
@@ -64,7 +64,7 @@ _EMOJI = (
     "\u2747\u274c\u274e\u2753-\u2755\u2757\u2763\u2764\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
     "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
-#: Those of them that are pictures by themselves (Emoji_Presentation), so that a selector changes nothing.
+#: Those that are emoji without a selector (Emoji_Presentation), so that a selector changes nothing.
 _PICTURES = (
     "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26aa\u26ab\u26bd"
     "\u26be\u26c4\u26c5\u26ce\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705\u270a\u270b\u2728\u274c\u274e"
@@ -79,14 +79,14 @@ _PICTURES = (
     "\U0001f947-\U0001f9ff\U0001fa70-\U0001fa7c\U0001fa80-\U0001fa8a\U0001fa8e-\U0001fac6\U0001fac8"
     "\U0001facd-\U0001fadc\U0001fadf-\U0001faea\U0001faef-\U0001faf8"
 )
-#: Letters that look different beside a joiner: of the scripts that join (Arabic and its like) or that stack.
+#: Letters whose shape a joiner changes: those of scripts that join (Arabic and its like) or stack.
 _JOINING = (
     "\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\u1a20-\u1c4f\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefe"
     "\U00010ac0-\U00011fff\U0001e900-\U0001e95f"
 )
 _FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
-# In a line: what turns its direction round (UAX 9), what nobody can see, half characters. Three of those stay where
-# they can be seen: what makes a sign an emoji, what spells the flag of a region (both UTS 51), and joiners.
+# Not in a line: direction controls (UAX 9), invisible characters, half characters. Three kinds stay where they show:
+# selectors that make a sign an emoji, tags that spell the flag of a region (both UTS 51), and joiners.
 _HIDDEN = re.compile(f"[{_UNSEEN}\ud800-\udfff]")
 _SELECTED = f"[{_EMOJI}]\ufe0e|(?![{_PICTURES}])[{_EMOJI}]\ufe0f|[#*0-9]\ufe0f\u20e3"
 _NOT_IN_LINES = re.compile(f"({_FLAG}|{_SELECTED}|[\u200c\u200d]+)|{_HIDDEN.pattern}")
@@ -101,22 +101,22 @@ _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _BEH: Final = "\u0628"
 """A letter that joins on both sides."""
 _VIRAMA = 9
-# In a text, directions may be embedded and isolated, and words divided; what overrides a direction only deceives.
+# In a text, directions may be embedded and isolated, and words divided; overriding a direction only deceives.
 _NOT_IN_TEXTS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufff9-\ufffb\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _ODD_ASCII = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# Four blanks or a tab begin a block of code in Markdown; up to three mean nothing.
+# Four blanks or a tab begin a code block in Markdown; up to three mean nothing.
 _BEFORE = re.compile(r"(?:[^\S\n]*\n)*(?: {1,3}(?![ \t]))?")
 
 
 def one_line(text: str) -> str:
-    """A title, a name: composed (NFC), with single blanks between its words, and nothing around or hidden in it."""
+    """A title or name: composed (NFC), trimmed, single blanks between words, without invisible characters."""
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip(" "):
         return text
     line = _composed(text)
     if _HIDDEN.search(line):
         line = _JOINERS.sub(_joined, _NOT_IN_LINES.sub(r"\1", line.replace("\u2800", " ")))
-    # What is taken out may have been all that kept two blanks apart, or a letter and its mark.
+    # A removed character may have been all that separated two blanks, or a letter and its mark.
     line = _composed(_single_blanks(line))
     return line if _SEEN.search(line) else ""
 
@@ -129,7 +129,7 @@ def tag(text: str) -> str:
 
 
 def text(text: str) -> str:
-    """A description, a comment: composed (NFC), with LF between lines, nothing around it, and no controls but tabs."""
+    """A description or comment: composed (NFC), trimmed, LF between lines, no control characters except tabs."""
     if not text.isascii() or _ODD_ASCII.search(text):
         text = _composed(_NOT_IN_TEXTS.sub("", _LINE_BREAK.sub("\n", text)))
         if not _SEEN.search(text):
@@ -140,11 +140,11 @@ def text(text: str) -> str:
 
 
 FORMS = {"line": one_line, "tag": tag, "text": text, "date-time": moments.canonical}
-"""What the contract calls the forms of text."""
+"""The forms of text by their names in the contract."""
 
 
 def _joined(found: re.Match[str]) -> str:
-    """One of the joiners found, if it can be seen: after a virama, or between letters that join or emoji."""
+    """A joiner that was found, if it shows: after a virama, or between emoji or letters that join."""
     begin, end = found.span()
     before, after = found.string[max(0, begin - MOST_MARKS) : begin], found.string[end : end + MOST_MARKS]
     if not before:
@@ -156,7 +156,7 @@ def _joined(found: re.Match[str]) -> str:
 
 
 def _shows(joiner: str, before: str, after: str) -> bool:
-    """Whether a joiner changes how these look: what joins anyway needs none, and what never joins takes none."""
+    """Whether a joiner changes how these look: letters that join anyway, or never, do not need one."""
     if _PART_OF_EMOJI.match(before[-1]) or _PART_OF_EMOJI.match(after):
         return joiner == _JOINER
     if _INDIC.match(before[-1]):
@@ -170,7 +170,7 @@ def _shows(joiner: str, before: str, after: str) -> bool:
 
 @lru_cache(4096)
 def _join(before: str, after: str) -> bool:
-    """Whether the letters on both sides, with or without marks, are written as one (RFC 5892, A.1)."""
+    """Whether the letters on both sides, with or without marks, are joined in writing (RFC 5892, A.1)."""
     try:
         return idna.valid_contextj(f"{before}{_NON_JOINER}{after}", len(before))
     except ValueError:  # There is no such letter.
@@ -182,13 +182,13 @@ def _single_blanks(text: str) -> str:
 
 
 def _composed(text: str) -> str:
-    # Linear, also for a heap: what is out of order is not normalized.
+    # Linear even for a heap of marks: text with marks out of order is not in NFC.
     if unicodedata.is_normalized("NFC", text):
         return text
     return unicodedata.normalize("NFC", _thinned(text))
 
 
 def _thinned(text: str) -> str:
-    """Without the marks on a letter that are too many."""
+    """The text without excess marks on a letter."""
     heap = _HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS
     return heap.sub(r"\1", text)

@@ -4,16 +4,16 @@
 
     @jobs.handler("mail.send", queue="mail", max_attempts=10)
     async def send(job: Job) -> None:
-        …                                                         # what reaches outside: at least once
-        async with job.finish() as conn:                          # what reaches the database: exactly once
+        …                                                         # outside effects: at least once
+        async with job.finish() as conn:                          # database effects: exactly once
             …
 
-kinds       what there is to do: handlers, schedules and loops, as they are declared
-job         a job as its handler has it, and how one is enqueued
+kinds       handlers, schedules and loops, as they are declared
+job         a job as its handler sees it, and how to enqueue one
 messages    hints: what Dramatiq and Redis see of a job
-relay       from what is due to hints, and from lost workers to what is due
-execution   from a hint, or straight from PostgreSQL, to a handler and its outcome
-schedules   from moments to jobs
+relay       sends hints for due jobs, and rescues the jobs of silent workers
+execution   claims a job, by hint or straight from PostgreSQL, runs its handler, and records the outcome
+schedules   makes jobs at scheduled times
 worker      all of these in one process
 """
 

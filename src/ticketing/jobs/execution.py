@@ -1,4 +1,4 @@
-"""From a hint to a handler and its outcome: claims, leases, time limits, and what is written of how it went."""
+"""Running jobs: claims, leases, time limits, and recording the outcome."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from ticketing.jobs.job import Cancel, Fenced, Job, Snooze
 from ticketing.jobs.together import Together
 
 UNKNOWN_KIND_SECONDS = 10.0
-"""How long at most a job waits for a worker that knows its kind, as there are during a release."""
+"""The longest pause before a job of an unknown kind is tried again; during a release another worker may know it."""
 WRITE_ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 0.5
-"""How long it takes at first, and at most, until a job that was locked is claimed again."""
+"""The first and the longest wait before a locked job is claimed again."""
 
 log = structlog.get_logger()
-# No catalog knows that what a function gives is never null.
+# PostgreSQL's catalog does not know that a function's columns are never null.
 Claimed: TypeAlias = dict[str, Any]
 Reason = Literal["lost", "unwanted", "stopping"]
 
 
 class Execution:
-    """The jobs that this process is doing, and the statements that say so; `freed` hears that a lane may have room."""
+    """The jobs that this process runs, and their statements; `freed` is called when a lane may have room."""
 
     def __init__(self, lease: timedelta, freed: Callable[[], None] = lambda: None) -> None:
         self._lease = lease
@@ -47,17 +47,17 @@ class Execution:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, job_id: UUID, queue: str, ended: Callable[[BaseException | None], None]) -> None:
-        """Run a job for another thread, which is told when it has ended, and what went wrong with that."""
+        """Run a job for another thread; `ended` is called at its end, with the error if running it failed."""
 
-        def tell(task: asyncio.Task[None]) -> None:
+        def notify(task: asyncio.Task[None]) -> None:
             self._running.discard(task)
             ended(futures.CancelledError() if task.cancelled() else task.exception())
 
         self._running.add(task := asyncio.create_task(self.run(job_id, queue)))
-        task.add_done_callback(tell)
+        task.add_done_callback(notify)
 
     async def run(self, job_id: UUID, queue: str) -> None:
-        """Do a job that is said to be due, if it is still to be had."""
+        """Run a job that was announced as due, if it is still available."""
         held = await self._claimed(job_id)
         if held is None:
             figures.STALE.labels(queue).inc()
@@ -65,7 +65,7 @@ class Execution:
             await self._do(held)
 
     async def _claimed(self, job_id: UUID) -> _Held | None:
-        """The job, if it is to be had. What stands in the way for a moment is waited out: nobody else is told of it."""
+        """The job, if it is available. Retries while it is locked: no other worker has been told of it."""
         wait = FIRST_WAIT_SECONDS
         while not self._stopping:
             try:
@@ -80,7 +80,7 @@ class Execution:
         return None
 
     async def take(self, threads: dict[str, int]) -> list[Awaitable[None]]:
-        """Claim what is due without being told, as far as there are threads; what it gives does the jobs."""
+        """Claim due jobs without a hint, as many as there are free threads; awaiting the results runs them."""
         busy = Counter(held.job.queue for held in self._held.values())
         async with pool.connection() as conn:
             rows = await sql.job_engine.claim_due_jobs(
@@ -92,7 +92,7 @@ class Execution:
         return [self._do(self._hold(cast(Claimed, row))) for row in rows]
 
     async def keep(self) -> None:
-        """Extend the leases of all jobs; end those that are lost or not wanted any more."""
+        """Extend the leases of all jobs; end those that are lost or no longer wanted."""
         if not self._held:
             return
         jobs = [held.job for held in self._held.values()]
@@ -110,7 +110,7 @@ class Execution:
                 held.end("unwanted")
 
     def stop(self) -> None:
-        """End all handlers; their jobs are available again at once, and none has lost an attempt. No more are begun."""
+        """End all handlers and begin no more; their jobs are available again at once, and none loses an attempt."""
         self._stopping = True
         for held in self._held.values():
             held.end("stopping")
@@ -125,7 +125,7 @@ class Execution:
                     if left["locked"]:
                         replies[left["id"]] = "locked"
                     else:
-                        self._freed()  # There was room for it when it was announced, and there may be by now.
+                        self._freed()  # Its lane had room when it was announced, and may have room by now.
         return replies
 
     def _hold(self, row: Claimed) -> _Held:
@@ -140,7 +140,7 @@ class Execution:
         try:
             outcome = await self._settle(held, await held.handle())
         except pool.Unavailable:
-            outcome = "unwritten"  # Its lease runs out, and it is rescued.
+            outcome = "unwritten"  # Its lease will expire, and it will be rescued.
         finally:
             if self._held.get(job.id) is held:
                 del self._held[job.id]
@@ -151,7 +151,7 @@ class Execution:
             figures.DISCARDED.labels(job.kind).inc()
         if outcome == "fenced":
             figures.FENCED.labels(job.kind).inc()
-        # What is put off comes again and again, as whatever is to be sent does while nothing is.
+        # A snoozed job comes again and again, as deliveries do while nothing is sent.
         (log.debug if outcome == "snoozed" else log.info)(
             "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
         )
@@ -160,7 +160,7 @@ class Execution:
             bell.ring()  # The next one in its lane may run now, here or elsewhere.
 
     async def _settle(self, held: _Held, error: BaseException | None) -> str:
-        """Write how a job ended, unless its handler has, and name it."""
+        """Record how a job ended, unless its handler has; return the name of the outcome."""
         job = held.job
         if job.outcome is not None:
             if error is not None:
@@ -207,7 +207,7 @@ class Execution:
 
 
 class _Held:
-    """A job that is ours, and the task that does it."""
+    """A job that we hold, and the task that runs it."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -215,7 +215,7 @@ class _Held:
         self._task: asyncio.Task[None] | None = None
 
     async def handle(self) -> BaseException | None:
-        """Let its handler do it, to the end of whichever kind; gives what it raised."""
+        """Run the handler to its end; return what it raised."""
         if self._is_ended():
             return asyncio.CancelledError()
         self._task = task = asyncio.current_task()
@@ -224,7 +224,7 @@ class _Held:
             await self._handled()
         except asyncio.CancelledError as error:
             if task.cancelling() and not self._is_ended():
-                raise  # It is not only this job that is to end.
+                raise  # More than this job is being cancelled.
             return error
         except Exception as error:  # noqa: BLE001 (whatever it is, it is noted)
             return error
@@ -247,7 +247,7 @@ class _Held:
             raise
 
     def end(self, reason: Reason) -> None:
-        """Cancel the handler, unless it is just committing the end of its job."""
+        """Cancel the handler, unless it is committing the end of its job."""
         if not self._is_ended() and not self.job.ending:
             self.reason = reason
             if self._task is not None:
@@ -263,7 +263,7 @@ async def _statement(statement: Callable[..., Awaitable[Any]], **parameters: Any
 
 
 async def _written(write: Callable[[], Awaitable[Any]]) -> Any:
-    """What a statement gives, with some patience for a PostgreSQL that is away."""
+    """The result of a statement, retried a few times while PostgreSQL is unavailable."""
     for attempt in range(1, WRITE_ATTEMPTS):
         try:
             return await write()
@@ -273,7 +273,7 @@ async def _written(write: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def _sentence(error: BaseException) -> str:
-    """What is kept of an error: its kind and its first line; of PostgreSQL's, what PostgreSQL says."""
+    """What is recorded of an error: its type and first line; for Unavailable, those of its cause."""
     if isinstance(error, pool.Unavailable) and error.__cause__:
         error = error.__cause__
     lines = str(error).strip().splitlines()

@@ -1,4 +1,4 @@
-"""What Prometheus is told of jobs."""
+"""Prometheus metrics of jobs."""
 
 from __future__ import annotations
 
@@ -21,22 +21,20 @@ WAITED = Histogram(
 )
 DISCARDED = Counter("ticketing_jobs_discarded", "Jobs discarded after their last attempt.", ["kind"])
 RESCUED = Counter("ticketing_jobs_rescued", "Jobs taken back from workers that went silent.", ["kind"])
-FENCED = Counter(
-    "ticketing_jobs_fenced", "Attempts whose job had been taken from them when they came to write.", ["kind"]
-)
-DISPATCHED = Counter("ticketing_job_messages_sent", "Messages sent to say that a job is due.", ["queue"])
+FENCED = Counter("ticketing_jobs_fenced", "Attempts that had lost their job by the time they wrote.", ["kind"])
+DISPATCHED = Counter("ticketing_job_messages_sent", "Messages sent to announce a due job.", ["queue"])
 STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were no longer available.", ["queue"])
-EPOCHS = Counter("ticketing_job_epoch_resets", "Times that Redis was found to have lost its memory.")
+EPOCHS = Counter("ticketing_job_epoch_resets", "How often Redis was found to have lost its memory.")
 
 
 def begin(kinds: Iterable[str]) -> None:
-    """Let counters that alerts look at begin at 0 for each kind: `increase` does not see what one is born with."""
+    """Start the counters that alerts watch at 0 for each kind: `increase` ignores a counter's first value."""
     for kind in kinds:
         for counter in (DISCARDED, RESCUED, FENCED):
             counter.labels(kind)
 
 
-# Every process looks at the same queues, so the newest look is as good as any.
+# Every process measures the same queues, so the newest value is as good as any.
 DUE = Gauge(
     "ticketing_jobs_due",
     "Jobs that are due, counted up to 10,000.",
@@ -58,6 +56,6 @@ LATE = Gauge(
 RUNNING = Gauge("ticketing_jobs_running", "Jobs that are running.", ["queue"], multiprocess_mode="mostrecent")
 DIRECT = Gauge(
     "ticketing_jobs_without_redis",
-    "Processes that take jobs from PostgreSQL, as Redis is away.",
+    "Processes that take jobs from PostgreSQL because Redis is down.",
     multiprocess_mode="livesum",
 )

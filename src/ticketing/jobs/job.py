@@ -1,4 +1,4 @@
-"""A job: how it is enqueued, and what its handler is given."""
+"""A job: how to enqueue one, and what its handler gets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_ERROR = 500
 
 
 class Snooze(Exception):
-    """Raised by a handler: not now, but after so many seconds; it does not count as an attempt."""
+    """Raised by a handler: run again after so many seconds, without counting this attempt."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"Not before {seconds} seconds have passed.")
@@ -26,14 +26,14 @@ class Snooze(Exception):
 
 
 class Cancel(Exception):
-    """Raised by a handler: the job is not wanted any more; the message says why."""
+    """Raised by a handler: the job is no longer wanted; the message says why."""
 
 
 class Fenced(Exception):
-    """The job belongs to another attempt by now, or is over. Whatever this one was about to write is rolled back."""
+    """The job now belongs to another attempt, or has ended. This attempt's writes are rolled back."""
 
     def __init__(self) -> None:
-        super().__init__("This job has gone to another worker in the meantime, or has been ended.")
+        super().__init__("This job has meanwhile gone to another worker, or has ended.")
 
 
 async def enqueue(
@@ -47,14 +47,14 @@ async def enqueue(
     ordering_key: str | None = None,
     group: str | None = None,
 ) -> UUID | None:
-    """Add a job in the caller's transaction: it exists if that commits. None: there is one with the unique key.
+    """Add a job in the caller's transaction: it exists if that commits. None if there is one with the unique key.
 
-    Jobs with one ordering key run one at a time, in the order in which they were enqueued; of those in one group no
-    more than their kind's `group_limit` run at once. A job has at most one of the two.
+    Jobs with one ordering key run one at a time, in the order in which they were enqueued; of jobs in one group, at
+    most their kind's `group_limit` run at once. A job has at most one of the two.
     """
     declared = kinds.kind(kind)
     if group is not None and (ordering_key is not None or declared.group_limit is None):
-        raise ValueError("A group needs the kind's group_limit, and goes without an ordering key.")
+        raise ValueError("A group needs the kind's group_limit, and excludes an ordering key.")
     return await sql.job_engine.enqueue_job(
         conn,
         kind=kind,
@@ -72,7 +72,7 @@ async def enqueue(
 
 
 class Job:
-    """One attempt at a job, as its handler has it."""
+    """One attempt at a job, as its handler sees it."""
 
     __slots__ = ("args", "attempt", "ending", "fence", "id", "kind", "laned", "max_attempts", "outcome", "queue")
 
@@ -90,23 +90,23 @@ class Job:
 
     @asynccontextmanager
     async def finish(self) -> AsyncIterator[sql.Connection]:
-        """A transaction at whose end the job is completed, together with what the block writes. Raises Fenced.
+        """A transaction that completes the job together with what the block writes. Raises Fenced.
 
-        The job's row is locked from the beginning: an attempt that has lost the job writes nothing at all.
-        Nothing slow belongs here, and nothing that reaches outside.
+        It locks the job's row first, so an attempt that has lost the job writes nothing at all. Do nothing slow in
+        it, and nothing that reaches outside the database.
         """
         async with self._ending("completed", self._complete) as conn:
             yield conn
 
     @asynccontextmanager
     async def retry(self, after_seconds: float, error: str) -> AsyncIterator[sql.Connection]:
-        """As `finish`, but the job comes again after so many seconds, or is discarded after its last attempt."""
+        """As `finish`, but the job runs again after so many seconds, or is discarded after its last attempt."""
         outcome = "failed" if self.attempt < self.max_attempts else "discarded"
         async with self._ending(outcome, partial(self.fail, after_seconds=after_seconds, error=error)) as conn:
             yield conn
 
     async def fail(self, conn: sql.Connection, *, after_seconds: float, error: str) -> sql.JobState | None:
-        """Note a failure, and give the state that the job has then. None: it is not ours any more."""
+        """Record a failure, and return the job's new state. None if the job is not ours any more."""
         return await sql.job_engine.fail_job(
             conn,
             job_id=self.id,

@@ -1,4 +1,4 @@
-"""What there is to do in the background: the kinds of jobs, their schedules, and the loops beside them, as declared."""
+"""Declarations of background work: the kinds of jobs, their schedules, and the loops beside them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of job: who does it, and how patiently."""
+    """A kind of job: its handler, queue and limits."""
 
     name: str
     run: Handler
@@ -40,7 +40,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When jobs of a kind come by themselves, in UTC."""
+    """When jobs of a kind are made by themselves, in UTC."""
 
     name: str
     cron: str
@@ -48,11 +48,11 @@ class Schedule:
     missed: Missed = "each"
 
     def after(self, moment: datetime) -> datetime:
-        """The first moment of the schedule that is later."""
+        """The schedule's first time after this."""
         return next(CronSim(self.cron, moment))
 
     def last(self, moment: datetime) -> datetime:
-        """The latest moment of the schedule that has come by then."""
+        """The schedule's latest time up to then."""
         return next(CronSim(self.cron, moment + timedelta(microseconds=1), reverse=True))
 
 
@@ -71,7 +71,7 @@ def handler(
     group_limit: int | None = None,
     shown: tuple[str, ...] = (),
 ) -> Callable[[H], H]:
-    """Declare who does jobs of a kind.
+    """Declare the handler of a kind of job.
 
     Priority 1 goes first, 4 last. A handler that takes longer than `timeout` seconds is cancelled, which counts as a
     failure. Of jobs in one group, at most `group_limit` run at once. `shown` are the arguments that operators see.
@@ -87,11 +87,11 @@ def handler(
 
 
 def schedule(name: str, cron: str, *, missed: Missed = "each") -> Callable[[H], H]:
-    """Make a job at every moment of a cron expression in UTC.
+    """Make a job at every time of a cron expression in UTC.
 
-    Of moments that were missed while no worker ran, each becomes a job, or only the last: that is for sweeps, which do
-    everything there is to do whenever they come. A sweep that still waits for its first attempt stands for later
-    moments as well. It stands above `handler`. The job's arguments are its `slot`, the moment it is for.
+    Times that were missed while no worker ran each become a job, or, with `missed="last"`, only the last one does: for
+    sweeps, which do all the work there is whenever they run. A sweep still waiting for its first attempt covers later
+    times as well. Write this decorator above `handler`. The job's only argument is its `slot`, the time it is for.
     """
 
     def declare(run: H) -> H:
@@ -103,9 +103,9 @@ def schedule(name: str, cron: str, *, missed: Missed = "each") -> Callable[[H], 
 
 
 def loop(name: str) -> Callable[[L], L]:
-    """Declare what every worker does again and again, at each ring of the bell or every half second.
+    """Declare a function that every worker calls at each ring of the bell, or every half second.
 
-    It says whether there is more to do at once. Several workers run it at the same time, so it takes a lock.
+    It returns whether there is more to do at once. Several workers call it at the same time, so it must take a lock.
     """
 
     def declare(run: L) -> L:
@@ -116,16 +116,16 @@ def loop(name: str) -> Callable[[L], L]:
 
 
 def kind(name: str) -> Kind:
-    """A kind by its name. Raises KeyError for one that this process does not know."""
+    """A kind by its name. Raises KeyError if this process does not know it."""
     return KINDS[name]
 
 
 def queues() -> list[str]:
-    """Every queue that some kind is in, and the one that they are in unless they say otherwise."""
+    """Every queue that a kind names, and the default queue."""
     return sorted({DEFAULT_QUEUE, *(each.queue for each in KINDS.values())})
 
 
 def pause(attempt: int) -> float:
-    """Seconds to wait after a failed attempt: twice as long each time, up to an hour, and never all at once."""
+    """Seconds to back off after a failed attempt: doubling up to an hour, with jitter."""
     longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(attempt - 1, 20))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 (nothing secret)

@@ -1,8 +1,8 @@
 """What Dramatiq and Redis see of a job: a message that says `run_job(job_id)`.
 
-It may be lost, doubled, late or stale. So none of Dramatiq's own retries, delays and results are used: those live in
-Redis, and die with it. What is left of it is what runs the jobs: consumers that fetch, and threads that bound how many
-jobs of a queue run at once.
+It may be lost, duplicated, late or stale. So we do not use Dramatiq's own retries, delays and results, which live and
+die with Redis. We use what runs the jobs: consumers that fetch, and threads that limit how many jobs of a queue run at
+once.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ SOCKET_SECONDS = 5.0
 CONNECT_SECONDS = 2.0
 PING_SECONDS = 1.0
 
-# One command, where redis-py would make a pipeline of two.
+# One command, where redis-py would send a pipeline of two.
 ACKNOWLEDGE = "redis.call('srem', KEYS[1], unpack(ARGV)) redis.call('hdel', KEYS[2], unpack(ARGV))"
 
 log = logging.getLogger(__name__)
 
 
 def consumer_client(url: str) -> redis.Redis:
-    """The client of Dramatiq's threads. Whoever loses the connection comes again by themselves."""
+    """The client of Dramatiq's threads, which retry by themselves when they lose the connection."""
     return redis.Redis.from_url(
         url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=CONNECT_SECONDS, retry=Retry(NoBackoff(), 0)
     )
 
 
 def relay_client(url: str) -> redis.asyncio.Redis:
-    """The client of the relay, which has to notice quickly that Redis is down."""
+    """The client of the relay, which must notice quickly when Redis is down."""
     return redis.asyncio.Redis.from_url(
         url, socket_timeout=PING_SECONDS, socket_connect_timeout=PING_SECONDS, retry=AsyncRetry(NoBackoff(), 0)
     )
 
 
 async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID]) -> None:
-    """Send the messages of many jobs at once, in the form in which Dramatiq's own `enqueue` would, one by one."""
+    """Send the messages of many jobs at once, in the form in which Dramatiq's `enqueue` sends each."""
     messages: dict[Any, Any] = dict(encoded(queue, job_id) for job_id in job_ids)
     async with client.pipeline(transaction=True) as pipe:
         pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=messages)
@@ -66,9 +66,9 @@ async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID])
 
 
 def encoded(queue: str, job_id: UUID) -> tuple[str, bytes]:
-    """A message as it lies in Redis, and its id there.
+    """A message as Redis stores it, and its id there.
 
-    No two have the same, not even of one job: acknowledging the one would delete the other.
+    Ids are unique even for messages of one job: acknowledging one must not delete another.
     """
     message_id = str(uuid4())
     message: dramatiq.Message[Any] = dramatiq.Message(
@@ -83,7 +83,7 @@ def encoded(queue: str, job_id: UUID) -> tuple[str, bytes]:
 
 
 class Runner:
-    """Dramatiq on one queue: its threads are that queue's alone, so that slow jobs elsewhere take none of them."""
+    """Dramatiq on one queue, with threads of its own, so that slow jobs of other queues occupy none of them."""
 
     def __init__(
         self, client: redis.Redis, queue: str, threads: int, run: Callable[[UUID], None], lease: timedelta
@@ -101,14 +101,14 @@ class Runner:
         self._worker.start()
 
     def wake(self) -> None:
-        """Let the consumer look for messages now."""
+        """Have the consumer look for messages now."""
         self._broker.woken.set()
 
     def stop(self, seconds: float) -> None:
-        """Fetch no more, give back what has not begun, and wait for what is running."""
+        """Stop fetching, give back jobs that have not begun, and wait for running ones."""
         threads: list[Any] = [*self._worker.workers, *self._worker.consumers.values()]
         for thread in threads:
-            while not thread.running:  # One that is told to stop before it has begun does not hear it.
+            while not thread.running:  # A thread that is told to stop before it has begun does not notice.
                 time.sleep(0.001)
         self._broker.stopping = True
         self.wake()
@@ -122,7 +122,7 @@ class _Broker(RedisBroker):
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
             namespace=NAMESPACE,
-            # What a silent worker has fetched is taken from it as soon as what it holds.
+            # Fetched messages are taken from a silent worker as soon as the jobs it holds.
             heartbeat_timeout=int(lease.total_seconds() * 1000),
             maintenance_chance=MAINTENANCE_CHANCE,
             middleware=[AgeLimit(max_age=AGE_LIMIT_MS), ShutdownNotifications()],
@@ -130,7 +130,7 @@ class _Broker(RedisBroker):
         self.woken = threading.Event()
         self.stopping = False
         self.waiting: PriorityQueue[Any] = PriorityQueue()
-        """What was fetched, and no thread has begun."""
+        """Fetched messages that no thread has begun."""
         self.acknowledge = client.register_script(ACKNOWLEDGE)
 
     def declare_queue(self, queue_name: str) -> None:
@@ -144,21 +144,21 @@ class _Broker(RedisBroker):
 
 
 class _Consumer(dramatiq.Consumer):
-    """Fetches messages when woken, or every half second, and acknowledges those that are done on the same way.
+    """Fetches messages when woken, or every half second, and acknowledges finished ones in the same round trip.
 
-    Dramatiq's own sleeps ever longer while there is nothing, has each thread that runs jobs wait for Redis after every
-    one, and passes on to it what Redis has to complain about, so that it retries that instead, or ends. Here an
-    acknowledgement that gets lost is no more than a message that comes twice.
+    Dramatiq's own consumer sleeps ever longer while there is nothing, and has each thread wait for Redis after every
+    job; if Redis then fails, the thread gets the error, and retries or ends. Here a lost acknowledgement only means
+    that a message comes twice.
 
-    For jobs that were quick some more than there are threads are fetched ahead, so that no thread waits for Redis. As
-    no other worker sees them here, they are given back when those before them turn out to be slow, and at the end.
+    While jobs are quick, it prefetches more messages than there are threads, so that no thread waits for Redis. No
+    other worker can see these, so it gives them back when the jobs before them turn out to be slow, and at the end.
     """
 
     IDLE_SECONDS = 0.5
     LINGER_SECONDS = 0.002
-    """Among many quick jobs, those that end in this time share what follows: from here to their claim."""
+    """Among many quick jobs, those that end within this time share the next fetch and claim."""
     BUSY_SECONDS = 0.008
-    """The same while some are fetched ahead, and no thread is waiting."""
+    """The same while some are prefetched, and no thread is waiting."""
     QUICK_SECONDS = 0.1
 
     def __init__(self, broker: _Broker, queue: str, threads: int) -> None:
@@ -210,7 +210,7 @@ class _Consumer(dramatiq.Consumer):
         return len(self._held) - len(self._done) > self._threads
 
     def _give_back(self) -> None:
-        """Let other workers see what no thread here has begun."""
+        """Return the messages that no thread here has begun, so that other workers see them."""
         fetched = [dramatiq.MessageProxy(dramatiq.Message.decode(each)) for each in self._fetched if each is not None]
         self._fetched = []
         waiting = iter_queue(self._broker.waiting)  # type: ignore[no-untyped-call]
@@ -225,13 +225,13 @@ class _Consumer(dramatiq.Consumer):
             self._in_doubt = True
 
     def _exchange(self) -> None:
-        """Say what is done, and fetch as many; and ahead what will be done until the next time but one."""
+        """Acknowledge finished messages and fetch as many; prefetch twice the number of quick ones."""
         try:
             quick = self._acknowledge()
             if self._in_doubt:
                 self._take_stock()
             room = 0 if self._broker.stopping else max(0, self._threads + 2 * quick - len(self._held))
-            # Whoever does not ask is taken for dead.
+            # Dramatiq takes a consumer that does not fetch for dead.
             if room or time.monotonic() - self._asked_at > self.IDLE_SECONDS:
                 self._asked_at = time.monotonic()
                 self._fetched = self._broker.do_fetch(self._queue, room)
@@ -240,13 +240,13 @@ class _Consumer(dramatiq.Consumer):
             self._in_doubt = True
 
     def _take_stock(self) -> None:
-        """After an answer was lost, give back what Redis believes to be here and is not."""
+        """After an answer was lost, give back what Redis believes to be here but is not."""
         given = {str(message_id, "ascii") for message_id in self._broker.client.smembers(self._acks)}  # type: ignore[arg-type]
         self._in_doubt = False
         self._return(given - self._held.keys())
 
     def _acknowledge(self) -> int:
-        """As Dramatiq's own `ack` does, one by one; gives how many of them were quick."""
+        """Acknowledge what is done, as Dramatiq's `ack` does one by one; return how many were quick."""
         now = time.monotonic()
         done = [self._done.popleft() for _ in range(len(self._done))]
         quick = sum(now - self._held.pop(message_id, 0) < self.QUICK_SECONDS for message_id in done)

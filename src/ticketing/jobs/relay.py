@@ -1,6 +1,6 @@
-"""From what is due to messages in Redis, and from silent workers back to what is due.
+"""The relay: sends messages for due jobs to Redis, and rescues the jobs of silent workers.
 
-Any number of relays may run, one in each worker, and none leads: every statement skips what another one has locked.
+Any number of relays may run, one per worker, without a leader: every statement skips rows that another has locked.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ticketing.jobs import figures, messages
 
 BATCH = 500
 MOST = 10_000
-"""How far the jobs that are due are counted."""
+"""Due jobs are counted up to this number."""
 EPOCH = f"{messages.NAMESPACE}:epoch"
 PULSE = f"{messages.NAMESPACE}:pulse"
 FAILED_PINGS = 2
 COUNT_SECONDS = 0.2
-"""How long it is enough to know what waited in Redis, and what was sent since: it is that much at most."""
+"""How long a count of waiting messages is used, plus what was sent since: an upper bound."""
 
 log = structlog.get_logger()
 
 
 class Link:
-    """Whether Redis is there, and takes what it is told: one that is full still answers a PING."""
+    """Whether Redis answers and takes writes: a full one still answers a PING."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self.client = client
@@ -43,7 +43,7 @@ class Link:
         return self._failures >= FAILED_PINGS
 
     async def ping(self) -> None:
-        """Look whether it answers."""
+        """Check whether Redis answers."""
         was = self.away
         try:
             async with asyncio.timeout(messages.PING_SECONDS):
@@ -57,7 +57,7 @@ class Link:
 
 
 class Relay:
-    """What one worker does so that what is due gets done, by whichever worker."""
+    """One worker's part in getting due jobs run, by any worker."""
 
     def __init__(
         self, link: Link, queues: Iterable[str], *, resend: timedelta, window: int, wake: Callable[[str], None]
@@ -74,11 +74,11 @@ class Relay:
         self._count_at = 0.0
 
     async def dispatch(self) -> bool:
-        """Send a message for what is due, as far as there is room in Redis; gives whether there is more.
+        """Send messages for due jobs, as far as Redis has room; return whether there are more.
 
-        Between the statement and the message lies a moment in which we may die: what then says that it was
-        dispatched, but was not, is dispatched again after `resend`. If anything else goes wrong there, or Redis has
-        lost its memory, nobody can tell which messages are on their way, and everything from before is said anew.
+        We may die between the statement and the message: a job that was marked as dispatched, but was not, is
+        dispatched again after `resend`. If anything else goes wrong in between, or Redis has lost its memory, nobody
+        knows which messages arrived, and everything dispatched before is sent again.
         """
         if self._link.away:
             self._in_doubt = True
@@ -92,7 +92,7 @@ class Relay:
     async def _dispatch(self) -> bool:
         if self._in_doubt or time.monotonic() >= self._count_at:
             await self._count()
-        # As long as there is plenty to do, looking for more is work for nothing.
+        # While plenty of messages wait, there is no need to look for more.
         rooms = [
             min(BATCH, self._window - self._waiting[queue]) * (self._waiting[queue] <= self._window // 2)
             for queue in self._queues
@@ -128,7 +128,7 @@ class Relay:
             log.warning("job rescued", id=str(row["id"]), kind=row["kind"], attempt=row["attempt"], state=row["state"])
 
     async def measure(self) -> None:
-        """Count what there is to do."""
+        """Measure the backlog of each queue."""
         async with pool.connection() as conn:
             rows = await sql.job_engine.measure_queues(conn, queues=self._queues, most=MOST)
         for row in rows:
@@ -138,14 +138,14 @@ class Relay:
             figures.RUNNING.labels(row["queue"]).set(row["running"] or 0)
 
     async def _count(self) -> None:
-        """Count what waits in each queue, and see whether Redis has lost its memory."""
+        """Count the messages waiting in each queue, and check whether Redis has lost its memory."""
         async with self._link.client.pipeline(transaction=False) as pipe:
             pipe.incr(EPOCH)
             for queue in self._queues:
                 pipe.llen(f"{messages.NAMESPACE}:{queue}")
             epoch, *lengths = await pipe.execute()
-        # It only ever counts up. One that starts anew was wiped, one that goes back was restored. And while it was
-        # away, messages may have been fetched by connections that nobody reads from any more.
+        # The epoch only ever counts up. If it restarts, Redis was wiped; if it goes back, it was restored. And while
+        # Redis was down, messages may have gone to connections that nobody reads any more.
         forgot = self._epoch > 0 and epoch <= self._epoch
         self._epoch = epoch
         if forgot:

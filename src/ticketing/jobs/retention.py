@@ -1,4 +1,4 @@
-"""What has finished is kept for a while, for whoever wants to look, and then deleted in small batches."""
+"""Finished jobs are kept for a while, so that operators can look at them, and then deleted in small batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BATCH = 1000
 
 
 async def delete(*, completed_for: timedelta, failed_for: timedelta) -> bool:
-    """Delete a batch of what finished long enough ago; gives whether there may be more."""
+    """Delete a batch of jobs that finished long enough ago; return whether there may be more."""
     async with pool.connection() as conn:
         deleted = await sql.job_engine.delete_finished_jobs(
             conn, completed_for=completed_for, failed_for=failed_for, batch=BATCH

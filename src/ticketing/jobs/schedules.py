@@ -1,4 +1,4 @@
-"""From moments to jobs: never two for one moment of a schedule, however many workers look at the clock."""
+"""Scheduled jobs: one per time of a schedule, however many workers watch the clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ticketing.jobs import kinds
 
 
 async def register() -> None:
-    """Note the schedules that are declared. A new one starts with its next moment."""
+    """Store the declared schedules. A new one starts with its next time."""
     now = datetime.now(UTC)
     async with pool.connection() as conn:
         for schedule in kinds.SCHEDULES.values():
@@ -27,7 +27,7 @@ async def register() -> None:
 
 
 async def run() -> bool:
-    """Make the jobs of moments that have come, or were missed; gives whether there were any."""
+    """Make the jobs of times that have come, or were missed; return whether there were any."""
     async with pool.connection() as conn:
         due = await sql.job_engine.due_schedules(conn, names=list(kinds.SCHEDULES))
         for row in due:

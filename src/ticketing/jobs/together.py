@@ -1,4 +1,4 @@
-"""Many questions, one statement: those that come up while one is under way share the next."""
+"""Batching: questions that arrive while a statement is under way share the next one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Reply = TypeVar("Reply")
 
 
 class Together(Generic[Question, Reply]):
-    """Asks for whoever asks; without company there is nothing to wait for. Of those who ask the same, one is told."""
+    """Batches questions; a lone question is asked at once. Of several that ask the same, one gets the reply."""
 
     def __init__(self, reply: Callable[[list[Question]], Awaitable[dict[Question, Reply]]]) -> None:
         self._reply = reply
@@ -19,7 +19,7 @@ class Together(Generic[Question, Reply]):
         self._asking: asyncio.Task[None] | None = None
 
     async def ask(self, question: Question) -> Reply | None:
-        """The reply, or None if there is none to this question. Raises what asking raised."""
+        """The reply, or None if this question has none. Raises what the statement raised."""
         future: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._asking is None:

@@ -1,7 +1,7 @@
 """A worker: one event loop with the relay, the leases and the handlers, and Dramatiq's threads around it.
 
-Handlers, leases and the relay share the loop and one pool of connections. Dramatiq's command line would bring a loop in
-a thread of its own and take over signals and processes, so its Worker is run from here.
+Handlers, leases and the relay share the loop and one connection pool. Dramatiq's command line would run a loop in a
+thread of its own and take over signals and processes, so we run its Worker from here.
 """
 
 from __future__ import annotations
@@ -40,12 +40,10 @@ async def work(
     queues: Iterable[str] = (),
     beat: Callable[[], None] = lambda: None,
 ) -> None:
-    """Do jobs, of some queues or of all, until told to stop; then let running ones finish, for a while.
+    """Run jobs, of some queues or of all, until told to stop; then let running jobs finish for a while.
 
-    `beat` is called once a second while it works.
-
-    What is still running after `job_stop_seconds` is cancelled. Such a job is available again at once and has not used
-    up an attempt, as it is not to blame.
+    It calls `beat` once a second while it works. Jobs still running after `job_stop_seconds` are cancelled: they are
+    available again at once, and this attempt does not count.
     """
     async with (
         pool.connected(settings.database_url, settings.pool_size),
@@ -56,7 +54,7 @@ async def work(
 
 
 class Worker:
-    """The parts, and who calls them when."""
+    """The parts of a worker, and when each runs."""
 
     def __init__(
         self,
@@ -107,7 +105,7 @@ class Worker:
             self._client.close()
 
     def _looks(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Everything else that is done again and again."""
+        """Everything else that runs periodically."""
         settings = self._settings
         yield self._beats()
         yield self._at_the_bell("direct", self._take)
@@ -132,7 +130,7 @@ class Worker:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _dispatch(self) -> bool:
-        """To its end, even if we are told to stop: what it has noted as announced has to be."""
+        """Run to the end even when told to stop: jobs that are marked as announced must be announced."""
         look = asyncio.ensure_future(self._relay.dispatch())
         try:
             return await asyncio.shield(look)
@@ -142,7 +140,7 @@ class Worker:
                     await asyncio.wait({look})
 
     def _look_again(self) -> None:
-        """A lane has room: let the relay of this process see what it is for, and not wait for the bell."""
+        """A lane has room: wake this process's relay without waiting for the bell."""
         if self._dispatching is not None:
             self._bell.wake(self._dispatching)
 
@@ -159,10 +157,10 @@ class Worker:
         return run
 
     def _runs(self, queue: str) -> Callable[[UUID], None]:
-        """What a thread of Dramatiq does: wait until the loop has done the job."""
+        """What a Dramatiq thread runs: wait until the loop has run the job."""
 
         def run(job_id: UUID) -> None:
-            # As run_coroutine_threadsafe, without its two futures for each job.
+            # Like run_coroutine_threadsafe, without its two futures per job.
             ended: SimpleQueue[BaseException | None] = SimpleQueue()
             self._loop.call_soon_threadsafe(self._execution.start, job_id, queue, ended.put)
             if (error := ended.get()) is not None:
@@ -171,7 +169,7 @@ class Worker:
         return run
 
     async def _take(self) -> bool:
-        """Without Redis: start what is due."""
+        """Without Redis: claim and start due jobs."""
         if not self._link.away:
             return False
         taken = await self._execution.take(self._threads)
@@ -182,7 +180,7 @@ class Worker:
         return bool(taken)
 
     async def _stop(self) -> None:
-        """Fetch no more, give running jobs their time, and give the rest back."""
+        """Stop fetching, let running jobs finish in time, and give the rest back."""
         patience = self._settings.job_stop_seconds
         giving_up = self._loop.call_later(patience, self._execution.stop)
         ends: list[Awaitable[Any]] = [asyncio.to_thread(runner.stop, patience + 5) for runner in self._runners.values()]
@@ -200,11 +198,11 @@ class Worker:
                 await asyncio.sleep(seconds)
 
     async def _tried(self, name: str, look: Callable[[], Awaitable[bool | None]]) -> bool:
-        """Whether there is more to do at once. Whatever goes wrong, it is looked at again."""
+        """Whether there is more to do at once. After any error, it is tried again later."""
         try:
             return bool(await look())
         except (pool.Unavailable, redis.RedisError, OSError, TimeoutError) as error:
-            log.debug("not now", look=name, error=str(error))  # An outage has its own line.
+            log.debug("not now", look=name, error=str(error))  # outages.py logs outages.
         except Exception:
             log.exception("failed", look=name)
         await asyncio.sleep(POLL_SECONDS)
@@ -216,5 +214,5 @@ async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
     while pending:
         for task in pending:
             task.cancel()
-        # Libraries have been known to take a cancellation for a time-out of their own.
+        # Some libraries mistake a cancellation for a time-out of their own.
         pending = (await asyncio.wait(pending, timeout=1))[1]

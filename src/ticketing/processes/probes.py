@@ -51,7 +51,7 @@ def answered(chosen: Settings, address: tuple[str, int], pulses: Sequence[Pulse]
     try:
         server = _Server(address, _handler(chosen, pulses))
     except OSError as error:
-        raise CannotServe(f"There is no listening on {address[0]}, port {address[1]}: {error.strerror}.") from None
+        raise CannotServe(f"Cannot listen on {address[0]}, port {address[1]}: {error.strerror}.") from None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield

@@ -92,7 +92,7 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise CannotServe(f"Port {port} is in use. Choose another with --port; 0 takes any free one.") from None
-        raise CannotServe(f"There is no listening on {host}, port {port}: {error}.") from None
+        raise CannotServe(f"Cannot listen on {host}, port {port}: {error}.") from None
     return _patient(listener)
 
 
