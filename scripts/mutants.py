@@ -50,7 +50,7 @@ QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:c
 ALSO = {
     "src/ticketing/log/places.py": ("feed", "stream"),
     "src/ticketing/log/timeline.py": ("event",),
-    "migrations/0005_event_feed.sql": ("feed",),
+    "migrations/0015_event_types.sql": ("event_types", "event", "feed"),
     "sql/queries/tickets.sql": ("upkeep",),
     "sql/queries/tokens.sql": ("stream",),
 }
@@ -69,7 +69,7 @@ EQUIVALENT = {
     'src/ticketing/log/places.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
         "The statement that reads, and the hub that looks its listeners up, choose by the same names before."
     ),
-    "migrations/0005_event_feed.sql event_readers: e.audience = 'internal' (2) → (false and e.audience = 'internal')": (
+    "migrations/0015_event_types.sql event_readers: event_is_internal(e) (3) → (false and event_is_internal(e))": (
         "No internal event takes a ticket or a project from anybody; this is for those to come."
     ),
 }
@@ -320,7 +320,7 @@ CONDITIONS = [
         "true",
     ),
     ("visible", rf"{COLUMN}(?:audience|visibility) = 'internal'", "false"),
-    ("visible", rf"{COLUMN}type like '[^']*'", "false"),
+    ("visible", r"\bevent_is_internal\(\w+\)|\bdeclared\.internal\b", "false"),
     (
         "own",
         rf"{NOT_ELSE}{COLUMN}(?:user|requester|author|owner)_id\s*=\s*(?::user_id|:viewer_id|:actor_id|viewer)\b",
@@ -343,7 +343,7 @@ def in_sql(path: str, text: str) -> Iterator[Mutant]:
     code = re.sub(r"--[^\n]*", lambda comment: " " * len(comment[0]), text)
     spans = [(kind, match.span(), value) for kind, pattern, value in CONDITIONS for match in re.finditer(pattern, code)]
     made = [(kind, span, _without(code[slice(*span)], value)) for kind, span, value in spans]
-    made += [("audience", span, "'public'") for span in _audiences(code)]
+    made += [("audience", span, "false") for span in _audiences(code)]
     for kind, (start, end), instead in sorted(made, key=lambda each: each[1]):
         scopes = [match[1] or match[2] for match in SCOPE.finditer(text) if match.start() <= start]
         yield Mutant(
@@ -364,13 +364,11 @@ def _without(condition: str, value: str) -> str:
 
 
 def _audiences(code: str) -> Iterator[tuple[int, int]]:
-    """Where a statement says to whom the event that it records is told."""
+    """Where a statement says whether the event that it records is for staff alone."""
     for match in EVENT.finditer(code):
         columns = [column.strip() for column in match[1].split(",")]
-        if "audience" in columns:
-            start, end = _item(code, match.end(), columns.index("audience"))
-            if code[start:end] != "'public'":
-                yield start, end
+        if "internal" in columns:
+            yield _item(code, match.end(), columns.index("internal"))
 
 
 def _item(code: str, start: int, index: int) -> tuple[int, int]:

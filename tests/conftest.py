@@ -309,12 +309,16 @@ def new_ticket(requester: Person, project: str) -> Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def new_events(db: psycopg.Connection[dict[str, Any]]) -> Callable[[], list[dict[str, Any]]]:
-    """The events recorded since this fixture was set up, or since it was last asked."""
+    """The events recorded since this fixture was set up, or since it was last asked; `internal` are those for staff."""
     position = _last(db)
 
     def new_events() -> list[dict[str, Any]]:
         nonlocal position
-        rows = db.execute("select * from events where position > %s order by position", (position,)).fetchall()
+        rows = db.execute(
+            "select e.*, d.internal or event_is_internal(e) as internal"
+            "  from events e left join event_types d on d.type = e.type where e.position > %s order by e.position",
+            (position,),
+        ).fetchall()
         position = _last(db)
         return rows
 

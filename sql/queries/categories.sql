@@ -17,9 +17,9 @@ with place as materialized (
 ), resource as materialized (
     select r.* from inserted i cross join lateral category_resource(i.c) r
 ), event as (
-    insert into events (id, type, project, actor_id, audience, data)
+    insert into events (id, type, project, actor_id, internal, data)
     select :event_id, 'category.created', project, :actor_id,
-           case p.visibility when 'public' then 'public'::comment_visibility else 'internal' end, to_jsonb(resource)
+           p.visibility <> 'public', to_jsonb(resource)
       from resource join projects p on p.key = resource.project
 )
 select * from resource;
@@ -61,9 +61,9 @@ with updated as (
 ), resource as materialized (
     select r.* from updated cross join lateral category_resource(updated.c) r
 ), event as (
-    insert into events (id, type, project, actor_id, audience, data, previous)
+    insert into events (id, type, project, actor_id, internal, data, previous)
     select :event_id, 'category.updated', project, :actor_id,
-           case p.visibility when 'public' then 'public'::comment_visibility else 'internal' end, to_jsonb(resource), :previous
+           p.visibility <> 'public', to_jsonb(resource), :previous
       from resource join projects p on p.key = resource.project
 )
 select * from resource;

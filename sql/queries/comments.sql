@@ -27,8 +27,8 @@ with seen as materialized (
       from touched
     returning c
 )
-insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-select :event_id, 'comment.created', (c).created_at, r.ticket, project, :actor_id, r.visibility, to_jsonb(r)
+insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data)
+select :event_id, 'comment.created', (c).created_at, r.ticket, project, :actor_id, r.visibility = 'internal', to_jsonb(r)
   from inserted cross join touched cross join lateral comment_resource(c) r
 returning data;
 
@@ -84,8 +84,8 @@ with updated as (
     update tickets t set updated_at = clock_timestamp()
       from updated u where t.number = (u.c).ticket and (u.c).visibility = 'public'
 )
-insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data, previous)
-select :event_id, 'comment.updated', (c).updated_at, t.number, t.project, :actor_id, r.visibility, to_jsonb(r),
+insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data, previous)
+select :event_id, 'comment.updated', (c).updated_at, t.number, t.project, :actor_id, r.visibility = 'internal', to_jsonb(r),
        :previous
   from updated cross join lateral comment_resource(c) r join tickets t on t.number = r.ticket
 returning data;
@@ -108,6 +108,6 @@ with deleted as (
      where e.ticket = (d.c).ticket and e.type in ('comment.created', 'comment.updated')
        and e.data ->> 'id' = (d.c).id::text
 )
-insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data)
-select :event_id, 'comment.deleted', (c).deleted_at, t.number, t.project, :actor_id, r.visibility, to_jsonb(r)
+insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data)
+select :event_id, 'comment.deleted', (c).deleted_at, t.number, t.project, :actor_id, r.visibility = 'internal', to_jsonb(r)
   from deleted cross join lateral comment_resource(c) r join tickets t on t.number = r.ticket;

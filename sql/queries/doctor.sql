@@ -26,18 +26,19 @@ select s.slot_name::text as name, s.active, pg_wal_lsn_diff(pg_current_wal_lsn()
 -- returns: LongTransaction
 -- Transactions that write and have been open for long, those of other databases included: the log ends before them.
 select a.pid::text as name, coalesce(nullif(a.application_name, ''), a.usename::text, 'unknown') as whose,
+       a.datname::text as database,
        extract(epoch from now() - a.xact_start)::float8 as seconds
   from pg_stat_activity a
  where a.backend_xid is not null and a.xact_start < now() - make_interval(secs => :open_seconds::float8)
  union all
-select p.gid, p.owner::text, extract(epoch from now() - p.prepared)::float8
+select p.gid, p.owner::text, p.database::text, extract(epoch from now() - p.prepared)::float8
   from pg_prepared_xacts p
  where p.prepared < now() - make_interval(secs => :open_seconds::float8)
  order by seconds desc;
 
 -- name: get_held_event_seconds()$
--- How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none waits.
--- By when it was written: one that was imported happened long before.
+-- Seconds since the oldest event was written that the feed does not show yet, as an older transaction is still open.
+-- Empty: none waits.
 select extract(epoch from now() - min(held.recorded_at))::float8
   from (select e.recorded_at from events e
          where e.transaction_id >= log_end()

@@ -9,7 +9,7 @@ with found as materialized (
       from visible_tickets(:viewer_id, :staff) t
       join events e on e.ticket = t.number
      where t.number = :ticket
-       and (:staff or e.audience = 'public')
+       and (:staff or not event_is_internal(e))
        and (:after::bigint is null or e.position > :after)
      order by e.position
      limit :page_size
@@ -31,10 +31,16 @@ select l.key, l.expired_transaction::text::bigint as expired_transaction, l.expi
        l.added, l.added_after::text::bigint as added_after, log_end()::text::bigint as ends_before
   from event_log l;
 
--- name: list_feed(after_transaction, after_position, types, project, reader, scan, scan_bytes, page_size)
+-- name: list_event_types(types)
+-- returns: EventTypeDeclared
+-- What is declared of these types.
+select d.type, d.scope, d.internal from event_types d where d.type = any(:types) order by d.type;
+
+-- name: list_feed(after_transaction, after_position, types, project, reader, scopes, scan, scan_bytes, page_size)
 -- returns: LogEntry
--- A page of the log from after a given place on: what a reader, if given, may see or has to be told is gone. It looks
--- at so many events and bytes at most; each row also says how far that went, and one row does even if there is no event.
+-- A page of the log from after a given place on: what a reader with these scopes, if given, may see or has to be told is
+-- gone. It looks at so many events and bytes at most; each row also says how far that went, and one row does even if
+-- there is no event.
 with stretch as materialized (
     select case when page.more then page.transaction_id else log_end() end as transaction_id,
            case when page.more then page.position else 0 end as position, coalesce(page.more, false) as more
@@ -45,13 +51,15 @@ with stretch as materialized (
 select s.transaction_id::text::bigint as until_transaction, s.position as until_position, s.more, e.*
   from stretch s
   left join lateral (
-      select l.transaction_id::text::bigint as transaction_id, l.position, readers.seen_by, readers.missed_by, r.*
+      select l.transaction_id::text::bigint as transaction_id, l.position, d.scope, readers.seen_by, readers.missed_by, r.*
         from events_after(:after_transaction::bigint::text::xid8, :after_position) l
+        left join event_types d on d.type = l.type
        cross join lateral event_readers(l) readers
        cross join lateral event_resource(l) r
        where (l.transaction_id, l.position) <= (s.transaction_id, s.position)
          and (:types::text[] is null or l.type = any(:types::text[]))
          and (:project::text[] is null or l.project = any(:project::text[]))
+         and (:scopes::text[] is null or d.scope = any(:scopes::text[]))
          and (:reader::text[] is null or readers.seen_by && :reader::text[] or readers.missed_by && :reader::text[])
        order by l.transaction_id, l.position
        limit :page_size

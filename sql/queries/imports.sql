@@ -73,8 +73,8 @@ with given as (
         on conflict do nothing
     returning u
 )
-insert into events (id, type, occurred_at, audience, data)
-select g.event_id, 'user.created', (i.u).created_at, 'internal', to_jsonb(r)
+insert into events (id, type, occurred_at, data)
+select g.event_id, 'user.created', (i.u).created_at, to_jsonb(r)
   from inserted i
   join given g on g.id = (i.u).id
  cross join lateral user_resource(i.u) r
@@ -267,8 +267,8 @@ select ticket from updated;
 -- Record what happened to tickets and comments. Their data is the resource as it is now, but for the columns in `was`.
 -- Rows: {id, type, occurred_at, actor_id?, ticket, comment?, was: {column: value}, previous: {property: value}}
 -- Without `comment` it is an event of the ticket.
-insert into events (id, type, occurred_at, ticket, project, actor_id, audience, data, previous)
-select r.id, r.type, r.occurred_at, t.number, t.project, r.actor_id, coalesce(c.visibility, 'public'),
+insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data, previous)
+select r.id, r.type, r.occurred_at, t.number, t.project, r.actor_id, c.visibility = 'internal',
        coalesce(of_comment.data, of_ticket.data), r.previous
   from jsonb_to_recordset(:rows) as r (id uuid, type text, occurred_at timestamptz, actor_id uuid, ticket bigint,
                                        comment uuid, was jsonb, previous jsonb)

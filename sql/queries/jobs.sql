@@ -48,8 +48,8 @@ with taken as materialized (
 ), resource as materialized (
     select r.* from retried cross join lateral job_resource(retried.j) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'job.retried', :actor_id, 'internal', to_jsonb(resource),
+    insert into events (id, type, actor_id, data, previous)
+    select :event_id, 'job.retried', :actor_id, to_jsonb(resource),
            jsonb_build_object('state', (select previous from retried))
       from resource
 )
@@ -79,8 +79,8 @@ with taken as materialized (
 ), resource as materialized (
     select r.* from cancelled cross join lateral job_resource(cancelled.j) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'job.cancelled', :actor_id, 'internal', to_jsonb(resource),
+    insert into events (id, type, actor_id, data, previous)
+    select :event_id, 'job.cancelled', :actor_id, to_jsonb(resource),
            jsonb_build_object('state', (select previous from cancelled), 'cancel_requested_at', null)
       from resource
 )

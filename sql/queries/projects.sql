@@ -13,10 +13,8 @@ with inserted as (
 ), resource as materialized (
     select r.* from inserted i cross join lateral project_resource(i.p) r
 ), event as (
-    insert into events (id, type, project, actor_id, audience, data)
-    select :event_id, 'project.created', key, :actor_id,
-           case visibility when 'public' then 'public'::comment_visibility else 'internal' end, to_jsonb(resource)
-      from resource
+    insert into events (id, type, project, actor_id, internal, data)
+    select :event_id, 'project.created', key, :actor_id, visibility <> 'public', to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -53,11 +51,10 @@ with updated as (
 ), resource as materialized (
     select r.* from updated cross join lateral project_resource(updated.p) r
 ), event as (
-    insert into events (id, type, project, actor_id, audience, data, previous)
+    insert into events (id, type, project, actor_id, internal, data, previous)
     -- Those who saw it are told of the change that hides it as well.
     select :event_id, 'project.updated', key, :actor_id,
-           case when 'public' in (visibility::text, :previous::jsonb ->> 'visibility')
-                then 'public'::comment_visibility else 'internal' end,
+           'public' not in (visibility::text, coalesce(:previous::jsonb ->> 'visibility', '')),
            to_jsonb(resource), :previous
       from resource
 )

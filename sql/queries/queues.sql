@@ -73,8 +73,8 @@ with running as materialized (
 ), resource as materialized (
     select r.* from paused cross join lateral queue_resource(paused.queue, paused.paused_at) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'queue.paused', :actor_id, 'internal', to_jsonb(resource), '{"paused": false, "paused_at": null}'
+    insert into events (id, type, actor_id, data, previous)
+    select :event_id, 'queue.paused', :actor_id, to_jsonb(resource), '{"paused": false, "paused_at": null}'
       from resource
 )
 select * from resource;
@@ -95,8 +95,8 @@ with paused as materialized (
 ), resource as materialized (
     select r.* from resumed cross join lateral queue_resource(resumed.queue, null) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'queue.resumed', :actor_id, 'internal', to_jsonb(resource),
+    insert into events (id, type, actor_id, data, previous)
+    select :event_id, 'queue.resumed', :actor_id, to_jsonb(resource),
            jsonb_build_object('paused', true, 'paused_at', utc((select paused_at from resumed)))
       from resource
 )

@@ -28,8 +28,8 @@ with owner as materialized (
 ), resource as materialized (
     select r.* from inserted i cross join lateral token_resource(i.t) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'token.created', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'token.created', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -115,8 +115,8 @@ with revoked as (
 ), resource as materialized (
     select r.*, revoked.event_id from revoked cross join lateral token_resource(revoked.t) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select event_id, 'token.revoked', :actor_id, 'internal', to_jsonb(resource) - 'event_id', '{"revoked_at": null}'
+    insert into events (id, type, actor_id, data, previous)
+    select event_id, 'token.revoked', :actor_id, to_jsonb(resource) - 'event_id', '{"revoked_at": null}'
       from resource
 )
 select id, name, prefix, scopes, created_by_token, created_at, expires_at, last_used_at, revoked_at from resource;

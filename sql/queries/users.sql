@@ -13,8 +13,8 @@ with inserted as (
 ), resource as materialized (
     select r.* from inserted i cross join lateral user_resource(i.u) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'user.created', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'user.created', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -28,8 +28,8 @@ with inserted as (
 ), resource as materialized (
     select r.* from inserted i cross join lateral user_resource(i.u) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'user.created', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'user.created', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -71,7 +71,7 @@ with updated as (
 ), resource as materialized (
     select r.* from updated cross join lateral user_resource(updated.u) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'user.updated', :actor_id, 'internal', to_jsonb(resource), :previous from resource
+    insert into events (id, type, actor_id, data, previous)
+    select :event_id, 'user.updated', :actor_id, to_jsonb(resource), :previous from resource
 )
 select * from resource;

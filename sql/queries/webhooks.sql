@@ -19,8 +19,8 @@ with inserted as (
 ), resource as materialized (
     select r.* from inserted i cross join lateral webhook_endpoint_resource(i.w) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'webhook.created', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'webhook.created', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -65,8 +65,8 @@ with updated as (
 ), resource as materialized (
     select r.* from updated cross join lateral webhook_endpoint_resource(updated.w) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data, previous)
-    select :event_id, 'webhook.updated', :actor_id, 'internal', to_jsonb(resource), :previous from resource
+    insert into events (id, type, actor_id, data, previous)
+    select :event_id, 'webhook.updated', :actor_id, to_jsonb(resource), :previous from resource
 )
 select * from resource;
 
@@ -78,8 +78,8 @@ with deleted as (
 ), resource as materialized (
     select r.* from deleted cross join lateral webhook_endpoint_resource(deleted.w) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'webhook.deleted', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'webhook.deleted', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -121,8 +121,8 @@ with endpoint as materialized (
 ), resource as materialized (
     select r.* from claimed e cross join lateral webhook_endpoint_resource(e.w) r
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'webhook.rotated', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'webhook.rotated', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -144,8 +144,8 @@ with endpoint as materialized (
      where :idempotency_key::text is null
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), event as (
-    insert into events as e (id, type, actor_id, audience, data)
-    select :event_id, 'webhook.pinged', :actor_id, 'internal', to_jsonb(r)
+    insert into events as e (id, type, actor_id, data)
+    select :event_id, 'webhook.pinged', :actor_id, to_jsonb(r)
       from claimed cross join lateral webhook_endpoint_resource(claimed.w) r
     returning e
 )
@@ -153,8 +153,8 @@ select r.* from event cross join lateral event_resource(event.e) r;
 
 -- name: get_webhook_event(event_id)^
 -- returns: Event
--- An event about a webhook, as it was recorded.
-select r.* from events e cross join lateral event_resource(e) r where e.id = :event_id and e.type like 'webhook.%';
+-- What an admin asked for, as it was recorded.
+select r.* from events e cross join lateral event_resource(e) r where e.id = :event_id and e.type in ('webhook.pinged', 'webhook.redelivered');
 
 -- name: insert_webhook_redelivery(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, delivery_id, failed_since, events_since, events_after)^
 -- returns: WebhookRedelivery
@@ -174,8 +174,8 @@ with possible as materialized (
      where :idempotency_key::text is null
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), event as (
-    insert into events (id, type, actor_id, audience, data)
-    select :event_id, 'webhook.redelivered', :actor_id, 'internal', to_jsonb(resource) from resource
+    insert into events (id, type, actor_id, data)
+    select :event_id, 'webhook.redelivered', :actor_id, to_jsonb(resource) from resource
 )
 select * from resource;
 
@@ -239,7 +239,7 @@ select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.tic
          where w.state <> 'disabled'
            and w.created_at <= case when e.type = 'ticket.deleted' or (e.type = 'comment.deleted' and e.actor_id is null)
                                     then (e.data ->> 'created_at')::timestamptz else e.occurred_at end
-           and (webhook_wants(w, e) or (e.type = 'webhook.pinged' and e.data ->> 'id' = w.id::text))) as endpoints
+           and (webhook_wants(w, e, declared) or (e.type = 'webhook.pinged' and e.data ->> 'id' = w.id::text))) as endpoints
   from (select * from webhook_fan_out limit 1) f
  cross join lateral log_page(f.transaction_id, f.position, :page_size, :page_bytes::int) page
  cross join lateral (
@@ -248,6 +248,7 @@ select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.tic
      order by l.transaction_id, l.position
      limit :page_size
  ) e
+  left join event_types declared on declared.type = e.type
  order by e.transaction_id, e.position;
 
 -- name: move_webhook_fan_out(transaction_id, position)!
@@ -373,8 +374,8 @@ with updated as (
      where w.id = :endpoint_id and w.state = 'active' and w.warned_at is null and w.failing_since is not null
     returning w
 ), event as (
-    insert into events (id, type, audience, data)
-    select :event_id, 'webhook.failing', 'internal', to_jsonb(r)
+    insert into events (id, type, data)
+    select :event_id, 'webhook.failing', to_jsonb(r)
       from updated cross join lateral webhook_endpoint_resource(updated.w) r
 )
 select true from updated;
@@ -389,8 +390,8 @@ with before as (
      where w.id = :endpoint_id and exists (select from before)
     returning w
 ), event as (
-    insert into events (id, type, audience, data, previous)
-    select :event_id, 'webhook.disabled', 'internal', to_jsonb(r),
+    insert into events (id, type, data, previous)
+    select :event_id, 'webhook.disabled', to_jsonb(r),
            jsonb_build_object('state', before.state, 'disabled_at', null)
       from before cross join updated cross join lateral webhook_endpoint_resource(updated.w) r
 )

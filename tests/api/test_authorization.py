@@ -420,18 +420,18 @@ def test_role(
     outcome = _look(response, by) if expected in (WITH, LESS) else response.status_code
     assert outcome == expected, response.text
     for event in new_events():
-        assert event["audience"] == _audience(event, world.db)
+        assert event["internal"] == _internal(event, world.db)
 
 
-def _audience(event: dict[str, Any], db: psycopg.Connection[dict[str, Any]]) -> str:
-    """Whom an event is told: whoever sees what it is about, or staff alone."""
+def _internal(event: dict[str, Any], db: psycopg.Connection[dict[str, Any]]) -> bool:
+    """Whether an event is for staff alone, and not for whoever sees what it is about."""
     noun = event["type"].partition(".")[0]
     if noun == "comment":
-        return str(event["data"]["visibility"])
+        return bool(event["data"]["visibility"] == "internal")
     if noun in ("project", "category"):
         row = db.execute("select visibility from projects where key = %s", (event["project"],)).fetchone()
-        return "public" if row and row["visibility"] == "public" else "internal"
-    return "public" if noun == "ticket" else "internal"
+        return not (row and row["visibility"] == "public")
+    return bool(noun != "ticket")
 
 
 def _look(response: httpx.Response, by: Person) -> int | str:

@@ -34,7 +34,7 @@ def test_create_comment(requester: Person, new_ticket: New, new_events: Events) 
     assert requester.get(path).json() == made
     assert requester.get(path).headers["etag"] == response.headers["etag"]
     (event,) = new_events()
-    assert (event["type"], event["data"], event["audience"]) == ("comment.created", made, "public")
+    assert (event["type"], event["data"], event["internal"]) == ("comment.created", made, False)
     assert requester.get(f"/tickets/{ticket['number']}").json()["updated_at"] > ticket["updated_at"]
 
 

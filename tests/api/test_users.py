@@ -33,7 +33,7 @@ def test_create_user(admin: Person, new_events: Events) -> None:
     read = admin.get(response.headers["location"].removeprefix("/api/v1"))
     assert (read.json(), read.headers["etag"]) == (user, response.headers["etag"])
     (event,) = new_events()
-    assert (event["type"], event["data"], event["audience"]) == ("user.created", user, "internal")
+    assert (event["type"], event["data"], event["internal"]) == ("user.created", user, True)
 
 
 def test_a_service_account_needs_no_email(admin: Person) -> None:

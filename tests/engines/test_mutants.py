@@ -60,7 +60,7 @@ def test_signing_in_and_what_a_rule_lists() -> None:
         ("select from tickets where (:staff or requester_id = :viewer_id)", "staff", ":staff"),
         ("select from visible_tickets(:viewer_id, :staff) t", "staff", ":staff"),
         ("select from comments c where c.visibility = 'public'", "visible", "c.visibility = 'public'"),
-        ("select case when e.audience = 'internal' then 1 end", "visible", "e.audience = 'internal'"),
+        ("select case when event_is_internal(e) then 1 end", "visible", "event_is_internal(e)"),
         ("select from tokens t where t.user_id = :user_id", "own", "t.user_id = :user_id"),
         ("select from tickets where status <> 'closed'", "closed", "status <> 'closed'"),
         ("select from projects p where key = :key and not p.archived", "closed", "not p.archived"),
@@ -68,9 +68,9 @@ def test_signing_in_and_what_a_rule_lists() -> None:
         ("select from tokens t where t.expires_at is null or t.expires_at > now()", "holds", "t.expires_at > now()"),
         ("select from users u where id = :id and u.active", "holds", "u.active"),
         (
-            "insert into events (id, type, audience, data) select :id, f(1, 2), 'internal', data from resource",
+            "insert into events (id, type, internal, data) select :id, f(1, 2), hidden, data from resource",
             "audience",
-            "'internal'",
+            "hidden",
         ),
     ],
 )

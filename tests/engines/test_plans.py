@@ -90,6 +90,7 @@ RUN: dict[str, tuple[int, Statement]] = {
             types=None,
             project=None,
             reader=None,
+            scopes=None,
             scan=1000,
             scan_bytes=1 << 22,
             page_size=101,

@@ -96,7 +96,7 @@ def test_a_timeline_leads_from_an_open_ticket_to_the_one_there_is(conn: Connecti
 
 def test_a_ticket_was_last_changed_by_its_last_public_event(conn: Connection[Any]) -> None:
     for ticket, events in timelines(conn):
-        last = max(event["occurred_at"] for event in events if event["audience"] == "public")
+        last = max(event["occurred_at"] for event in events if not event["internal"])
         assert datetime.fromisoformat(ticket["updated_at"]) == last, ticket["number"]
 
 

@@ -171,8 +171,8 @@ def test_a_transaction_that_holds_up_the_event_log_is_found(
     with open_transaction(server_url) as holding, psycopg.connect(url, autocommit=True) as conn:
         conn.execute("insert into events (id, type, data) values (%s, 'ticket.created', '{}')", [uuids.uuid7()])
         finding = wrong(url)["Transactions"]
-        assert f"{holding.info.backend_pid} of report for" in finding
-        assert "are not told until it ends" in finding
+        assert f"{holding.info.backend_pid} of report in {holding.info.dbname} for" in finding
+        assert "have been waiting for it for" in finding
 
 
 def test_an_imported_event_is_not_taken_for_one_that_waits(

@@ -335,9 +335,9 @@ def test_hidden_comments_are_internal_with_their_events(
     assert (event["type"], event["data"]["visibility"]) == ("comment.created", "internal")
     with psycopg.connect(database_url) as conn:
         (row,) = conn.execute(
-            "select audience from events where ticket = %s and type = 'comment.created'", (ticket["number"],)
+            "select internal from events where ticket = %s and type = 'comment.created'", (ticket["number"],)
         )
-    assert row == ("internal",)
+    assert row == (True,)
 
 
 # References -----------------------------------------------------------------------------------------------------

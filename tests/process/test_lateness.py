@@ -65,6 +65,28 @@ def test_events_without_deliveries_are_measured_and_the_doctor_tells(url: str) -
         assert not asyncio.run(webhooks()).passed
 
 
+def test_an_open_transaction_that_holds_up_the_feed_is_measured_until_it_ends(url: str, server_url: str) -> None:
+    """One in another database of the server does so as well."""
+    with psycopg.connect(url, autocommit=True) as conn, psycopg.connect(server_url) as holding:
+        await_(lambda: conn.execute(SETTLED).rowcount == 1)
+        looked(url)
+        assert figure("ticketing_feed_lag_seconds") == 0
+        holding.execute("select pg_current_xact_id()")
+        for seconds in (90, 30):
+            conn.execute(
+                "insert into events (id, type, data, recorded_at)"
+                " values (%s, 'ticket.created', '{}', now() - make_interval(secs => %s))",
+                [uuids.uuid7(), seconds],
+            )
+        looked(url)
+        late = figure("ticketing_feed_lag_seconds")
+        assert late and 89 < late < 200
+        holding.rollback()
+        await_(lambda: conn.execute(SETTLED).rowcount == 1)
+        looked(url)
+        assert figure("ticketing_feed_lag_seconds") == 0
+
+
 def test_what_waits_for_an_endpoint_is_measured_until_it_is_gone(url: str) -> None:
     endpoint, other = uuids.uuid7(), uuids.uuid7()
     with psycopg.connect(url, autocommit=True) as conn:

@@ -208,18 +208,20 @@ async def _standbys(conn: AsyncConnection[Any]) -> Check:
 
 
 async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
-    """The event log is told only as far as no older transaction is open, whichever database that is in."""
+    """Feed, streams and webhooks wait for every older transaction that writes, in any database of the server."""
     long = await sql.doctor.list_long_transactions(conn, open_seconds=OPEN_SECONDS)
     # What a server has yet to count up to, no transaction of its holds up.
     held = None if ahead else await sql.doctor.get_held_event_seconds(conn)
     if not long and (held is None or held < OPEN_SECONDS):
-        return Check("Transactions", True, "no open transaction holds up the event log.")
-    names = ", ".join(f"{row['name']} of {row['whose']} for {row['seconds']:.0f} s" for row in long)
+        return Check("Transactions", True, "no open transaction holds up feed and webhooks.")
+    names = ", ".join(
+        f"{row['name']} of {row['whose']} in {row['database']} for {row['seconds']:.0f} s" for row in long
+    )
     return Check(
         "Transactions",
         False,
         (f"open: {names}. " if names else "one that we may not see is open. ")
-        + (f"Events of the last {held:.0f} s are not told until it ends. " if held else "Events wait until it ends. ")
+        + (f"Feed and webhooks have been waiting for it for {held:.0f} s. " if held else "Events wait until it ends. ")
         + "End it: `select pg_terminate_backend(pid)`, or `rollback prepared`.",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ticketing.contract import yaml12
-from ticketing.contract.document import ContractError
+from ticketing.contract.document import ContractError, at
 
 KINDS = ("schemas", "parameters", "responses", "headers", "examples", "requestBodies", "links", "pathItems")
 
@@ -17,7 +17,7 @@ def bundle(root: Path) -> dict[str, Any]:
     """The document at `root` with every file it refers to: what `redocly bundle` makes of it, as data.
 
     A file in a folder named like a kind of components becomes that component, under the file's name; any other
-    file, such as a path item, takes the place of the reference to it.
+    file, such as a path item, takes the place of the reference to it, and so does a part of a file (`A.yaml#/enum`).
     """
     root = root.resolve()
     components: dict[str, dict[str, Any]] = {}
@@ -44,9 +44,15 @@ def bundle(root: Path) -> dict[str, Any]:
             if file != root:
                 raise ContractError(f"{file}: {reference} refers into the bundle. Refer to a file instead.")
             return node
-        target = (file.parent / reference).resolve()
+        name, _, pointer = reference.partition("#")
+        target = (file.parent / name).resolve()
         if not target.is_file():
             raise ContractError(f"{file}: there is no {reference}.")
+        if pointer:
+            try:
+                return expand(at(yaml12.read(target), pointer), target)
+            except (KeyError, IndexError, ValueError, TypeError):
+                raise ContractError(f"{file}: there is no {reference}.") from None
         if target.parent.name not in KINDS:
             return expand(yaml12.read(target), target)
         kind, name = target.parent.name, target.stem

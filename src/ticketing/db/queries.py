@@ -123,7 +123,7 @@ class AsyncPsycopgAdapter:
 # statement, and it is prepared, that is planned once a connection, only if the values left cannot change the plan.
 STEADY = frozenset(
     {"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"}
-    | {"after_transaction", "after_position", "reader", "scan", "scan_bytes", "page_bytes", "longest"}
+    | {"after_transaction", "after_position", "reader", "scopes", "scan", "scan_bytes", "page_bytes", "longest"}
 )
 
 

@@ -175,6 +175,11 @@ class EventToReplay(TypedDict):
 class EventToTell(TypedDict):
     told: str | None
 
+class EventTypeDeclared(TypedDict):
+    type: str | None
+    scope: str | None
+    internal: bool | None
+
 class HeldBack(TypedDict):
     id: UUID
 
@@ -293,6 +298,7 @@ class LogEntry(TypedDict):
     more: bool | None
     transaction_id: int | None
     position: int | None
+    scope: str | None
     seen_by: list[str] | None
     missed_by: list[str] | None
     id: UUID | None
@@ -307,6 +313,7 @@ class LogEntry(TypedDict):
 class LongTransaction(TypedDict):
     name: str | None
     whose: str | None
+    database: str | None
     seconds: float | None
 
 class MissedJob(TypedDict):
@@ -638,8 +645,8 @@ class _Doctor:
         self,
         conn: Connection,
     ) -> float | None:
-        """How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none
-        waits.
+        """Seconds since the oldest event was written that the feed does not show yet, as an older transaction is
+        still open.
         """
     async def get_server_figures(
         self,
@@ -706,6 +713,13 @@ class _Events:
         conn: Connection,
     ) -> bool | None:
         """Whether the log has transactions that this server has yet to count up to, as after a restore."""
+    async def list_event_types(
+        self,
+        conn: Connection,
+        *,
+        types: list[str],
+    ) -> list[EventTypeDeclared]:
+        """What is declared of these types."""
     async def list_feed(
         self,
         conn: Connection,
@@ -716,11 +730,12 @@ class _Events:
         scan_bytes: int,
         types: list[str] | None,
         project: list[str] | None,
+        scopes: list[str] | None,
         reader: list[str] | None,
         page_size: int,
     ) -> list[LogEntry]:
-        """A page of the log from after a given place on: what a reader, if given, may see or has to be told is gone.
-        It looks
+        """A page of the log from after a given place on: what a reader with these scopes, if given, may see or has
+        to be told is
         """
     async def list_ticket_events(
         self,
@@ -1964,7 +1979,7 @@ class _Webhooks:
         *,
         event_id: UUID,
     ) -> Event | None:
-        """An event about a webhook, as it was recorded."""
+        """What an admin asked for, as it was recorded."""
     async def get_webhook_secret(
         self,
         conn: Connection,

@@ -65,10 +65,25 @@ async def list_(
 
 
 async def check_named(conn: sql.Connection, reader: Reader, *, borne: Sequence[sql.LogEntry] = ()) -> None:
-    """Look up the projects that a reader asks for, where they begin to. Raises InvalidParameter."""
+    """Refuse what a reader asks for and can never get: hidden projects, and types that their token has no scope for.
+
+    Call it where they begin. Raises InvalidParameter.
+    """
+    if reader.types:
+        await _check_scopes(conn, reader.actor, reader.types)
     there = (entry["project"] for entry in borne if reader.view(entry) != "gone")
     projects = filters.named("project", "project", reader.project, borne=there)
     await filters.check_visible(conn, reader.actor, projects)
+
+
+async def _check_scopes(conn: sql.Connection, actor: Actor, types: Sequence[str]) -> None:
+    faults = [
+        {"detail": f"{row['type']} is for tokens with the scope {row['scope']}.", "parameter": "types"}
+        for row in await sql.events.list_event_types(conn, types=list(types))
+        if row["scope"] not in actor.scopes
+    ]
+    if faults:
+        raise InvalidParameter(faults[0]["detail"], errors=faults)
 
 
 async def read(
@@ -85,6 +100,7 @@ async def read(
         types=list(reader.types) if reader and reader.types is not None else None,
         project=list(reader.project) if reader and reader.project is not None else None,
         reader=sorted(reader.names) if reader else None,
+        scopes=sorted(reader.actor.scopes) if reader else None,
         scan=scan or SCAN,
         scan_bytes=SCAN_BYTES,
         page_size=limit + 1,

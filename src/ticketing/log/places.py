@@ -8,7 +8,7 @@ how much happened that the reader may not see.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -42,8 +42,7 @@ class Reader:
     names: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        roles = {"requester": ("requester",), "agent": ("staff",), "admin": ("staff", "admin")}
-        object.__setattr__(self, "names", frozenset({*roles[self.actor.role], str(self.actor.id)}))
+        object.__setattr__(self, "names", frozenset({*_rights(self.actor), "everyone", str(self.actor.id)}))
 
     @property
     def listing(self) -> list[Any]:
@@ -57,10 +56,20 @@ class Reader:
         )
 
     def view(self, entry: sql.LogEntry) -> View | None:
-        """How they see an event; None if they do not."""
+        """How they see an event; None if they do not. An event of a type that is not declared has no scope."""
+        if entry["scope"] not in self.actor.scopes:
+            return None
         if not self.names.isdisjoint(entry["seen_by"] or ()):
             return "whole" if self.actor.staff else "public"
         return None if self.names.isdisjoint(entry["missed_by"] or ()) else "gone"
+
+
+def _rights(actor: Actor) -> Iterator[str]:
+    """What else stands for an actor among the readers of events. An admin's token has to hold that scope as well."""
+    if actor.staff:
+        yield "staff"
+    if actor.role == "admin" and "admin" in actor.scopes:
+        yield "admin"
 
 
 @dataclass(frozen=True, slots=True)

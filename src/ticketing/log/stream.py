@@ -174,12 +174,23 @@ class Listener:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b"retry: %d\n%s" % (RETRY_MS, self._mark())
         while not (self.ended or self.live):
+            reading = asyncio.ensure_future(self._hub.missed(self.reader, self.place))
+            reading.add_done_callback(lambda _: self._waiting.set())
             try:
-                stretch = await self._hub.missed(self.reader, self.place)
+                # It may take a while until it is our turn.
+                while not (self.ended or reading.done()):
+                    await self._waiting.wait()
+                    self._waiting.clear()
+                    async for piece in self.pieces():
+                        yield piece
+                if not reading.done():
+                    return
+                more = self._take(reading.result())
             except Problem:
                 # It is too late for another answer; the client comes back, and goes on where it was.
                 return
-            more = self._take(stretch)
+            finally:
+                reading.cancel()
             async for piece in self.pieces():
                 yield piece
             if not (more or self.ended):
@@ -261,8 +272,8 @@ class Listener:
             self.end()
 
     def beat(self) -> None:
-        """Give a sign of life, and tell the place from which to go on, as much may have happened that was not told."""
-        if self.live and not self._messages:
+        """Give a sign of life, and say from where to go on: much may have happened that its reader may not see."""
+        if not self._messages:
             self.put(b":\n" + self._mark())
 
     def end(self) -> None:
@@ -427,7 +438,8 @@ class Hub:
             if listener.ended or listener.place >= place or not listener.reader.wants(entry):
                 continue
             view = listener.reader.view(entry)
-            assert view is not None
+            if view is None:
+                continue
             if view not in bodies:
                 bodies[view] = Encoded(entry, view)
             if view == "gone":
@@ -444,7 +456,7 @@ class Hub:
         return found
 
     def _everybody(self) -> set[Listener]:
-        return self._named(("staff", "requester"))
+        return self._named(("everyone",))
 
     def make_room(self) -> None:
         """End the fullest streams if all together hold too much."""

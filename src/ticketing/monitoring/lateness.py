@@ -1,4 +1,4 @@
-"""How late the work of the background is: what waits for each endpoint, for each schedule, and what time it is here."""
+"""How late things are: events, deliveries and schedules; and whether the clock is right."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ BACKLOG_LATE = Gauge(
 FAN_OUT_LATE = Gauge(
     "ticketing_webhook_fan_out_late_seconds",
     "Seconds for which an event has been waiting in the log for its webhook deliveries to be made.",
+    multiprocess_mode="mostrecent",
+)
+FEED_LAG = Gauge(
+    "ticketing_feed_lag_seconds",
+    "Seconds for which the oldest event that the feed does not show yet has been waiting for an older transaction.",
     multiprocess_mode="mostrecent",
 )
 SCHEDULE_LATE = Gauge(
@@ -77,6 +82,7 @@ async def measure(conn: sql.Connection) -> None:
         _shown.add(endpoint := str(row["endpoint_id"]))
         BACKLOG.labels(endpoint).set(row["pending"] or 0)
         BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0))
+    FEED_LAG.set(await sql.doctor.get_held_event_seconds(conn) or 0)
     FAN_OUT_LATE.set(await sql.doctor.get_fan_out_late_seconds(conn) or 0)
     for late in await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES)):
         SCHEDULE_LATE.labels(late["name"]).set(max(0, late["late_seconds"] or 0))

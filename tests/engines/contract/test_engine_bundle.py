@@ -57,9 +57,15 @@ def test_the_mapping_of_a_discriminator_is_followed(tmp_path: Path) -> None:
     assert bundled["components"]["schemas"]["X"] == {"type": "object"}
 
 
+def test_a_part_of_a_file_takes_the_place_of_the_reference(tmp_path: Path) -> None:
+    root = written(tmp_path, root="a: {x-known: {$ref: 'schemas/A.yaml#/enum'}}", schemas__A="enum: [x, y]")
+    assert contract.bundle(root) == {"a": {"x-known": ["x", "y"]}}
+
+
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
+        ({"root": "a: {$ref: 'schemas/A.yaml#/enum'}", "schemas__A": "x: 1"}, "there is no schemas/A.yaml#/enum"),
         ({"root": "a: {$ref: schemas/Missing.yaml}"}, "there is no schemas/Missing.yaml"),
         (
             {"root": "a: {$ref: schemas/A.yaml}", "schemas__A": "b: {$ref: '#/components/schemas/B'}"},

@@ -72,6 +72,7 @@ async def create(
     """
     policy.require_admin(actor)
     await _check_projects(conn, projects)
+    await _check_types(conn, event_types, include_internal=include_internal)
     endpoint_id, secret = uuids.uuid7(), signing.new_secret()
     endpoint = await sql.webhooks.insert_webhook_endpoint(
         conn,
@@ -131,7 +132,10 @@ async def update(
     endpoint = await _take(conn, actor, endpoint_id, if_match)
     patch = patches.changeable(patch, endpoint, FIELDS)
     await _check_projects(conn, patch.get("projects", ()))
-    old: Mapping[str, Any] = {**endpoint}
+    old: dict[str, Any] = {**endpoint}
+    if {"event_types", "include_internal"} & patch.keys():
+        wanted = old | patch
+        await _check_types(conn, wanted["event_types"], include_internal=wanted["include_internal"])
     changed = {name for name, value in patch.items() if value != old[name]}
     if not changed:
         return endpoint
@@ -231,6 +235,15 @@ async def _check_projects(conn: sql.Connection, keys: Sequence[str]) -> None:
             {"detail": f"There is no project {row['key']}.", "pointer": f"#/projects/{row['place']}"} for row in unknown
         ]
         raise Invalid(f"There is no project {unknown[0]['key']}.", errors=faults)
+
+
+async def _check_types(conn: sql.Connection, types: Sequence[str], *, include_internal: bool) -> None:
+    """Refuse filters that let nothing pass: types that are for staff alone, without `include_internal`."""
+    if not types or include_internal:
+        return
+    declared = await sql.events.list_event_types(conn, types=list(types))
+    if all(row["internal"] for row in declared):
+        raise Invalid.at("#/include_internal", f"{', '.join(types)}: only told of with include_internal set to true.")
 
 
 def _context(endpoint_id: UUID) -> bytes:
