@@ -60,9 +60,6 @@ EQUIVALENT = {
     "src/ticketing/access/authentication.py authenticate: not well_formed(token) → False": (
         "It only saves a look-up: what cannot be a token of ours is in no table either."
     ),
-    "src/ticketing/rules/tickets.py _no_place: actor.staff (2) → True": (
-        "The project was looked up as the actor sees it, just before; its categories are seen by the same people."
-    ),
     "src/ticketing/reactions/webhooks/endpoints.py create: policy.require_admin(actor) → pass": (
         "check_url, which has to be called before, refuses the same."
     ),
@@ -110,7 +107,8 @@ def mutants(root: Path) -> list[Mutant]:
         defined = re.findall(DEFINITION, path.read_text())
         schema |= {name: [] for name in defined}
         for mutant in _in_file(root, path):
-            schema.setdefault(mutant.within, []).append(mutant)
+            if mutant.within != "file":
+                schema.setdefault(mutant.within, []).append(mutant)
     found += [mutant for each in schema.values() for mutant in each]
     found += [mutant for path in sorted(root.glob("sql/queries/*.sql")) for mutant in _in_file(root, path)]
     return list(_numbered(found))
@@ -134,7 +132,9 @@ RULE = re.compile(r"_?authorize|require_\w+")
 PREDICATE = re.compile(r"may_\w+")
 REFUSALS = {"Forbidden", "InsufficientScope", "TicketClosed", "Unauthenticated"}
 #: What an actor is asked, and what the most powerful one answers.
-PRIVILEGED = {"staff": "True", "role": '"admin"'}
+PRIVILEGED = {"staffs_any": "True", "everywhere": "True", "admin": "True", "role": '"admin"'}
+#: Of what the rights of an actor are made, every comparison is a check.
+RIGHTS = ["signed_in"]
 
 
 def in_python(path: str, text: str) -> Iterator[Mutant]:
@@ -238,7 +238,9 @@ class _Python(ast.NodeVisitor):
         )
 
     def visit_Call(self, node: ast.Call) -> None:
-        if PREDICATE.fullmatch(_last_name(node.func)):
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "staffs" and self._is_actor(node.func.value):
+            self._add("privilege", node, "True")
+        elif PREDICATE.fullmatch(_last_name(node.func)):
             self._add("predicate", node, "True")
         elif _last_name(node.func) == "isdisjoint":
             self._add("predicate", node, "False")
@@ -250,8 +252,15 @@ class _Python(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        if self._is_own(node):
+        if self._within == RIGHTS:
+            self._add("rights", node, "True")
+        elif self._is_own(node):
             self._add("own", node, str(isinstance(node.ops[0], ast.Eq)))
+        self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        if self._within == RIGHTS and isinstance(node.op, ast.BitAnd):
+            self._add("rights", node, ast.unparse(node.left))
         self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
@@ -262,7 +271,7 @@ class _Python(ast.NodeVisitor):
 
     def _is_own(self, node: ast.Compare) -> bool:
         return isinstance(node.ops[0], ast.Eq | ast.NotEq) and any(
-            isinstance(each, ast.Attribute) and each.attr == "id" and self._is_actor(each.value)
+            isinstance(each, ast.Attribute) and each.attr in ("id", "requester_id") and self._is_actor(each.value)
             for each in ast.walk(node)
         )
 
@@ -305,15 +314,21 @@ def _last_name(node: ast.AST) -> str:
 
 # SQL ------------------------------------------------------------------------------------------------------------
 
-DEFINITION = re.compile(r"^create (?:or replace )?function (\w+)", re.MULTILINE)
+DEFINITION = re.compile(r"^create (?:or replace )?(?:function|view) (\w+)", re.MULTILINE)
 SCOPE = re.compile(rf"^-- name: (\w+)|{DEFINITION.pattern}", re.MULTILINE)
 COLUMN = r"(?<![\w.])(?:\(?\w+(?:\.\w+)?\)?\.)?"
 AUDIENCE = rf"{COLUMN}(?:audience|visibility)"
 NOT_ELSE = r"(?<!\bor )"
-"""What comes after `:staff or` is no check of its own: the whole is true without either."""
+"""What comes after `or` is no check of its own: the whole is true without either."""
+CALL = r"\((?:[^()]|\([^()]*\))*\)"
 #: What a check looks like, and what it is without.
 CONDITIONS = [
-    ("staff", r"(?<![\w.:'])(?::staff|(?:\w+\.)?staff)\b(?!\s+boolean)(?!\s*\()", "true"),
+    ("sees", rf"(?<!function )\b(?:may_see|is_theirs|staffs){CALL}", "true"),
+    ("sees", r"(?<=matching_tickets\(:viewer_id, :organizations, :staffed, ):everywhere\b", "true"),
+    ("sees", r":everywhere\b(?= or )", "true"),
+    ("sees", rf"{COLUMN}(?:organization|project) = any\((?:organizations|staffed|public)\)", "true"),
+    ("sees", r"(?<![\w.:])(?:\w+\.)?everywhere(?= or )|(?<=and )\w+\.sees_tickets\b", "true"),
+    ("staff", rf"{COLUMN}role = '(?:agent|admin)'(?! and )|\w+\.project = staff_of\.project", "true"),
     (
         "visible",
         rf"{NOT_ELSE}(?::visibility::\w+|{COLUMN}(?:audience|visibility)|coalesce\([^()]*\)) = 'public'",

@@ -277,6 +277,43 @@ def stranger(sign_in: Callable[..., Person]) -> Person:
     return sign_in("requester")
 
 
+ORGANIZATION = "lumen"
+
+
+@pytest.fixture(scope="session")
+def colleague(sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]) -> Person:
+    """A requester who sees the tickets of ORGANIZATION."""
+    person = sign_in("requester")
+    db.execute("insert into organizations (key, name) values (%s, 'Lumen')", (ORGANIZATION,))
+    db.execute("insert into organization_members values (%s, %s, true)", (ORGANIZATION, person.id))
+    return person
+
+
+@pytest.fixture(scope="session")
+def agent_here(sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]) -> Person:
+    """An agent of some projects: those for which a test says so by `staff`."""
+    return _restricted(sign_in("agent"), db)
+
+
+@pytest.fixture(scope="session")
+def agent_elsewhere(sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]) -> Person:
+    """An agent of one project, in which nobody else does anything."""
+    db.execute("insert into projects (key, name, ticket_types) values ('elsewhere', 'Elsewhere', '{bug,support}')")
+    person = _restricted(sign_in("agent"), db)
+    staff(db, person, "elsewhere")
+    return person
+
+
+def _restricted(person: Person, db: psycopg.Connection[dict[str, Any]]) -> Person:
+    db.execute("update users set everywhere = false where id = %s", (person.id,))
+    return person
+
+
+def staff(db: psycopg.Connection[dict[str, Any]], person: Person, project: str) -> None:
+    """Have an agent staff a project."""
+    db.execute("insert into project_staff (user_id, project) values (%s, %s)", (person.id, project))
+
+
 @pytest.fixture(scope="session")
 def anonymous(service: str) -> Iterator[Judged]:
     with Judged(base_url=service, timeout=30) as client:

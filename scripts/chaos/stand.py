@@ -168,7 +168,7 @@ def _prepared(url: str) -> str:
         )
         conn.execute(
             "insert into tokens (id, user_id, name, hash, prefix, scopes)"
-            " values (gen_random_uuid(), %s, 'chaos', %s, %s, %s::token_scope[])",
+            " values (gen_random_uuid(), %s, 'chaos', %s, %s, %s)",
             [admin, bearer.hash_token(token), token[:12], SCOPES],
         )
         conn.execute(

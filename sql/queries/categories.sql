@@ -33,14 +33,15 @@ select r.*
  order by c.key
  limit :page_size;
 
--- name: get_category(project, key, staff)^
+-- name: get_category(project, key, staffed, everywhere)^
 -- returns: Category
 -- One category, if the viewer may see its project.
+-- nullable: staffed
 select r.*
   from categories c
   join projects p on p.key = c.project
  cross join lateral category_resource(c) r
- where c.project = :project and c.key = :key and (:staff or p.visibility = 'public');
+ where c.project = :project and c.key = :key and may_see(p, :staffed, :everywhere);
 
 -- name: lock_category(project, key)^
 -- returns: Category

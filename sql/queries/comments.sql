@@ -1,14 +1,16 @@
 -- Comments: the conversation on a ticket. Internal ones exist for staff alone, and leave no trace for anyone else:
 -- not even the moment of the ticket's last change moves.
 
--- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, staff, ticket, comment_id, body, visibility)$
+-- name: insert_comment(event_id, idempotency_key, fingerprint, actor_id, viewer_id, organizations, staffed, everywhere, ticket, comment_id, body, visibility)$
 -- Insert a comment and its event, which holds the Comment. No row if the author may not comment, or the key is in use.
--- nullable: fingerprint
+-- nullable: fingerprint, viewer_id, organizations, staffed
 with seen as materialized (
     -- Locked first: a condition of the update is evaluated again after a wait for the lock, and would claim twice.
     select number, project
-      from tickets
-     where number = :ticket and (:staff or (requester_id = :actor_id and status <> 'closed'))
+      from tickets t
+     where number = :ticket
+       and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+       and (staffs(project, :staffed, :everywhere) or (status <> 'closed' and :visibility::comment_visibility = 'public'))
        for no key update
 ), claimed as materialized (
     select number, project
@@ -32,16 +34,18 @@ select :event_id, 'comment.created', (c).created_at, r.ticket, project, :actor_i
   from inserted cross join touched cross join lateral comment_resource(c) r
 returning data;
 
--- name: list_comments(ticket, viewer_id, staff, after, after_id, page_size, page_bytes)
+-- name: list_comments(ticket, viewer_id, organizations, staffed, everywhere, after, after_id, page_size, page_bytes)
 -- returns: CommentRow
 -- A page of a ticket's comments that the viewer may see, oldest first, from after a given place on. It ends before the
 -- comment with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: viewer_id, organizations, staffed
 with found as materialized (
     select c.id, c.created_at, coalesce(octet_length(c.body), 0) as bytes
-      from visible_tickets(:viewer_id, :staff) t
+      from tickets t
       join comments c on c.ticket = t.number
      where t.number = :ticket
-       and (:staff or c.visibility = 'public')
+       and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+       and may_see(c, t.project, :staffed, :everywhere)
        and (:after::timestamptz is null or (c.created_at, c.id) > (:after::timestamptz, :after_id::uuid))
      order by c.created_at, c.id
      limit :page_size
@@ -56,24 +60,27 @@ select p.place < p.count as more, r.*
  where p.bytes <= :page_bytes or p.place = 1
  order by p.place;
 
--- name: get_comment(ticket, comment_id, viewer_id, staff)^
+-- name: get_comment(ticket, comment_id, viewer_id, organizations, staffed, everywhere)^
 -- returns: Comment
 -- One comment, if the viewer may see it.
-select r.*
-  from visible_tickets(:viewer_id, :staff) t
-  join comments c on c.ticket = t.number
- cross join lateral comment_resource(c) r
- where t.number = :ticket and c.id = :comment_id and (:staff or c.visibility = 'public');
-
--- name: lock_comment(ticket, comment_id, viewer_id, staff)^
--- returns: Comment
--- One comment, if the viewer may see it, locked with its ticket until the transaction ends.
+-- nullable: viewer_id, organizations, staffed
 select r.*
   from tickets t
   join comments c on c.ticket = t.number
  cross join lateral comment_resource(c) r
- where t.number = :ticket and (:staff or t.requester_id = :viewer_id)
-   and c.id = :comment_id and (:staff or c.visibility = 'public')
+ where t.number = :ticket and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+   and c.id = :comment_id and may_see(c, t.project, :staffed, :everywhere);
+
+-- name: lock_comment(ticket, comment_id, viewer_id, organizations, staffed, everywhere)^
+-- returns: Comment
+-- One comment, if the viewer may see it, locked with its ticket until the transaction ends.
+-- nullable: viewer_id, organizations, staffed
+select r.*
+  from tickets t
+  join comments c on c.ticket = t.number
+ cross join lateral comment_resource(c) r
+ where t.number = :ticket and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+   and c.id = :comment_id and may_see(c, t.project, :staffed, :everywhere)
    for no key update of t, c;
 
 -- name: update_comment(event_id, actor_id, comment_id, body, previous)$

@@ -1,15 +1,17 @@
 -- Events: what happened, in order. Nothing here writes them: each is written by the statement of the change itself.
 
--- name: list_ticket_events(ticket, viewer_id, staff, after, page_size, page_bytes)
+-- name: list_ticket_events(ticket, viewer_id, organizations, staffed, everywhere, after, page_size, page_bytes)
 -- returns: EventRow
 -- A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position on. It ends
 -- before the event with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: viewer_id, organizations, staffed
 with found as materialized (
     select e.id, e.position, plain_size(e.data) + plain_size(e.previous) as bytes
-      from visible_tickets(:viewer_id, :staff) t
+      from tickets t
       join events e on e.ticket = t.number
      where t.number = :ticket
-       and (:staff or not event_is_internal(e))
+       and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+       and (staffs(t.project, :staffed, :everywhere) or not event_is_internal(e))
        and (:after::bigint is null or e.position > :after)
      order by e.position
      limit :page_size

@@ -1,33 +1,32 @@
 -- Filters: whether what they name is there. Each is asked only if no item of a first page answers that.
 
--- name: list_hidden(viewer_id, staff, projects, categories, users)
+-- name: list_hidden(viewer_id, organizations, staffed, everywhere, projects, categories, users)
 -- returns: Missing
 -- Which of these projects, of these categories in any project, and of these users the viewer does not know: they are
--- neither to be seen, nor does one of the viewer's own tickets name them.
-with known as materialized (
-    select p.key
-      from projects p
-     where :staff or p.visibility = 'public'
-        or exists (select from tickets t where t.requester_id = :viewer_id and t.project = p.key)
+-- neither to be seen, nor does a ticket name them that is the viewer's own or of their organizations.
+-- nullable: viewer_id, organizations, staffed
+with theirs as not materialized (
+    select t.* from tickets t where is_theirs(t, :viewer_id, :organizations)
 )
 select 'project' as kind, given.key
   from unnest(:projects::text[]) as given (key)
- where not exists (select from known k where k.key = given.key)
+ where not exists (select from projects p where p.key = given.key and may_see(p, :staffed, :everywhere))
+   and not exists (select from theirs t where t.project = given.key)
 union all
 select 'category', given.key
   from unnest(:categories::text[]) as given (key)
  where not exists (select from categories c join projects p on p.key = c.project
-                    where c.key = given.key and (:staff or p.visibility = 'public'))
-   and not exists (select from tickets t where t.requester_id = :viewer_id and t.category = given.key)
+                    where c.key = given.key and may_see(p, :staffed, :everywhere))
+   and not exists (select from theirs t where t.category = given.key)
 union all
 select 'user', given.id::text
   from unnest(:users::uuid[]) as given (id)
- where not (
+ where (
     given.id = :viewer_id
-    or :staff and exists (select from users u where u.id = given.id)
-    or exists (select from tickets t where t.requester_id = :viewer_id and t.assignee_id = given.id)
-    or exists (select from tickets t join comments c on c.ticket = t.number
-                where t.requester_id = :viewer_id and c.author_id = given.id and c.visibility = 'public'));
+    or (:everywhere or cardinality(:staffed::text[]) > 0) and exists (select from users u where u.id = given.id)
+    or exists (select from theirs t where t.assignee_id = given.id or t.requester_id = given.id)
+    or exists (select from theirs t join comments c on c.ticket = t.number
+                where c.author_id = given.id and c.visibility = 'public')) is not true;
 
 -- name: list_unsent(endpoint_id, event_id)
 -- returns: Missing

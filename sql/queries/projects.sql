@@ -18,21 +18,23 @@ with inserted as (
 )
 select * from resource;
 
--- name: list_projects(staff, after, page_size)
+-- name: list_projects(staffed, everywhere, after, page_size)
 -- returns: Project
 -- A page of the projects that the viewer may see, by key, from after a given one on.
+-- nullable: staffed
 select r.*
   from projects p cross join lateral project_resource(p) r
- where (:staff or p.visibility = 'public') and (:after::text is null or p.key > :after)
+ where may_see(p, :staffed, :everywhere) and (:after::text is null or p.key > :after)
  order by p.key
  limit :page_size;
 
--- name: get_project(key, staff)^
+-- name: get_project(key, staffed, everywhere)^
 -- returns: Project
 -- One project, if the viewer may see it.
+-- nullable: staffed
 select r.*
   from projects p cross join lateral project_resource(p) r
- where p.key = :key and (:staff or p.visibility = 'public');
+ where p.key = :key and may_see(p, :staffed, :everywhere);
 
 -- name: lock_project(key)^
 -- returns: Project

@@ -1,15 +1,15 @@
--- Tickets: the unit of work. Every read and every lock goes through visible_tickets (migrations/0001).
+-- Tickets: the unit of work. Every read and every lock goes by may_see, lists by its arms in visible_tickets.
 
--- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)$
+-- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staffed, everywhere, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)$
 -- Insert a ticket and its event, which holds the Ticket. No row if a reference is unavailable or the key is in use.
--- nullable: fingerprint
+-- nullable: fingerprint, staffed
 with place as materialized (
     select p.key as project, c.key as category
       from projects p
       left join categories c on c.project = p.key and c.key = :category and not c.archived
      where p.key = :project
        and not p.archived
-       and (:staff or p.visibility = 'public')
+       and may_see(p, :staffed, :everywhere)
        and :type::ticket_type = any(p.ticket_types)
        and (:category::text is null or c.key is not null)
        and exists (select from users where id = :requester_id and active)
@@ -28,17 +28,21 @@ select :event_id, 'ticket.created', (t).created_at, r.number, r.project, :actor_
   from inserted cross join lateral ticket_resource(t) r
 returning data;
 
--- name: get_ticket(number, viewer_id, staff)^
+-- name: get_ticket(number, viewer_id, organizations, staffed, everywhere)^
 -- returns: Ticket
 -- One ticket, if the viewer may see it.
-select r.* from visible_tickets(:viewer_id, :staff) t cross join lateral ticket_resource(t) r where t.number = :number;
-
--- name: lock_ticket(number, viewer_id, staff)^
--- returns: Ticket
--- One ticket, if the viewer may see it, locked until the transaction ends.
+-- nullable: viewer_id, organizations, staffed
 select r.*
   from tickets t cross join lateral ticket_resource(t) r
- where t.number = :number and (:staff or t.requester_id = :viewer_id)
+ where t.number = :number and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects));
+
+-- name: lock_ticket(number, viewer_id, organizations, staffed, everywhere)^
+-- returns: Ticket
+-- One ticket, if the viewer may see it, locked until the transaction ends.
+-- nullable: viewer_id, organizations, staffed
+select r.*
+  from tickets t cross join lateral ticket_resource(t) r
+ where t.number = :number and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
    for no key update of t;
 
 -- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)$
@@ -56,7 +60,7 @@ with updated as (
            closed_at = case when :status::ticket_status = 'closed' then coalesce(closed_at, clock_timestamp()) end
      where number = :number
        and (:assignee_id::uuid is null or :assignee_id is not distinct from assignee_id
-            or exists (select from users where id = :assignee_id and active and role <> 'requester'))
+            or exists (select from staff_of(t.project) s where s.user_id = :assignee_id and s.active))
        and (:category::text is null or :category is not distinct from category
             or exists (select from categories c where c.project = t.project and c.key = :category and not archived))
     returning t
@@ -66,17 +70,21 @@ select :event_id, :event_type, (t).updated_at, r.number, r.project, :actor_id, t
   from updated cross join lateral ticket_resource(t) r
 returning data;
 
--- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: is_staff(user_id, project)$
+-- Whether an active user staffs a project.
+select exists (select from staff_of(:project) s where s.user_id = :user_id and s.active);
+
+-- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
 with found as materialized (
     select t.number, t.created_at,
            octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                            :updated_before) t
+      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
+                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
+                            :created_before, :updated_after, :updated_before) t
      where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
        and (:external_ids::text[] is null
             or t.number = any(array(select k.number
@@ -95,17 +103,17 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_created_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
 with found as materialized (
     select t.number, t.created_at,
            octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                            :updated_before) t
+      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
+                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
+                            :created_before, :updated_after, :updated_before) t
      where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
        and (:external_ids::text[] is null
             or t.number = any(array(select k.number
@@ -124,17 +132,17 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
 with found as materialized (
     select t.number, t.updated_at,
            octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                            :updated_before) t
+      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
+                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
+                            :created_before, :updated_after, :updated_before) t
      where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
        and (:external_ids::text[] is null
             or t.number = any(array(select k.number
@@ -153,17 +161,17 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
 with found as materialized (
     select t.number, t.updated_at,
            octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                            :updated_before) t
+      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
+                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
+                            :created_before, :updated_after, :updated_before) t
      where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
        and (:external_ids::text[] is null
             or t.number = any(array(select k.number
@@ -182,17 +190,17 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
 with found as materialized (
     select t.number, t.priority,
            octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                            :updated_before) t
+      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
+                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
+                            :created_before, :updated_after, :updated_before) t
      where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
        and (:external_ids::text[] is null
             or t.number = any(array(select k.number
@@ -211,17 +219,17 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
 with found as materialized (
     select t.number, t.priority,
            octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
-                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
-                            :updated_before) t
+      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
+                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
+                            :created_before, :updated_after, :updated_before) t
      where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
        and (:external_ids::text[] is null
             or t.number = any(array(select k.number
@@ -274,9 +282,8 @@ with due as materialized (
              where severity = 'critical' and status in ('open', 'in_progress') and created_at < :opened_before
                and not exists (select from escalations e where e.ticket = t.number)
                and not exists (select
-                                 from comments c join users u on u.id = c.author_id
-                                where c.ticket = t.number and c.visibility = 'public' and c.deleted_at is null
-                                  and u.role <> 'requester')
+                                 from comments c join staff_of(t.project) s on s.user_id = c.author_id
+                                where c.ticket = t.number and c.visibility = 'public' and c.deleted_at is null)
              order by created_at, number
              limit cardinality(:event_ids::uuid[])
                for no key update of t skip locked) locked

@@ -3,15 +3,15 @@
 -- name: insert_token(event_id, idempotency_key, fingerprint, actor_id, token_id, user_id, role, created_by, name, hash, prefix, scopes, expires_at, sealed)^
 -- returns: Token
 -- Issue a token, provided that its user is active and has the role that its scopes were judged by, and that the token
--- that asks has not been revoked. What would end either of them waits. Empty: something of this is not so, or the key
+-- that asks has not been revoked, whose limits it gets. What would end either of them waits. Empty: something of this is not so, or the key
 -- is taken.
 -- nullable: fingerprint, expires_at, actor_id, sealed
 with owner as materialized (
     select id from users where id = :user_id and active and role = :role::user_role for share
 ), maker as materialized (
-    select id from tokens where id = :created_by and revoked_at is null for share
+    select id, projects from tokens where id = :created_by and revoked_at is null for share
 ), possible as materialized (
-    select owner.id as owner_id, maker.id as maker_id
+    select owner.id as owner_id, maker.id as maker_id, maker.projects
       from owner left join maker on true
      where :created_by::uuid is null or maker.id is not null
 ), claimed as materialized (
@@ -19,8 +19,8 @@ with owner as materialized (
      where :idempotency_key::text is null
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), inserted as (
-    insert into tokens as t (id, user_id, created_by_token, name, hash, prefix, scopes, expires_at)
-    select :token_id, owner_id, maker_id, :name, :hash, :prefix, :scopes::token_scope[], :expires_at::timestamptz
+    insert into tokens as t (id, user_id, created_by_token, projects, name, hash, prefix, scopes, expires_at)
+    select :token_id, owner_id, maker_id, projects, :name, :hash, :prefix, :scopes::text[], :expires_at::timestamptz
       from claimed
     returning t
 ), kept as (
@@ -69,28 +69,23 @@ with used as (
                      and (last_used_at is null or last_used_at < now() - interval '1 minute')
                      for no key update skip locked)
 )
-select t.hash, t.id as token_id, u.id as user_id, u.name, u.role, t.scopes::text[] as scopes, t.expires_at,
-       case when t.revoked_at is not null then 'revoked'
-            when t.expires_at <= now() then 'expired'
-            when not u.active then 'deactivated' end as refusal
-  from tokens t join users u on u.id = t.user_id
- where t.hash = any(:hashes);
+select hash, token_id, user_id, name, role, scopes, organizations, staffed, everywhere, limits, rights, expires_at, refusal
+  from identities
+ where hash = any(:hashes);
 
--- name: list_ended_tokens(token_ids, roles, scope)
+-- name: list_ended_tokens(token_ids, rights)
 -- returns: EndedToken
--- Which of these tokens do not hold any more, lack the scope, or are those of a user who has another role than before.
-select given.token_id, given.role
-  from unnest(:token_ids::uuid[], :roles::text[]) as given (token_id, role)
- where not exists (select from tokens t join users u on u.id = t.user_id
-                    where t.id = given.token_id and u.active and u.role::text = given.role
-                      and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
-                      and :scope = any(t.scopes::text[]));
+-- Which of these tokens do not hold any more, or come with other rights than before.
+select given.token_id, given.rights
+  from unnest(:token_ids::uuid[], :rights::text[]) as given (token_id, rights)
+ where not exists (select from identities i
+                    where i.token_id = given.token_id and i.refusal is null and i.rights = given.rights);
 
 -- name: list_tokens_with(user_id, scopes)
 -- returns: TokenId
 -- A user's tokens that carry any of these scopes and have not expired.
 select id from tokens
- where user_id = :user_id and scopes && :scopes::token_scope[] and (expires_at is null or expires_at > now());
+ where user_id = :user_id and scopes && :scopes::text[] and (expires_at is null or expires_at > now());
 
 -- name: list_descendants(token_id)
 -- returns: TokenId

@@ -14,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Person
+from conftest import ORGANIZATION, Person, staff
 from judged import PREFIX, Judged
 from ticketing.ground import paths
 
@@ -29,117 +29,130 @@ READ, WRITE, ADMIN = "tickets:read", "tickets:write", "admin"
 CANARY = "canary-5d1c"
 WITH, LESS = "200, and the canary is in it", "200, without the canary"
 
-# The scope that an operation needs, and what it answers to the owner of what it is about, another requester, an agent
-# and an admin. What comes after a colon is said by SPECIAL below.
+# The scope that an operation needs, and what it answers to the owner of what it is about, a colleague who sees the
+# tickets of the owner's organization, another requester, an agent who staffs another project, one who staffs this one,
+# one who staffs all, and an admin. What comes after a colon is said by SPECIAL below.
 # fmt: off
-MATRIX: dict[str, tuple[str, Any, Any, Any, Any]] = {
-    #                                    scope  owner stranger agent admin
-    "get_me":                           (READ,  200,  200,  200,  200),
-    "list_users":                       (READ,  403,  403,  200,  200),
-    "create_user":                      (ADMIN, 403,  403,  403,  201),
-    "get_user":                         (READ,  200,  404,  200,  200),
-    "update_user":                      (ADMIN, 403,  403,  403,  200),
+MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
+    #                                            scope  owner  collea strang elsewh here   agent  admin
+    "get_me":                                   (READ,  200,   200,   200,   200,   200,   200,   200),
+    "list_users":                               (READ,  403,   403,   403,   200,   200,   200,   200),
+    "create_user":                              (ADMIN, 403,   403,   403,   403,   403,   403,   201),
+    "get_user":                                 (READ,  200,   404,   404,   200,   200,   200,   200),
+    "update_user":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 
-    "list_tokens":                      (READ,  WITH, LESS, LESS, LESS),
-    "create_token":                     (WRITE, 201,  201,  201,  201),
-    "get_token":                        (READ,  200,  404,  404,  404),
-    "revoke_token":                     (WRITE, 204,  404,  404,  404),
-    "list_user_tokens":                 (ADMIN, 403,  403,  403,  WITH),
-    "create_user_token":                (ADMIN, 403,  403,  403,  201),
-    "create_user_token: a person's":    (ADMIN, 403,  403,  403,  409),
-    "create_user_token: beyond a role": (ADMIN, 403,  403,  403,  422),
-    "get_user_token":                   (ADMIN, 403,  403,  403,  200),
-    "revoke_user_token":                (ADMIN, 403,  403,  403,  204),
+    "list_tokens":                              (READ,  WITH,  LESS,  LESS,  LESS,  LESS,  LESS,  LESS),
+    "create_token":                             (WRITE, 201,   201,   201,   201,   201,   201,   201),
+    "get_token":                                (READ,  200,   404,   404,   404,   404,   404,   404),
+    "revoke_token":                             (WRITE, 204,   404,   404,   404,   404,   404,   404),
+    "list_user_tokens":                         (ADMIN, 403,   403,   403,   403,   403,   403,   WITH),
+    "create_user_token":                        (ADMIN, 403,   403,   403,   403,   403,   403,   201),
+    "create_user_token: a person's":            (ADMIN, 403,   403,   403,   403,   403,   403,   409),
+    "create_user_token: beyond a role":         (ADMIN, 403,   403,   403,   403,   403,   403,   422),
+    "get_user_token":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "revoke_user_token":                        (ADMIN, 403,   403,   403,   403,   403,   403,   204),
 
-    "list_projects":                    (READ,  200,  200,  200,  200),
-    "list_projects: private":           (READ,  LESS, LESS, WITH, WITH),
-    "create_project":                   (ADMIN, 403,  403,  403,  201),
-    "get_project":                      (READ,  200,  200,  200,  200),
-    "get_project: private":             (READ,  404,  404,  200,  200),
-    "update_project":                   (ADMIN, 403,  403,  403,  200),
-    "update_project: private":          (ADMIN, 404,  404,  403,  200),
+    "list_projects":                            (READ,  200,   200,   200,   200,   200,   200,   200),
+    "list_projects: private":                   (READ,  LESS,  LESS,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "create_project":                           (ADMIN, 403,   403,   403,   403,   403,   403,   201),
+    "get_project":                              (READ,  200,   200,   200,   200,   200,   200,   200),
+    "get_project: private":                     (READ,  404,   404,   404,   404,   200,   200,   200),
+    "update_project":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "update_project: private":                  (ADMIN, 404,   404,   404,   404,   403,   403,   200),
 
-    "list_categories":                  (READ,  200,  200,  200,  200),
-    "list_categories: private":         (READ,  404,  404,  WITH, WITH),
-    "create_category":                  (ADMIN, 403,  403,  403,  201),
-    "create_category: private":         (ADMIN, 404,  404,  403,  201),
-    "get_category":                     (READ,  200,  200,  200,  200),
-    "get_category: private":            (READ,  404,  404,  200,  200),
-    "update_category":                  (ADMIN, 403,  403,  403,  200),
-    "update_category: private":         (ADMIN, 404,  404,  403,  200),
+    "list_categories":                          (READ,  200,   200,   200,   200,   200,   200,   200),
+    "list_categories: private":                 (READ,  404,   404,   404,   404,   WITH,  WITH,  WITH),
+    "create_category":                          (ADMIN, 403,   403,   403,   403,   403,   403,   201),
+    "create_category: private":                 (ADMIN, 404,   404,   404,   404,   403,   403,   201),
+    "get_category":                             (READ,  200,   200,   200,   200,   200,   200,   200),
+    "get_category: private":                    (READ,  404,   404,   404,   404,   200,   200,   200),
+    "update_category":                          (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "update_category: private":                 (ADMIN, 404,   404,   404,   404,   403,   403,   200),
 
-    "list_tickets":                     (READ,  WITH, LESS, WITH, WITH),
-    "list_tickets: created":            (READ,  WITH, LESS, WITH, WITH),
-    "list_tickets: updated":            (READ,  WITH, LESS, WITH, WITH),
-    "list_tickets: -updated":           (READ,  WITH, LESS, WITH, WITH),
-    "list_tickets: priority":           (READ,  WITH, LESS, WITH, WITH),
-    "list_tickets: -priority":          (READ,  WITH, LESS, WITH, WITH),
-    "create_ticket":                    (WRITE, 201,  201,  201,  201),
-    "create_ticket: private":           (WRITE, 422,  422,  201,  201),
-    "create_ticket: archived":          (WRITE, 422,  422,  422,  422),
-    "create_ticket: archived category": (WRITE, 422,  422,  422,  422),
-    "create_ticket: priority":          (WRITE, 403,  403,  201,  201),
-    "create_ticket: for another":       (WRITE, 403,  403,  201,  201),
-    "create_ticket: for a newcomer":    (WRITE, 403,  403,  201,  201),
-    "get_ticket":                       (READ,  200,  404,  200,  200),
-    "update_ticket":                    (WRITE, 200,  404,  200,  200),
-    "update_ticket: priority":          (WRITE, 403,  404,  200,  200),
-    "update_ticket: category":          (WRITE, 403,  404,  200,  200),
-    "update_ticket: archived category": (WRITE, 403,  404,  422,  422),
-    "update_ticket: assignee":          (WRITE, 403,  404,  200,  200),
-    "update_ticket: assign requester":  (WRITE, 403,  404,  422,  422),
-    "update_ticket: assign inactive":   (WRITE, 403,  404,  422,  422),
-    "update_ticket: status":            (WRITE, 409,  404,  200,  200),
-    "update_ticket: resolution":        (WRITE, 403,  404,  200,  200),
-    "update_ticket: resolution_note":   (WRITE, 403,  404,  200,  200),
-    "update_ticket: closed":            (WRITE, 409,  404,  200,  200),
-    "update_ticket: close":             (WRITE, 200,  404,  200,  200),
-    "update_ticket: close, saying why": (WRITE, 200,  404,  200,  200),
+    "list_tickets":                             (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: created":                    (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: updated":                    (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: -updated":                   (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: priority":                   (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: -priority":                  (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: public":                     (READ,  WITH,  WITH,  WITH,  WITH,  WITH,  WITH,  WITH),
+    "create_ticket":                            (WRITE, 201,   201,   201,   201,   201,   201,   201),
+    "create_ticket: private":                   (WRITE, 422,   422,   422,   422,   201,   201,   201),
+    "create_ticket: archived":                  (WRITE, 422,   422,   422,   422,   422,   422,   422),
+    "create_ticket: archived category":         (WRITE, 422,   422,   422,   422,   422,   422,   422),
+    "create_ticket: priority":                  (WRITE, 403,   403,   403,   403,   201,   201,   201),
+    "create_ticket: for another":               (WRITE, 403,   403,   403,   403,   201,   201,   201),
+    "create_ticket: for a newcomer":            (WRITE, 403,   403,   403,   403,   201,   201,   201),
+    "get_ticket":                               (READ,  200,   200,   404,   404,   200,   200,   200),
+    "get_ticket: public":                       (READ,  200,   200,   200,   200,   200,   200,   200),
+    "get_ticket: public, of a private project": (READ,  200,   200,   404,   404,   200,   200,   200),
+    "update_ticket":                            (WRITE, 200,   403,   404,   404,   200,   200,   200),
+    "update_ticket: priority":                  (WRITE, 403,   403,   404,   404,   200,   200,   200),
+    "update_ticket: category":                  (WRITE, 403,   403,   404,   404,   200,   200,   200),
+    "update_ticket: archived category":         (WRITE, 403,   403,   404,   404,   422,   422,   422),
+    "update_ticket: assignee":                  (WRITE, 403,   403,   404,   404,   200,   200,   200),
+    "update_ticket: assign requester":          (WRITE, 403,   403,   404,   404,   422,   422,   422),
+    "update_ticket: assign inactive":           (WRITE, 403,   403,   404,   404,   422,   422,   422),
+    "update_ticket: assign elsewhere":          (WRITE, 403,   403,   404,   404,   422,   422,   422),
+    "update_ticket: status":                    (WRITE, 409,   403,   404,   404,   200,   200,   200),
+    "update_ticket: resolution":                (WRITE, 403,   403,   404,   404,   200,   200,   200),
+    "update_ticket: resolution_note":           (WRITE, 403,   403,   404,   404,   200,   200,   200),
+    "update_ticket: closed":                    (WRITE, 409,   403,   404,   404,   200,   200,   200),
+    "update_ticket: close":                     (WRITE, 200,   403,   404,   404,   200,   200,   200),
+    "update_ticket: close, saying why":         (WRITE, 200,   403,   404,   404,   200,   200,   200),
+    "update_ticket: public":                    (WRITE, 200,   403,   403,   403,   200,   200,   200),
 
-    "list_comments":                    (READ,  200,  404,  200,  200),
-    "list_comments: internal":          (READ,  LESS, 404,  WITH, WITH),
-    "list_comments: staff's cursor":    (READ,  400,  400,  200,  200),
-    "create_comment":                   (WRITE, 201,  404,  201,  201),
-    "create_comment: internal":         (WRITE, 403,  403,  201,  201),
-    "create_comment: closed":           (WRITE, 409,  404,  201,  201),
-    "create_comment: owner's key":      (WRITE, 201,  404,  201,  201),
-    "get_comment":                      (READ,  200,  404,  200,  200),
-    "get_comment: internal":            (READ,  404,  404,  200,  200),
-    "update_comment":                   (WRITE, 200,  404,  403,  403),
-    "update_comment: internal":         (WRITE, 404,  404,  200,  403),
-    "update_comment: closed":           (WRITE, 409,  404,  403,  403),
-    "delete_comment":                   (WRITE, 204,  404,  403,  204),
-    "delete_comment: closed":           (WRITE, 409,  404,  403,  204),
-    "delete_comment: internal":         (WRITE, 404,  404,  204,  204),
+    "list_comments":                            (READ,  200,   200,   404,   404,   200,   200,   200),
+    "list_comments: internal":                  (READ,  LESS,  LESS,  404,   404,   WITH,  WITH,  WITH),
+    "list_comments: staff's cursor":            (READ,  400,   400,   400,   400,   400,   200,   200),
+    "list_comments: internal, public":          (READ,  LESS,  LESS,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "create_comment":                           (WRITE, 201,   201,   404,   404,   201,   201,   201),
+    "create_comment: internal":                 (WRITE, 403,   403,   404,   404,   201,   201,   201),
+    "create_comment: closed":                   (WRITE, 409,   409,   404,   404,   201,   201,   201),
+    "create_comment: owner's key":              (WRITE, 201,   201,   404,   404,   201,   201,   201),
+    "create_comment: public":                   (WRITE, 201,   201,   201,   201,   201,   201,   201),
+    "create_comment: internal, public":         (WRITE, 403,   403,   403,   403,   201,   201,   201),
+    "get_comment":                              (READ,  200,   200,   404,   404,   200,   200,   200),
+    "get_comment: internal":                    (READ,  404,   404,   404,   404,   200,   200,   200),
+    "get_comment: internal, public":            (READ,  404,   404,   404,   404,   200,   200,   200),
+    "update_comment":                           (WRITE, 200,   403,   404,   404,   403,   403,   403),
+    "update_comment: internal":                 (WRITE, 404,   404,   404,   404,   403,   200,   403),
+    "update_comment: closed":                   (WRITE, 409,   403,   404,   404,   403,   403,   403),
+    "update_comment: public":                   (WRITE, 200,   403,   403,   403,   403,   403,   403),
+    "delete_comment":                           (WRITE, 204,   403,   404,   404,   403,   403,   204),
+    "delete_comment: closed":                   (WRITE, 409,   403,   404,   404,   403,   403,   204),
+    "delete_comment: internal":                 (WRITE, 404,   404,   404,   404,   403,   204,   204),
+    "delete_comment: public":                   (WRITE, 204,   403,   403,   403,   403,   403,   204),
 
-    "list_ticket_events":               (READ,  200,  404,  200,  200),
-    "list_ticket_events: internal":     (READ,  LESS, 404,  WITH, WITH),
-    "list_ticket_events: staff's cursor": (READ, 400, 400,  200,  200),
-    "list_events":                      (READ,  200,  200,  200,  200),
-    "stream_events":                    (READ,  200,  200,  200,  200),
+    "list_ticket_events":                       (READ,  200,   200,   404,   404,   200,   200,   200),
+    "list_ticket_events: internal":             (READ,  LESS,  LESS,  404,   404,   WITH,  WITH,  WITH),
+    "list_ticket_events: internal, public":     (READ,  LESS,  LESS,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_ticket_events: staff's cursor":       (READ,  400,   400,   400,   400,   400,   200,   200),
+    "list_events":                              (READ,  200,   200,   200,   200,   200,   200,   200),
+    "stream_events":                            (READ,  200,   200,   200,   200,   200,   200,   200),
 
-    "list_webhook_endpoints":           (ADMIN, 403,  403,  403,  200),
-    "create_webhook_endpoint":          (ADMIN, 403,  403,  403,  201),
-    "get_webhook_endpoint":             (ADMIN, 403,  403,  403,  200),
-    "update_webhook_endpoint":          (ADMIN, 403,  403,  403,  200),
-    "delete_webhook_endpoint":          (ADMIN, 403,  403,  403,  204),
-    "rotate_webhook_secret":            (ADMIN, 403,  403,  403,  200),
-    "ping_webhook_endpoint":            (ADMIN, 403,  403,  403,  202),
-    "redeliver_webhooks":               (ADMIN, 403,  403,  403,  202),
-    "list_deliveries":                  (ADMIN, 403,  403,  403,  200),
-    "get_delivery":                     (ADMIN, 403,  403,  403,  200),
+    "list_webhook_endpoints":                   (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "create_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   201),
+    "get_webhook_endpoint":                     (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "update_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "delete_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   204),
+    "rotate_webhook_secret":                    (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "ping_webhook_endpoint":                    (ADMIN, 403,   403,   403,   403,   403,   403,   202),
+    "redeliver_webhooks":                       (ADMIN, 403,   403,   403,   403,   403,   403,   202),
+    "list_deliveries":                          (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "get_delivery":                             (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 
-    "list_jobs":                        (ADMIN, 403,  403,  403,  200),
-    "get_job":                          (ADMIN, 403,  403,  403,  200),
-    "retry_job":                        (ADMIN, 403,  403,  403,  200),
-    "cancel_job":                       (ADMIN, 403,  403,  403,  200),
-    "list_queues":                      (ADMIN, 403,  403,  403,  200),
-    "pause_queue":                      (ADMIN, 403,  403,  403,  200),
-    "resume_queue":                     (ADMIN, 403,  403,  403,  200),
-    "list_schedules":                   (ADMIN, 403,  403,  403,  200),
+    "list_jobs":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "get_job":                                  (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "retry_job":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "cancel_job":                               (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "list_queues":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "pause_queue":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "resume_queue":                             (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "list_schedules":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 }
 # fmt: on
-ROLES = ("requester", "stranger", "agent", "admin")
+ROLES = ("requester", "colleague", "stranger", "agent_elsewhere", "agent_here", "agent", "admin")
 SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "list_tokens": lambda world: {"token_id": world.token_id},
     "list_user_tokens": lambda world: {"token_id": world.token_id},
@@ -186,6 +199,21 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "update_ticket: close, saying why": lambda _: {
         "body": {"status": "closed", "resolution": "answered", "resolution_note": "x"}
     },
+    "update_ticket: assign elsewhere": lambda world: {"body": {"assignee": {"id": world.agent_elsewhere.id}}},
+    "list_tickets: public": lambda world: world.listed("-created", visibility="public"),
+    "get_ticket: public": lambda world: {"number": world.public},
+    "get_ticket: public, of a private project": lambda world: {"number": world.public_of_private},
+    "update_ticket: public": lambda world: {"number": world.public},
+    "list_comments: internal, public": lambda world: world.about(world.internal_on_public),
+    "create_comment: public": lambda world: {"number": world.public},
+    "create_comment: internal, public": lambda world: {
+        "number": world.public,
+        "body": {"body": "x", "visibility": "internal"},
+    },
+    "get_comment: internal, public": lambda world: world.about(world.internal_on_public),
+    "update_comment: public": lambda world: world.about(world.said_in_public),
+    "delete_comment: public": lambda world: world.about(world.said_in_public),
+    "list_ticket_events: internal, public": lambda world: world.about(world.internal_on_public),
     "list_comments: internal": lambda world: {"comment_id": world.internal},
     "list_comments: staff's cursor": lambda world: {"query": {"cursor": world.cursor("comments")}},
     "create_comment: internal": lambda _: {"body": {"body": "x", "visibility": "internal"}},
@@ -206,6 +234,8 @@ class World:
     """One of each thing, made when it is first asked for; the owner's where things have owners."""
 
     owner: Person
+    agent_here: Person
+    agent_elsewhere: Person
     agent: Person
     admin: Person
     db: psycopg.Connection[dict[str, Any]]
@@ -284,19 +314,50 @@ class World:
         body = {"key": _key(), "name": CANARY if visibility == "private" else "x", "visibility": visibility}
         key: str = _made(self.admin.post("/projects", json=body))["key"]
         _made(self.admin.post(f"/projects/{key}/categories", json={"key": "music", "name": CANARY}))
+        staff(self.db, self.agent_here, key)
         return key
 
-    def listed(self, sort: str) -> dict[str, Any]:
+    def listed(self, sort: str, visibility: str = "private") -> dict[str, Any]:
         """How to list the tickets of a project in which the owner has one."""
-        self._open(title=CANARY)
+        self._open(visibility, title=CANARY)
         return {"query": {"project": self.project_key, "sort": sort}}
 
     @cached_property
     def number(self) -> int:
         return self._open()
 
-    def _open(self, **fields: str) -> int:
-        return int(_made(self.owner.post("/tickets", json=self.ticket(**fields)))["number"])
+    def _open(self, visibility: str = "private", **fields: str) -> int:
+        return self._kept(self.owner.post("/tickets", json=self.ticket(**fields)), visibility)
+
+    def _kept(self, opened: httpx.Response, visibility: str) -> int:
+        """The number of a new ticket, which is now its owner's organization's."""
+        number = int(_made(opened)["number"])
+        self.db.execute(
+            "update tickets set organization = %s, visibility = %s where number = %s",
+            (ORGANIZATION, visibility, number),
+        )
+        return number
+
+    @cached_property
+    def public(self) -> int:
+        return self._open("public")
+
+    @cached_property
+    def public_of_private(self) -> int:
+        body = self.ticket(project=self.private, requester={"id": self.owner.id})
+        return self._kept(self.admin.post("/tickets", json=body), "public")
+
+    @cached_property
+    def internal_on_public(self) -> str:
+        return self._comment(self.agent, number=self.public, body=CANARY, visibility="internal")
+
+    @cached_property
+    def said_in_public(self) -> str:
+        return self._comment(self.owner, number=self.public, body="x")
+
+    def about(self, comment_id: str) -> dict[str, Any]:
+        """Where a comment on the public ticket is."""
+        return {"number": self.public, "comment_id": comment_id}
 
     @cached_property
     def closed(self) -> int:
@@ -318,8 +379,8 @@ class World:
     def internal(self) -> str:
         return self._comment(self.agent, body=CANARY, visibility="internal")
 
-    def _comment(self, by: Person, **body: str) -> str:
-        comment_id: str = _made(by.post(f"/tickets/{self.number}/comments", json=body))["id"]
+    def _comment(self, by: Person, number: int | None = None, **body: str) -> str:
+        comment_id: str = _made(by.post(f"/tickets/{number or self.number}/comments", json=body))["id"]
         return comment_id
 
     def cursor(self, of: str) -> str:
@@ -393,8 +454,16 @@ def _made(response: httpx.Response) -> Any:
 
 
 @pytest.fixture
-def world(requester: Person, agent: Person, admin: Person, db: psycopg.Connection[dict[str, Any]]) -> World:
-    return World(requester, agent, admin, db)
+def world(
+    requester: Person,
+    colleague: Person,
+    agent_here: Person,
+    agent_elsewhere: Person,
+    agent: Person,
+    admin: Person,
+    db: psycopg.Connection[dict[str, Any]],
+) -> World:
+    return World(requester, agent_here, agent_elsewhere, agent, admin, db)
 
 
 def test_the_table_is_complete() -> None:

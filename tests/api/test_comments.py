@@ -10,6 +10,7 @@ import uuid_utils.compat as uuids
 from test_tickets import MERGE_PATCH, Events, New, patch
 
 from conftest import Person
+from ticketing.access.actors import ANONYMOUS
 from ticketing.writing import paging
 
 CANARY = "canary-7f3a"
@@ -251,7 +252,8 @@ def test_what_was_said_on_a_closed_ticket_stays(
 def test_a_forged_cursor_is_a_place_or_refused(requester: Person, new_ticket: New, moment: Any, status: int) -> None:
     """Whoever knows how cursors are made gets to see no more than others, and breaks nothing."""
     number = new_ticket()["number"]
-    forged = paging.page([0, 0], 1, ["comments", number, False], lambda _: [moment, str(uuids.uuid7())])["next"]
+    listing = ["comments", number, ANONYMOUS.staffing()]
+    forged = paging.page([0, 0], 1, listing, lambda _: [moment, str(uuids.uuid7())])["next"]
     response = requester.get(f"/tickets/{number}/comments", params={"cursor": forged})
     assert response.status_code == status
     assert status == 200 or response.json()["code"] == "invalid_cursor"

@@ -248,7 +248,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> stream.Hub:
 
 
 def listener(hub: stream.Hub) -> stream.Listener:
-    actor = Actor(uuid4(), "Ada", "requester", frozenset({"tickets:read"}), uuid4(), None, b"")
+    actor = Actor(id=uuid4(), role="requester", scopes=frozenset({"tickets:read"}), token_id=uuid4())
     reader = Reader(actor, None, None)
     listener = stream.Listener(hub, Seal(bytes(32), reader, reader.listing), START)
     hub.add(listener)

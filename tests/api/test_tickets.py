@@ -137,7 +137,7 @@ def test_nobody_opens_a_ticket_for_who_is_inactive(
     assert response.json()["errors"][0]["pointer"] == "#/requester/id"
 
     async def already_signed_in() -> None:
-        actor = actors.Actor(UUID(gone.id), gone.name, "requester", frozenset(), UUID(gone.id), None, b"")
+        actor = actors.Actor(id=UUID(gone.id), requester_id=UUID(gone.id))
         async with await psycopg.AsyncConnection.connect(database_url, row_factory=dict_row) as conn:
             await tickets.create(conn, actor, claim=Claim(), type="bug", project=project, title="x", description="")
 

@@ -17,7 +17,8 @@ import mutants
         ("await projects.get(conn, actor, key)", "rule", "await projects.get(conn, actor, key)", "pass"),
         ("return staff or policy.may_edit(actor, comment)", "predicate", "policy.may_edit(actor, comment)", "True"),
         ("return not names.isdisjoint(readers)", "predicate", "names.isdisjoint(readers)", "False"),
-        ("return await sql.get(conn, staff=actor.staff)", "privilege", "actor.staff", "True"),
+        ("return await sql.get(conn, staff=actor.staffs_any)", "privilege", "actor.staffs_any", "True"),
+        ("return actor.staffs(project)", "privilege", "actor.staffs(project)", "True"),
         ("return self.actor.role == 'agent'", "privilege", "self.actor.role", '"admin"'),
         ("return user if user_id == actor.id else None", "own", "user_id == actor.id", "True"),
         ("if gone:\n    raise Forbidden('No.')", "refusal", "gone", "False"),
@@ -57,8 +58,11 @@ def test_signing_in_and_what_a_rule_lists() -> None:
 @pytest.mark.parametrize(
     ("statement", "kind", "text"),
     [
-        ("select from tickets where (:staff or requester_id = :viewer_id)", "staff", ":staff"),
-        ("select from visible_tickets(:viewer_id, :staff) t", "staff", ":staff"),
+        ("select from tickets t where may_see(t, :id, array(table k))", "sees", "may_see(t, :id, array(table k))"),
+        ("select from tickets t where staffs(t.project, :staffed)", "sees", "staffs(t.project, :staffed)"),
+        ("select where project = any(staffed)", "sees", "project = any(staffed)"),
+        ("select from members m where m.id = :id and m.sees_tickets", "sees", "m.sees_tickets"),
+        ("select from users u where u.role = 'admin'", "staff", "u.role = 'admin'"),
         ("select from comments c where c.visibility = 'public'", "visible", "c.visibility = 'public'"),
         ("select case when event_is_internal(e) then 1 end", "visible", "event_is_internal(e)"),
         ("select from tokens t where t.user_id = :user_id", "own", "t.user_id = :user_id"),
@@ -75,7 +79,7 @@ def test_signing_in_and_what_a_rule_lists() -> None:
     ],
 )
 def test_checks_in_sql(statement: str, kind: str, text: str) -> None:
-    query = f"-- name: query(staff)^\n-- Only :staff may, and visibility = 'public'.\n{statement};\n"
+    query = f"-- name: query(staffed)^\n-- Only staffs(:staffed) may, and visibility = 'public'.\n{statement};\n"
     (mutant,) = mutants.in_sql("sql/nouns.sql", query)
     assert (mutant.kind, mutant.within, mutant.text) == (kind, "query", text)
     assert mutant.instead in mutant.applied(query.encode()).decode()
@@ -86,7 +90,7 @@ def test_every_kind_is_found_here_and_every_equivalent() -> None:
     names = [mutant.name for mutant in found]
     assert {mutant.kind for mutant in found} >= {
         *("rule", "refusal", "predicate", "privilege", "own", "sign-in"),
-        *("staff", "visible", "closed", "holds", "audience"),
+        *("sees", "staff", "visible", "closed", "holds", "audience", "rights"),
     }
     assert len(set(names)) == len(names)
     assert mutants.EQUIVALENT.keys() <= set(names)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from uuid import UUID
 
-from ticketing.access.actors import Actor
+from ticketing.access.actors import Actor, signed_in
 from ticketing.access.bearer import hash_token, well_formed
 from ticketing.access.identities import identity
 from ticketing.contract import InvalidToken
@@ -36,15 +36,7 @@ async def authenticate(token: str) -> Actor:
     if row is None or row["refusal"]:
         _accepted.pop(digest, None)
         raise InvalidToken((row and row["refusal"]) or "unknown", looked_up=True)
-    actor = Actor(
-        id=row["user_id"],
-        name=row["name"],
-        role=row["role"],
-        scopes=frozenset(row["scopes"] or ()),
-        token_id=row["token_id"],
-        token_expires_at=row["expires_at"],
-        seed=hashlib.blake2b(token.encode(), digest_size=32, person=b"ticketing.seed").digest(),
-    )
+    actor = signed_in(row, hashlib.blake2b(token.encode(), digest_size=32, person=b"ticketing.seed").digest())
     _remember(digest, now, actor)
     return actor
 

@@ -35,8 +35,7 @@ async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Name
         return
     hidden = await sql.filters.list_hidden(
         conn,
-        viewer_id=actor.id,
-        staff=actor.staff,
+        **actor.viewer(),
         projects=[name.key for name in names if name.kind == "project"],
         categories=[name.key for name in names if name.kind == "category"],
         users=[UUID(name.key) for name in names if name.kind == "user"],

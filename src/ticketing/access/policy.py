@@ -1,21 +1,35 @@
-"""Who may do what. Visibility is a predicate in SQL; what is left are the one-line functions below."""
+"""Who may do what, an action a line. Who may see what is one predicate in SQL (`may_see`).
+
+| action                                          | who may                                                            |
+|-------------------------------------------------|--------------------------------------------------------------------|
+| see a ticket, and what is public on it          | its requester, colleagues who see their organization's tickets,    |
+|                                                 | staff of its project; everybody, if ticket and project are public  |
+| see what is internal on a ticket                | staff of its project                                               |
+| see a project and its categories                | staff of it, and everybody if it is public                         |
+| open a ticket                                   | users who see the project                                          |
+| set its priority, open it for another requester | staff of the project                                               |
+| comment on a ticket                             | users who see it; once it is closed, staff of its project          |
+| comment internally                              | staff of its project                                               |
+| reword a comment                                | its author                                                         |
+| delete a comment                                | its author, admins                                                 |
+| change what a ticket says, close it, reopen it  | its requester, staff of its project                                |
+| change anything else of a ticket                | staff of its project                                               |
+| be assigned to a ticket                         | staff of its project                                               |
+| see users                                       | each themselves; staff of any project all of them                  |
+| configure and operate everything else           | admins                                                             |
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from ticketing.access.actors import Actor, Caller
+from ticketing.access.scopes import OF_ROLE
 from ticketing.db import sql
 from ticketing.ground.config import settings
 from ticketing.ground.errors import Forbidden, InsufficientScope, Invalid, InvalidTransition, TicketClosed
-
-#: The scopes that a token of a user with this role can hold. Each role has the rights of those before it.
-SCOPES: Mapping[sql.UserRole, tuple[sql.TokenScope, ...]] = {
-    "requester": ("tickets:read", "tickets:write"),
-    "agent": ("tickets:read", "tickets:write"),
-    "admin": ("tickets:read", "tickets:write", "admin"),
-}
 
 REQUESTER_FIELDS = frozenset({"title", "description", "severity", "tags", "environment", "status"})
 RESOLUTION_FIELDS = frozenset({"resolution", "resolution_note"})
@@ -30,25 +44,56 @@ TRANSITIONS: dict[str, tuple[sql.TicketStatus, ...]] = {
 }
 
 
+def may_change(actor: Actor, ticket: sql.Ticket) -> bool:
+    """Its requester and staff may change a ticket; others who see it may only comment."""
+    return is_requester(actor, ticket) or actor.staffs(ticket["project"])
+
+
+def may_comment(actor: Actor, ticket: sql.Ticket) -> bool:
+    """Whoever sees a ticket may comment until it is closed, staff also then."""
+    return ticket["status"] != "closed" or actor.staffs(ticket["project"])
+
+
+def may_edit(actor: Actor, comment: sql.Comment) -> bool:
+    """Only its author may reword a comment."""
+    return bool(comment["author"]["id"] == str(actor.id))
+
+
+def may_delete(actor: Actor, comment: sql.Comment) -> bool:
+    """Its author may delete a comment, and so may an admin."""
+    return may_edit(actor, comment) or actor.admin
+
+
+def is_requester(actor: Actor, ticket: sql.Ticket) -> bool:
+    """Whether a ticket is the actor's own."""
+    return bool(ticket["requester"]["id"] == str(actor.requester_id))
+
+
 def require_admin(actor: Caller) -> None:
     """Refuse everyone but admins, and whoever has the command line."""
-    if actor.role != "admin":
+    if not actor.admin:
         raise Forbidden("Only admins may do this.")
 
 
 def require_staff(actor: Caller) -> None:
     """Refuse everyone but agents and admins, and whoever has the command line."""
-    if not actor.staff:
+    if not actor.staffs_any:
         raise Forbidden("Only agents and admins may do this.")
+
+
+def require_change(actor: Actor, ticket: sql.Ticket) -> None:
+    """Refuse those who see a ticket that is neither their own nor in a project of theirs. Raises Forbidden."""
+    if not may_change(actor, ticket):
+        raise Forbidden("Only its requester and the agents of its project may change this ticket.")
 
 
 def promoted(before: sql.UserRole, after: sql.UserRole) -> bool:
     """Whether a role has more rights than the one before it."""
-    roles = list(SCOPES)
-    return roles.index(after) > roles.index(before)
+    roles = ["unknown", *OF_ROLE]
+    return roles.index(after) > roles.index(before if before in roles else "unknown")
 
 
-def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[sql.TokenScope]) -> None:
+def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[str]) -> None:
     """Refuse a new token, of a user with this role, that could do more than the one that asks for it, or than its user.
 
     Raises Forbidden and Invalid.
@@ -59,12 +104,14 @@ def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[sql.TokenSc
                 f"Your own token does not have the scope {scope}.",
                 errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],
             )
-        if scope not in SCOPES[role]:
+        if scope not in OF_ROLE.get(role, ()):
             raise Invalid.at("#/scopes", f"Only the tokens of admins can hold the scope {scope}.")
 
 
-def require_no_less(actor: Actor, scopes: Sequence[str]) -> None:
-    """Refuse to let a token revoke one that holds scopes it lacks."""
+def require_no_less(actor: Actor, token_id: UUID, scopes: Sequence[str]) -> None:
+    """Refuse to let a token revoke one that can do more: it holds scopes it lacks, or it is not limited as it is."""
+    if actor.requester_id is None and token_id != actor.token_id:
+        raise Forbidden("Your own token is limited to some projects, so it can end no other.")
     beyond = [scope for scope in scopes if scope not in actor.scopes]
     if beyond:
         raise InsufficientScope.of(
@@ -74,10 +121,10 @@ def require_no_less(actor: Actor, scopes: Sequence[str]) -> None:
         )
 
 
-def require_staff_for(actor: Actor, fields: Iterable[str]) -> None:
-    """Refuse requesters who set any of these fields, naming each by its JSON Pointer."""
+def require_staff_for(actor: Actor, project: str, fields: Iterable[str]) -> None:
+    """Refuse all but the staff of a project who set any of these fields, naming each by its JSON Pointer."""
     given = sorted(fields)
-    if given and not actor.staff:
+    if given and not actor.staffs(project):
         raise Forbidden(
             f"Only agents and admins may set {', '.join(given)}.",
             errors=[{"detail": "Only agents and admins may set this.", "pointer": f"#/{name}"} for name in given],
@@ -86,13 +133,16 @@ def require_staff_for(actor: Actor, fields: Iterable[str]) -> None:
 
 def closes_own(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> bool:
     """Whether a requester ends a ticket that nobody has ended yet; they may then say why."""
-    return not actor.staff and wanted == "closed" and ticket["status"] not in ("resolved", "closed")
+    mine = is_requester(actor, ticket) and not actor.staffs(ticket["project"])
+    return mine and wanted == "closed" and ticket["status"] not in ("resolved", "closed")
 
 
 def check_fields(actor: Actor, ticket: sql.Ticket, changed: Collection[str], status: sql.TicketStatus) -> None:
     """Refuse requesters who change what is for staff, naming each field by its JSON Pointer. Raises Forbidden."""
     may_end = closes_own(actor, ticket, "closed")
-    require_staff_for(actor, set(changed) - REQUESTER_FIELDS - (RESOLUTION_FIELDS if may_end else frozenset()))
+    require_staff_for(
+        actor, ticket["project"], set(changed) - REQUESTER_FIELDS - (RESOLUTION_FIELDS if may_end else frozenset())
+    )
     early = sorted(RESOLUTION_FIELDS.intersection(changed)) if may_end and status != "closed" else []
     if early:
         detail = "You may set this only together with the status closed."
@@ -112,14 +162,14 @@ def check_status(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> 
         allowed = _transitions(actor, ticket)
         if wanted not in allowed:
             raise InvalidTransition(_why_not(status, wanted, allowed), allowed=allowed)
-    elif status == "closed" and not actor.staff:
+    elif status == "closed" and not actor.staffs(ticket["project"]):
         raise TicketClosed("This ticket is closed. Open a new one instead.")
 
 
 def _transitions(actor: Actor, ticket: sql.Ticket) -> list[sql.TicketStatus]:
     """The statuses that the actor may move a ticket to; requesters only close it, or reopen what was resolved."""
     allowed = TRANSITIONS[ticket["status"]]
-    if actor.staff:
+    if actor.staffs(ticket["project"]):
         return list(allowed)
     return [to for to in allowed if to == "closed" or (ticket["status"] == "resolved" and _reopenable(ticket))]
 
@@ -140,13 +190,3 @@ def _reopenable(ticket: sql.Ticket) -> bool:
     resolved_at = ticket["resolved_at"]
     window = timedelta(days=settings().reopen_days)
     return resolved_at is not None and datetime.now(UTC) < datetime.fromisoformat(resolved_at) + window
-
-
-def may_edit(actor: Actor, comment: sql.Comment) -> bool:
-    """Only its author may reword a comment."""
-    return bool(comment["author"]["id"] == str(actor.id))
-
-
-def may_delete(actor: Actor, comment: sql.Comment) -> bool:
-    """Its author may delete a comment, and so may an admin."""
-    return may_edit(actor, comment) or actor.role == "admin"

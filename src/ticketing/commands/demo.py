@@ -14,19 +14,14 @@ import uuid_utils.compat as uuids
 import yaml
 from psycopg.types.json import Jsonb
 
-from ticketing.access import bearer
+from ticketing.access import bearer, scopes
 from ticketing.access.actors import OPERATOR
 from ticketing.db import sql
 from ticketing.rules import tokens
 from ticketing.writing.idempotency import Claim
 
 FILE = Path(__file__).with_name("demo.yaml")
-SCOPES: dict[sql.UserRole, list[sql.TokenScope]] = {
-    "admin": ["tickets:read", "tickets:write", "admin"],
-    "agent": ["tickets:read", "tickets:write"],
-    "requester": ["tickets:read", "tickets:write"],
-}
-"""What the token of each role may do."""
+ROLES: tuple[sql.UserRole, ...] = ("admin", "agent", "requester")
 ENDED = ("resolved", "closed")
 AGE = re.compile(r"(?:(?P<days>\d+)d)? ?(?:(?P<hours>\d+)h)?")
 SOON = timedelta(hours=1)
@@ -40,7 +35,7 @@ People = Mapping[str, dict[str, str]]
 async def load(conn: sql.Connection) -> bool:
     """Write the demo in one transaction, unless there is a project already; tells whether it did."""
     async with conn.transaction():
-        if await sql.projects.list_projects(conn, staff=True, after=None, page_size=1):
+        if await sql.projects.list_projects(conn, **OPERATOR.staffing(), after=None, page_size=1):
             return False
         people = await _add_people(conn)
         await _add_projects(conn, people)
@@ -54,10 +49,10 @@ async def sign_in(conn: sql.Connection, kept: Mapping[str, str]) -> dict[str, st
     A role that no active person of the demo has any more gets none.
     """
     signed_in: dict[str, str] = {}
-    for role, scopes in SCOPES.items():
+    for role in ROLES:
         secret = kept.get(role, "")
         if not await _holds(conn, secret, role):
-            secret = await _issue(conn, role, scopes)
+            secret = await _issue(conn, role)
         if secret:
             signed_in[role] = secret
     return signed_in
@@ -68,11 +63,13 @@ async def _holds(conn: sql.Connection, secret: str, role: sql.UserRole) -> bool:
     return [each["role"] for each in found if each["refusal"] is None] == [role]
 
 
-async def _issue(conn: sql.Connection, role: sql.UserRole, scopes: list[sql.TokenScope]) -> str:
+async def _issue(conn: sql.Connection, role: sql.UserRole) -> str:
     for person in _demo()["people"]:
         user = await sql.users.get_user_by_email(conn, email=person["email"])
         if user and user["active"] and user["role"] == role:
-            token = await tokens.create_for(conn, OPERATOR, user["id"], claim=Claim(), name="demo", scopes=scopes)
+            token = await tokens.create_for(
+                conn, OPERATOR, user["id"], claim=Claim(), name="demo", scopes=scopes.OF_ROLE[role]
+            )
             return str(token["token"])
     return ""
 

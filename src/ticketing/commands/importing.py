@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ticketing.access.actors import OPERATOR
 from ticketing.db import migrate, outages, pool, sql
 from ticketing.ground.config import settings
 from ticketing.sources import github, labels, repositories
@@ -320,7 +321,7 @@ def _patient(url: str) -> dict[str, Any]:
 
 
 async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketType) -> Rules:
-    place = await sql.projects.get_project(conn, key=project, staff=True)
+    place = await sql.projects.get_project(conn, key=project, **OPERATOR.staffing())
     if place is None:
         _fail(f"There is no project {project!r}. Create it first, or name another with --project.", 2)
     if place["archived"]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 from cyclopts import App
 
 from ticketing.access.actors import OPERATOR
+from ticketing.access.scopes import Scope
 from ticketing.commands.console import Limit, connected, judged, print_one, print_page, user_named
 from ticketing.db import sql
 from ticketing.ground.refused import Refused
 from ticketing.rules import tokens
 from ticketing.writing.idempotency import Claim
-
-# As in sql.pyi, which does not exist at run time.
-Scope = Literal["tickets:read", "tickets:write", "admin"]
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 

@@ -123,7 +123,7 @@ class DueSchedule(TypedDict):
 
 class EndedToken(TypedDict):
     token_id: UUID | None
-    role: str | None
+    rights: str | None
 
 class Event(TypedDict):
     id: UUID
@@ -192,12 +192,17 @@ class IdempotencyKey(TypedDict):
     answer: Any | None
 
 class Identity(TypedDict):
-    hash: bytes
-    token_id: UUID
-    user_id: UUID
-    name: str
-    role: UserRole
+    hash: bytes | None
+    token_id: UUID | None
+    user_id: UUID | None
+    name: str | None
+    role: str | None
     scopes: list[str] | None
+    organizations: list[str] | None
+    staffed: list[str] | None
+    everywhere: bool | None
+    limits: list[str] | None
+    rights: str | None
     expires_at: datetime | None
     refusal: str | None
 
@@ -510,7 +515,8 @@ class _Categories:
         *,
         project: str,
         key: str,
-        staff: bool,
+        staffed: list[str] | None,
+        everywhere: bool,
     ) -> Category | None:
         """One category, if the viewer may see its project."""
     async def insert_category(
@@ -573,9 +579,11 @@ class _Comments:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
         ticket: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         comment_id: UUID,
     ) -> Comment | None:
         """One comment, if the viewer may see it."""
@@ -584,12 +592,15 @@ class _Comments:
         conn: Connection,
         *,
         ticket: int,
-        staff: bool,
-        actor_id: UUID,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        visibility: CommentVisibility,
         idempotency_key: str | None,
+        actor_id: UUID,
         fingerprint: bytes | None,
         event_id: UUID,
-        visibility: CommentVisibility,
         comment_id: UUID,
         body: str,
     ) -> Any | None:
@@ -600,9 +611,11 @@ class _Comments:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
         ticket: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         after: datetime | str | None,
         after_id: UUID,
         page_size: int,
@@ -616,8 +629,10 @@ class _Comments:
         conn: Connection,
         *,
         ticket: int,
-        staff: bool,
-        viewer_id: UUID,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         comment_id: UUID,
     ) -> Comment | None:
         """One comment, if the viewer may see it, locked with its ticket until the transaction ends."""
@@ -741,9 +756,11 @@ class _Events:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
         ticket: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         after: int | None,
         page_size: int,
         page_bytes: int,
@@ -762,9 +779,11 @@ class _Filters:
         self,
         conn: Connection,
         *,
-        staff: bool,
-        viewer_id: UUID,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
         projects: list[str],
+        staffed: list[str] | None,
+        everywhere: bool,
         categories: list[str],
         users: list[UUID],
     ) -> list[Missing]:
@@ -1332,7 +1351,8 @@ class _Projects:
         conn: Connection,
         *,
         key: str,
-        staff: bool,
+        staffed: list[str] | None,
+        everywhere: bool,
     ) -> Project | None:
         """One project, if the viewer may see it."""
     async def insert_project(
@@ -1354,7 +1374,8 @@ class _Projects:
         self,
         conn: Connection,
         *,
-        staff: bool,
+        staffed: list[str] | None,
+        everywhere: bool,
         after: str | None,
         page_size: int,
     ) -> list[Project]:
@@ -1467,9 +1488,11 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
         number: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
     ) -> Ticket | None:
         """One ticket, if the viewer may see it."""
     async def insert_ticket(
@@ -1478,7 +1501,8 @@ class _Tickets:
         *,
         category: str | None,
         project: str,
-        staff: bool,
+        staffed: list[str] | None,
+        everywhere: bool,
         type: TicketType,
         requester_id: UUID,
         title: str,
@@ -1496,12 +1520,22 @@ class _Tickets:
         """Insert a ticket and its event, which holds the Ticket. No row if a reference is unavailable or the key is
         in use.
         """
+    async def is_staff(
+        self,
+        conn: Connection,
+        *,
+        project: str,
+        user_id: UUID,
+    ) -> bool | None:
+        """Whether an active user staffs a project."""
     async def list_tickets_by_created(
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         project: list[str] | None,
         type: list[TicketType] | None,
         status: list[TicketStatus] | None,
@@ -1528,8 +1562,10 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         project: list[str] | None,
         type: list[TicketType] | None,
         status: list[TicketStatus] | None,
@@ -1556,8 +1592,10 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         project: list[str] | None,
         type: list[TicketType] | None,
         status: list[TicketStatus] | None,
@@ -1586,8 +1624,10 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         project: list[str] | None,
         type: list[TicketType] | None,
         status: list[TicketStatus] | None,
@@ -1616,8 +1656,10 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         project: list[str] | None,
         type: list[TicketType] | None,
         status: list[TicketStatus] | None,
@@ -1646,8 +1688,10 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        viewer_id: UUID,
-        staff: bool,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
         project: list[str] | None,
         type: list[TicketType] | None,
         status: list[TicketStatus] | None,
@@ -1677,8 +1721,10 @@ class _Tickets:
         conn: Connection,
         *,
         number: int,
-        staff: bool,
-        viewer_id: UUID,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
     ) -> Ticket | None:
         """One ticket, if the viewer may see it, locked until the transaction ends."""
     async def update_ticket(
@@ -1749,7 +1795,7 @@ class _Tokens:
         name: str,
         hash: bytes,
         prefix: str,
-        scopes: list[TokenScope],
+        scopes: list[str],
         expires_at: datetime | str | None,
         sealed: bytes | None,
     ) -> Token | None:
@@ -1768,12 +1814,9 @@ class _Tokens:
         conn: Connection,
         *,
         token_ids: list[UUID],
-        roles: list[str],
-        scope: str,
+        rights: list[str],
     ) -> list[EndedToken]:
-        """Which of these tokens do not hold any more, lack the scope, or are those of a user who has another role
-        than before.
-        """
+        """Which of these tokens do not hold any more, or come with other rights than before."""
     async def list_identities(
         self,
         conn: Connection,
@@ -1795,7 +1838,7 @@ class _Tokens:
         conn: Connection,
         *,
         user_id: UUID,
-        scopes: list[TokenScope],
+        scopes: list[str],
     ) -> list[TokenId]:
         """A user's tokens that carry any of these scopes and have not expired."""
     async def revoke_tokens(

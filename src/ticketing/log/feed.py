@@ -53,7 +53,7 @@ async def list_(
     if start == "end":
         await check_named(conn, reader)
         return {"items": [], "next": seal.cursor(place), "more": False}
-    sees_most = actor.staff and types is None and project is None
+    sees_most = actor.everywhere and types is None and project is None
     stretch = await read(conn, reader, place, limit, scan=int(SCAN_OF_STAFF * limit) + 1 if sees_most else SCAN)
     if cursor is None:
         await check_named(conn, reader, borne=stretch.entries)

@@ -60,15 +60,15 @@ class Reader:
         if entry["scope"] not in self.actor.scopes:
             return None
         if not self.names.isdisjoint(entry["seen_by"] or ()):
-            return "whole" if self.actor.staff else "public"
+            return "whole" if self.actor.everywhere else "public"
         return None if self.names.isdisjoint(entry["missed_by"] or ()) else "gone"
 
 
 def _rights(actor: Actor) -> Iterator[str]:
     """What else stands for an actor among the readers of events. An admin's token has to hold that scope as well."""
-    if actor.staff:
+    if actor.everywhere:
         yield "staff"
-    if actor.role == "admin" and "admin" in actor.scopes:
+    if actor.admin and "admin" in actor.scopes:
         yield "admin"
 
 
@@ -91,7 +91,7 @@ class Seal:
 
     def cursor(self, place: Place) -> str:
         """The cursor of a place."""
-        return paging.sealed(self.key, self.listing, _PACKED.pack(self.reader.actor.staff, *place))
+        return paging.sealed(self.key, self.listing, _PACKED.pack(self.reader.actor.everywhere, *place))
 
 
 async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_end: bool) -> tuple[Seal, Place]:
@@ -104,7 +104,7 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
         return seal, end if at_end else START
     staff, *numbers = _PACKED.unpack(paging.unsealed(log["key"], seal.listing, cursor))
     place = Place(*numbers)
-    if staff != reader.actor.staff:
+    if staff != reader.actor.everywhere:
         raise CursorExpired("Your role has changed since, and what you may see with it. Read everything anew.")
     if place < Place(log["expired_transaction"] or 0, log["expired_position"]):
         raise CursorExpired("Not all events that came after this cursor are still kept. Read everything anew.")

@@ -507,20 +507,19 @@ class Hub:
 
     async def _end_the_unauthorized(self) -> bool:
         asked = list(self._listeners)
-        rights = list({(listener.actor.token_id, listener.actor.role) for listener in asked})
+        held = list({(listener.actor.token_id, listener.actor.rights) for listener in asked})
         async with pool.connection() as conn:
             began = time.monotonic()
             rows = await sql.tokens.list_ended_tokens(
                 conn,
-                token_ids=[token_id for token_id, _ in rights],
-                roles=[role for _, role in rights],
-                scope=SCOPE,
+                token_ids=[token_id for token_id, _ in held if token_id],
+                rights=[rights for token_id, rights in held if token_id],
             )
-        ended = {(row["token_id"], row["role"]) for row in rows}
+        ended = {(row["token_id"], row["rights"]) for row in rows}
         if ended:
             authentication.forget({row["token_id"] for row in rows if row["token_id"]})
         for listener in asked:
-            if (listener.actor.token_id, listener.actor.role) in ended:
+            if (listener.actor.token_id, listener.actor.rights) in ended:
                 listener.cut()
             else:
                 listener.permit(began + PERMIT_SECONDS)

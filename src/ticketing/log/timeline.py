@@ -19,21 +19,20 @@ async def list_(
     conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
 ) -> paging.Page:
     """A page of a ticket's timeline as far as the actor may see it, oldest first. Raises NotFound, InvalidCursor."""
-    listing = ["events", number, actor.staff]
+    listing = ["events", number, actor.staffing()]
     after = None
     if cursor is not None:
         (after,) = _POSITION.unpack(paging.unsealed(await _key(conn), listing, cursor))
     rows = await sql.events.list_ticket_events(
         conn,
         ticket=number,
-        viewer_id=actor.id,
-        staff=actor.staff,
+        **actor.viewer(),
         after=after,
         page_size=limit + 1,
         page_bytes=PAGE_BYTES,
     )
     if not rows:
-        ticket = await sql.tickets.get_ticket(conn, number=number, viewer_id=actor.id, staff=actor.staff)
+        ticket = await sql.tickets.get_ticket(conn, number=number, **actor.viewer())
         found(ticket, f"ticket {number}")
     shown, following = rows[:limit], None
     if shown and shown[-1]["more"]:

@@ -62,7 +62,7 @@ async def list_(
 
 async def get(conn: sql.Connection, actor: Actor, project: str, key: str) -> sql.Category:
     """One category of a project that the actor may see. Raises NotFound."""
-    row = await sql.categories.get_category(conn, project=project, key=key, staff=actor.staff)
+    row = await sql.categories.get_category(conn, project=project, key=key, **actor.staffing())
     return found(row, f"category {key!r} in the project {project!r}")
 
 
@@ -90,7 +90,7 @@ async def update(
     updated = await sql.categories.update_category(
         conn,
         event_id=uuids.uuid7(),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         previous=Jsonb({name: category[name] for name in changed}),  # type: ignore[literal-required]
         **{name: value for name, value in {**category, **patch}.items() if name not in ("created_at", "updated_at")},
     )

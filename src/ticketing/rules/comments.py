@@ -32,13 +32,11 @@ async def create(
 
     Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, KeyReused.
     """
-    if visibility == "internal":
-        policy.require_staff_for(actor, ["visibility"])
     comment: dict[str, Any] | None = await sql.comments.insert_comment(
         conn,
         **claim.parameters(),
-        actor_id=actor.id,
-        staff=actor.staff,
+        actor_id=actor.user_id,
+        **actor.viewer(),
         ticket=number,
         comment_id=uuids.uuid7(),
         body=body,
@@ -49,7 +47,9 @@ async def create(
     if answer := await idempotency.replay(conn, actor, claim):
         return answer
     ticket = await tickets.get(conn, actor, number)
-    if ticket["status"] == "closed":
+    if visibility == "internal":
+        policy.require_staff_for(actor, ticket["project"], ["visibility"])
+    if not policy.may_comment(actor, ticket):
         raise TicketClosed("This ticket is closed. Open a new one instead.")
     raise Conflict("The ticket changed while the comment was written. Send the request again.")
 
@@ -58,13 +58,12 @@ async def list_(
     conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
 ) -> paging.Page:
     """A page of a ticket's comments that the actor may see, oldest first. Raises NotFound, InvalidCursor."""
-    listing = ["comments", number, actor.staff]
+    listing = ["comments", number, actor.staffing()]
     after, after_id = paging.opened(cursor, listing, moments.parse, UUID)
     rows = await sql.comments.list_comments(
         conn,
         ticket=number,
-        viewer_id=actor.id,
-        staff=actor.staff,
+        **actor.viewer(),
         after=after,
         after_id=after_id,
         page_size=limit + 1,
@@ -77,9 +76,7 @@ async def list_(
 
 async def get(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID) -> sql.Comment:
     """One comment that the actor may see. Raises NotFound."""
-    row = await sql.comments.get_comment(
-        conn, ticket=number, comment_id=comment_id, viewer_id=actor.id, staff=actor.staff
-    )
+    row = await sql.comments.get_comment(conn, ticket=number, comment_id=comment_id, **actor.viewer())
     return found(row, f"comment {comment_id} on ticket {number}")
 
 
@@ -110,7 +107,7 @@ async def update(
     reworded: sql.Comment | None = await sql.comments.update_comment(
         conn,
         event_id=Claim().event_id,
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         comment_id=comment_id,
         body=patch["body"],
         previous=Jsonb({"body": comment["body"]}),
@@ -130,19 +127,19 @@ async def delete(
         raise Forbidden("Only its author or an admin may delete a comment.")
     if comment["deleted_at"] is None:
         await _check_open(conn, actor, number)
-        await sql.comments.delete_comment(conn, event_id=Claim().event_id, actor_id=actor.id, comment_id=comment_id)
+        await sql.comments.delete_comment(
+            conn, event_id=Claim().event_id, actor_id=actor.user_id, comment_id=comment_id
+        )
 
 
 async def _check_open(conn: sql.Connection, actor: Actor, number: int) -> None:
-    """Refuse requesters any change of what was said on a ticket that is closed. `_take` has locked it."""
-    if not actor.staff and (await tickets.get(conn, actor, number))["status"] == "closed":
+    """Refuse all but staff any change of what was said on a ticket that is closed. `_take` has locked it."""
+    if not actor.everywhere and not policy.may_comment(actor, await tickets.get(conn, actor, number)):
         raise TicketClosed("This ticket is closed, so what was said on it stays. Open a new one instead.")
 
 
 async def _take(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None) -> sql.Comment:
-    row = await sql.comments.lock_comment(
-        conn, ticket=number, comment_id=comment_id, viewer_id=actor.id, staff=actor.staff
-    )
+    row = await sql.comments.lock_comment(conn, ticket=number, comment_id=comment_id, **actor.viewer())
     comment = found(row, f"comment {comment_id} on ticket {number}")
     preconditions.match(if_match, comment)
     return comment

@@ -62,13 +62,13 @@ async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor:
     """A page of the projects that the actor may see, by key. Raises InvalidCursor."""
     listing = ["projects"]
     (after,) = paging.opened(cursor, listing, paging.key)
-    rows = await sql.projects.list_projects(conn, staff=actor.staff, after=after, page_size=limit + 1)
+    rows = await sql.projects.list_projects(conn, **actor.staffing(), after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["key"]])
 
 
 async def get(conn: sql.Connection, actor: Actor, key: str) -> sql.Project:
     """One project that the actor may see. Raises NotFound."""
-    return found(await sql.projects.get_project(conn, key=key, staff=actor.staff), f"project {key!r}")
+    return found(await sql.projects.get_project(conn, key=key, **actor.staffing()), f"project {key!r}")
 
 
 async def update(
@@ -89,7 +89,7 @@ async def update(
     updated = await sql.projects.update_project(
         conn,
         event_id=uuids.uuid7(),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         previous=Jsonb({name: project[name] for name in changed}),  # type: ignore[literal-required]
         **{name: value for name, value in {**project, **patch}.items() if name not in ("created_at", "updated_at")},
     )

@@ -46,8 +46,8 @@ async def create(
     """
     given = {"priority": priority, "requester": requester}
     try:
-        policy.require_staff_for(actor, (name for name, value in given.items() if value is not None))
-        requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.id
+        policy.require_staff_for(actor, project, (name for name, value in given.items() if value is not None))
+        requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.user_id
     except (Forbidden, Invalid):
         if answer := await idempotency.replay(conn, actor, claim):
             return answer
@@ -55,8 +55,8 @@ async def create(
     ticket: dict[str, Any] | None = await sql.tickets.insert_ticket(
         conn,
         **claim.parameters(),
-        actor_id=actor.id,
-        staff=actor.staff,
+        actor_id=actor.user_id,
+        **actor.staffing(),
         type=type,
         project=project,
         title=title,
@@ -85,14 +85,14 @@ async def _no_place(
     requester_id: UUID,
 ) -> Exception:
     """Why a ticket could not be opened."""
-    place = await sql.projects.get_project(conn, key=project, staff=actor.staff)
+    place = await sql.projects.get_project(conn, key=project, **actor.staffing())
     if place is None or place["archived"]:
         return Invalid.at("#/project", f"There is no project {project!r} that takes tickets from you.")
     if type not in place["ticket_types"]:
         takes = ", ".join(place["ticket_types"])
         return Invalid.at("#/type", f"The project {project!r} does not take this type; it takes {takes}.")
     if category is not None:
-        listed = await sql.categories.get_category(conn, project=project, key=category, staff=actor.staff)
+        listed = await sql.categories.get_category(conn, project=project, key=category, **actor.staffing())
         if listed is None or listed["archived"]:
             return Invalid.at("#/category", f"The project {project!r} has no category {category!r} in use.")
     requester = await sql.users.get_user(conn, user_id=requester_id)
@@ -103,9 +103,7 @@ async def _no_place(
 
 async def get(conn: sql.Connection, actor: Actor, number: int) -> sql.Ticket:
     """One ticket that the actor may see. Raises NotFound."""
-    return found(
-        await sql.tickets.get_ticket(conn, number=number, viewer_id=actor.id, staff=actor.staff), f"ticket {number}"
-    )
+    return found(await sql.tickets.get_ticket(conn, number=number, **actor.viewer()), f"ticket {number}")
 
 
 async def update(
@@ -115,9 +113,8 @@ async def update(
 
     Raises NotFound, PreconditionFailed, Forbidden, TicketClosed, InvalidTransition, Invalid.
     """
-    ticket = found(
-        await sql.tickets.lock_ticket(conn, number=number, viewer_id=actor.id, staff=actor.staff), f"ticket {number}"
-    )
+    ticket = found(await sql.tickets.lock_ticket(conn, number=number, **actor.viewer()), f"ticket {number}")
+    policy.require_change(actor, ticket)
     preconditions.match(if_match, ticket)
     patch = patches.changeable(patch, ticket, FIELDS)
     wanted = _patched(ticket, patch)
@@ -133,7 +130,7 @@ async def update(
         conn,
         event_id=Claim().event_id,
         event_type=_event_type(ticket["status"], wanted["status"]),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         previous=Jsonb(_previous(ticket, changed, wanted)),
         number=number,
         **{**wanted, "environment": Jsonb(wanted["environment"])},
@@ -226,11 +223,13 @@ def _previous(ticket: sql.Ticket, changed: set[str], wanted: Mapping[str, Any]) 
 
 async def _unusable_reference(conn: sql.Connection, ticket: sql.Ticket, wanted: Mapping[str, Any]) -> Exception:
     assignee_id = wanted["assignee_id"]
-    if assignee_id is not None and assignee_id != _current(ticket, "assignee_id"):
-        user = await sql.users.get_user(conn, user_id=assignee_id)
-        if user is None or not user["active"] or user["role"] == "requester":
-            return Invalid.at("#/assignee", "Tickets are assigned to active agents and admins.")
     project, category = ticket["project"], wanted["category"]
+    if (
+        assignee_id is not None
+        and assignee_id != _current(ticket, "assignee_id")
+        and not await sql.tickets.is_staff(conn, user_id=assignee_id, project=project)
+    ):
+        return Invalid.at("#/assignee", "Tickets are assigned to active agents of their project, and to admins.")
     return Invalid.at("#/category", f"The project {project!r} has no category {category!r} in use.")
 
 
@@ -262,8 +261,7 @@ async def list_(
     InvalidParameter for a project, category or user that is not there for the actor.
     """
     wanted: dict[str, Any] = {
-        "viewer_id": actor.id,
-        "staff": actor.staff,
+        **actor.viewer(),
         "project": project,
         "type": type,
         "status": status,

@@ -28,7 +28,7 @@ async def create(
     *,
     claim: Claim,
     name: str,
-    scopes: Sequence[sql.TokenScope],
+    scopes: Sequence[str],
     expires_at: str | None = None,
 ) -> dict[str, Any]:
     """Issue a token for oneself that can do no more, and lives no longer, than the one it is asked for with.
@@ -38,8 +38,9 @@ async def create(
     then: also with a token that was revoked meanwhile.
     Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token; what asks was revoked just now).
     """
+    assert actor.role
     return await _create(
-        conn, actor, claim, user_id=actor.id, role=actor.role, name=name, scopes=scopes, expires_at=expires_at
+        conn, actor, claim, user_id=actor.user_id, role=actor.role, name=name, scopes=scopes, expires_at=expires_at
     )
 
 
@@ -50,7 +51,7 @@ async def create_for(
     *,
     claim: Claim,
     name: str,
-    scopes: Sequence[sql.TokenScope],
+    scopes: Sequence[str],
     expires_at: str | None = None,
 ) -> dict[str, Any]:
     """Issue a token for a service account, with the limits of `create`; admins only.
@@ -89,7 +90,7 @@ async def _create(
     role: sql.UserRole,
     unfit: Problem | None = None,
     name: str,
-    scopes: Sequence[sql.TokenScope],
+    scopes: Sequence[str],
     expires_at: str | None,
 ) -> dict[str, Any]:
     try:
@@ -208,7 +209,7 @@ async def revoke(
     """
     token = await get(conn, actor, token_id, user_id)
     if isinstance(actor, Actor) and user_id is None:
-        policy.require_no_less(actor, token["scopes"])
+        policy.require_no_less(actor, token_id, token["scopes"])
     count = await _end(conn, actor, [token_id])
     # What is being made with one of these while it ends is there in the next round; then nothing can be made any more.
     while children and (made := await sql.tokens.list_descendants(conn, token_id=token_id)):
@@ -216,7 +217,7 @@ async def revoke(
     return count
 
 
-async def revoke_with(conn: sql.Connection, actor: Caller, user_id: UUID, scopes: Collection[sql.TokenScope]) -> None:
+async def revoke_with(conn: sql.Connection, actor: Caller, user_id: UUID, scopes: Collection[str]) -> None:
     """End, in a transaction that has locked a user, their tokens that hold any of these scopes."""
     rows = await sql.tokens.list_tokens_with(conn, user_id=user_id, scopes=list(scopes))
     await _end(conn, actor, [row["id"] for row in rows])
@@ -237,7 +238,7 @@ async def _owner(conn: sql.Connection, actor: Caller, user_id: UUID | None) -> U
     """Whose tokens are meant: one's own unless a user is named. Raises Forbidden, NotFound."""
     if user_id is None:
         assert isinstance(actor, Actor)
-        return actor.id
+        return actor.user_id
     policy.require_admin(actor)
     found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
     return user_id

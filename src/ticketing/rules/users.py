@@ -11,7 +11,7 @@ import uuid_utils.compat as uuids
 from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
-from ticketing.access import policy
+from ticketing.access import policy, scopes
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
 from ticketing.ground.errors import Conflict, Invalid, found
@@ -64,7 +64,7 @@ async def find_or_add(
         return UUID(str(user["id"]))
     assert email is not None
     added = await sql.users.add_requester(
-        conn, event_id=uuids.uuid7(), actor_id=actor.id, user_id=uuids.uuid7(), name=name or email, email=email
+        conn, event_id=uuids.uuid7(), actor_id=actor.user_id, user_id=uuids.uuid7(), name=name or email, email=email
     )
     user = added or await sql.users.get_user_by_email(conn, email=email)
     if user is None or not user["active"]:
@@ -91,7 +91,7 @@ async def list_(
 
 async def get(conn: sql.Connection, actor: Caller, user_id: UUID) -> sql.User:
     """A user: oneself, or for staff anyone. Raises NotFound."""
-    seen = actor.staff or user_id == actor.id
+    seen = actor.staffs_any or user_id == actor.id
     return found(await sql.users.get_user(conn, user_id=user_id) if seen else None, f"user {user_id}")
 
 
@@ -138,6 +138,6 @@ async def update(
     return found(updated, f"user {user_id}")
 
 
-def _scopes(user: Mapping[str, Any]) -> frozenset[sql.TokenScope]:
+def _scopes(user: Mapping[str, Any]) -> frozenset[str]:
     """What a user's tokens can do at most."""
-    return frozenset(policy.SCOPES[user["role"]] if user["active"] else ())
+    return frozenset(scopes.OF_ROLE.get(user["role"], ()) if user["active"] else ())

@@ -86,7 +86,7 @@ async def redeliver(
     redelivery = await sql.webhooks.insert_webhook_redelivery(
         conn,
         **claim.parameters(),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         endpoint_id=endpoint_id,
         delivery_id=UUID(delivery_id) if delivery_id else None,
         failed_since=_past("#/failed_since", failed_since),

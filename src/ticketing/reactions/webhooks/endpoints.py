@@ -78,7 +78,7 @@ async def create(
         conn,
         **claim.parameters(),
         **sealed(secret, endpoint_id),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         endpoint_id=endpoint_id,
         url=url,
         description=description,
@@ -144,7 +144,7 @@ async def update(
     updated = await sql.webhooks.update_webhook_endpoint(
         conn,
         event_id=uuids.uuid7(),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         endpoint_id=endpoint_id,
         previous=Jsonb({name: old[name] for name in changed}),
         **{name: patch.get(name, old[name]) for name in FIELDS},
@@ -158,7 +158,9 @@ async def delete(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, if_ma
     Raises Forbidden, NotFound, PreconditionFailed.
     """
     await _take(conn, actor, endpoint_id, if_match)
-    await sql.webhooks.delete_webhook_endpoint(conn, event_id=uuids.uuid7(), actor_id=actor.id, endpoint_id=endpoint_id)
+    await sql.webhooks.delete_webhook_endpoint(
+        conn, event_id=uuids.uuid7(), actor_id=actor.user_id, endpoint_id=endpoint_id
+    )
 
 
 async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> dict[str, Any]:
@@ -174,7 +176,7 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
         conn,
         **claim.parameters(),
         **sealed(secret, endpoint_id),
-        actor_id=actor.id,
+        actor_id=actor.user_id,
         endpoint_id=endpoint_id,
         overlap_seconds=SECRET_OVERLAP_SECONDS,
         most=MOST_SECRETS,
@@ -196,7 +198,7 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
     """
     policy.require_admin(actor)
     event = await sql.webhooks.insert_webhook_ping(
-        conn, **claim.parameters(), actor_id=actor.id, endpoint_id=endpoint_id
+        conn, **claim.parameters(), actor_id=actor.user_id, endpoint_id=endpoint_id
     )
     if event:
         return event
