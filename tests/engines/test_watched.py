@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import uvloop
 from psycopg import errors
 
+from ticketing.db import watched
 from ticketing.db.watched import WatchedConnection
 
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -120,3 +123,41 @@ def test_a_goodbye_while_nobody_waits_does_not_keep_the_loop_busy(run: Callable[
         return busy
 
     assert run(work) < 0.15
+
+
+def test_a_server_that_ends_with_a_statement_unread_is_noticed_at_once(
+    run: Callable[[Work], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last words come together with a reset, of which uvloop tells once and never again."""
+    monkeypatch.setattr(watched, "SILENCE_SECONDS", 60.0)
+
+    async def work(conn: WatchedConnection) -> None:
+        backend = conn.info.backend_pid
+        assert await value(conn, "select 1") == 1
+        os.kill(backend, signal.SIGSTOP)
+        os.kill(backend, signal.SIGTERM)
+        asking = asyncio.ensure_future(conn.execute("select 1"))
+        await asyncio.sleep(0.1)
+        os.kill(backend, signal.SIGCONT)
+        async with asyncio.timeout(20):
+            with pytest.raises(psycopg.OperationalError):
+                await asking
+        assert conn.closed
+
+    run(work)
+
+
+def test_who_waits_hears_of_the_silence_even_if_the_loop_watches_no_more(
+    run: Callable[[Work], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched, "SILENCE_SECONDS", 0.2)
+
+    async def work(conn: WatchedConnection) -> None:
+        asking = asyncio.ensure_future(conn.execute("select pg_sleep(60)"))
+        await asyncio.sleep(0.1)
+        asyncio.get_running_loop().remove_reader(conn.pgconn.socket)
+        async with asyncio.timeout(20):
+            with pytest.raises(psycopg.OperationalError):
+                await asking
+
+    run(work)

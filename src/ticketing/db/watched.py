@@ -73,10 +73,15 @@ class WatchedConnection(AsyncConnection[Any]):
     async def _ready(self, wanted: Wait) -> Ready:
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()
-        if self._watched is None:
-            self._watched, self._loop = self.pgconn.socket, loop
+        assert self._watched is None or self._loop is loop, "a connection is for one event loop"
+        self._watched, self._loop = self.pgconn.socket, loop
+        try:
+            # On a file that is watched already this is no system call.
             loop.add_reader(self._watched, self._wake, Ready.R)
-        assert self._loop is loop, "a connection is for one event loop"
+        except RuntimeError:
+            # uvloop reports a reset once, and watches no more. What is left to read, and the end, we still want to see.
+            loop.remove_reader(self._watched)
+            loop.add_reader(self._watched, self._wake, Ready.R)
         if wanted & Wait.W:
             loop.add_writer(self._watched, self._wake, Ready.W)
         self._silent_since = loop.time()
@@ -112,6 +117,8 @@ class WatchedConnection(AsyncConnection[Any]):
         # Not by cancelling: that would ask the server, and wait for its answer.
         with suppress(errors.OperationalError, OSError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
             line.shutdown(socket.SHUT_RDWR)
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(Ready.R)
 
     def unwatch(self) -> None:
         """Remove the file from the loop, as soon as it is closed: else the next file of its number is never woken."""
