@@ -56,7 +56,7 @@ def create(settings_: Settings | None = None) -> Any:
         document,
         problems,
         handlers={name: pool.repeated(getattr(api, name)) for name in api.__all__},
-        authenticate=authentication.authenticate,
+        authenticators={"bearer": authentication.authenticate},
         authorize=authentication.authorize,
         observe=observe,
         lifespan=lifespan,
@@ -66,6 +66,7 @@ def create(settings_: Settings | None = None) -> Any:
         forms=texts.FORMS,
         beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
         body_seconds=chosen.body_seconds,
+        origins=chosen.cors_origins,
     )
     return tracing.requests(engine)
 

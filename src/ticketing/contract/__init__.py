@@ -2,34 +2,47 @@
 
 `bundle`, `write` and `drift` make the one document of many files; a `Judge` judges input that does not
 come by HTTP; `engine.build` makes the application, and is imported by itself, as connexion takes its time. Handlers are
-coroutine functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer`
-or a `Stream`, or raise a `Problem`.
+coroutine functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer`,
+a `Binary`, a `File`, a `Redirect` or a `Stream`, or raise a `Problem`. docs/engine.md says how an operation declares
+what it takes and gives.
 
-    edge        begins and ends an exchange; problems become RFC 9457
+    edge        begins and ends an exchange; problems become RFC 9457; CORS
     routing     connexion's, in one look-up          404 405
-    security    connexion's, with bearer tokens      401 403
+    security    connexion's, with alternatives       401 403
     validation  connexion's, by the published schemas: parameters, body    400 406 413 415 422
     dispatch    calls the handler and sends its answer
 """
 
+from ticketing.contract.answers import Binary, Redirect
 from ticketing.contract.bundle import bundle, drift, load, write
+from ticketing.contract.cors import Origins
 from ticketing.contract.document import ContractError
-from ticketing.contract.exchange import Answer, Line, Pieces, Stream, etag
+from ticketing.contract.exchange import Answer, Exchange, Line, Pieces, Stream, etag
+from ticketing.contract.files import File
 from ticketing.contract.forwarded import Networks, Proxies
+from ticketing.contract.incoming import Incoming
 from ticketing.contract.judging import Judge
+from ticketing.contract.multipart import Upload
 from ticketing.contract.problems import InvalidToken, Problem
 
 __all__ = [
     "Answer",
+    "Binary",
     "ContractError",
+    "Exchange",
+    "File",
+    "Incoming",
     "InvalidToken",
     "Judge",
     "Line",
     "Networks",
+    "Origins",
     "Pieces",
     "Problem",
     "Proxies",
+    "Redirect",
     "Stream",
+    "Upload",
     "bundle",
     "drift",
     "etag",

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from ticketing.contract.admission import Overloaded
 from ticketing.contract.exchange import Exchange
@@ -15,23 +16,26 @@ from ticketing.contract.problems import Problem, RequestTimeout
 MOST_ARRIVING_BYTES = 64 * 1024 * 1024
 """What is held of bodies that are not complete. It fills some fifty of the longest; most bodies come in one piece."""
 
+T = TypeVar("T")
+
 Grow = Callable[[int], None]
-"""Told of each piece how many bytes it has. Raises Overloaded."""
+"""Told of each piece how many bytes it has, or negatively how many are held no more. Raises Overloaded."""
 
 
 class Arrivals:
-    """The bodies of an application that come in pieces.
+    """The bodies of an application that come in pieces, and hold so many bytes at most.
 
     When they are too much, those go that have the most, of the user that has the most, of the address that has the
     most; so those of a modest client arrive, whatever others send.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int | None = None) -> None:
+        self._most_bytes = most_bytes
         self._begun: set[_Arrival] = set()
         self._held: Counter[str | None] = Counter()
         self._bytes = 0
 
-    async def whole(self, exchange: Exchange, read: Callable[[Grow], Awaitable[bytes]], seconds: float | None) -> bytes:
+    async def whole(self, exchange: Exchange, read: Callable[[Grow], Awaitable[T]], seconds: float | None = None) -> T:
         """The body that is read, within so many seconds. Raises RequestTimeout, Overloaded, and what `read` does."""
         arrival = _Arrival(exchange)
         # As asyncio.timeout has it, which takes four times as long.
@@ -49,7 +53,7 @@ class Arrivals:
         self._begun.add(arrival)
         arrival.size += size
         self._count(arrival, size)
-        while self._bytes > MOST_ARRIVING_BYTES:
+        while self._bytes > (self._most_bytes or MOST_ARRIVING_BYTES):
             fullest = max(self._begun, key=self._fullness)
             self._let_go(fullest)
             if fullest is arrival:

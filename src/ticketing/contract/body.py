@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -75,14 +75,12 @@ async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int, grow: Gro
 
     `grow` is told of what comes in pieces.
     """
-    declared = headers.get(b"content-length", b"0")
-    if declared.isdigit() and (len(declared) > 18 or int(declared) > cap):
-        raise _too_large(cap)
+    check_declared(headers, cap)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         body: bytes = message.get("body", b"")
         if len(body) > cap:
-            raise _too_large(cap)
+            raise too_large(cap)
         return body
     gathered = bytearray()
     while True:
@@ -91,7 +89,7 @@ async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int, grow: Gro
         piece = message.get("body", b"")
         gathered += piece
         if len(gathered) > cap:
-            raise _too_large(cap)
+            raise too_large(cap)
         if grow is not None:
             grow(len(piece))
         if not message.get("more_body", False):
@@ -99,23 +97,38 @@ async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int, grow: Gro
         message = await receive()
 
 
-def _too_large(cap: int) -> ContentTooLarge:
+def check_declared(headers: Mapping[bytes, bytes], cap: int) -> None:
+    """Raise ContentTooLarge for a body that is said to have more than `cap` bytes."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > cap):
+        raise too_large(cap)
+
+
+def too_large(cap: int) -> ContentTooLarge:
+    """What is said of a body with more than `cap` bytes."""
     return ContentTooLarge(f"The body may have at most {cap} bytes.", headers={"Connection": "close"})
 
 
 def media_type(content_type: bytes) -> str:
-    """The media type in lower case, without parameters. Raises UnsupportedMediaType for text that is not UTF-8."""
+    """The media type in lower case, without parameters. Raises UnsupportedMediaType for JSON that is not UTF-8."""
     return _media_type(content_type) if len(content_type) <= REMEMBERED else _media_type.__wrapped__(content_type)
 
 
 @lru_cache(maxsize=256)
 def _media_type(content_type: bytes) -> str:
     kind, *parameters = content_type.decode("latin-1").split(";")
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType("The body must be encoded as UTF-8.")
-    return kind.strip().lower()
+    kind = kind.strip().lower()
+    if kind.endswith("json"):  # Other bodies are bytes, whatever they say that these mean.
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
+                raise UnsupportedMediaType("The body must be encoded as UTF-8.")
+    return kind
+
+
+def matching(media_type: str, ranges: Iterable[str]) -> bool:
+    """Whether a media type is one of these, or within one of them, such as image/*."""
+    return any(each in ("*/*", media_type, media_type.partition("/")[0] + "/*") for each in ranges)
 
 
 def accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
@@ -125,10 +138,11 @@ def accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def _accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
-    fitting = {"*/*", *spoken, *(kind.partition("/")[0] + "/*" for kind in spoken)}
+    ranges = {kind.partition("/")[0] + "/*" for kind in spoken}
+    fitting = {"*/*", *spoken, *ranges}
     for offer in accept.decode("latin-1").lower().split(","):
         kind, *parameters = [part.strip() for part in offer.split(";")]
         refused = any(parameter in ("q=0", "q=0.0", "q=0.00", "q=0.000") for parameter in parameters)
-        if kind in fitting and not refused:
+        if not refused and (kind in fitting or matching(kind, spoken)):
             return True
     return not accept.strip()

@@ -7,20 +7,22 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ticketing.contract.cookies import NAME
 from ticketing.contract.document import ContractError, Document, Operation, operations, parameters, resolve, schema_of
 from ticketing.contract.parameters import ANSWERED_BY_THE_ENGINE, argument
+from ticketing.contract.security import SAFE, Signing
 from ticketing.contract.sizes import most_bytes, most_values
-from ticketing.contract.skeleton import DEFAULT_MAX_BODY_BYTES
+from ticketing.contract.skeleton import ANONYMOUS, DEFAULT_MAX_BODY_BYTES
 from ticketing.contract.strict_json import MOST_VALUES
 
 Handlers = Mapping[str, Callable[..., Any]]
 
 
-def check(document: Document, handlers: Handlers) -> None:
-    """Raise ContractError unless document and handlers fit together."""
+def check(document: Document, handlers: Handlers, signing: Signing) -> None:
+    """Raise ContractError unless document, handlers and ways to sign in fit together."""
     if not str(document.get("openapi", "")).startswith("3.1."):
         raise ContractError(f"The contract must be OpenAPI 3.1, not {document.get('openapi')!r}.")
-    _check_schemes(document)
+    _check_schemes(document, signing)
     _check_paths(document)
     known: dict[str, Operation] = {}
     for operation in operations(document):
@@ -30,7 +32,7 @@ def check(document: Document, handlers: Handlers) -> None:
         if operation_id in known:
             raise ContractError(f"{known[operation_id].label} and {operation.label} are both called {operation_id}.")
         known[operation_id] = operation
-        _check_security(document, operation)
+        _check_security(document, operation, signing)
         _check_path(document, operation)
         _check_cap(document, operation)
     if missing := known.keys() - handlers.keys():
@@ -41,10 +43,27 @@ def check(document: Document, handlers: Handlers) -> None:
         _check_signature(document, operation, handlers[operation_id])
 
 
-def _check_schemes(document: Document) -> None:
-    for name, scheme in document.get("components", {}).get("securitySchemes", {}).items():
-        if scheme.get("type") != "http" or str(scheme.get("scheme")).lower() != "bearer":
-            raise ContractError(f"The security scheme {name} is no http bearer scheme; others are not enforced.")
+def _schemes(document: Document) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = document.get("components", {}).get("securitySchemes", {})
+    return found
+
+
+def _check_schemes(document: Document, signing: Signing) -> None:
+    schemes = _schemes(document)
+    for name, scheme in schemes.items():
+        is_bearer = scheme.get("type") == "http" and str(scheme.get("scheme")).lower() == "bearer"
+        is_key = scheme.get("type") == "apiKey" and scheme.get("in") in ("cookie", "query")
+        if not (is_bearer or is_key):
+            raise ContractError(
+                f"The security scheme {name} is neither http bearer nor an apiKey in cookie or query; "
+                "others are not enforced."
+            )
+        if is_key and not NAME.fullmatch(str(scheme.get("name"))):
+            raise ContractError(f"The security scheme {name} has a name that no cookie or parameter can have.")
+    if missing := schemes.keys() - signing.authenticators.keys():
+        raise ContractError(f"There is no authenticator for the security scheme {', '.join(sorted(missing))}.")
+    if unknown := signing.authenticators.keys() - schemes.keys():
+        raise ContractError(f"There is no security scheme for the authenticator {', '.join(sorted(unknown))}.")
 
 
 def _check_paths(document: Document) -> None:
@@ -58,17 +77,45 @@ def _check_paths(document: Document) -> None:
             raise ContractError(f"The path {path} ends with a slash.")
 
 
-def _check_security(document: Document, operation: Operation) -> None:
-    schemes = document.get("components", {}).get("securitySchemes", {})
+def _check_security(document: Document, operation: Operation, signing: Signing) -> None:
+    schemes = _schemes(document)
     security = operation.spec.get("security")
     if security is None:
         raise ContractError(f"{operation.label} does not state its security. A public operation says `security: []`.")
     for requirement in security:
         if not requirement:
             # To connexion a bad token would be as good as none.
-            raise ContractError(f"{operation.label} makes its security optional with {{}}.")
+            raise ContractError(f"{operation.label} makes its security optional with {{}}. Say `x-anonymous: true`.")
         if unknown := requirement.keys() - schemes.keys():
             raise ContractError(f"{operation.label} names the unknown security scheme {min(unknown)}.")
+        if len(requirement) > 1:
+            raise ContractError(f"{operation.label} asks for {' and '.join(sorted(requirement))} at once.")
+    named = [name for requirement in security for name in requirement]
+    if len(named) > len(set(named)):
+        raise ContractError(f"{operation.label} names a security scheme twice.")
+    places = {schemes[name].get("in") for name in named}
+    if "query" in places and "requestBody" in operation.spec:
+        # Whoever sends a long body is asked for the credential once more; and a POST's address ends up in logs.
+        raise ContractError(f"{operation.label} has a body, so a key in its address cannot sign in to it.")
+    if "cookie" in places and operation.method.upper() not in SAFE and signing.genuine is None:
+        raise ContractError(f"{operation.label} is signed in to by a cookie, but nothing tells genuine requests.")
+    _check_anonymous(operation, signing)
+
+
+def _check_anonymous(operation: Operation, signing: Signing) -> None:
+    if ANONYMOUS not in operation.spec:
+        return
+    if operation.spec[ANONYMOUS] is not True:
+        raise ContractError(f"{operation.label} says {ANONYMOUS} and something else than true.")
+    if not operation.spec["security"]:
+        raise ContractError(f"{operation.label} is public, so {ANONYMOUS} says nothing.")
+    if signing.anonymous is None:
+        raise ContractError(f"{operation.label} takes anonymous requests, but there is no actor for them.")
+
+
+def has_ranges(document: Document) -> bool:
+    """Whether an operation may answer with a part of what is asked for."""
+    return any("206" in operation.spec["responses"] for operation in operations(document))
 
 
 def _check_path(document: Document, operation: Operation) -> None:
@@ -82,7 +129,9 @@ def _check_cap(document: Document, operation: Operation) -> None:
     if "requestBody" not in operation.spec:
         return
     cap = operation.spec.get("x-max-body-bytes", DEFAULT_MAX_BODY_BYTES)
-    for media in resolve(document, operation.spec["requestBody"], "")[1]["content"].values():
+    for kind, media in resolve(document, operation.spec["requestBody"], "")[1]["content"].items():
+        if not kind.lower().endswith("json"):
+            continue
         needed = most_bytes(document, media["schema"])
         if needed is not None and needed > cap:
             raise ContractError(f"{operation.label} takes {cap} bytes, but its schema lets a body have {needed}.")

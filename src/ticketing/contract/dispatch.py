@@ -10,7 +10,9 @@ from typing import Any
 
 from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 
+from ticketing.contract.answers import Binary, Redirect
 from ticketing.contract.exchange import KEY, Answer, Exchange, Stream
+from ticketing.contract.files import File
 from ticketing.contract.problems import MalformedRequest
 
 
@@ -28,13 +30,20 @@ class _Operation:
         exchange: Exchange = scope[KEY]
         if self._takes_actor:
             exchange.arguments["actor"] = exchange.actor
-        answer: Answer | Stream = await self._handler(**exchange.arguments)
-        if isinstance(answer, Stream):
-            if scope["http_version"] == "1.0":  # It has no chunks (RFC 9112, 6.1).
-                raise MalformedRequest("A stream needs HTTP/1.1. A proxy in between has to use that, too.")
-            await exchange.stream(answer, receive)
-        else:
-            await exchange.answer(answer, answer.status in self._tagged)
+        answer: Answer | Stream | Binary | File | Redirect = await self._handler(**exchange.arguments)
+        match answer:
+            case Answer():
+                await exchange.answer(answer, answer.status in self._tagged)
+            case Stream():
+                if scope["http_version"] == "1.0":  # It has no chunks (RFC 9112, 6.1).
+                    raise MalformedRequest("A stream needs HTTP/1.1. A proxy in between has to use that, too.")
+                await exchange.stream(answer, receive)
+            case File():
+                await answer.send(exchange, receive)
+            case Binary():
+                await answer.send(exchange, answer.status in self._tagged)
+            case Redirect():
+                await answer.send(exchange)
 
 
 class _API(RoutedAPI[_Operation]):

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from ticketing.contract.admission import ADDRESS_TIMES, LATE_SECONDS, PLACE, Admission, Place
+from ticketing.contract.cors import Sharing
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forwarded import Proxies, subscriber
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
@@ -33,11 +34,13 @@ class Edge:
         at_once: int | None,
         always: Collection[str],
         proxies: Proxies,
+        sharing: Sharing | None,
     ) -> None:
         self._app = app
         self._lifespan = lifespan
         self._always = always
         self._proxies = proxies
+        self._sharing = sharing
         self._admission = Admission(at_once)
         self._catalogue = catalogue
         self._observe = observe
@@ -57,6 +60,8 @@ class Edge:
         place = Place(self._admission, receive)
         PLACE.set(place)
         exchange = Exchange(scope, send, place, self._proxies)
+        if self._sharing is not None:
+            exchange.sharing = self._sharing.lines(exchange)
         self.in_flight += 1
         try:
             if exchange.path not in self._always:
@@ -77,6 +82,8 @@ class Edge:
         finally:
             self.in_flight -= 1
             place.leave()
+            if exchange.body is not None:
+                exchange.body.close()
             if self._observe is not None:
                 self._observe(
                     operation_id=exchange.operation_id,

@@ -8,8 +8,7 @@ from __future__ import annotations
 from ticketing.contract import quiet  # noqa: F401 # isort: skip (first)
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +17,7 @@ from connexion.middleware.lifespan import LifespanMiddleware
 
 from ticketing.contract import checks, problems
 from ticketing.contract.checks import Handlers
+from ticketing.contract.cors import NO_ORIGINS, Origins, Sharing
 from ticketing.contract.dispatch import Dispatcher
 from ticketing.contract.document import Document
 from ticketing.contract.edge import Edge, Observe
@@ -25,7 +25,7 @@ from ticketing.contract.forms import Forms
 from ticketing.contract.forwarded import NOBODY, Proxies
 from ticketing.contract.problems import Catalogue
 from ticketing.contract.routing import Routing
-from ticketing.contract.security import Authenticate, Authorize, Bearer, Security
+from ticketing.contract.security import Authenticate, Authorize, Genuine, Security, Signing
 from ticketing.contract.skeleton import skeleton
 from ticketing.contract.validation import Validation, validators
 
@@ -34,8 +34,10 @@ def build(
     document: Document,
     catalogue: Catalogue,
     handlers: Handlers,
-    authenticate: Authenticate,
+    authenticators: Mapping[str, Authenticate],
     authorize: Authorize | None = None,
+    anonymous: Any = None,
+    genuine: Genuine | None = None,
     prefix: str = "/api/v1",
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
@@ -45,27 +47,35 @@ def build(
     forms: Forms = MappingProxyType({}),
     beside: Callable[[Any], Any] | None = None,
     body_seconds: float | None = None,
+    origins: Origins = NO_ORIGINS,
 ) -> Any:
     """The application that keeps this contract. Raises ContractError if it cannot.
 
     Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
-    What is left is answered by the handler of the operationId. `observe` is told of each request once it is answered.
+    What is left is answered by the handler of the operationId. `authenticators` has one for each security scheme, by
+    its name; where an operation says so, a request without a credential is let in as the actor `anonymous`. `genuine`
+    refuses, of the requests that are signed in by a cookie and may change something, those that another site made a
+    browser send. Pages of `origins` may read what is answered to them. `observe` is told of each request once it is
+    answered.
     Text is brought into the `forms` that the contract names before it is judged (`forms.py`).
     Beyond `at_once` requests that are worked on, the next is refused (503) before all of this, unless its path is one
     of `always`. Whom a request comes from, and what its links begin with, `proxies` tell if they are trusted. `beside`
     puts an application around this one, for what is served beside the contract; the edge is around both. A body
-    that is not complete after `body_seconds` is waited for no longer (408).
+    in JSON that is not complete after `body_seconds` is waited for no longer (408); others have more time with each
+    byte.
     """
-    checks.check(document, handlers)
-    problems.check(catalogue, {handler.__module__.partition(".")[0] for handler in handlers.values()})
+    signing = Signing(authenticators, authorize, anonymous, genuine)
+    checks.check(document, handlers, signing)
+    packages = {handler.__module__.partition(".")[0] for handler in handlers.values()}
+    problems.check(catalogue, packages, has_ranges=checks.has_ranges(document))
     connexion = ConnexionMiddleware(
         Dispatcher(),
         middlewares=[LifespanMiddleware, Routing, Security, Validation],
         lifespan=lifespan or _idle,
         resolver=handlers.__getitem__,
         validator_map=validators(document, forms, body_seconds),
-        security_map={"bearer": partial(Bearer, authenticate, authorize)},
+        security_map=signing.handlers(),
     )
     connexion.add_api(skeleton(document), base_path=prefix)
     routing = _bound(connexion)
@@ -77,6 +87,7 @@ def build(
         at_once,
         always,
         proxies or Proxies(NOBODY),
+        Sharing(origins, document, prefix) if origins else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,12 +20,18 @@ from ticketing.contract.tracing import trace_of
 KEY = "contract.exchange"
 """Where a scope holds its exchange."""
 
+_OURS = re.compile("<?/(?!/)")
+"""How an address of ours begins in a header."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 UNLESS_SAID = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
 )
+Lines = Sequence[tuple[bytes, bytes]]
+"""Headers as they are sent, a line each."""
+_LAST = (b"connection", b"close")
+"""What is left of the request is not read, so no other can follow on its connection."""
 _JSON = (b"content-type", b"application/json")
 PROBLEM = (b"content-type", b"application/problem+json")
 
@@ -34,13 +40,17 @@ class ClientGone(Exception):
     """The client hung up, or does not take what we send; there is nobody to answer."""
 
 
+Headers = Mapping[str, str | Sequence[str]]
+"""Headers of an answer by name; several values are sent in a line each, as `Set-Cookie` needs it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a handler gives: a body that JSON can say (None for no body), a status and headers."""
 
     body: Any
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
 
 
 LINE = "ticketing.line"
@@ -77,7 +87,18 @@ class Stream:
 
     opened: AbstractAsyncContextManager[Pieces]
     media_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
+
+
+class Body(Protocol):
+    """A body that is read while the request is worked on, and what is held of it."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it is here."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
 
 
 STALL_SECONDS = 5
@@ -102,6 +123,7 @@ class Exchange:
         "actor",
         "actor_id",
         "arguments",
+        "body",
         "context",
         "headers",
         "line",
@@ -110,9 +132,11 @@ class Exchange:
         "origin",
         "path",
         "place",
+        "query",
         "reason",
         "request_id",
         "send",
+        "sharing",
         "status",
         "verify",
     )
@@ -125,6 +149,7 @@ class Exchange:
         self.headers: dict[bytes, bytes] = headers(scope["headers"])
         self.origin: Origin = proxies.origin(scope.get("client"), self.headers)
         self.path: str = _path(scope, self.origin.prefix)
+        self.query: bytes = scope["query_string"]
         self.request_id = request_id(self.headers.get(b"x-request-id"))
         self.operation_id: str | None = None
         self.actor: Any = None
@@ -132,6 +157,9 @@ class Exchange:
         self.verify: Callable[[Exchange], Awaitable[Any]] | None = None
         """Once the client is known: finds out who that is by now, and whether they still may do this."""
         self.arguments: dict[str, Any] = {}
+        self.body: Body | None = None
+        self.sharing: Lines = ()
+        """What the answer says of who may read it (`cors.py`)."""
         self.context: dict[str, Any] = {}
         self.status = 0
         self.reason: str | None = None
@@ -144,7 +172,7 @@ class Exchange:
 
     async def answer(self, answer: Answer, tagged: bool) -> None:
         """Send what a handler answered; `tagged` if the contract promises an ETag with this status."""
-        head = [(name.lower().encode(), self._seen(name, value)) for name, value in answer.headers.items()]
+        head = self.head(answer.headers)
         if answer.body is None:
             await self.respond(answer.status, head)
             return
@@ -164,12 +192,12 @@ class Exchange:
         async with stream.opened as pieces:
             pieces.line = self.line
             with self.line.streaming() if self.line else nullcontext():
-                head = [(name.lower().encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
+                head = self.head(stream.headers)
                 head.append((b"content-type", stream.media_type.encode()))
                 if self.method == "HEAD":
                     await self.respond(200, head)
                     return
-                await self._begin(200, head)
+                await self.begin(200, head)
                 watching = asyncio.create_task(_end_with_client(receive, pieces))
                 try:
                     async for piece in pieces:
@@ -191,7 +219,7 @@ class Exchange:
 
     async def refuse(self, status: int, encoded: bytes, given: Mapping[str, str]) -> None:
         """Send problem details."""
-        head = [(name.lower().encode(), value.encode("latin-1")) for name, value in given.items()]
+        head = self.head(given)
         head.append(PROBLEM)
         await self.respond(status, head, encoded)
 
@@ -204,21 +232,35 @@ class Exchange:
         """
         if body is not None:
             head.append((b"content-length", b"%d" % len(body)))
-        await self._begin(status, head)
+        await self.begin(status, head)
         await self.send({"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body})
 
-    async def _begin(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
+    async def begin(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
+        """Send the head of an answer, with what every answer carries."""
         said = {name for name, _ in head}
         head += [header for header in UNLESS_SAID if header[0] not in said]
+        head += self.sharing
+        if self.body is not None and not self.body.complete and _LAST[0] not in said:
+            head.append(_LAST)
         head.append((b"x-request-id", self.request_id))
         self.status = status
         self.place.leave()
         await self.send({"type": "http.response.start", "status": status, "headers": head})
 
+    def head(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """These headers as they are sent. Raises ValueError for one that would end before its end."""
+        return [
+            (name.lower().encode(), self._seen(name, line))
+            for name, value in headers.items()
+            for line in ((value,) if isinstance(value, str) else value)
+        ]
+
     def _seen(self, name: str, value: str) -> bytes:
         """The value of a header, its link as the client sees us."""
-        if self.origin.prefix and name in ("Location", "Link"):
+        if self.origin.prefix and name in ("Location", "Link") and _OURS.match(value):
             value = value.replace("/", f"{self.origin.prefix}/", 1)
+        if not value.isprintable():
+            raise ValueError(f"The header {name} holds a control character.")
         return value.encode("latin-1")
 
     def holds(self, tag: str) -> bool:
@@ -231,9 +273,14 @@ class Exchange:
 
 
 async def _end_with_client(receive: Any, pieces: Pieces) -> None:
+    await gone(receive)
+    pieces.end()
+
+
+async def gone(receive: Any) -> None:
+    """Wait until the client is gone."""
     while (await receive())["type"] != "http.disconnect":
         """What is left of the request is no matter."""
-    pieces.end()
 
 
 def _path(scope: Any, prefix: str) -> str:
@@ -246,11 +293,11 @@ def _path(scope: Any, prefix: str) -> str:
 
 
 def headers(pairs: Any) -> dict[bytes, bytes]:
-    """Request headers by name; those sent more than once are joined, as RFC 9110 (5.3) has it."""
+    """Request headers by name; those sent more than once are joined, as RFC 9110 (5.3) has it, and RFC 9113 (8.2.3)."""
     found: dict[bytes, bytes] = dict(pairs)
     if len(found) == len(pairs):
         return found
     lines: dict[bytes, list[bytes]] = {}
     for name, value in pairs:
         lines.setdefault(name, []).append(value)
-    return {name: b", ".join(values) for name, values in lines.items()}
+    return {name: (b"; " if name == b"cookie" else b", ").join(values) for name, values in lines.items()}

@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from ticketing.contract.cookies import cookies
 from ticketing.contract.document import ContractError, Document, at, resolve, schema_of
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.forms import Flaws, Forms, shaping
 from ticketing.contract.problems import Fault, InvalidParameter, MalformedRequest
 from ticketing.contract.schemas import MOST_FAULTS, Schemas
 
-ANSWERED_BY_THE_ENGINE = {"if-none-match", "x-request-id"}
+ANSWERED_BY_THE_ENGINE = {"if-modified-since", "if-none-match", "if-range", "range", "x-request-id"}
 """Header parameters that handlers do not see."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
@@ -37,15 +38,15 @@ class Parameter:
         self.schema = schema_of(document, at(document, pointer.rpartition("/")[0]))
         self._schema = schemas[pointer]
         self._shape = shaping(document, self.schema, forms)
-        kinds = _kinds(document, self.schema)
+        kinds = kinds_of(document, self.schema)
         self.is_array = "array" in kinds
         self.exploded = self.is_array and bound.get("explode", self.where == "query")
-        self._kinds = _kinds(document, self.schema.get("items", {})) if self.is_array else kinds
+        self._kinds = kinds_of(document, self.schema.get("items", {})) if self.is_array else kinds
         _check_supported(self, bound)
 
     def value(self, texts: list[str], found: list[Fault]) -> Any:
         """The typed value; what is wrong with it is added to `found`."""
-        value = [self._cast(text) for text in texts] if self.is_array else self._cast(texts[0])
+        value = [cast(text, self._kinds) for text in texts] if self.is_array else cast(texts[0], self._kinds)
         if any("\0" in text for text in texts):
             found.append({"detail": "This holds the character NUL.", "parameter": self.name})
             return value
@@ -66,26 +67,24 @@ class Parameter:
             return "An integer is written without a zero before it."
         return "This integer is too small." if value.startswith("-") else "This integer is too large."
 
-    def _cast(self, text: str) -> Any:
-        """The JSON value that the text is; what is none stays text, and the schema then refuses it."""
-        if "integer" in self._kinds and _INTEGER.fullmatch(text):
-            return int(text)
-        if "number" in self._kinds and _NUMBER.fullmatch(text):
-            number = float(text)
-            return number if math.isfinite(number) else text
-        if "boolean" in self._kinds and text in ("true", "false"):
-            return text == "true"
-        return text
-
 
 class Parameters:
     """The parameters of one operation, as connexion's `validator_map` wants them: made once, asked per request."""
 
-    def __init__(self, bound: list[Mapping[str, Any]], document: Document, schemas: Schemas, forms: Forms) -> None:
+    def __init__(
+        self,
+        bound: list[Mapping[str, Any]],
+        document: Document,
+        schemas: Schemas,
+        forms: Forms,
+        keys: Collection[str] = (),
+    ) -> None:
         compiled = [Parameter(parameter, document, schemas, forms) for parameter in bound]
         self._path = [parameter for parameter in compiled if parameter.where == "path"]
         self._headers = [(p.name.lower().encode(), p) for p in compiled if p.where == "header"]
+        self._cookies = {parameter.name: parameter for parameter in compiled if parameter.where == "cookie"}
         self._query = {parameter.name: parameter for parameter in compiled if parameter.where == "query"}
+        self._keys = keys
         self._required = [parameter for parameter in self._query.values() if parameter.required]
         self._defaults = {
             p.argument: p.schema["default"] for p in compiled if p.seen_by_handler and "default" in p.schema
@@ -109,9 +108,24 @@ class Parameters:
                     arguments[parameter.argument] = value
             elif parameter.required:
                 found.append({"detail": "This header is required.", "parameter": parameter.name})
+        if self._cookies:
+            self._read_cookies(exchange.headers.get(b"cookie", b""), arguments, found)
         if found:
             raise InvalidParameter(_summary(found), errors=found)
         exchange.arguments = arguments
+
+    def _read_cookies(self, header: bytes, arguments: dict[str, Any], found: list[Fault]) -> None:
+        given = cookies(header, self._cookies)
+        for name, parameter in self._cookies.items():
+            match given.get(name):
+                case None if parameter.required:
+                    found.append({"detail": "This cookie is required.", "parameter": name})
+                case [None]:
+                    found.append({"detail": "This is not how a cookie is written (RFC 6265).", "parameter": name})
+                case [str(text)]:
+                    _add_decoded(parameter, [text], _unquoted, arguments, found)
+                case [*texts]:
+                    found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
 
     def _read_query(self, raw: bytes, arguments: dict[str, Any], found: list[Fault]) -> None:
         given: dict[str, list[str]] = {}
@@ -119,7 +133,7 @@ class Parameters:
         for name, text in _pairs(raw):
             if name in self._query:
                 given.setdefault(name, []).append(text)
-            else:
+            elif name not in self._keys:
                 unknown[name] = None
         found += [
             {"detail": "There is no parameter of this name.", "parameter": name[:80] or "?"}
@@ -133,12 +147,7 @@ class Parameters:
             # Some clients repeat the name whatever `explode` says, and there is no mistaking what they mean.
             listed = parameter.is_array and not parameter.exploded
             items = [item for text in texts for item in _items(text)] if listed else texts
-            try:
-                decoded = [_decode(text) for text in items]
-            except UnicodeDecodeError:
-                found.append({"detail": "This is not UTF-8.", "parameter": name})
-            else:
-                arguments[parameter.argument] = parameter.value(decoded, found)
+            _add_decoded(parameter, items, _decode, arguments, found)
         found += [
             {"detail": "This parameter is required.", "parameter": parameter.name}
             for parameter in self._required
@@ -146,9 +155,44 @@ class Parameters:
         ]
 
 
+def cast(text: str, kinds: Container[str]) -> Any:
+    """The JSON value of one of these types that the text is; what is none stays text, which the schema refuses."""
+    if "integer" in kinds and _INTEGER.fullmatch(text):
+        return int(text)
+    if "number" in kinds and _NUMBER.fullmatch(text):
+        number = float(text)
+        return number if math.isfinite(number) else text
+    if "boolean" in kinds and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def texts_of(query: bytes, name: str) -> list[str]:
+    """The values of a parameter in a query string. Raises MalformedRequest."""
+    try:
+        return [_decode(text) for given, text in _pairs(query) if given == name]
+    except UnicodeDecodeError:
+        raise MalformedRequest("The query string is not percent-encoded UTF-8.") from None
+
+
 def argument(name: str) -> str:
     """A parameter's name in Python: `If-Match` is `if_match`."""
     return name.lower().replace("-", "_")
+
+
+def _add_decoded(
+    parameter: Parameter,
+    texts: list[str],
+    decode: Callable[[str], str],
+    arguments: dict[str, Any],
+    found: list[Fault],
+) -> None:
+    try:
+        decoded = [decode(text) for text in texts]
+    except UnicodeDecodeError:
+        found.append({"detail": "This is not UTF-8.", "parameter": parameter.name})
+    else:
+        arguments[parameter.argument] = parameter.value(decoded, found)
 
 
 def _pairs(raw: bytes) -> Iterator[tuple[str, str]]:
@@ -165,6 +209,10 @@ def _pairs(raw: bytes) -> Iterator[tuple[str, str]]:
 def _decode(text: str) -> str:
     if "+" in text:
         text = text.replace("+", " ")
+    return _unquoted(text)
+
+
+def _unquoted(text: str) -> str:
     return unquote_to_bytes(text).decode() if "%" in text else text
 
 
@@ -194,7 +242,7 @@ def _summary(found: list[Fault]) -> str:
     return f"The parameter {found[0]['parameter']} is not valid. {found[0]['detail']}"
 
 
-def _kinds(document: Document, schema: Any) -> set[str]:
+def kinds_of(document: Document, schema: Any) -> set[str]:
     """The JSON types that a schema speaks of."""
     _, schema = resolve(document, schema, "")
     if not isinstance(schema, Mapping):
@@ -203,13 +251,12 @@ def _kinds(document: Document, schema: Any) -> set[str]:
     kinds = {given} if isinstance(given, str) else set(given)
     for keyword in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(keyword, ()):
-            kinds |= _kinds(document, part)
+            kinds |= kinds_of(document, part)
     return kinds
 
 
 def _check_supported(parameter: Parameter, bound: Mapping[str, Any]) -> None:
-    styles = {"query": "form", "path": "simple", "header": "simple"}
-    if parameter.where not in styles:
-        raise ContractError(f"The parameter {parameter.name} is in {parameter.where}, which is not supported.")
-    if bound.get("style", styles[parameter.where]) != styles[parameter.where] or "object" in parameter._kinds:
+    style = {"query": "form", "path": "simple", "header": "simple", "cookie": "form"}[parameter.where]
+    odd = bound.get("style", style) != style or "object" in parameter._kinds
+    if odd or (parameter.where == "cookie" and parameter.is_array):
         raise ContractError(f"The parameter {parameter.name} has a style or type that is not supported.")

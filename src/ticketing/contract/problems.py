@@ -74,6 +74,10 @@ class ContentTooLarge(Problem):
     slug = "content-too-large"
 
 
+class RangeNotSatisfiable(Problem):
+    slug = "range-not-satisfiable"
+
+
 class UnsupportedMediaType(Problem):
     slug = "unsupported-media-type"
 
@@ -102,14 +106,17 @@ def render(problem: Problem, catalogue: Catalogue, request_id: str, prefix: str 
     return known["status"], orjson.dumps(details | problem.extra)
 
 
-def check(catalogue: Catalogue, packages: Collection[str]) -> None:
-    """Refuse a catalogue that lacks a type raised by one of these packages, or half-describes one."""
+def check(catalogue: Catalogue, packages: Collection[str], has_ranges: bool) -> None:
+    """Refuse a catalogue that lacks a type raised by one of these packages, or half-describes one.
+
+    Ranges are only refused where there are any.
+    """
     for slug, known in catalogue.items():
         if not isinstance(known.get("title"), str) or known.get("status") not in range(400, 600):
             raise ContractError(f"The problem {slug!r} needs a title and a status between 400 and 599.")
     for kind in _descendants(Problem):
         ours = kind.__module__.startswith(__name__) or kind.__module__.partition(".")[0] in packages
-        if ours and kind.slug not in catalogue:
+        if ours and kind.slug not in catalogue and (has_ranges or kind is not RangeNotSatisfiable):
             name = f"{kind.__module__}.{kind.__qualname__}"
             raise ContractError(f"{name} has the slug {kind.slug!r}, which the catalogue lacks.")
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 from connexion.middleware.abstract import AbstractRoutingAPI, RoutedMiddleware, SpecMiddleware
 from connexion.operations import AbstractOperation
 
+from ticketing.contract.cors import is_preflight, preflight, taken
 from ticketing.contract.document import ContractError
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import InvalidParameter, MethodNotAllowed, RouteNotFound
@@ -27,36 +28,38 @@ _NAME = re.compile(r"\{([^}]+)\}")
 class Route:
     """A path with its operations."""
 
-    __slots__ = ("allow", "names", "operations", "positions")
+    __slots__ = ("allow", "headers", "names", "operations", "positions")
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.operations: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
+        """By method, the names of the request headers that the operation knows."""
         self.positions = range(0)
         self.allow = ""
 
-    def add(self, method: str, operation_id: str) -> None:
-        self.operations[method] = operation_id
-        if method == "GET":
-            self.operations.setdefault("HEAD", operation_id)
+    def add(self, method: str, operation: Any) -> None:
+        for each in (method, "HEAD") if method == "GET" and "HEAD" not in self.operations else (method,):
+            self.operations[each] = str(operation.operation_id)
+            self.headers[each] = taken(operation)
         self.allow = ", ".join(sorted({*self.operations, "OPTIONS"}))
 
 
-class RoutingTable(AbstractRoutingAPI[str]):
+class RoutingTable(AbstractRoutingAPI[Any]):
     """The operations of a document by path and method."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.routes: dict[str, Route] = {}
         super().__init__(*args, **options)
 
-    def make_operation(self, operation: AbstractOperation) -> str:
-        return str(operation.operation_id)
+    def make_operation(self, operation: AbstractOperation) -> AbstractOperation:
+        return operation
 
     @staticmethod
     def _framework_path_and_name(_operation: AbstractOperation, path: str) -> tuple[str, str]:
         return path, path
 
-    def _add_operation_internal(self, method: str, path: str, operation: str, **_: Any) -> None:
+    def _add_operation_internal(self, method: str, path: str, operation: AbstractOperation, **_: Any) -> None:
         route = self.routes.setdefault(self.base_path + path, Route(_NAME.findall(path)))
         route.add(method.upper(), operation)
 
@@ -88,8 +91,8 @@ class Routing(SpecMiddleware):
         route, scope["path_params"] = self._find(exchange.path)
         operation_id = route.operations.get(exchange.method)
         if operation_id is None:
-            if exchange.method == "OPTIONS":
-                await exchange.respond(204, [(b"allow", route.allow.encode())])
+            if exchange.method == "OPTIONS" and (lines := _options(exchange, route)):
+                await exchange.respond(204, lines)
                 return
             raise MethodNotAllowed(f"This path knows {route.allow}.", headers={"Allow": route.allow})
         exchange.operation_id = operation_id
@@ -108,6 +111,17 @@ class Routing(SpecMiddleware):
         if "%" in path or not path.isascii():
             return route, {name: _decoded(name, value) for name, value in zip(route.names, values, strict=True)}
         return route, dict(zip(route.names, values, strict=True))
+
+
+def _options(exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
+    """What is said of a path; nothing to a browser that asks for a method that the path does not have."""
+    lines = [(b"allow", route.allow.encode())]
+    if is_preflight(exchange):
+        method = exchange.headers[b"access-control-request-method"].decode("latin-1")
+        if method not in route.operations:
+            return []
+        lines += preflight(", ".join(route.operations), route.headers[method])
+    return lines
 
 
 def following(layer: RoutedMiddleware[Any], base_path: str, operation_id: str) -> Any:

@@ -1,92 +1,249 @@
-"""Bearer tokens (RFC 6750), by connexion's security middleware: who is asking, and may they do this at all."""
+"""Who is asking, and may they do this at all: the ways to sign in that an operation names, as alternatives.
+
+A bearer token (RFC 6750), a cookie, or a key in the address. One of them is judged for each request: the token before
+the key, and both before the cookie, which browsers send unasked. If it does not hold, the answer is 401, whatever else
+the request has. Only a request with none of them can be anonymous, and only where the operation says `x-anonymous`.
+"""
 
 # connexion has no types.
 # mypy: disable-error-code="import-untyped, misc"
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from connexion.middleware.security import SecurityAPI, SecurityMiddleware, SecurityOperation
 from connexion.security import AbstractSecurityHandler
 
 from ticketing.contract.admission import USER_TIMES, Patience
+from ticketing.contract.cookies import cookies
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.forwarded import subscriber
+from ticketing.contract.parameters import texts_of
 from ticketing.contract.problems import InvalidToken, Unauthenticated
 from ticketing.contract.routing import following
+from ticketing.contract.skeleton import ANONYMOUS
 
 Authenticate = Callable[[str], Awaitable[Any | None]]
+"""Gives the actor behind a credential, which has an `id` or is one; None, or raises InvalidToken, if there is none."""
+
 Authorize = Callable[[Any, Sequence[str]], None]
+"""Raises a Problem for an actor who lacks one of these scopes."""
+
+Genuine = Callable[[Exchange, Any], None]
+"""Raises a Problem for a request that another site may have made a browser send with the actor's cookie."""
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
+
 WRONG_A_SECOND, WRONG_AT_FIRST = 20, 200
-"""How many tokens that were looked up in vain an address may send, before it is told late."""
+"""How many credentials that were looked up in vain an address may send, before it is told late."""
+
+MISTYPED = "This is no {} of this service: it was not copied whole, or mistyped."
+ENDED = "This {} is not known, has expired, or {}."
 
 
-class Bearer(AbstractSecurityHandler):
-    """What connexion's `security_map` holds for `type: http, scheme: bearer`.
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What the application knows of its users."""
 
-    `authenticate` gives an actor, which has an `id` or is one, or None, or raises InvalidToken. Wrong tokens are told
-    late to an address that sends many.
-    """
+    authenticators: Mapping[str, Authenticate]
+    """By the name of the security scheme."""
+    authorize: Authorize | None = None
+    anonymous: Any = None
+    """The actor of a request without a credential, where that may be."""
+    genuine: Genuine | None = None
+    patience: Patience = field(default_factory=lambda: Patience(WRONG_A_SECOND, WRONG_AT_FIRST))
 
-    def __init__(self, authenticate: Authenticate, authorize: Authorize | None) -> None:
-        self._authenticate = authenticate
-        self._authorize = authorize
-        self._patience = Patience(WRONG_A_SECOND, WRONG_AT_FIRST)
+    def handlers(self) -> dict[str, Any]:
+        """What connexion calls a `security_map`."""
+        return {"bearer": partial(_Bearer, self), "apiKey": partial(_Key, self), ANONYMOUS: partial(_Nobody, self)}
 
-    def get_fn(self, _security_scheme: Any, required_scopes: Sequence[str]) -> Callable[[Exchange], Awaitable[Any]]:
-        """The check of one operation; connexion calls it with the request, and it is called again after a wait."""
 
-        async def verify(exchange: Exchange) -> dict[str, Any]:
-            exchange.actor = actor = await self._actor(exchange)
-            exchange.actor_id = str(getattr(actor, "id", actor))
-            if exchange.verify is None:
-                exchange.verify = verify
-                exchange.place.hold(exchange.actor_id, USER_TIMES)
-            if self._authorize is not None:
-                self._authorize(actor, required_scopes)
-            return {}
+class _Unread(Exception):
+    """There is a credential, but not a well-formed one: why, in a sentence."""
 
-        return verify
 
-    async def _actor(self, exchange: Exchange) -> Any:
-        given = exchange.headers.get(b"authorization")
-        if given is None:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to sign in to one operation."""
+
+    signing: Signing
+    rank: int
+    """Of several credentials in a request, the one of the lowest rank is judged."""
+    read: Callable[[Exchange], str | None]
+    """The credential of a request, or None. Raises _Unread."""
+    scopes: Sequence[str] = ()
+    scheme: str = ""
+    noun: str = "token"
+    ended: str = "was revoked"
+    missing: str = ""
+    challenge: str = ""
+    authenticate: Authenticate | None = None
+    """None for requests without a credential."""
+
+
+class _Handler(AbstractSecurityHandler):
+    """As connexion wants it for a kind of scheme; gives a Way instead of a function."""
+
+    def __init__(self, signing: Signing) -> None:
+        self._signing = signing
+
+    def _way(self, scheme: Mapping[str, Any], scopes: Sequence[str], **about: Any) -> Way:
+        authenticate = self._signing.authenticators[scheme["x-name"]]
+        return Way(self._signing, scopes=scopes, scheme=scheme["x-name"], authenticate=authenticate, **about)
+
+
+class _Bearer(_Handler):
+    """`type: http, scheme: bearer`"""
+
+    def get_fn(self, security_scheme: Any, required_scopes: Sequence[str]) -> Way:
+        return self._way(
+            security_scheme, required_scopes, rank=0, read=_bearer, missing="Authorization header", challenge="Bearer"
+        )
+
+
+class _Key(_Handler):
+    """`type: apiKey`, in a cookie or in the query"""
+
+    def get_fn(self, security_scheme: Any, required_scopes: Sequence[str]) -> Way:
+        name = security_scheme["name"]
+        if security_scheme["in"] == "cookie":
+            how = {
+                "rank": 2,
+                "noun": "session",
+                "ended": "has ended",
+                "missing": f"cookie {name}",
+                "challenge": f'Cookie name="{name}"',
+            }
+            return self._way(security_scheme, required_scopes, read=partial(_cookie, name), **how)
+        how = {
+            "rank": 1,
+            "noun": name,
+            "ended": "was used",
+            "missing": f"parameter {name}",
+            "challenge": f'Query name="{name}"',
+        }
+        return self._way(security_scheme, required_scopes, read=partial(_query, name), **how)
+
+
+class _Nobody(_Handler):
+    """`x-anonymous`"""
+
+    def get_fn(self, _security_scheme: Any, _required_scopes: Sequence[str]) -> Way:
+        return Way(self._signing, rank=3, read=lambda _: "")
+
+
+def _bearer(exchange: Exchange) -> str | None:
+    given = exchange.headers.get(b"authorization")
+    if given is None:
+        return None
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise _Unread("The Authorization header is no Bearer token.")
+    return token.strip(" ")
+
+
+def _cookie(name: str, exchange: Exchange) -> str | None:
+    given = cookies(exchange.headers.get(b"cookie", b""), (name,)).get(name, ())
+    return _one([value or "" for value in given], f"cookie {name}")
+
+
+def _query(name: str, exchange: Exchange) -> str | None:
+    return _one(texts_of(exchange.query, name) if exchange.query else (), f"parameter {name}")
+
+
+def _one(given: Sequence[str], what: str) -> str | None:
+    if len(given) > 1:
+        raise _Unread(f"The {what} is given {len(given)} times.")
+    return given[0] if given else None
+
+
+class Door:
+    """What a request has to pass to come to an operation."""
+
+    def __init__(self, ways: Sequence[Way]) -> None:
+        self._signing = ways[0].signing
+        self._authorize = self._signing.authorize
+        self._ways = sorted(ways, key=lambda way: way.rank)
+        named = [way for way in self._ways if way.authenticate]
+        self._missing = "There is no " + ", and no ".join(way.missing for way in named) + "."
+        self._challenges = [way.challenge for way in named]
+
+    async def verify(self, exchange: Exchange) -> None:
+        """Find out who is asking, and whether they may. It is asked again if a body takes its time.
+
+        Raises Unauthenticated, and what the application raises.
+        """
+        for way in self._ways:
+            try:
+                credential = way.read(exchange)
+            except _Unread as unread:
+                exchange.reason = "malformed"
+                raise self._refusal(str(unread)) from None
+            if credential is not None:
+                break
+        else:
             exchange.reason = "missing"
-            raise Unauthenticated("There is no Authorization header.", headers={"WWW-Authenticate": "Bearer"})
-        scheme, _, token = given.decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
+            raise self._refusal(self._missing)
+        if way.authenticate is None:
+            self._let_in_unnamed(exchange)
+            return
+        exchange.actor = actor = await self._actor(exchange, way, way.authenticate, credential)
+        exchange.actor_id = str(getattr(actor, "id", actor))
+        if exchange.verify is None:
+            exchange.verify = self.verify
+            exchange.place.hold(exchange.actor_id, USER_TIMES)
+        if way.rank == 2 and exchange.method not in SAFE and self._signing.genuine is not None:
+            self._signing.genuine(exchange, actor)
+        if self._authorize is not None:
+            self._authorize(actor, way.scopes)
+
+    def _let_in_unnamed(self, exchange: Exchange) -> None:
+        if b"authorization" in exchange.headers:
+            # Whoever names themselves is not to be taken for nobody, even where that name cannot be used.
             exchange.reason = "malformed"
-            raise Unauthenticated(
-                "The Authorization header is no Bearer token.", headers={"WWW-Authenticate": "Bearer"}
-            )
+            raise self._refusal("This operation takes no Authorization header.")
+        exchange.actor = self._signing.anonymous
+
+    async def _actor(self, exchange: Exchange, way: Way, authenticate: Authenticate, credential: str) -> Any:
         try:
-            actor = await self._authenticate(token.strip(" "))
+            actor = await authenticate(credential)
             if actor is None:
                 raise InvalidToken("unknown")
         except InvalidToken as invalid:
             exchange.reason = invalid.reason
-            refusal = Unauthenticated(
-                MISTYPED if invalid.reason == "malformed" else "This token is not known, has expired, or was revoked.",
-                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-            )
-            refusal.late = invalid.looked_up and self._patience.lost(subscriber(exchange.origin.address))
+            if invalid.reason == "malformed":
+                refusal = self._refusal(MISTYPED.format(way.noun), way)
+            else:
+                refusal = self._refusal(ENDED.format(way.noun, way.ended), way)
+            refusal.late = invalid.looked_up and self._signing.patience.lost(subscriber(exchange.origin.address))
             raise refusal from None
         return actor
 
-
-MISTYPED = "This is no token of this service: it was not copied whole, or mistyped."
+    def _refusal(self, detail: str, wrong: Way | None = None) -> Unauthenticated:
+        """401, with what would be taken instead (RFC 9110, 11.6.1)."""
+        challenges = self._challenges
+        if wrong is not None and wrong.rank == 0:
+            challenges = ['Bearer error="invalid_token"', *challenges[1:]]
+        return Unauthenticated(detail, headers={"WWW-Authenticate": ", ".join(challenges)})
 
 
 class _Operation(SecurityOperation):
     def _get_verification_fn(self) -> Any:
-        """As connexion has it, which tries one requirement after the other; if there is but one, its check is all."""
-        requirements = [tuple(requirement.items()) for requirement in self.security]
-        match requirements:
-            case [((scheme, scopes),)]:
-                return self.security_handler_factory.parse_security_scheme(self.security_schemes[scheme], scopes)
-        return super()._get_verification_fn()
+        """The check of this operation, made once. connexion's would take any error for a reason to try the next way."""
+        if not self.security:
+            return super()._get_verification_fn()
+        return Door(
+            [
+                self.security_handler_factory.parse_security_scheme(self.security_schemes[name], scopes)
+                for requirement in self.security
+                for name, scopes in requirement.items()
+            ]
+        ).verify
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # The exchange is the request, so that none has to be built of the scope.

@@ -11,6 +11,8 @@ from typing import Any
 
 from ticketing.contract.document import Document, Operation, escape, operations, parameters, resolve
 
+ANONYMOUS = "x-anonymous"
+"""What an operation says that takes requests without a credential, too; here it is a scheme like the others."""
 DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 
 
@@ -23,14 +25,20 @@ def skeleton(document: Document) -> dict[str, Any]:
         "openapi": "3.0.3",
         "info": {"title": document["info"]["title"], "version": document["info"]["version"]},
         "paths": paths,
-        "components": {"securitySchemes": document.get("components", {}).get("securitySchemes", {})},
+        "components": {"securitySchemes": {ANONYMOUS: {"type": "http", "scheme": ANONYMOUS}, **_schemes(document)}},
     }
+
+
+def _schemes(document: Document) -> dict[str, Any]:
+    """The security schemes, each with its name: connexion tells a handler what it is of, but not how that is called."""
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    return {name: {**scheme, "x-name": name} for name, scheme in schemes.items()}
 
 
 def _operation(document: Document, operation: Operation) -> dict[str, Any]:
     bound: dict[str, Any] = {
         "operationId": operation.spec["operationId"],
-        "security": operation.spec["security"],
+        "security": [*operation.spec["security"], *([{ANONYMOUS: []}] if ANONYMOUS in operation.spec else [])],
         "parameters": [_parameter(*found) for found in parameters(document, operation)],
         "responses": {
             status: {

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -15,37 +17,52 @@ from connexion.middleware.request_validation import (
     RequestValidationOperation,
 )
 
+from ticketing.contract import multipart
 from ticketing.contract.arrivals import Arrivals
-from ticketing.contract.body import JsonBody, accepts, media_type
+from ticketing.contract.body import JsonBody, accepts, matching, media_type
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.forms import Forms
+from ticketing.contract.incoming import RawBody
 from ticketing.contract.parameters import Parameters
 from ticketing.contract.problems import NotAcceptable, UnsupportedMediaType
 from ticketing.contract.routing import following
 from ticketing.contract.schemas import Schemas
+
+CONCRETE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+"""A media type that is no range (RFC 6838, section 4.2)."""
 
 
 def validators(document: Document, forms: Forms, body_seconds: float | None) -> dict[str, Any]:
     """What connexion calls a `validator_map`: what judges parameters, and bodies by media type."""
     schemas = Schemas(document)
 
-    def parameters(bound: list[Any], **_: Any) -> Parameters:
-        return Parameters(bound, document, schemas, forms)
+    def parameters(bound: list[Any], keys: Collection[str] = (), **_: Any) -> Parameters:
+        return Parameters(bound, document, schemas, forms, keys)
 
-    body = partial(JsonBody, document=document, schemas=schemas, forms=forms, arrivals=Arrivals(), seconds=body_seconds)
-    return {"parameter": parameters, "body": MediaTypeDict({"*/*json": body})}
+    kinds = {"*/*json": JsonBody, "multipart/form-data": multipart.FormBody, "*/*": RawBody}
+    known = {
+        "document": document,
+        "schemas": schemas,
+        "forms": forms,
+        "arrivals": Arrivals(),
+        "spooled": Arrivals(multipart.MOST_SPOOLED_BYTES),
+        "seconds": body_seconds,
+    }
+    bodies = MediaTypeDict({kind: partial(body, **known) for kind, body in kinds.items()})
+    return {"parameter": parameters, "body": bodies}
 
 
 class _Operation(RequestValidationOperation):
     def __init__(self, next_app: Any, *, operation: Any, **options: Any) -> None:
         super().__init__(next_app, operation=operation, **options)
-        self._parameters = self._validator_map["parameter"](operation.parameters)
+        self._parameters = self._validator_map["parameter"](operation.parameters, keys=self.security_query_params)
         required = operation.request_body.get("required", False)
         self._bodies = {
             kind.lower(): self._validator_map["body"][kind](schema=operation.body_schema(kind), required=required)
             for kind in operation.consumes
         }
+        self._ranges = sorted((kind for kind in self._bodies if kind.endswith("/*")), reverse=True)
         self._expected = " or ".join(self._bodies)
         self._spoken = _spoken(operation.produces)
 
@@ -65,16 +82,20 @@ class _Operation(RequestValidationOperation):
         given = exchange.headers.get(b"content-type")
         if given is None and _has_no_body(exchange):
             return next(iter(self._bodies.values()))
-        body = self._bodies.get(media_type(given or b""))
-        if body is None:
+        kind = media_type(given or b"")
+        body = self._bodies.get(kind)
+        if body is None and self._ranges and CONCRETE.fullmatch(kind):
+            body = next((self._bodies[each] for each in self._ranges if matching(kind, (each,))), None)
+        if body is None or kind in self._ranges:
             raise UnsupportedMediaType(f"The Content-Type must be {self._expected}.")
         return body
 
 
 def _spoken(produced: list[str]) -> tuple[str, ...]:
-    """The media types of an operation's answers, its problems included if they are JSON as well."""
-    other = tuple(kind for kind in produced if kind != "application/json")
-    return other or ("application/json", "application/problem+json")
+    """The media types of an operation's answers, its problems included if one of them is JSON as well."""
+    if produced and "application/json" not in produced:
+        return tuple(dict.fromkeys(produced))
+    return tuple(dict.fromkeys([*produced, "application/json", "application/problem+json"]))
 
 
 def _has_no_body(exchange: Exchange) -> bool:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from ticketing.contract.cors import NO_ORIGINS, Origins
 from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
 from ticketing.ground.refused import Refused
 
@@ -82,6 +83,8 @@ class Settings:
     public_url: str = "http://127.0.0.1:8080"
     #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are trusted, separated by commas; `unix` for sockets.
     trusted_proxies: Networks = NOBODY
+    #: Origins whose pages may call the API (CORS), such as `https://portal.example.org`, separated by commas.
+    cors_origins: Origins = NO_ORIGINS
     #: Networks that may read `/metrics` and `/health/ready`, separated by commas; private ones by default.
     operators: Networks = PRIVATE
     #: Seconds of silence after which a worker's jobs are given to another one.
@@ -185,6 +188,14 @@ def _read(variable: str, text: str, kind: Any) -> Any:
         except ValueError:
             raise InvalidSetting(
                 f"{variable} is {text[:50]!r}. Give it addresses and networks such as 10.0.0.0/8, with commas between."
+            ) from None
+    if kind is Origins:
+        try:
+            return Origins(text)
+        except ValueError:
+            raise InvalidSetting(
+                f"{variable} is {text[:50]!r}. Give it origins such as https://portal.example.org or "
+                "http://localhost:3000, with commas between, as browsers write them: no path, usual port or wildcard."
             ) from None
     if (choices := get_args(kind)) and text not in choices:
         raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it one of {', '.join(choices)}.")

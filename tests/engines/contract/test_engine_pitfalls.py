@@ -9,16 +9,15 @@ from contract.asking import JSON, LIBRARIAN, MERGE_PATCH, Chunks, ask, get, post
 from contract.sample import library
 
 from ticketing import contract
-from ticketing.contract import engine
 
 BOOK = b'{"title": "x", "kind": "novel"}'
 
 
 def test_a_duplicate_operation_id_does_not_open_a_protected_path() -> None:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     document["paths"]["/opening-hours"]["get"]["operationId"] = "list_books"
     with pytest.raises(contract.ContractError, match="GET /opening-hours are both called list_books"):
-        engine.build(document, {}, library.HANDLERS, library.authenticate)
+        library.application(document=document, catalogue={})
 
 
 def test_an_upper_case_media_type_is_validated_like_any_other() -> None:
@@ -28,17 +27,17 @@ def test_an_upper_case_media_type_is_validated_like_any_other() -> None:
 
 
 def test_security_is_never_optional() -> None:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     document["paths"]["/books"]["get"]["security"] = [{"bearer": []}, {}]
     with pytest.raises(contract.ContractError, match="GET /books makes its security optional"):
-        engine.build(document, {}, library.HANDLERS, library.authenticate)
+        library.application(document=document, catalogue={})
 
 
 def test_an_exception_in_authentication_is_not_anonymity(caplog: pytest.LogCaptureFixture) -> None:
     async def broken(token: str) -> str:
         raise RuntimeError("no database")
 
-    reply = get("/books", application=library.application(authenticate=broken))
+    reply = get("/books", application=library.application(authenticators={**library.AUTHENTICATORS, "bearer": broken}))
     assert (reply.status, reply.code) == (500, "internal_error")
     assert "no database" not in reply.body.decode()
 
@@ -92,13 +91,11 @@ def test_a_body_without_a_media_type_is_415() -> None:
 
 
 def test_a_query_parameter_without_a_type_is_text() -> None:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     for parameter in document["paths"]["/books"]["get"]["parameters"]:
         if parameter.get("name") == "shelf":
             parameter["schema"] = {}
-    application = engine.build(
-        document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate
-    )
+    application = library.application(document=document)
     assert get("/books?shelf=17", application=application).status == 200
 
 
@@ -212,11 +209,9 @@ def test_lists_of_clients_that_encode_every_comma_are_read() -> None:
 
 
 def test_header_parameters_are_judged() -> None:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     document["paths"]["/books"]["post"]["parameters"][0]["required"] = True
-    application = engine.build(
-        document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate
-    )
+    application = library.application(document=document)
     assert post(BOOK, application=application).faults() == {"Idempotency-Key": "This header is required."}
     assert post(BOOK, {**JSON, "Idempotency-Key": "x" * 256}).faults().keys() == {"Idempotency-Key"}
     assert post(BOOK, {**JSON, "Idempotency-Key": "x"}).status == 201
@@ -290,16 +285,16 @@ def test_the_default_cap_is_a_mebibyte() -> None:
 
 
 def test_the_contract_does_not_pass_through_jinja_or_yaml_1_1() -> None:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     document["info"]["title"] = "{{ 7 * 7 }}"
     before = copy.deepcopy(document)
-    engine.build(document, contract.load(library.SPEC / "problems.yaml"), library.HANDLERS, library.authenticate)
+    library.application(document=document)
     assert document == before
     assert post(b'{"title":"x","kind":"no"}').status == 201, "`no` is a word, not false"
 
 
 def test_a_recursive_schema_is_bound() -> None:
-    assert "sequel" in contract.bundle(library.SPEC / "openapi.yaml")["components"]["schemas"]["Book"]["properties"]
+    assert "sequel" in library.document()["components"]["schemas"]["Book"]["properties"]
 
 
 def test_connexion_serves_no_pages_of_its_own() -> None:

@@ -13,7 +13,7 @@ from contract.asking import exchange, http_scope
 from contract.sample import library
 
 from ticketing import contract
-from ticketing.contract import Answer, engine
+from ticketing.contract import Answer
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -24,10 +24,10 @@ def build(
     catalogue: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     change(document)
     problems = contract.load(library.SPEC / "problems.yaml") if catalogue is None else catalogue
-    return engine.build(document, problems, handlers, library.authenticate, **options)
+    return library.application(document=document, catalogue=problems, handlers=handlers, **options)
 
 
 def books(document: dict[str, Any]) -> Any:
@@ -44,8 +44,33 @@ def books(document: dict[str, Any]) -> Any:
         (lambda d: books(d)["security"].append({}), "GET /books makes its security optional"),
         (lambda d: books(d).update(security=[{"cookie": []}]), "GET /books names the unknown security scheme cookie"),
         (
-            lambda d: d["components"]["securitySchemes"].update(cookie={"type": "apiKey", "in": "cookie", "name": "s"}),
-            "The security scheme cookie is no http bearer scheme",
+            lambda d: d["components"]["securitySchemes"].update(key={"type": "apiKey", "in": "header", "name": "K"}),
+            "The security scheme key is neither http bearer nor an apiKey in cookie or query",
+        ),
+        (
+            lambda d: d["components"]["securitySchemes"]["session"].update(name="a b"),
+            "The security scheme session has a name that no cookie or parameter can have",
+        ),
+        (
+            lambda d: d["components"]["securitySchemes"].update(other={"type": "http", "scheme": "Bearer"}),
+            "There is no authenticator for the security scheme other",
+        ),
+        (
+            lambda d: books(d).update(security=[{"bearer": [], "session": []}]),
+            "GET /books asks for bearer and session at once",
+        ),
+        (
+            lambda d: books(d).update(security=[{"bearer": []}, {"bearer": ["books:read"]}]),
+            "GET /books names a security scheme twice",
+        ),
+        (
+            lambda d: d["paths"]["/books"]["post"].update(security=[{"pass": []}]),
+            "POST /books has a body, so a key in its address cannot sign in to it",
+        ),
+        (lambda d: books(d).update({"x-anonymous": False}), "GET /books says x-anonymous and something else than true"),
+        (
+            lambda d: d["paths"]["/opening-hours"]["get"].update({"x-anonymous": True}),
+            "GET /opening-hours is public, so x-anonymous says nothing",
         ),
         (lambda d: d["paths"].update({"/x/": {"get": books(d)}}), "The path /x/ ends with a slash"),
         (lambda d: d["paths"].update({"/books/{id}": {}}), r"/books/{number} and /books/{id} are the same path"),
@@ -95,13 +120,22 @@ def books(document: dict[str, Any]) -> Any:
         ),
         (
             lambda d: books(d)["parameters"][0].update({"in": "cookie"}),
-            "kind is in cookie, which is not supported",
+            "kind has a style or type that is not supported",
         ),
     ],
 )
 def test_what_does_not_fit_is_said(change: Change, complaint: str) -> None:
     with pytest.raises(contract.ContractError, match=complaint):
         build(change)
+
+
+def test_whoever_may_sign_in_is_known() -> None:
+    with pytest.raises(contract.ContractError, match="no security scheme for the authenticator ghost"):
+        build(authenticators={**library.AUTHENTICATORS, "ghost": library.authenticate})
+    with pytest.raises(contract.ContractError, match="takes anonymous requests, but there is no actor for them"):
+        build(anonymous=None)
+    with pytest.raises(contract.ContractError, match="signed in to by a cookie, but nothing tells genuine requests"):
+        build(genuine=None)
 
 
 def test_every_operation_has_a_handler() -> None:

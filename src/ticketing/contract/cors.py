@@ -1,0 +1,94 @@
+"""Who else's pages may read our answers: Cross-Origin Resource Sharing, by an exact list (Fetch standard, section 3.2).
+
+Pages of these origins may send a token. Cookies are not shared: `Access-Control-Allow-Credentials` is never sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from ticketing.contract.document import Document, operations, resolve
+from ticketing.contract.exchange import Exchange, Lines
+
+MAX_AGE = 600
+"""Seconds for which a browser need not ask again."""
+ALWAYS_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id")
+ALWAYS_TAKEN = ("Content-Type", "X-Request-Id")
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
+_USUAL = {"http": 80, "https": 443}
+
+
+class Origins(str):
+    """Origins as browsers write them (RFC 6454, section 6.2), with commas between. Raises ValueError."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, text: str = "") -> None:
+        words = [word.strip() for word in text.split(",") if word.strip()]
+        for word in words:
+            if not _ORIGIN.fullmatch(word):
+                raise ValueError(word)
+            parts = urlsplit(word)
+            if parts.port == _USUAL[parts.scheme]:  # Browsers leave it out; so it would never be matched.
+                raise ValueError(word)
+        self.known = frozenset(word.encode() for word in words)
+
+
+NO_ORIGINS = Origins()
+
+
+class Sharing:
+    """What answers of an application say of who may read them."""
+
+    def __init__(self, origins: Origins, document: Document, prefix: str) -> None:
+        self._known = origins.known
+        self._below = f"{prefix}/"
+        exposed = ", ".join(sorted({*ALWAYS_EXPOSED, *_headers(document)}))
+        self._exposed = (b"access-control-expose-headers", exposed.encode())
+
+    def lines(self, exchange: Exchange) -> Lines:
+        """What the answer to a request says; of what is beside the contract nothing."""
+        if not exchange.path.startswith(self._below):
+            return ()
+        origin = exchange.headers.get(b"origin")
+        if origin is None or origin not in self._known:
+            return (_VARY,)
+        return (_VARY, (ALLOWED, origin), self._exposed)
+
+
+ALLOWED = b"access-control-allow-origin"
+_VARY = (b"vary", b"Origin")
+
+
+def is_preflight(exchange: Exchange) -> bool:
+    """Whether a browser asks on behalf of a page that may use us, before it sends the page's request."""
+    return b"access-control-request-method" in exchange.headers and any(n == ALLOWED for n, _ in exchange.sharing)
+
+
+def preflight(methods: str, headers: str) -> Lines:
+    """What a browser is told of the operations of a path: these methods, and of the one it asks for these headers."""
+    return (
+        (b"access-control-allow-methods", methods.encode()),
+        (b"access-control-allow-headers", headers.encode()),
+        (b"access-control-max-age", b"%d" % MAX_AGE),
+        (b"vary", b"Access-Control-Request-Method"),
+    )
+
+
+def taken(operation: Any) -> str:
+    """The request headers that an operation of the skeleton knows."""
+    declared = [parameter["name"] for parameter in operation.parameters if parameter["in"] == "header"]
+    return ", ".join(sorted({*ALWAYS_TAKEN, *declared, *(("Authorization",) if operation.security else ())}))
+
+
+def _headers(document: Document) -> set[str]:
+    """The headers that the contract's answers have."""
+    return {
+        name
+        for operation in operations(document)
+        for answer in operation.spec["responses"].values()
+        for name in resolve(document, answer, "")[1].get("headers", {})
+    }
