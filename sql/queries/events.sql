@@ -6,7 +6,7 @@
 -- before the event with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed
 with found as materialized (
-    select e.id, e.position, plain_size(e.data) + plain_size(e.previous) as bytes
+    select e.id, e.position, event_bytes(e) as bytes, staffs(t.project, :staffed, :everywhere) as whole
       from tickets t
       join events e on e.ticket = t.number
      where t.number = :ticket
@@ -16,13 +16,13 @@ with found as materialized (
      order by e.position
      limit :page_size
 ), counted as (
-    select f.id, sum(f.bytes) over told as bytes, row_number() over told as place, count(*) over () as count
+    select f.id, f.whole, sum(f.bytes) over told as bytes, row_number() over told as place, count(*) over () as count
       from found f
     window told as (order by f.position)
 )
 select e.position, c.place < c.count as more, r.*
   from counted c join events e on e.id = c.id
- cross join lateral event_resource(e) r
+ cross join lateral event_resource(e, c.whole) r
  where c.bytes <= :page_bytes or c.place = 1
  order by e.position;
 
@@ -53,11 +53,13 @@ with stretch as materialized (
 select s.transaction_id::text::bigint as until_transaction, s.position as until_position, s.more, e.*
   from stretch s
   left join lateral (
-      select l.transaction_id::text::bigint as transaction_id, l.position, d.scope, readers.seen_by, readers.missed_by, r.*
+      select l.transaction_id::text::bigint as transaction_id, l.position, d.scope, readers.seen_by, readers.missed_by, r.*, parts.staff,
+             parts.staff_previous
         from events_after(:after_transaction::bigint::text::xid8, :after_position) l
         left join event_types d on d.type = l.type
        cross join lateral event_readers(l) readers
-       cross join lateral event_resource(l) r
+       cross join lateral event_resource(l, false) r
+       cross join lateral event_parts(l) parts
        where (l.transaction_id, l.position) <= (s.transaction_id, s.position)
          and (:types::text[] is null or l.type = any(:types::text[]))
          and (:project::text[] is null or l.project = any(:project::text[]))

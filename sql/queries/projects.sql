@@ -53,11 +53,18 @@ with updated as (
 ), resource as materialized (
     select r.* from updated cross join lateral project_resource(updated.p) r
 ), event as (
-    insert into events (id, type, project, actor_id, internal, data, previous)
-    -- Those who saw it are told of the change that hides it as well.
+    insert into events (id, type, project, actor_id, internal, data, previous, staff, staff_previous)
+    -- Those who saw it are told of the change that hides it as well. What it is like while it is private is for staff.
     select :event_id, 'project.updated', key, :actor_id,
            'public' not in (visibility::text, coalesce(:previous::jsonb ->> 'visibility', '')),
-           to_jsonb(resource), :previous
+           case when changed.hides then to_jsonb(resource) || (:previous::jsonb - 'visibility')
+                else to_jsonb(resource) end,
+           case when changed.before is null then :previous::jsonb
+                else jsonb_build_object('visibility', changed.before) end,
+           case when changed.hides then to_jsonb(resource) end,
+           case when changed.before is not null then :previous::jsonb end
       from resource
+     cross join (select :previous::jsonb -> 'visibility' as before,
+                        :previous::jsonb ->> 'visibility' = 'public' as hides) changed
 )
 select * from resource;

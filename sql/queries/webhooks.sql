@@ -149,12 +149,14 @@ with endpoint as materialized (
       from claimed cross join lateral webhook_endpoint_resource(claimed.w) r
     returning e
 )
-select r.* from event cross join lateral event_resource(event.e) r;
+select r.* from event cross join lateral event_resource(event.e, true) r;
 
 -- name: get_webhook_event(event_id)^
 -- returns: Event
 -- What an admin asked for, as it was recorded.
-select r.* from events e cross join lateral event_resource(e) r where e.id = :event_id and e.type in ('webhook.pinged', 'webhook.redelivered');
+select r.*
+  from events e cross join lateral event_resource(e, true) r
+ where e.id = :event_id and e.type in ('webhook.pinged', 'webhook.redelivered');
 
 -- name: insert_webhook_redelivery(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, delivery_id, failed_since, events_since, events_after)^
 -- returns: WebhookRedelivery
@@ -224,11 +226,15 @@ select f.position from webhook_fan_out f for update skip locked;
 -- A page of the settled log from that place on, each event with the endpoints to be told of it. Take the place before.
 -- An endpoint is not told of what happened before its time, an import's old tickets among it, nor that these are gone;
 -- but of its own pings always.
--- `told` is the event as the log has it, in JSON; null if it has more bytes than `longest`, or if that is null.
+-- `public` is the event in JSON, without what is for staff, and `whole` with that, if there is any. Both are null if the
+-- event has more bytes than `longest`, or if that is null.
 -- nullable: page_bytes, longest
 select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.ticket, page.more,
-       case when :longest::int is not null and plain_size(e.data) + plain_size(e.previous) <= :longest::int
-            then event_told(e)::text end as told,
+       case when :longest::int is not null and event_bytes(e) <= :longest::int
+            then event_told(e, false)::text end as public,
+       case when :longest::int is not null and event_bytes(e) <= :longest::int
+                 and (parts.staff is not null or parts.staff_previous is not null)
+            then event_told(e, true)::text end as whole,
        -- What the fan-out itself goes by, of those few types that it does.
        case when e.type in ('webhook.updated', 'webhook.disabled', 'comment.deleted') then e.data ->> 'id' end as subject,
        case when e.type in ('webhook.updated', 'webhook.disabled')
@@ -249,6 +255,7 @@ select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.tic
      limit :page_size
  ) e
   left join event_types declared on declared.type = e.type
+ cross join lateral event_parts(e) parts
  order by e.transaction_id, e.position;
 
 -- name: move_webhook_fan_out(transaction_id, position)!
@@ -279,22 +286,27 @@ select count(job_id) from enqueued;
 
 -- name: insert_messages(rows)!
 -- Keep what is told of events, unless it is there already.
-insert into webhook_messages (event_id, format, body)
-select g.event_id, g.format, g.body
-  from jsonb_to_recordset(:rows) as g (event_id uuid, format webhook_format, body text)
+insert into webhook_messages (event_id, format, body, internal_body)
+select g.event_id, g.format, g.body, g.internal_body
+  from jsonb_to_recordset(:rows) as g (event_id uuid, format webhook_format, body text, internal_body text)
     on conflict (event_id, format) do nothing;
 
 -- name: get_event_to_tell(event_id, longest)^
 -- returns: EventToTell
--- An event as the log has it, in JSON; null if it has more bytes than `longest`. Locked until the transaction ends.
-select case when plain_size(e.data) + plain_size(e.previous) <= :longest::int then event_told(e)::text end as told
-  from events e
+-- An event in JSON without what is for staff, and whole if that is something else; null if it has more bytes than
+-- `longest`. Locked until the transaction ends.
+select case when event_bytes(e) <= :longest::int then event_told(e, false)::text end as public,
+       case when event_bytes(e) <= :longest::int and (parts.staff is not null or parts.staff_previous is not null)
+            then event_told(e, true)::text end as whole
+  from events e cross join lateral event_parts(e) parts
  where e.id = :event_id
    for share of e;
 
--- name: get_message(event_id, format)$
--- What endpoints of a format are told of an event, if that is written.
-select m.body from webhook_messages m where m.event_id = :event_id and m.format = :format::webhook_format;
+-- name: get_message(event_id, endpoint_id)$
+-- What an endpoint is sent of an event, if that is written.
+select message_body(m, w)
+  from webhook_endpoints w join webhook_messages m on m.format = w.format
+ where m.event_id = :event_id and w.id = :endpoint_id;
 
 -- name: delete_messages_of_comment(ticket, comment_id)!
 -- Forget what was written of a comment; what is still sent of it is written anew.
@@ -310,7 +322,8 @@ delete from webhook_messages m
 -- A pending delivery with all that sending it takes, and what time it is for all workers alike. The secrets are the
 -- newest first; `body` is null if the message was not written yet.
 select d.id, d.endpoint_id, d.event_id, w.format, d.tries, w.url, w.state, clock_timestamp() as now,
-       (select m.body from webhook_messages m where m.event_id = d.event_id and m.format = w.format) as body,
+       (select message_body(m, w) from webhook_messages m
+         where m.event_id = d.event_id and m.format = w.format) as body,
        array(select s.key_id from webhook_secrets s
               where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now()) order by s.id desc) as key_ids,
        array(select s.sealed from webhook_secrets s

@@ -162,7 +162,8 @@ class EventToFanOut(TypedDict):
     type: str | None
     ticket: int | None
     more: bool | None
-    told: str | None
+    public: str | None
+    whole: str | None
     subject: str | None
     released: bool | None
     endpoints: Any | None
@@ -173,7 +174,8 @@ class EventToReplay(TypedDict):
     wanted: bool | None
 
 class EventToTell(TypedDict):
-    told: str | None
+    public: str | None
+    whole: str | None
 
 class EventTypeDeclared(TypedDict):
     type: str | None
@@ -314,6 +316,8 @@ class LogEntry(TypedDict):
     actor: Any | None
     data: Any | None
     previous: Any | None
+    staff: Any | None
+    staff_previous: Any | None
 
 class LongTransaction(TypedDict):
     name: str | None
@@ -756,11 +760,11 @@ class _Events:
         self,
         conn: Connection,
         *,
+        staffed: list[str] | None,
+        everywhere: bool,
         ticket: int,
         viewer_id: UUID | None,
         organizations: list[str] | None,
-        staffed: list[str] | None,
-        everywhere: bool,
         after: int | None,
         page_size: int,
         page_bytes: int,
@@ -1998,17 +2002,17 @@ class _Webhooks:
         longest: int,
         event_id: UUID,
     ) -> EventToTell | None:
-        """An event as the log has it, in JSON; null if it has more bytes than `longest`. Locked until the
-        transaction ends.
+        """An event in JSON without what is for staff, and whole if that is something else; null if it has more bytes
+        than
         """
     async def get_message(
         self,
         conn: Connection,
         *,
         event_id: UUID,
-        format: WebhookFormat,
+        endpoint_id: UUID,
     ) -> str | None:
-        """What endpoints of a format are told of an event, if that is written."""
+        """What an endpoint is sent of an event, if that is written."""
     async def get_webhook_endpoint(
         self,
         conn: Connection,

@@ -116,10 +116,11 @@ async def read(
 def as_seen_by(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
     """An event as the feed says it. Of what is gone for its reader it only says which thing that is."""
     gone = view == "gone"
-    previous = entry["previous"] or {}
-    if view == "public" and entry["ticket"] is None and previous.get("visibility") == "private":
-        # What a project was like before it became public is nobody's business.
-        previous = {"visibility": "private"}
+    data, previous = entry["data"], entry["previous"] or {}
+    if view == "whole" and entry["staff"]:
+        data = data | entry["staff"]
+    if view == "whole" and entry["staff_previous"]:
+        previous = previous | entry["staff_previous"]
     return {
         "id": entry["id"],
         "type": entry["type"],
@@ -127,7 +128,7 @@ def as_seen_by(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
         "ticket": entry["ticket"],
         "project": None if gone and entry["ticket"] is not None else entry["project"],
         "actor": None if gone else entry["actor"],
-        "data": None if gone else entry["data"],
+        "data": None if gone else data,
         "previous": {} if gone else previous,
         "tombstone": gone,
     }

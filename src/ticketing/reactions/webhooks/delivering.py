@@ -79,7 +79,9 @@ async def deliver(job: jobs.Job) -> None:
 
 async def _tell(job: jobs.Job, delivery: sql.DeliveryToSend) -> None:
     try:
-        body = delivery["body"] or await messages.late(delivery["event_id"], delivery["format"])
+        body = delivery["body"] or await messages.late(
+            delivery["event_id"], delivery["endpoint_id"], delivery["format"]
+        )
     except messages.Untellable as fault:
         await _untellable(job, delivery, str(fault))
         return

@@ -92,11 +92,13 @@ def _messages(events: Sequence[Entry]) -> Iterator[Message]:
     """What is told of these events. Of one that cannot be told, its deliveries will find out, and say so."""
     for each in events:
         formats = {endpoint["format"] for endpoint in each["endpoints"]}
+        if not formats:
+            continue
         with suppress(Untellable):
-            event = messages.read(each["told"]) if formats else {}
+            parts = messages.read(each["public"], each["whole"])
             for format in formats:
                 with suppress(Untellable):
-                    yield each["id"], format, messages.write(format, event)
+                    yield messages.write(each["id"], format, parts)
 
 
 async def _make_deliveries(conn: sql.Connection, events: Sequence[Entry]) -> None:

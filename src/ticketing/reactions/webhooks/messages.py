@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -17,37 +18,51 @@ LONGEST_BYTES = 8 * 1024 * 1024
 """An event with more is not told of: it would be too much for receivers, and is not read here. The API takes no ticket
 of which an event has as much as a quarter of that."""
 
-Message = tuple[UUID, str, str]
-"""The id of an event, a format, and the body."""
+
+class Message(NamedTuple):
+    """The body of an event's message in a format; None for `internal_body` if endpoints with `include_internal` get
+    the same.
+    """
+
+    event_id: UUID
+    format: str
+    body: str
+    internal_body: str | None
+
+
+class Parts(NamedTuple):
+    """An event without what is for staff; and whole, if that is something else."""
+
+    public: Event
+    whole: Event | None
 
 
 class Untellable(Exception):
     """No message can be written of an event; this is the sentence that says why."""
 
 
-def read(told: str | None) -> Event:
+def read(public: str | None, whole: str | None) -> Parts:
     """The event that the database gives as text. Raises Untellable."""
-    if told is None:
+    if public is None:
         raise Untellable(f"The event has more than {LONGEST_BYTES:,} bytes, and so is not sent.")
     try:
-        event: Event = orjson.loads(told)
+        return Parts(orjson.loads(public), orjson.loads(whole) if whole else None)
     except ValueError as error:
         raise Untellable(f"The event cannot be read: {error}.") from error
-    return event
 
 
-def write(format: str, event: Event) -> str:
-    """The body for endpoints of a format. Raises Untellable."""
+def write(event_id: UUID, format: str, event: Parts) -> Message:
+    """The message for endpoints of a format. Raises Untellable."""
     try:
-        return payloads.body(format, event)
+        internal = payloads.body(format, event.whole) if event.whole else None
+        return Message(event_id, format, payloads.body(format, event.public), internal)
     except Exception as error:
         raise Untellable(f"The event cannot be written as a message: {type(error).__name__}: {error}.") from error
 
 
 async def keep(conn: sql.Connection, messages: Iterable[Message]) -> None:
     """Keep messages, for whoever sends them."""
-    rows = [{"event_id": event_id, "format": format, "body": body} for event_id, format, body in messages]
-    if rows:
+    if rows := [message._asdict() for message in messages]:
         await sql.webhooks.insert_messages(conn, rows=Jsonb(rows))
 
 
@@ -60,8 +75,10 @@ async def forget(job: jobs.Job) -> None:
         )
 
 
-async def late(event_id: UUID, format: sql.WebhookFormat) -> str:
+async def late(event_id: UUID, endpoint_id: UUID, format: sql.WebhookFormat) -> str:
     """Write the message that was not written when the log was read; everybody sends what is kept first.
+
+    Gives the body for this endpoint, which has this format.
 
     Raises Untellable.
     """
@@ -70,7 +87,8 @@ async def late(event_id: UUID, format: sql.WebhookFormat) -> str:
         row = await sql.webhooks.get_event_to_tell(conn, event_id=event_id, longest=LONGEST_BYTES)
         if row is None:
             raise Untellable("The event is not kept any more.")
-        await keep(conn, [(event_id, format, write(format, read(row["told"])))])
-        body = await sql.webhooks.get_message(conn, event_id=event_id, format=format)
-    assert body is not None
+        await keep(conn, [write(event_id, format, read(row["public"], row["whole"]))])
+        body = await sql.webhooks.get_message(conn, event_id=event_id, endpoint_id=endpoint_id)
+    if body is None:
+        raise Untellable("The endpoint is gone.")
     return body
