@@ -11,6 +11,7 @@ from typing import Any
 import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
 from ticketing import api, contract
 from ticketing.access import authentication
+from ticketing.api.shaped import shaped
 from ticketing.contract.engine import build
 from ticketing.db import bell, outages, pool
 from ticketing.ground import metrics, paths, texts
@@ -40,6 +41,8 @@ def create(settings_: Settings | None = None) -> Any:
     document = contract.load(paths.SPEC / "dist" / "openapi.json")
     problems = contract.load(paths.SPEC / "problems.yaml")
 
+    handlers = shaped({name: getattr(api, name) for name in api.__all__}, document)
+
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         url = chosen.database_url
@@ -55,7 +58,7 @@ def create(settings_: Settings | None = None) -> Any:
     engine = build(
         document,
         problems,
-        handlers={name: pool.repeated(getattr(api, name)) for name in api.__all__},
+        handlers={name: pool.repeated(handler) for name, handler in handlers.items()},
         authenticators={"bearer": authentication.authenticate},
         authorize=authentication.authorize,
         observe=observe,

@@ -81,6 +81,13 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
+class TooSlow(Unavailable):
+    """A statement was not done in time."""
+
+    def __init__(self) -> None:
+        super().__init__("The database took too long for this. Try again in a moment.")
+
+
 class Unwritable(Unavailable):
     """PostgreSQL reads but does not write: its disk is full, or it is a standby."""
 
@@ -228,7 +235,7 @@ class connection:  # noqa: N801 - it is used like a function
         if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
             raise Contended from error
         if isinstance(error, errors.QueryCanceled):
-            raise Unavailable("The database took too long for this. Try again in a moment.") from error
+            raise TooSlow from error
         if isinstance(error, errors.LockNotAvailable):
             raise Unavailable("Other requests are changing the same data. Try again in a moment.") from error
         if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):

@@ -15,6 +15,7 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── PreconditionFailed  412
 ├── Invalid             422   a rule that the schema cannot express
 ├── KeyReused           422
+├── QueryTooExpensive   422   filters and sort of a list
 └── TooManyStreams      429
 """
 
@@ -100,6 +101,10 @@ class KeyInFlight(Problem):
 
 class KeyReused(Problem):
     slug = "idempotency-key-reused"
+
+
+class QueryTooExpensive(Problem):
+    slug = "query-too-expensive"
 
 
 class TooManyStreams(Problem):

@@ -1,0 +1,73 @@
+"""A list that takes the database too long because of how it was asked for is the client's to narrow: 422, not 503."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from test_authorization import DOCUMENT
+
+from conftest import Person, served, signed_up
+from ticketing import app
+from ticketing.ground.config import settings
+
+LISTS = {
+    "/tickets": ("tickets", {"tag": "slow"}),
+    "/users": ("users", {"role": "agent"}),
+    "/jobs": ("jobs", {"state": "discarded"}),
+    "/webhook-endpoints": ("webhook_endpoints", {"state": "paused"}),
+    "/webhook-deliveries": ("deliveries", {"status": "failed"}),
+    "/events": ("events", {"types": "ticket.created"}),
+}
+
+
+@pytest.fixture(scope="module")
+def hurried(service: str, database_url: str, db: psycopg.Connection[Any]) -> Iterator[Person]:
+    """An admin's client of a service whose statements are given up after a tenth of a second."""
+    url = make_conninfo(database_url, options="-c statement_timeout=100ms")
+    hurried = app.create(replace(settings(), database_url=url))
+    with served(hurried) as address, Person(address, *signed_up(db, "admin")) as person:
+        yield person
+
+
+def filters(operation: dict[str, Any]) -> set[str]:
+    parameters = [_resolved(each) for each in operation.get("parameters", ())]
+    return {each["name"] for each in parameters if each["in"] == "query"} - {"limit", "cursor"}
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    name = node.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = DOCUMENT["components"]["parameters"][name] if name else node
+    return found
+
+
+def test_every_list_with_filters_says_so() -> None:
+    shaped = {path for path, item in DOCUMENT["paths"].items() if "get" in item and filters(item["get"])}
+    declared = {path for path, item in DOCUMENT["paths"].items() if "422" in item.get("get", {}).get("responses", {})}
+    assert declared == shaped - {"/events/stream"} == LISTS.keys()
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_with_filters_it_is_the_clients_to_narrow(path: str, hurried: Person, db: psycopg.Connection[Any]) -> None:
+    table, asked = LISTS[path]
+    with db.transaction():
+        # What reads the table waits for us, and so is not done in time.
+        db.execute(f"lock table {table} in access exclusive mode")
+        plain, slow = hurried.get(path), hurried.get(path, params=asked)
+    if path != "/users":  # Where the look-up of the token waits, too.
+        assert (slow.status_code, slow.json()["code"]) == (422, "query_too_expensive")
+        assert next(iter(asked)) in slow.json()["detail"]
+        assert "retry-after" not in slow.headers
+    assert (plain.status_code, plain.headers["retry-after"]) == (503, "2")
+    assert hurried.get(path, params=asked).status_code == 200
+
+
+def test_one_thing_is_not(hurried: Person, db: psycopg.Connection[Any]) -> None:
+    with db.transaction():
+        db.execute("lock table tickets in access exclusive mode")
+        assert hurried.get("/tickets/1").status_code == 503
+        assert hurried.get("/tickets/1/events").status_code == 503
