@@ -54,18 +54,27 @@ select s.key_id, count(distinct s.endpoint_id) as endpoints
  group by s.key_id
  order by s.key_id;
 
--- name: list_backlogs(most, page_size)
+-- name: list_backlogs(glance, most, page_size)
 -- returns: Backlog
--- The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has been due.
-select w.id as endpoint_id, b.pending, b.late_seconds
-  from webhook_endpoints w cross join lateral (
+-- The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has been due. All
+-- endpoints are compared as far as `glance`.
+with longest as (
+    select w.id, p.pending
+      from webhook_endpoints w cross join lateral (
+        select count(*) as pending
+          from (select from deliveries where endpoint_id = w.id and status = 'pending' limit :glance::integer) d
+      ) p
+     where p.pending > 0
+     order by p.pending desc, w.id
+     limit :page_size::integer
+)
+select l.id as endpoint_id, b.pending, b.late_seconds
+  from longest l cross join lateral (
     select count(*) as pending, extract(epoch from now() - min(d.next_attempt_at))::float8 as late_seconds
       from (select next_attempt_at from deliveries
-             where endpoint_id = w.id and status = 'pending' order by id limit :most::integer) d
+             where endpoint_id = l.id and status = 'pending' order by id limit :most::integer) d
   ) b
- where b.pending > 0
- order by b.pending desc, w.id
- limit :page_size::integer;
+ order by b.pending desc, l.id;
 
 -- name: get_fan_out_late_seconds()$
 -- For how long the first event has been in the settled log that deliveries are still to be made of. Empty: there is none,

@@ -46,13 +46,22 @@ select 'event', :event_id::uuid::text
 -- returns: Missing
 -- Which of a kind of jobs and a queue is neither among those that this process knows, nor in any schedule or job.
 -- nullable: kind, queue
+with recursive groups as (
+    -- From one combination to the next in the index, so that the cost is not by jobs.
+    (select j.kind, j.queue from jobs j order by j.kind, j.queue limit 1)
+    union all
+    select next.*
+      from groups g cross join lateral (
+        select j.kind, j.queue from jobs j where (j.kind, j.queue) > (g.kind, g.queue) order by j.kind, j.queue limit 1
+      ) next
+)
 select 'kind of jobs' as kind, :kind::text as key
  where :kind::text is not null and :kind <> all(:kinds::text[])
    and not exists (select from job_schedules s where s.kind = :kind)
-   and not exists (select from jobs j where j.kind = :kind)
+   and not exists (select from groups g where g.kind = :kind)
 union all
 select 'queue', :queue::text
  where :queue::text is not null and :queue <> all(:queues::text[])
    and not exists (select from job_schedules s where s.queue = :queue)
    and not exists (select from job_pauses p where p.queue = :queue)
-   and not exists (select from jobs j where j.queue = :queue);
+   and not exists (select from groups g where g.queue = :queue);

@@ -1,16 +1,49 @@
 -- Jobs: what an operator sees and does of them. What the engine asks is in job_engine.sql.
 
--- name: list_jobs(state, kind, queue, after, page_size)
+-- name: list_jobs(after, page_size)
 -- returns: Job
 -- A page of jobs, newest first, from after a given one on.
 select r.*
   from jobs j cross join lateral job_resource(j) r
- where (:state::job_state is null or j.state = :state)
-   and (:kind::text is null or j.kind = :kind)
-   and (:queue::text is null or j.queue = :queue)
-   and (:after::uuid is null or j.id < :after::uuid)
+ where :after::uuid is null or j.id < :after::uuid
  order by j.id desc
  limit :page_size;
+
+-- name: list_jobs_of(state, kind, queue, after, page_size)
+-- returns: Job
+-- A page of the jobs of a kind, in a queue or in a state, newest first, from after a given one on.
+with recursive groups as (
+    -- From one combination to the next in the index, so that the cost is by combinations and pages, not by jobs.
+    (select j.kind, j.queue, j.state
+       from jobs j
+      where :kind::text is null or j.kind = :kind
+      order by j.kind, j.queue, j.state
+      limit 1)
+    union all
+    select next.*
+      from groups g cross join lateral (
+        select j.kind, j.queue, j.state
+          from jobs j
+         where (j.kind, j.queue, j.state) > (g.kind, g.queue, g.state) and (:kind::text is null or j.kind = :kind)
+         order by j.kind, j.queue, j.state
+         limit 1
+      ) next
+), page as materialized (
+    select newest.id
+      from groups g cross join lateral (
+        select j.id
+          from jobs j
+         where j.kind = g.kind and j.queue = g.queue and j.state = g.state and (:after::uuid is null or j.id < :after::uuid)
+         order by j.id desc
+         limit :page_size
+      ) newest
+     where (:state::job_state is null or g.state = :state) and (:queue::text is null or g.queue = :queue)
+     order by newest.id desc
+     limit :page_size
+)
+select r.*
+  from page p join jobs j on j.id = p.id cross join lateral job_resource(j) r
+ order by j.id desc;
 
 -- name: count_jobs(state, kind, queue)$
 -- How many jobs there are.

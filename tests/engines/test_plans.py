@@ -125,7 +125,7 @@ RUN: dict[str, tuple[int, Statement]] = {
     "delete_old_deliveries": (PAGE, lambda c: sql.webhooks.delete_old_deliveries(c, days=30, batch=1000)),
     "delete_orphaned_deliveries": (PAGE, lambda c: sql.webhooks.delete_orphaned_deliveries(c, batch=1000)),
     "is_queue": (LITTLE, lambda c: sql.queues.is_queue(c, known=["default"], name="absent")),
-    "list_backlogs": (PAGE, lambda c: sql.doctor.list_backlogs(c, most=1000, page_size=20)),
+    "list_backlogs": (PAGE, lambda c: sql.doctor.list_backlogs(c, glance=100, most=1000, page_size=20)),
     "dispatch_jobs": (
         PAGE,
         lambda c: sql.job_engine.dispatch_jobs(

@@ -14,8 +14,8 @@ from ticketing.jobs import kinds
 LOOK_SECONDS = 15.0
 ENDPOINTS = 20
 """How many endpoints have figures of their own at once: those with the most to come."""
-MOST = 10_000
-"""How far deliveries are counted."""
+GLANCE, MOST = 100, 1_000
+"""How far the deliveries of all endpoints are counted, to find those with the most, and then how far of these."""
 SKEW_SECONDS = 5.0
 """How far our clock may be from the database's: receivers refuse what was signed five minutes away from their time."""
 
@@ -73,7 +73,7 @@ async def look() -> bool:
 
 async def measure(conn: sql.Connection) -> None:
     """Measure what waits."""
-    backlogs = await sql.doctor.list_backlogs(conn, most=MOST, page_size=ENDPOINTS)
+    backlogs = await sql.doctor.list_backlogs(conn, glance=GLANCE, most=MOST, page_size=ENDPOINTS)
     for gone in _shown - {str(row["endpoint_id"]) for row in backlogs}:
         BACKLOG.labels(gone).set(0)
         BACKLOG_LATE.labels(gone).set(0)
