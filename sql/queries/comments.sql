@@ -71,6 +71,11 @@ select r.*
  where t.number = :ticket and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
    and c.id = :comment_id and may_see(c, t.project, :staffed, :everywhere);
 
+-- name: get_deleted_comment(comment_id)^
+-- returns: Comment
+-- The tombstone of a comment, for its author, who repeats the request that made it.
+select r.* from comments c cross join lateral comment_resource(c) r where c.id = :comment_id and c.deleted_at is not null;
+
 -- name: lock_comment(ticket, comment_id, viewer_id, organizations, staffed, everywhere)^
 -- returns: Comment
 -- One comment, if the viewer may see it, locked with its ticket until the transaction ends.

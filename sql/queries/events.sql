@@ -1,4 +1,15 @@
--- Events: what happened, in order. Nothing here writes them: each is written by the statement of the change itself.
+-- Events: what happened, in order. Each is written by the statement of the change itself, or with others of its change.
+
+-- name: insert_events(actor_id, events)!
+-- Record what one change did, in this order.
+-- Events: {id, type, ticket, project, internal, data, previous}
+-- nullable: actor_id
+insert into events (id, type, ticket, project, actor_id, internal, data, previous)
+select e.id, e.type, e.ticket, e.project, :actor_id, e.internal, e.data, e.previous
+  from rows from (jsonb_to_recordset(:events) as (id uuid, type text, ticket bigint, project text,
+                                                  internal boolean, data jsonb, previous jsonb))
+       with ordinality as e
+ order by e.ordinality;
 
 -- name: list_ticket_events(ticket, viewer_id, organizations, staffed, everywhere, after, page_size, page_bytes)
 -- returns: EventRow

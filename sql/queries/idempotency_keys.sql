@@ -1,10 +1,20 @@
--- Idempotency keys: claim_idempotency_key (migrations/0001) takes one inside the statement of the write itself.
+-- Idempotency keys: claim_idempotency_key takes one, inside the statement of the write itself or first in its transaction.
+
+-- name: claim_key(actor_id, idempotency_key, fingerprint, event_id)$
+-- Take a key for a request, ahead of what it changes in this transaction. False: the key was used.
+-- nullable: actor_id
+select claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id);
+
+-- name: release_key(user_id, key, event_id)!
+-- Give back a key that this transaction has taken, as there was nothing to change.
+-- nullable: user_id
+delete from idempotency_keys where user_id = :user_id and key = :key and event_id = :event_id;
 
 -- name: get_idempotency_key(user_id, key)^
 -- returns: IdempotencyKey
--- What a key was used for, and the answer that request got (null once its event is gone).
-select k.fingerprint, k.event_id, (select e.data from events e where e.id = k.event_id) as answer
-  from idempotency_keys k
+-- What a key was used for, and the answer that request got (null once its event is gone); what of it is for staff.
+select k.fingerprint, k.event_id, e.data as answer, e.staff, e.project
+  from idempotency_keys k left join events e on e.id = k.event_id
  where k.user_id = :user_id and k.key = :key and k.created_at >= now() - interval '24 hours';
 
 -- name: delete_expired_idempotency_keys(batch)!

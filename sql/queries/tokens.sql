@@ -81,37 +81,34 @@ select given.token_id, given.rights
  where not exists (select from identities i
                     where i.token_id = given.token_id and i.refusal is null and i.rights = given.rights);
 
--- name: list_tokens_with(user_id, scopes)
+-- name: lock_tokens_with(user_id, scopes)
 -- returns: TokenId
--- A user's tokens that carry any of these scopes and have not expired.
+-- A user's tokens that carry any of these scopes and still hold, locked by id until the transaction ends.
 select id from tokens
- where user_id = :user_id and scopes && :scopes::text[] and (expires_at is null or expires_at > now());
+ where user_id = :user_id and scopes && :scopes::text[]
+   and revoked_at is null and (expires_at is null or expires_at > now())
+ order by id
+   for no key update;
 
--- name: list_descendants(token_id)
+-- name: lock_token_family(token_id, children)
 -- returns: TokenId
--- The tokens that still hold of those made with a token, or with one of these in turn.
+-- A token that was not revoked; with `children` also those that still hold of the tokens made with it, or with one of
+-- these in turn. Locked by id until the transaction ends.
 with recursive made as (
-    select id from tokens where created_by_token = :token_id
+    select id from tokens where id = :token_id
     union
-    select t.id from tokens t join made on t.created_by_token = made.id
+    select t.id from tokens t join made on t.created_by_token = made.id where :children
 )
-select t.id from tokens t join made using (id)
- where t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
+select t.id
+  from tokens t join made using (id)
+ where t.revoked_at is null and (t.id = :token_id or t.expires_at is null or t.expires_at > now())
+ order by t.id
+   for no key update of t;
 
--- name: revoke_tokens(token_ids, event_ids, actor_id)
+-- name: revoke_tokens(token_ids)
 -- returns: Token
--- End these tokens now, each with its event; without those that have been revoked before.
--- nullable: actor_id
+-- End these tokens, which are locked, now.
 with revoked as (
-    update tokens as t set revoked_at = clock_timestamp()
-      from unnest(:token_ids::uuid[], :event_ids::uuid[]) as given (token_id, event_id)
-     where t.id = given.token_id and t.revoked_at is null
-    returning t, given.event_id
-), resource as materialized (
-    select r.*, revoked.event_id from revoked cross join lateral token_resource(revoked.t) r
-), event as (
-    insert into events (id, type, actor_id, data, previous)
-    select event_id, 'token.revoked', :actor_id, to_jsonb(resource) - 'event_id', '{"revoked_at": null}'
-      from resource
+    update tokens as t set revoked_at = clock_timestamp() where t.id = any(:token_ids) returning t
 )
-select id, name, prefix, scopes, created_by_token, created_at, expires_at, last_used_at, revoked_at from resource;
+select r.* from revoked cross join lateral token_resource(revoked.t) r order by r.id;

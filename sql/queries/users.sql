@@ -59,19 +59,14 @@ select r.* from users u cross join lateral user_resource(u) r where lower(u.emai
 -- One user, locked until the transaction ends.
 select r.* from users u cross join lateral user_resource(u) r where u.id = :user_id for no key update of u;
 
--- name: update_user(event_id, actor_id, user_id, name, email, role, active, previous)^
+-- name: update_user(user_id, name, email, role, active)^
 -- returns: User
 -- Write the fields of a user that lock_user has locked.
--- nullable: email, actor_id
+-- nullable: email
 with updated as (
     update users as u set name = :name, email = :email, role = :role::user_role, active = :active,
                           updated_at = clock_timestamp()
      where id = :user_id
     returning u
-), resource as materialized (
-    select r.* from updated cross join lateral user_resource(updated.u) r
-), event as (
-    insert into events (id, type, actor_id, data, previous)
-    select :event_id, 'user.updated', :actor_id, to_jsonb(resource), :previous from resource
 )
-select * from resource;
+select r.* from updated cross join lateral user_resource(updated.u) r;

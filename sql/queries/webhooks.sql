@@ -93,38 +93,26 @@ select given.key, given.place - 1 as place
 
 -- Secrets ------------------------------------------------------------------------------------------------------------
 
--- name: rotate_webhook_secret(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, key_id, sealed, overlap_seconds, most)^
--- returns: WebhookEndpoint
+-- name: replace_webhook_secret(secret_id, endpoint_id, key_id, sealed, overlap_seconds, most)$
 -- Give an endpoint that lock_webhook_endpoint has locked another secret; the present one expires after the overlap.
--- Empty: as many secrets hold as may, or the key is taken.
--- nullable: fingerprint
+-- Empty: as many secrets hold as may.
 with endpoint as materialized (
-    select w from webhook_endpoints w
+    select w.id from webhook_endpoints w
      where w.id = :endpoint_id
        and (select count(*) from webhook_secrets s
              where s.endpoint_id = w.id and (s.expires_at is null or s.expires_at > now())) < :most
-), claimed as materialized (
-    select * from endpoint
-     where :idempotency_key::text is null
-        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
 ), replaced as (
     update webhook_secrets s set expires_at = now() + make_interval(secs => :overlap_seconds::float8)
-      from claimed e
-     where s.endpoint_id = (e.w).id and s.expires_at is null
+      from endpoint e
+     where s.endpoint_id = e.id and s.expires_at is null
     returning s.endpoint_id
 ), removed as (
-    delete from webhook_secrets s using claimed e where s.endpoint_id = (e.w).id and s.expires_at < now()
-), secret as (
-    -- Only once the present one has an end: an index allows for one without.
-    insert into webhook_secrets (id, endpoint_id, key_id, sealed)
-    select :event_id, r.endpoint_id, :key_id, :sealed from replaced r
-), resource as materialized (
-    select r.* from claimed e cross join lateral webhook_endpoint_resource(e.w) r
-), event as (
-    insert into events (id, type, actor_id, data)
-    select :event_id, 'webhook.rotated', :actor_id, to_jsonb(resource) from resource
+    delete from webhook_secrets s using endpoint e where s.endpoint_id = e.id and s.expires_at < now()
 )
-select * from resource;
+-- Only once the present one has an end: an index allows for one without.
+insert into webhook_secrets (id, endpoint_id, key_id, sealed)
+select :secret_id, r.endpoint_id, :key_id, :sealed from replaced r
+returning true;
 
 -- name: get_webhook_secret(secret_id)^
 -- returns: WebhookSecret
@@ -291,7 +279,7 @@ select g.event_id, g.format, g.body, g.internal_body
   from jsonb_to_recordset(:rows) as g (event_id uuid, format webhook_format, body text, internal_body text)
     on conflict (event_id, format) do nothing;
 
--- name: get_event_to_tell(event_id, longest)^
+-- name: lock_event_to_tell(event_id, longest)^
 -- returns: EventToTell
 -- An event in JSON without what is for staff, and whole if that is something else; null if it has more bytes than
 -- `longest`. Locked until the transaction ends.

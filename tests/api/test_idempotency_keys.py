@@ -103,6 +103,8 @@ def test_no_statement_claims_a_key_beside_another_condition() -> None:
         claims += text.count(" claim_idempotency_key(")
         for found in re.finditer(r"claim_idempotency_key\(:", text):
             before, after = text[: found.start()], text[found.start() :]
+            if re.search(r"name: claim_key\(.{,250} select $", before):  # A statement of its own.
+                continue
             assert before.endswith("where :idempotency_key::text is null or "), before[-120:]
             assert re.match(r"[^)]*\) (\)|returning )", after), after[:120]
             source = re.search(r"from (\w+) where :idempotency_key::text is null or $", before)

@@ -13,6 +13,8 @@ from test_tickets import MERGE_PATCH, Events, New, patch
 from conftest import Person
 from ticketing.access.policy import TRANSITIONS
 from ticketing.ground import paths
+from ticketing.reactions.webhooks import endpoints
+from ticketing.rules import categories, comments, projects, tickets, users
 
 DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
 PATCHED = {path for path, item in DOCUMENT["paths"].items() if "patch" in item}
@@ -67,6 +69,73 @@ def test_a_ticket_can_be_sent_back_in_every_state_and_by_everyone(
         assert patch(agent, number, **step).status_code == 200
         for by in (agent, requester):
             sent_back(by, path, new_events)
+
+
+def test_the_contract_says_of_each_resource_what_can_be_changed() -> None:
+    """The first part of an ETag is made of it (x-edited), and so is what If-Match compares."""
+    schemas = DOCUMENT["components"]["schemas"]
+    edited = {name: set(schema["x-edited"]) for name, schema in schemas.items() if "x-edited" in schema}
+    assert edited.pop("CreatedWebhookEndpoint") == edited["WebhookEndpoint"]
+    assert edited == {
+        "Ticket": set(tickets.FIELDS),
+        "Comment": set(comments.FIELDS),
+        "User": set(users.FIELDS),
+        "Project": set(projects.FIELDS),
+        "Category": set(categories.FIELDS),
+        "WebhookEndpoint": set(endpoints.FIELDS),
+    }
+    changed = {
+        item["patch"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for item in DOCUMENT["paths"].values()
+        if "patch" in item
+    }
+    assert changed == edited.keys()
+
+
+def test_a_comment_does_not_fail_the_edit_of_a_ticket(
+    agent: Person, requester: Person, new_ticket: New, new_events: Events
+) -> None:
+    path = f"/tickets/{new_ticket()['number']}"
+    read = agent.get(path)
+    assert requester.post(f"{path}/comments", json={"body": "x"}).status_code == 201
+    now = agent.get(path)
+    assert now.json()["updated_at"] != read.json()["updated_at"]
+    assert agent.get(path, headers={"If-None-Match": read.headers["etag"]}).status_code == 200, "it has changed"
+    new_events()
+    headers = MERGE_PATCH | {"If-Match": read.headers["etag"]}
+    whole = agent.request("PATCH", path, json=read.json() | {"title": "y"}, headers=headers)
+    assert (whole.status_code, whole.json()["title"]) == (200, "y"), whole.text
+    (event,) = new_events()
+    assert (event["data"], event["previous"]) == (whole.json(), {"title": now.json()["title"]})
+    assert agent.request("PATCH", path, json={"title": "z"}, headers=headers).status_code == 412
+    assert agent.request("PATCH", path, json=read.json() | {"title": "z"}, headers=MERGE_PATCH).status_code == 422
+    forged = read.json() | {"title": "z", "channel": "email"}
+    headers["If-Match"] = whole.headers["etag"]
+    assert agent.request("PATCH", path, json=forged, headers=headers).status_code == 422
+
+
+def test_a_failing_receiver_does_not_fail_the_edit_of_its_endpoint(admin: Person, db: psycopg.Connection[Any]) -> None:
+    made = admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/x"})
+    path = f"/webhook-endpoints/{made.json()['id']}"
+    db.execute("update webhook_endpoints set failing_since = now() where id = %s", (made.json()["id"],))
+    headers = MERGE_PATCH | {"If-Match": made.headers["etag"]}
+    body = {name: value for name, value in made.json().items() if name != "secret"}
+    answer = admin.request("PATCH", path, json=body | {"description": "y"}, headers=headers)
+    assert (answer.status_code, answer.json()["description"]) == (200, "y"), answer.text
+    assert admin.delete(path, headers={"If-Match": made.headers["etag"]}).status_code == 412
+    assert admin.delete(path, headers={"If-Match": answer.headers["etag"]}).status_code == 204
+
+
+@pytest.mark.parametrize("tag", ['"6f1ed002ab559585"', '"{edit}"', '".{rest}"', '"{edit}{rest}"', '"{rest}.{edit}"'])
+def test_tags_of_another_form_match_nothing(agent: Person, new_ticket: New, new_events: Events, tag: str) -> None:
+    """Such as those of the release before, which had one part."""
+    path = f"/tickets/{new_ticket()['number']}"
+    edit, rest = agent.get(path).headers["etag"].strip('"').split(".")
+    new_events()
+    given = tag.format(edit=edit, rest=rest)
+    answer = agent.request("PATCH", path, json={"title": "y"}, headers=MERGE_PATCH | {"If-Match": given})
+    assert (answer.status_code, new_events()) == (412, [])
+    assert agent.get(path, headers={"If-None-Match": given}).status_code == 200
 
 
 @pytest.mark.parametrize(("before", "after"), [(a, b) for a, follow in TRANSITIONS.items() for b in follow])

@@ -365,7 +365,7 @@ def test_conditional_reading(requester: Person, agent: Person, new_ticket: New) 
 
 CHANGED = "It has changed since you read it. Read it again and repeat your change on that."
 WEAK = "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it."
-UNQUOTED = 'Send the ETag with its quotation marks, as in "6f1ed002ab559585"; several with commas between.'
+UNQUOTED = "Send the ETag as you got it, with its quotation marks; several with commas between."
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,55 @@ def test_a_list_is_prepared_when_no_filter_is_left(url: str, tmp_path: Path) -> 
     assert all("null::kind is null" in text and "limit 2" in text for (text,) in prepared)
 
 
+LOCKING = """
+-- name: {name}(id)^
+-- Locks.
+{text};
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("get_thing", "select id from things where id = :id for update"),
+        ("get_thing", "select id from things where id = :id\n   FOR NO KEY\n  UPDATE of things skip locked"),
+        ("get_thing", "select id from things where id = :id for share"),
+        ("get_thing", "with one as (select id from things where id = :id for key share) select * from one"),
+        ("get_thing", "select pg_advisory_xact_lock(:id)"),
+        ("lock_thing", "select id from things where id = :id"),
+        ("lock_thing", "select id from things where id = :id -- for update"),
+        ("lock_thing", "select id from things where id = :id and name <> ' for update'"),
+        ("lock_thing", "update things set name = '' where id = :id returning id"),
+        (
+            "lock_thing",
+            "with one as (select id from things for update) update things t set name = '' from one returning :id",
+        ),
+    ],
+)
+def test_what_locks_and_changes_nothing_is_called_so(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / "things.sql"
+    path.write_text(LOCKING.format(name=name, text=text))
+    with pytest.raises(ValueError, match=f"{name}: what locks rows and changes nothing is called lock_"):
+        queries.load(path)
+    other = "get_thing" if name == "lock_thing" else "lock_thing"
+    path.write_text(LOCKING.format(name=other, text=text))
+    queries.load(path)
+
+
+def test_a_lock_is_refused_outside_a_transaction(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "things.sql"
+    path.write_text(LOCKING.format(name="lock_thing", text="select id from things where id = :id for update"))
+    locking: Any = queries.load(path)
+
+    async def within(conn: psycopg.AsyncConnection[Any]) -> Any:
+        async with conn.transaction():
+            return await locking.lock_thing(conn, id=1)
+
+    assert run(url, within) == {"id": 1}
+    with pytest.raises(RuntimeError, match=r"lock_thing\(\) is called outside a transaction"):
+        run(url, lambda conn: locking.lock_thing(conn, id=1))
+
+
 def test_other_operations_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "things.sql"
     path.write_text("-- name: add_things(id)*!\n-- Add many.\ninsert into things (id) values (:id);\n")

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from ticketing.contract import Answer
 from ticketing.ground.errors import InvalidParameter
 from ticketing.log.feed import Feed
-from ticketing.writing.idempotency import Claim
 from ticketing.writing.paging import Page
 
 PREFIX = "/api/v1"
@@ -23,17 +22,12 @@ def sent(**parameters: Any) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if value is not None}
 
 
-def accepted(resource: Mapping[str, Any], status: int, claim: Claim) -> Answer:
-    """200 or 202, for a POST that makes nothing with an address; it says when it is an earlier request's."""
-    return Answer(resource, status, {"Idempotent-Replayed": "true"} if claim.replayed else {})
-
-
-def created(resource: Mapping[str, Any], location: str, claim: Claim) -> Answer:
-    """201 with the place of the new resource; it says when it is the answer of an earlier request."""
-    headers = {"Location": PREFIX + location}
-    if claim.replayed:
+def posted(resource: Mapping[str, Any], status: int, location: str | None, *, replayed: bool) -> Answer:
+    """What a POST gives; with the place of what it made, and whether it is the answer of an earlier request."""
+    headers = {"Location": PREFIX + location} if location else {}
+    if replayed:
         headers["Idempotent-Replayed"] = "true"
-    return Answer(resource, 201, headers)
+    return Answer(resource, status, headers)
 
 
 def listed(page: Page, path: str, **query: Any) -> Answer:

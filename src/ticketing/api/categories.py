@@ -1,22 +1,21 @@
 """/projects/{project_key}/categories"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import created, listed
+from ticketing.api.answers import listed
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import categories
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_category(
-    project_key: str, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
-) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_category", project_key, body)
+@once(201, "/projects/{project}/categories/{key}")
+async def create_category(project_key: str, body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        category = await categories.create(conn, actor, project_key, claim=claim, **body)
-    return created(category, f"/projects/{project_key}/categories/{category['key']}", claim)
+        return await categories.create(conn, actor, project_key, claim=claim, **body)
 
 
 async def list_categories(project_key: str, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:

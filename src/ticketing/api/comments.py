@@ -1,21 +1,22 @@
 """/tickets/{number}/comments"""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import created, gone, listed
+from ticketing.api.answers import gone, listed
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import comments
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_comment(number: int, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_comment", number, body)
+@once(201, "/tickets/{number}/comments/{id}", restored=comments.as_created)
+async def create_comment(number: int, body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        comment = await comments.create(conn, actor, number, claim=claim, **body)
-    return created(comment, f"/tickets/{number}/comments/{comment['id']}", claim)
+        return await comments.create(conn, actor, number, claim=claim, **body)
 
 
 async def list_comments(number: int, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:

@@ -1,13 +1,16 @@
 """/jobs"""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import accepted, listed, sent
+from ticketing.api.answers import listed, sent
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import jobs
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
 async def list_jobs(
@@ -29,13 +32,13 @@ async def get_job(job_id: str, actor: Actor) -> Answer:
         return Answer(await jobs.get(conn, actor, UUID(job_id)))
 
 
-async def retry_job(job_id: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "retry_job", job_id)
+@once(200)
+async def retry_job(job_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        return accepted(await jobs.retry(conn, actor, UUID(job_id), claim=claim), 200, claim)
+        return await jobs.retry(conn, actor, UUID(job_id), claim=claim)
 
 
-async def cancel_job(job_id: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "cancel_job", job_id)
+@once(200)
+async def cancel_job(job_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        return accepted(await jobs.cancel(conn, actor, UUID(job_id), claim=claim), 200, claim)
+        return await jobs.cancel(conn, actor, UUID(job_id), claim=claim)

@@ -1,20 +1,21 @@
 """/projects"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import created, listed
+from ticketing.api.answers import listed
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import projects
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_project(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_project", body)
+@once(201, "/projects/{key}")
+async def create_project(body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        project = await projects.create(conn, actor, claim=claim, **body)
-    return created(project, f"/projects/{project['key']}", claim)
+        return await projects.create(conn, actor, claim=claim, **body)
 
 
 async def list_projects(actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:

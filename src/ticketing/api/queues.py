@@ -1,11 +1,15 @@
 """/queues"""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ticketing.access.actors import Actor
-from ticketing.api.answers import accepted, listed
+from ticketing.api.answers import listed
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import queues
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
 async def list_queues(actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
@@ -14,13 +18,13 @@ async def list_queues(actor: Actor, limit: int = 25, cursor: str | None = None) 
     return listed(page, "/queues", limit=limit)
 
 
-async def pause_queue(queue_name: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "pause_queue", queue_name)
+@once(200)
+async def pause_queue(queue_name: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        return accepted(await queues.pause(conn, actor, queue_name, claim=claim), 200, claim)
+        return await queues.pause(conn, actor, queue_name, claim=claim)
 
 
-async def resume_queue(queue_name: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "resume_queue", queue_name)
+@once(200)
+async def resume_queue(queue_name: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        return accepted(await queues.resume(conn, actor, queue_name, claim=claim), 200, claim)
+        return await queues.resume(conn, actor, queue_name, claim=claim)

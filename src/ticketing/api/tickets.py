@@ -1,21 +1,22 @@
 """/tickets"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import created, listed
+from ticketing.api.answers import listed
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import tickets
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_ticket(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_ticket", body)
+@once(201, "/tickets/{number}")
+async def create_ticket(body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     opened = pool.transaction if "requester" in body else pool.connection
     async with opened() as conn, claim:
-        ticket = await tickets.create(conn, actor, claim=claim, **body)
-    return created(ticket, f"/tickets/{ticket['number']}", claim)
+        return await tickets.create(conn, actor, claim=claim, **body)
 
 
 async def list_tickets(

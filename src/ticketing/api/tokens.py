@@ -1,21 +1,22 @@
 """/tokens and /users/{user_id}/tokens"""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import created, gone, listed
+from ticketing.api.answers import gone, listed
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import tokens
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_token(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_token", body)
+@once(201, "/tokens/{id}", restored=tokens.with_secret)
+async def create_token(body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        token = await tokens.create(conn, actor, claim=claim, **body)
-    return created(token, f"/tokens/{token['id']}", claim)
+        return await tokens.create(conn, actor, claim=claim, **body)
 
 
 async def list_tokens(actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
@@ -35,13 +36,10 @@ async def revoke_token(token_id: str, actor: Actor, children: bool = False) -> A
     return gone()
 
 
-async def create_user_token(
-    user_id: str, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
-) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_user_token", user_id, body)
+@once(201, "/users/{user_id}/tokens/{id}", restored=tokens.with_secret)
+async def create_user_token(user_id: str, body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        token = await tokens.create_for(conn, actor, UUID(user_id), claim=claim, **body)
-    return created(token, f"/users/{user_id}/tokens/{token['id']}", claim)
+        return await tokens.create_for(conn, actor, UUID(user_id), claim=claim, **body)
 
 
 async def list_user_tokens(user_id: str, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:

@@ -1,21 +1,22 @@
 """/users"""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import created, listed, sent
+from ticketing.api.answers import listed, sent
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import users
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_user(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_user", body)
+@once(201, "/users/{id}")
+async def create_user(body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        user = await users.create(conn, actor, claim=claim, **body)
-    return created(user, f"/users/{user['id']}", claim)
+        return await users.create(conn, actor, claim=claim, **body)
 
 
 async def list_users(

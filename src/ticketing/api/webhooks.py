@@ -1,29 +1,23 @@
 """/webhook-endpoints and /webhook-deliveries"""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import accepted, created, gone, listed, sent
+from ticketing.api.answers import gone, listed, sent
+from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
-from ticketing.ground.errors import Invalid
 from ticketing.reactions.webhooks import deliveries, endpoints
-from ticketing.writing import idempotency
+from ticketing.writing.idempotency import Claim
 
 
-async def create_webhook_endpoint(body: dict[str, Any], actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "create_webhook_endpoint", body)
-    try:
-        await endpoints.check_url(actor, body["url"])
-    except Invalid:
-        async with pool.connection() as conn:
-            if (endpoint := await endpoints.created(conn, actor, claim)) is None:
-                raise
-    else:
-        async with pool.connection() as conn, claim:
-            endpoint = await endpoints.create(conn, actor, claim=claim, **body)
-    return created(endpoint, f"/webhook-endpoints/{endpoint['id']}", claim)
+@once(201, "/webhook-endpoints/{id}", restored=endpoints.with_secret)
+async def create_webhook_endpoint(body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
+    await endpoints.check_url(actor, body["url"])
+    async with pool.connection() as conn, claim:
+        return await endpoints.create(conn, actor, claim=claim, **body)
 
 
 async def list_webhook_endpoints(
@@ -55,27 +49,22 @@ async def delete_webhook_endpoint(endpoint_id: str, actor: Actor, if_match: str 
     return gone()
 
 
-async def rotate_webhook_secret(endpoint_id: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "rotate_webhook_secret", endpoint_id)
+@once(200, restored=endpoints.with_secret)
+async def rotate_webhook_secret(endpoint_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.transaction() as conn, claim:
-        endpoint = await endpoints.rotate_secret(conn, actor, UUID(endpoint_id), claim=claim)
-    return accepted(endpoint, 200, claim)
+        return await endpoints.rotate_secret(conn, actor, UUID(endpoint_id), claim=claim)
 
 
-async def ping_webhook_endpoint(endpoint_id: str, actor: Actor, idempotency_key: str | None = None) -> Answer:
-    claim = idempotency.claim(idempotency_key, "ping_webhook_endpoint", endpoint_id)
+@once(202, restored=endpoints.as_pinged)
+async def ping_webhook_endpoint(endpoint_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        event = await endpoints.ping(conn, actor, UUID(endpoint_id), claim=claim)
-    return accepted(event, 202, claim)
+        return await endpoints.ping(conn, actor, UUID(endpoint_id), claim=claim)
 
 
-async def redeliver_webhooks(
-    endpoint_id: str, body: dict[str, Any], actor: Actor, idempotency_key: str | None = None
-) -> Answer:
-    claim = idempotency.claim(idempotency_key, "redeliver_webhooks", endpoint_id, body)
+@once(202)
+async def redeliver_webhooks(endpoint_id: str, body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
-        redelivery = await deliveries.redeliver(conn, actor, UUID(endpoint_id), claim=claim, **body)
-    return accepted(redelivery, 202, claim)
+        return await deliveries.redeliver(conn, actor, UUID(endpoint_id), claim=claim, **body)
 
 
 async def list_deliveries(

@@ -17,7 +17,7 @@ from ticketing.contract.answers import Binary, Redirect
 from ticketing.contract.bundle import bundle, drift, load, write
 from ticketing.contract.cors import Origins
 from ticketing.contract.document import ContractError
-from ticketing.contract.exchange import Answer, Exchange, Line, Pieces, Stream, etag
+from ticketing.contract.exchange import Answer, Exchange, Line, Pieces, Stream, etag, same_edit
 from ticketing.contract.files import File
 from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.incoming import Incoming
@@ -47,5 +47,6 @@ __all__ = [
     "drift",
     "etag",
     "load",
+    "same_edit",
     "write",
 ]

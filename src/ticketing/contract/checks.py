@@ -35,6 +35,7 @@ def check(document: Document, handlers: Handlers, signing: Signing) -> None:
         _check_security(document, operation, signing)
         _check_path(document, operation)
         _check_cap(document, operation)
+        _check_edited(document, operation)
     if missing := known.keys() - handlers.keys():
         raise ContractError(f"There is no handler for {', '.join(sorted(missing))}.")
     if unknown := handlers.keys() - known.keys():
@@ -140,6 +141,14 @@ def _check_cap(document: Document, operation: Operation) -> None:
             raise ContractError(
                 f"{operation.label} takes {MOST_VALUES} values, but its schema lets a body have {values}."
             )
+
+
+def _check_edited(document: Document, operation: Operation) -> None:
+    for status, response in operation.spec["responses"].items():
+        for media in resolve(document, response, "")[1].get("content", {}).values():
+            schema = resolve(document, media.get("schema"), "")[1] or {}
+            if unknown := set(schema.get("x-edited", ())) - schema.get("properties", {}).keys():
+                raise ContractError(f"{operation.label}, {status}: x-edited names {min(unknown)}, which is not there.")
 
 
 def _check_signature(document: Document, operation: Operation, handler: Callable[..., Any]) -> None:

@@ -20,8 +20,8 @@ class _Operation:
     def __init__(self, operation: Any) -> None:
         self._handler = operation.function
         self._takes_actor = "actor" in inspect.signature(self._handler).parameters
-        self._tagged = {
-            int(status)
+        self._edited = {
+            int(status): frozenset(response["x-edited"])
             for status, response in operation.responses.items()
             if "etag" in response["x-headers"] and status.isdigit()
         }
@@ -33,7 +33,7 @@ class _Operation:
         answer: Answer | Stream | Binary | File | Redirect = await self._handler(**exchange.arguments)
         match answer:
             case Answer():
-                await exchange.answer(answer, answer.status in self._tagged)
+                await exchange.answer(answer, self._edited.get(answer.status))
             case Stream():
                 if scope["http_version"] == "1.0":  # It has no chunks (RFC 9112, 6.1).
                     raise MalformedRequest("A stream needs HTTP/1.1. A proxy in between has to use that, too.")
@@ -41,7 +41,7 @@ class _Operation:
             case File():
                 await answer.send(exchange, receive)
             case Binary():
-                await answer.send(exchange, answer.status in self._tagged)
+                await answer.send(exchange, answer.status in self._edited)
             case Redirect():
                 await answer.send(exchange)
 

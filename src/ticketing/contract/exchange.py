@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -110,10 +110,28 @@ def request_id(wished: bytes | None) -> bytes:
     return wished if wished and _REQUEST_ID.fullmatch(wished) else os.urandom(8).hex().encode()
 
 
-def etag(resource: Any) -> str:
-    """The strong entity tag under which the engine sends this body, in whichever order its members are."""
-    canonical = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)
-    return f'"{blake2b(canonical, digest_size=8).hexdigest()}"'
+def etag(resource: Any, edited: Collection[str] = ()) -> str:
+    """The entity tag (RFC 9110, 8.8.3) under which the engine sends this body, in whichever order its members are.
+
+    `"<edit>.<rest>"`: one digest of the members that a client can change (`x-edited` of the schema), one of all others.
+    A body has the same tag only if it is the same, so If-None-Match compares all of it. If-Match goes by the first part
+    alone: what others count, note or derive meanwhile overwrites nothing. Without such members there is one part.
+    """
+    if not edited:
+        return f'"{_digest(resource)}"'
+    own = {name: value for name, value in resource.items() if name in edited}
+    rest = {name: value for name, value in resource.items() if name not in edited}
+    return f'"{_digest(own)}.{_digest(rest)}"'
+
+
+def _digest(value: Any) -> str:
+    return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+
+def same_edit(tag: str, resource: Any, edited: Collection[str]) -> bool:
+    """Whether a tag that was sent names a version from which no client has changed the resource since."""
+    current = etag(resource, edited)
+    return tag == current or (bool(edited) and tag.partition(".")[0] == current.partition(".")[0])
 
 
 class Exchange:
@@ -170,16 +188,16 @@ class Exchange:
         """The trace that the request belongs to, if it says so."""
         return trace_of(self.headers.get(b"traceparent"))
 
-    async def answer(self, answer: Answer, tagged: bool) -> None:
-        """Send what a handler answered; `tagged` if the contract promises an ETag with this status."""
+    async def answer(self, answer: Answer, edited: Collection[str] | None) -> None:
+        """Send what a handler answered, with its ETag unless `edited` is None: then the contract promises none."""
         head = self.head(answer.headers)
         if answer.body is None:
             await self.respond(answer.status, head)
             return
         encoded = orjson.dumps(answer.body)
         head.append(_JSON)
-        if tagged:
-            tag = etag(answer.body)
+        if edited is not None:
+            tag = etag(answer.body, edited)
             head.append((b"etag", tag.encode()))
             if answer.status == 200 and self.holds(tag):
                 head.remove(_JSON)

@@ -44,6 +44,7 @@ def _operation(document: Document, operation: Operation) -> dict[str, Any]:
             status: {
                 "description": "",
                 "x-headers": _headers(document, response),
+                "x-edited": edited(document, response),
                 "content": {kind: {} for kind in _media_types(document, response) if status.startswith("2")},
             }
             for status, response in operation.spec["responses"].items()
@@ -76,6 +77,12 @@ def _body(document: Document, operation: Operation) -> dict[str, Any]:
 
 def _headers(document: Document, response: Any) -> list[str]:
     return [name.lower() for name in resolve(document, response, "")[1].get("headers", {})]
+
+
+def edited(document: Document, response: Any) -> list[str]:
+    """The members of an answer that clients can change, as its schema says (`x-edited`)."""
+    content = resolve(document, response, "")[1].get("content", {}).get("application/json", {})
+    return list(resolve(document, content.get("schema"), "")[1].get("x-edited", ())) if "schema" in content else []
 
 
 def _media_types(document: Document, response: Any) -> list[str]:

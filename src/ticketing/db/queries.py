@@ -2,10 +2,14 @@
 
 `^` gives one row or None, `$` the first value of one row or None, `!` the number of rows touched, and no mark
 a list of rows: fetched at once, as a cursor left open would outlive its connection.
+
+A query that locks rows and changes nothing is called `lock_…`, and is refused outside a transaction: its locks would
+end with it, before what they are for.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,6 +23,7 @@ from aiosql.queries import Queries
 from aiosql.types import SQLOperationType
 from aiosql.utils import VAR_REF
 from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
 log = structlog.get_logger()
@@ -27,6 +32,10 @@ slow_seconds = float("inf")
 
 spanned: Callable[[str], AbstractContextManager[Any]] | None = None
 """What goes around a statement, by its name, where there are traces (tracing.start)."""
+
+_SILENT = re.compile(r"--[^\n]*|'[^']*'")
+_LOCKS = re.compile(r"\bfor\s+(?:(?:no\s+key\s+)?update|(?:key\s+)?share)\b|\bpg_advisory_xact_lock\w*", re.IGNORECASE)
+_CHANGES = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE)
 
 Row = dict[str, Any]
 Given = dict[str, Any]
@@ -60,6 +69,15 @@ def parameters(sql: str, literals: tuple[tuple[str, str], ...] = ()) -> tuple[st
     return VAR_REF.sub(positional, sql), names
 
 
+LOCK = "lock_"
+
+
+def locks(sql: str) -> bool:
+    """Whether a statement locks rows for a later one. One that also changes something locks them for itself."""
+    text = _SILENT.sub("", sql)
+    return _LOCKS.search(text) is not None and _CHANGES.search(_LOCKS.sub("", text)) is None
+
+
 class AsyncPsycopgAdapter:
     """Runs statements with `$1` for parameters, so nothing is left for psycopg to parse at every call."""
 
@@ -74,6 +92,10 @@ class AsyncPsycopgAdapter:
         """Called once a query, when its file is loaded."""
         if op_type not in SUPPORTED:
             raise ValueError(f"{query_name}: this operation is not supported")
+        if query_name.startswith(LOCK) != locks(sql):
+            raise ValueError(
+                f"{query_name}: what locks rows and changes nothing is called {LOCK}…, and nothing else is"
+            )
         self._sources[query_name] = sql
         positional, self._names[query_name] = parameters(sql)
         return positional
@@ -102,6 +124,8 @@ class AsyncPsycopgAdapter:
         if len(given) > len(names):
             raise TypeError(f"{query_name}() has no parameter {', '.join(sorted(given.keys() - set(names)))}")
         prepare = True
+        if query_name.startswith(LOCK) and conn.autocommit and _is_idle(conn):
+            raise RuntimeError(f"{query_name}() is called outside a transaction, so its locks would end at once")
         if query_name.startswith("list_"):
             sql, names = parameters(self._sources[query_name], _literals(given))
             values = [given[name] for name in names]
@@ -134,6 +158,10 @@ def _literals(given: Given) -> tuple[tuple[str, str], ...]:
         for name, value in given.items()
         if value is None or isinstance(value, bool) or name == "page_size"
     )
+
+
+def _is_idle(conn: AsyncConnection[Any]) -> bool:
+    return conn.pgconn.transaction_status == TransactionStatus.IDLE
 
 
 def _cursor(conn: AsyncConnection[Any], row_factory: Any) -> AsyncRawCursor[Any]:

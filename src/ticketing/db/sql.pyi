@@ -189,9 +189,11 @@ class HeldJob(TypedDict):
     id: UUID
 
 class IdempotencyKey(TypedDict):
-    fingerprint: bytes
-    event_id: UUID
+    fingerprint: bytes | None
+    event_id: UUID | None
     answer: Any | None
+    staff: Any | None
+    project: str | None
 
 class Identity(TypedDict):
     hash: bytes | None
@@ -591,6 +593,13 @@ class _Comments:
         comment_id: UUID,
     ) -> Comment | None:
         """One comment, if the viewer may see it."""
+    async def get_deleted_comment(
+        self,
+        conn: Connection,
+        *,
+        comment_id: UUID,
+    ) -> Comment | None:
+        """The tombstone of a comment, for its author, who repeats the request that made it."""
     async def insert_comment(
         self,
         conn: Connection,
@@ -678,11 +687,12 @@ class _Doctor:
         self,
         conn: Connection,
         *,
-        most: int,
+        glance: int,
         page_size: int,
+        most: int,
     ) -> list[Backlog]:
         """The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has
-        been due.
+        been due. All
         """
     async def list_lagging_standbys(
         self,
@@ -727,6 +737,14 @@ class _Events:
         conn: Connection,
     ) -> EventLog | None:
         """What holds for the log as a whole, and where it ends for now."""
+    async def insert_events(
+        self,
+        conn: Connection,
+        *,
+        actor_id: UUID | None,
+        events: Jsonb,
+    ) -> int:
+        """Record what one change did, in this order."""
     async def is_event_log_ahead(
         self,
         conn: Connection,
@@ -818,6 +836,16 @@ class _Filters:
         """
 
 class _IdempotencyKeys:
+    async def claim_key(
+        self,
+        conn: Connection,
+        *,
+        actor_id: UUID | None,
+        idempotency_key: str,
+        fingerprint: bytes,
+        event_id: UUID,
+    ) -> bool | None:
+        """Take a key for a request, ahead of what it changes in this transaction. False: the key was used."""
     async def delete_expired_idempotency_keys(
         self,
         conn: Connection,
@@ -834,7 +862,18 @@ class _IdempotencyKeys:
         user_id: UUID,
         key: str,
     ) -> IdempotencyKey | None:
-        """What a key was used for, and the answer that request got (null once its event is gone)."""
+        """What a key was used for, and the answer that request got (null once its event is gone); what of it is for
+        staff.
+        """
+    async def release_key(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID | None,
+        key: str,
+        event_id: UUID,
+    ) -> int:
+        """Give back a key that this transaction has taken, as there was nothing to change."""
 
 class _Imports:
     async def advance_run(
@@ -1328,13 +1367,21 @@ class _Jobs:
         self,
         conn: Connection,
         *,
-        state: JobState | None,
-        kind: str | None,
-        queue: str | None,
         after: UUID | None,
         page_size: int,
     ) -> list[Job]:
         """A page of jobs, newest first, from after a given one on."""
+    async def list_jobs_of(
+        self,
+        conn: Connection,
+        *,
+        kind: str | None,
+        after: UUID | None,
+        page_size: int,
+        state: JobState | None,
+        queue: str | None,
+    ) -> list[Job]:
+        """A page of the jobs of a kind, in a queue or in a state, newest first, from after a given one on."""
     async def retry_job(
         self,
         conn: Connection,
@@ -1806,13 +1853,6 @@ class _Tokens:
         """Issue a token, provided that its user is active and has the role that its scopes were judged by, and that
         the token
         """
-    async def list_descendants(
-        self,
-        conn: Connection,
-        *,
-        token_id: UUID,
-    ) -> list[TokenId]:
-        """The tokens that still hold of those made with a token, or with one of these in turn."""
     async def list_ended_tokens(
         self,
         conn: Connection,
@@ -1837,23 +1877,31 @@ class _Tokens:
         page_size: int,
     ) -> list[Token]:
         """A page of a user's tokens, oldest first, from after a given one on."""
-    async def list_tokens_with(
+    async def lock_token_family(
+        self,
+        conn: Connection,
+        *,
+        token_id: UUID,
+        children: bool,
+    ) -> list[TokenId]:
+        """A token that was not revoked; with `children` also those that still hold of the tokens made with it, or
+        with one of
+        """
+    async def lock_tokens_with(
         self,
         conn: Connection,
         *,
         user_id: UUID,
         scopes: list[str],
     ) -> list[TokenId]:
-        """A user's tokens that carry any of these scopes and have not expired."""
+        """A user's tokens that carry any of these scopes and still hold, locked by id until the transaction ends."""
     async def revoke_tokens(
         self,
         conn: Connection,
         *,
         token_ids: list[UUID],
-        event_ids: list[UUID],
-        actor_id: UUID | None,
     ) -> list[Token]:
-        """End these tokens now, each with its event; without those that have been revoked before."""
+        """End these tokens, which are locked, now."""
 
 class _Users:
     async def add_requester(
@@ -1922,9 +1970,6 @@ class _Users:
         role: UserRole,
         active: bool,
         user_id: UUID,
-        event_id: UUID,
-        actor_id: UUID | None,
-        previous: Jsonb,
     ) -> User | None:
         """Write the fields of a user that lock_user has locked."""
 
@@ -1994,16 +2039,6 @@ class _Webhooks:
     ) -> DeliveryToSend | None:
         """A pending delivery with all that sending it takes, and what time it is for all workers alike. The secrets
         are the
-        """
-    async def get_event_to_tell(
-        self,
-        conn: Connection,
-        *,
-        longest: int,
-        event_id: UUID,
-    ) -> EventToTell | None:
-        """An event in JSON without what is for staff, and whole if that is something else; null if it has more bytes
-        than
         """
     async def get_message(
         self,
@@ -2191,6 +2226,16 @@ class _Webhooks:
         page_size: int,
     ) -> list[WebhookEndpoint]:
         """A page of the endpoints, oldest first, from after a given one on."""
+    async def lock_event_to_tell(
+        self,
+        conn: Connection,
+        *,
+        longest: int,
+        event_id: UUID,
+    ) -> EventToTell | None:
+        """An event in JSON without what is for staff, and whole if that is something else; null if it has more bytes
+        than
+        """
     async def lock_webhook_endpoint(
         self,
         conn: Connection,
@@ -2255,6 +2300,20 @@ class _Webhooks:
         error: str,
     ) -> int:
         """Give a delivery up of whose event no message can be written, which is no fault of its endpoint."""
+    async def replace_webhook_secret(
+        self,
+        conn: Connection,
+        *,
+        endpoint_id: UUID,
+        most: int,
+        overlap_seconds: float,
+        secret_id: UUID,
+        key_id: str,
+        sealed: bytes,
+    ) -> bool | None:
+        """Give an endpoint that lock_webhook_endpoint has locked another secret; the present one expires after the
+        overlap.
+        """
     async def replay_deliveries(
         self,
         conn: Connection,
@@ -2288,23 +2347,6 @@ class _Webhooks:
     ) -> list[HeldBack]:
         """Make settled deliveries pending: a given one, or those that have failed since a moment, from after a given
         one on.
-        """
-    async def rotate_webhook_secret(
-        self,
-        conn: Connection,
-        *,
-        endpoint_id: UUID,
-        most: int,
-        idempotency_key: str | None,
-        actor_id: UUID,
-        fingerprint: bytes | None,
-        event_id: UUID,
-        overlap_seconds: float,
-        key_id: str,
-        sealed: bytes,
-    ) -> WebhookEndpoint | None:
-        """Give an endpoint that lock_webhook_endpoint has locked another secret; the present one expires after the
-        overlap.
         """
     async def update_webhook_endpoint(
         self,

@@ -23,10 +23,10 @@ FIELDS = ("name", "description", "archived")
 
 async def create(
     conn: sql.Connection, actor: Actor, project: str, *, claim: Claim, key: str, name: str, description: str = ""
-) -> sql.Category | dict[str, Any]:
+) -> sql.Category:
     """Add a category and record `category.created`; admins only.
 
-    Raises NotFound (the project), Forbidden, Conflict (key in use), KeyReused.
+    Raises NotFound (the project), Forbidden, Conflict (key in use).
     """
     await projects.get(conn, actor, project)
     policy.require_admin(actor)
@@ -41,12 +41,8 @@ async def create(
             description=description,
         )
     except UniqueViolation:
-        category = None
-    if category:
-        return category
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
-    raise Conflict(f"The project {project!r} has a category {key!r}.")
+        raise Conflict(f"The project {project!r} has a category {key!r}.") from None
+    return idempotency.done(category)
 
 
 async def list_(
@@ -82,8 +78,8 @@ async def update(
     await get(conn, actor, project, key)
     policy.require_admin(actor)
     category = found(await sql.categories.lock_category(conn, project=project, key=key), f"category {key!r}")
-    preconditions.match(if_match, category)
-    patch = patches.changeable(patch, category, FIELDS)
+    matched = preconditions.match(if_match, category, FIELDS)
+    patch = patches.changeable(patch, category, FIELDS, matched=matched)
     changed = {name for name, value in patch.items() if value != category[name]}  # type: ignore[literal-required]
     if not changed:
         return category

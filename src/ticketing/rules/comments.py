@@ -15,8 +15,11 @@ from ticketing.db import sql
 from ticketing.ground import moments
 from ticketing.ground.errors import Conflict, Forbidden, Invalid, TicketClosed, found
 from ticketing.rules import tickets
-from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing import paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
+
+FIELDS = ("body",)
+"""What of a comment can be changed."""
 
 
 async def create(
@@ -28,9 +31,9 @@ async def create(
     body: str,
     visibility: sql.CommentVisibility = "public",
 ) -> dict[str, Any]:
-    """Comment on a ticket and record `comment.created`, in one statement; or give the answer a used key stands for.
+    """Comment on a ticket and record `comment.created`, in one statement.
 
-    Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, KeyReused.
+    Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, Conflict.
     """
     comment: dict[str, Any] | None = await sql.comments.insert_comment(
         conn,
@@ -44,14 +47,19 @@ async def create(
     )
     if comment:
         return comment
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
     ticket = await tickets.get(conn, actor, number)
     if visibility == "internal":
         policy.require_staff_for(actor, ticket["project"], ["visibility"])
     if not policy.may_comment(actor, ticket):
         raise TicketClosed("This ticket is closed. Open a new one instead.")
     raise Conflict("The ticket changed while the comment was written. Send the request again.")
+
+
+async def as_created(conn: sql.Connection, _: Actor, __: Claim, comment: dict[str, Any]) -> Mapping[str, Any]:
+    """A comment as it was when it was written, for its author; if it has been deleted since, its tombstone."""
+    if comment["body"] is not None:
+        return comment
+    return await sql.comments.get_deleted_comment(conn, comment_id=UUID(comment["id"])) or comment
 
 
 async def list_(
@@ -93,8 +101,8 @@ async def update(
 
     Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), Invalid, TicketClosed.
     """
-    comment = await _take(conn, actor, number, comment_id, if_match)
-    patch = patches.changeable(patch, comment, ("body",))
+    comment, matched = await _take(conn, actor, number, comment_id, if_match)
+    patch = patches.changeable(patch, comment, FIELDS, matched=matched)
     if not policy.may_edit(actor, comment):
         raise Forbidden("Only its author may change a comment.")
     if patch["body"] == comment["body"]:
@@ -122,7 +130,7 @@ async def delete(
 
     Raises NotFound, PreconditionFailed, Forbidden, TicketClosed.
     """
-    comment = await _take(conn, actor, number, comment_id, if_match)
+    comment, _ = await _take(conn, actor, number, comment_id, if_match)
     if not policy.may_delete(actor, comment):
         raise Forbidden("Only its author or an admin may delete a comment.")
     if comment["deleted_at"] is None:
@@ -138,8 +146,10 @@ async def _check_open(conn: sql.Connection, actor: Actor, number: int) -> None:
         raise TicketClosed("This ticket is closed, so what was said on it stays. Open a new one instead.")
 
 
-async def _take(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None) -> sql.Comment:
+async def _take(
+    conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None
+) -> tuple[sql.Comment, bool]:
+    """The comment, locked, and whether `if_match` says what of it was read."""
     row = await sql.comments.lock_comment(conn, ticket=number, comment_id=comment_id, **actor.viewer())
     comment = found(row, f"comment {comment_id} on ticket {number}")
-    preconditions.match(if_match, comment)
-    return comment
+    return comment, preconditions.match(if_match, comment, FIELDS)

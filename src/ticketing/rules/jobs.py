@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -12,7 +12,7 @@ from ticketing.access.actors import Caller
 from ticketing.db import bell, sql
 from ticketing.ground.errors import Conflict, found
 from ticketing.jobs import kinds
-from ticketing.writing import idempotency, paging
+from ticketing.writing import paging
 from ticketing.writing.idempotency import Claim
 
 WHY_NOT_RETRIED = {
@@ -39,9 +39,11 @@ async def list_(
     policy.require_admin(actor)
     listing = ["jobs", state, kind, queue]
     (after,) = paging.opened(cursor, listing, UUID)
-    rows = await sql.jobs.list_jobs(
-        conn, state=cast("sql.JobState | None", state), kind=kind, queue=queue, after=after, page_size=limit + 1
-    )
+    if state or kind or queue:
+        chosen = cast("sql.JobState | None", state)
+        rows = await sql.jobs.list_jobs_of(conn, state=chosen, kind=kind, queue=queue, after=after, page_size=limit + 1)
+    else:
+        rows = await sql.jobs.list_jobs(conn, after=after, page_size=limit + 1)
     if not rows and cursor is None and (kind or queue):
         await _check_named(conn, kind, queue)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
@@ -61,10 +63,10 @@ async def get(conn: sql.Connection, actor: Caller, job_id: UUID) -> sql.Job:
     return found(await sql.jobs.get_job(conn, job_id=job_id), f"job {job_id}")
 
 
-async def retry(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
+async def retry(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job:
     """Let a job run now, with all its attempts, and record `job.retried`.
 
-    Raises Forbidden, NotFound, Conflict (it runs, is due or is done, or another one has its unique key), KeyReused.
+    Raises Forbidden, NotFound, Conflict (it runs, is due or is done, or another one has its unique key).
     """
     policy.require_admin(actor)
     try:
@@ -74,23 +76,19 @@ async def retry(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Cla
     if job:
         bell.ring()
         return job
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
     state = (await get(conn, actor, job_id))["state"]
     raise Conflict(f"This job cannot be retried. {WHY_NOT_RETRIED.get(state, 'It has changed just now.')}")
 
 
-async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job | dict[str, Any]:
+async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job:
     """Cancel a job that waits; one that runs is told to end within some seconds. Records `job.cancelled`.
 
-    Raises Forbidden, NotFound, Conflict (it has ended), KeyReused.
+    Raises Forbidden, NotFound, Conflict (it has ended).
     """
     policy.require_admin(actor)
     if job := await sql.jobs.cancel_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id):
         return job
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
     job = await get(conn, actor, job_id)
     if job["state"] == "running":
-        return job
+        return claim.unchanged(job)
     raise Conflict(f"This job cannot be cancelled any more: it is {job['state']}.")

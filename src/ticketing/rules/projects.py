@@ -35,8 +35,8 @@ async def create(
     description: str = "",
     visibility: sql.Visibility = "private",
     ticket_types: Sequence[sql.TicketType] = TICKET_TYPES,
-) -> sql.Project | dict[str, Any]:
-    """Add a project and record `project.created`; admins only. Raises Forbidden, Conflict (key in use), KeyReused."""
+) -> sql.Project:
+    """Add a project and record `project.created`; admins only. Raises Forbidden, Conflict (key in use)."""
     policy.require_admin(actor)
     try:
         project = await sql.projects.insert_project(
@@ -50,12 +50,8 @@ async def create(
             ticket_types=list(ticket_types),
         )
     except UniqueViolation:
-        project = None
-    if project:
-        return project
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
-    raise Conflict(f"There is a project {key!r}.")
+        raise Conflict(f"There is a project {key!r}.") from None
+    return idempotency.done(project)
 
 
 async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor: str | None = None) -> paging.Page:
@@ -81,8 +77,8 @@ async def update(
     await get(conn, actor, key)
     policy.require_admin(actor)
     project = found(await sql.projects.lock_project(conn, key=key), f"project {key!r}")
-    preconditions.match(if_match, project)
-    patch = patches.changeable(patch, project, FIELDS)
+    matched = preconditions.match(if_match, project, FIELDS)
+    patch = patches.changeable(patch, project, FIELDS, matched=matched)
     changed = {name for name, value in patch.items() if value != project[name]}  # type: ignore[literal-required]
     if not changed:
         return project

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from psycopg.errors import UniqueViolation
 
@@ -12,7 +11,7 @@ from ticketing.access.actors import Caller
 from ticketing.db import bell, sql
 from ticketing.ground.errors import found
 from ticketing.jobs import kinds
-from ticketing.writing import idempotency, paging
+from ticketing.writing import paging
 from ticketing.writing.idempotency import Claim
 
 NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}")
@@ -26,10 +25,10 @@ async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor:
     return paging.page(rows, limit, ["queues"], lambda row: [row["name"]])
 
 
-async def pause(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue | dict[str, Any]:
+async def pause(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue:
     """Start no more jobs of a queue, and record `queue.paused`; again is no change. Jobs that run go on.
 
-    Raises Forbidden, NotFound, KeyReused.
+    Raises Forbidden, NotFound.
     """
     policy.require_admin(actor)
     await _require_queue(conn, name)
@@ -37,19 +36,17 @@ async def pause(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim)
         queue = await sql.queues.pause_queue(conn, **claim.parameters(), actor_id=actor.id, name=name)
     except UniqueViolation:  # Somebody else has paused it just now.
         queue = None
-    if queue:
-        return queue
-    return await idempotency.replay(conn, actor, claim) or await _queue(conn, name)
+    return queue or claim.unchanged(await _queue(conn, name))
 
 
-async def resume(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue | dict[str, Any]:
+async def resume(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue:
     """Start jobs of a queue again, and record `queue.resumed`; again is no change. Raises as `pause_queue`."""
     policy.require_admin(actor)
     await _require_queue(conn, name)
     if queue := await sql.queues.resume_queue(conn, **claim.parameters(), actor_id=actor.id, name=name):
         bell.ring()
         return queue
-    return await idempotency.replay(conn, actor, claim) or await _queue(conn, name)
+    return claim.unchanged(await _queue(conn, name))
 
 
 async def _require_queue(conn: sql.Connection, name: str) -> None:

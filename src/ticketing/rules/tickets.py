@@ -14,9 +14,9 @@ from ticketing.access import filters, policy
 from ticketing.access.actors import Actor
 from ticketing.db import sql
 from ticketing.ground import moments
-from ticketing.ground.errors import Conflict, Forbidden, Invalid, found
+from ticketing.ground.errors import Conflict, Invalid, found
 from ticketing.rules import users
-from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing import paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
@@ -39,19 +39,14 @@ async def create(
     requester: Mapping[str, str] | None = None,
     channel: sql.TicketChannel = "api",
 ) -> dict[str, Any]:
-    """Open a ticket and record `ticket.created`, in one statement; or give the answer a used key stands for.
+    """Open a ticket and record `ticket.created`, in one statement.
 
     Agents may set the priority and open it for another requester, `{"id": …}` or `{"email": …, "name": …}`; the
-    latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, KeyReused.
+    latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, Conflict.
     """
     given = {"priority": priority, "requester": requester}
-    try:
-        policy.require_staff_for(actor, project, (name for name, value in given.items() if value is not None))
-        requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.user_id
-    except (Forbidden, Invalid):
-        if answer := await idempotency.replay(conn, actor, claim):
-            return answer
-        raise
+    policy.require_staff_for(actor, project, (name for name, value in given.items() if value is not None))
+    requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.user_id
     ticket: dict[str, Any] | None = await sql.tickets.insert_ticket(
         conn,
         **claim.parameters(),
@@ -71,8 +66,6 @@ async def create(
     )
     if ticket:
         return ticket
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
     raise await _no_place(conn, actor, type, project, category, requester_id)
 
 
@@ -115,8 +108,8 @@ async def update(
     """
     ticket = found(await sql.tickets.lock_ticket(conn, number=number, **actor.viewer()), f"ticket {number}")
     policy.require_change(actor, ticket)
-    preconditions.match(if_match, ticket)
-    patch = patches.changeable(patch, ticket, FIELDS)
+    matched = preconditions.match(if_match, ticket, FIELDS)
+    patch = patches.changeable(patch, ticket, FIELDS, matched=matched)
     wanted = _patched(ticket, patch)
     if policy.closes_own(actor, ticket, wanted["status"]) and wanted["resolution"] == "none":
         wanted["resolution"] = "withdrawn"

@@ -12,11 +12,11 @@ import uuid_utils.compat as uuids
 from ticketing import sealing
 from ticketing.access import authentication, bearer, policy
 from ticketing.access.actors import Actor, Caller
-from ticketing.contract import Problem
 from ticketing.db import sql
 from ticketing.ground import moments
 from ticketing.ground.errors import Conflict, Invalid, found
-from ticketing.writing import idempotency, paging
+from ticketing.writing import paging
+from ticketing.writing.change import Change, changing
 from ticketing.writing.idempotency import Claim
 
 PREFIX_LENGTH = 12
@@ -36,7 +36,7 @@ async def create(
     The secret is in the answer. Beside an Idempotency-Key it is kept for the day in which the request may be repeated,
     sealed by what only who asked knows: the calling token's secret. As all that is repeated, it is answered as it was
     then: also with a token that was revoked meanwhile.
-    Raises Forbidden, Invalid, KeyReused, Conflict (repeated with another token; what asks was revoked just now).
+    Raises Forbidden, Invalid, Conflict (what asks was revoked just now).
     """
     assert actor.role
     return await _create(
@@ -57,28 +57,24 @@ async def create_for(
     """Issue a token for a service account, with the limits of `create`; admins only.
 
     Whoever has the command line can issue one for any active user, with whatever scopes their role has.
-    Raises Forbidden, NotFound, Invalid, KeyReused, Conflict (no service account, not active, and as `create`).
+    Raises Forbidden, NotFound, Invalid, Conflict (no service account, not active, and as `create`).
     """
     policy.require_admin(actor)
     user = found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
+    if isinstance(actor, Actor) and not user["service_account"]:
+        raise Conflict("This user is a person, who makes their own tokens. Only service accounts can be given one.")
+    if not user["active"]:
+        raise Conflict("This user is not active, and so can have no tokens.")
     return await _create(
         conn,
         actor,
         claim,
         user_id=user_id,
         role=user["role"],
-        unfit=_unfit(actor, user),
         name=name,
         scopes=scopes,
         expires_at=expires_at,
     )
-
-
-def _unfit(actor: Caller, user: sql.User) -> Conflict | None:
-    """Why this user cannot be given a token, if so."""
-    if isinstance(actor, Actor) and not user["service_account"]:
-        return Conflict("This user is a person, who makes their own tokens. Only service accounts can be given one.")
-    return None if user["active"] else Conflict("This user is not active, and so can have no tokens.")
 
 
 async def _create(
@@ -88,21 +84,12 @@ async def _create(
     *,
     user_id: UUID,
     role: sql.UserRole,
-    unfit: Problem | None = None,
     name: str,
     scopes: Sequence[str],
     expires_at: str | None,
 ) -> dict[str, Any]:
-    try:
-        if unfit:
-            raise unfit
-        policy.check_scopes(actor, role, scopes)
-        expiry = _expiry(actor, expires_at)
-    except Problem:
-        # What was granted once is answered again, even if it would not be granted any more.
-        if answer := await _answered_again(conn, actor, claim):
-            return answer
-        raise
+    policy.check_scopes(actor, role, scopes)
+    expiry = _expiry(actor, expires_at)
     secret = bearer.new_token()
     row = await sql.tokens.insert_token(
         conn,
@@ -121,23 +108,18 @@ async def _create(
     )
     if row:
         return {**row, "token": secret}
-    if answer := await _answered_again(conn, actor, claim):
-        return answer
     raise Conflict("The user or your own token has just been changed, so no token was made. Read the user again.")
 
 
-async def _answered_again(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
-    """The answer that this very request got before, with the secret. Raises KeyReused, Conflict (by another token)."""
-    answer = await idempotency.replay(conn, actor, claim)
-    if answer is None or not isinstance(actor, Actor):
-        return None
+async def with_secret(conn: sql.Connection, actor: Actor, claim: Claim, token: dict[str, Any]) -> dict[str, Any]:
+    """A token as an earlier request made it, with its secret. Raises Conflict for another token than asked then."""
     sealed = await sql.tokens.get_sealed_token(conn, event_id=claim.event_id)
     secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
     if secret is None:
         raise Conflict(
             "This request was made with another token, or before an upgrade, so it cannot be told the secret again."
         )
-    return {**answer, "token": secret.decode()}
+    return {**token, "token": secret.decode()}
 
 
 def _sealed(actor: Caller, claim: Claim, secret: str) -> bytes | None:
@@ -210,28 +192,27 @@ async def revoke(
     token = await get(conn, actor, token_id, user_id)
     if isinstance(actor, Actor) and user_id is None:
         policy.require_no_less(actor, token_id, token["scopes"])
-    count = await _end(conn, actor, [token_id])
-    # What is being made with one of these while it ends is there in the next round; then nothing can be made any more.
-    while children and (made := await sql.tokens.list_descendants(conn, token_id=token_id)):
-        count += await _end(conn, actor, [row["id"] for row in made])
+    count = 0
+    async with changing(conn, actor) as change:
+        # What is made with one of these while it ends is there in the next round; after that nothing can be.
+        while family := await sql.tokens.lock_token_family(conn, token_id=token_id, children=children):
+            count += await _end(change, family)
     return count
 
 
-async def revoke_with(conn: sql.Connection, actor: Caller, user_id: UUID, scopes: Collection[str]) -> None:
-    """End, in a transaction that has locked a user, their tokens that hold any of these scopes."""
-    rows = await sql.tokens.list_tokens_with(conn, user_id=user_id, scopes=list(scopes))
-    await _end(conn, actor, [row["id"] for row in rows])
+async def revoke_with(change: Change, user_id: UUID, scopes: Collection[str]) -> None:
+    """End those tokens of a user, who is locked, that hold any of these scopes."""
+    await _end(change, await sql.tokens.lock_tokens_with(change.conn, user_id=user_id, scopes=list(scopes)))
 
 
-async def _end(conn: sql.Connection, actor: Caller, token_ids: Sequence[UUID]) -> int:
-    rows = await sql.tokens.revoke_tokens(
-        conn,
-        token_ids=list(token_ids),
-        event_ids=[uuids.uuid7() for _ in token_ids],
-        actor_id=actor.id,
-    )
+async def _end(change: Change, tokens: Sequence[sql.TokenId]) -> int:
+    """End these tokens, which are locked; each has its event."""
+    token_ids = [token["id"] for token in tokens]
+    ended = await sql.tokens.revoke_tokens(change.conn, token_ids=token_ids)
+    for token in ended:
+        change.record("token.revoked", token, previous={"revoked_at": None}, internal=True)
     authentication.forget(frozenset(token_ids))
-    return len(rows)
+    return len(ended)
 
 
 async def _owner(conn: sql.Connection, actor: Caller, user_id: UUID | None) -> UUID:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 from psycopg.errors import CheckViolation, UniqueViolation
-from psycopg.types.json import Jsonb
 
 from ticketing.access import policy, scopes
 from ticketing.access.actors import Actor, Caller
@@ -17,6 +15,7 @@ from ticketing.db import sql
 from ticketing.ground.errors import Conflict, Invalid, found
 from ticketing.rules import tokens
 from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing.change import changing
 from ticketing.writing.idempotency import Claim
 
 FIELDS = ("name", "email", "role", "active")
@@ -32,10 +31,10 @@ async def create(
     email: str | None = None,
     role: sql.UserRole = "requester",
     service_account: bool = False,
-) -> sql.User | dict[str, Any]:
-    """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use), KeyReused."""
+) -> sql.User:
+    """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use)."""
     policy.require_admin(actor)
-    with suppress(UniqueViolation):
+    try:
         user = await sql.users.insert_user(
             conn,
             **claim.parameters(),
@@ -46,11 +45,9 @@ async def create(
             role=role,
             service_account=service_account,
         )
-        if user:
-            return user
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
-    raise Conflict(f"There is a user with the e-mail address {email}.")
+    except UniqueViolation:
+        raise Conflict(f"There is a user with the e-mail address {email}.") from None
+    return idempotency.done(user)
 
 
 async def find_or_add(
@@ -106,8 +103,8 @@ async def update(
     """
     policy.require_admin(actor)
     user = found(await sql.users.lock_user(conn, user_id=user_id), f"user {user_id}")
-    preconditions.match(if_match, user)
-    patch = patches.changeable(patch, user, FIELDS)
+    matched = preconditions.match(if_match, user, FIELDS)
+    patch = patches.changeable(patch, user, FIELDS, matched=matched)
     if patch.get("email", "") is None and user["email"] is not None:
         raise Invalid.at("#/email", "An e-mail address can be changed, but not taken away.")
     if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
@@ -117,25 +114,20 @@ async def update(
         return user
     wanted: dict[str, Any] = {name: patch.get(name, user[name]) for name in FIELDS}  # type: ignore[literal-required]
     previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
-    try:
-        updated = await sql.users.update_user(
-            conn,
-            event_id=uuids.uuid7(),
-            actor_id=actor.id,
-            user_id=user_id,
-            previous=Jsonb(previous),
-            **wanted,
-        )
-    except UniqueViolation:
-        raise Conflict(f"There is another user with the e-mail address {wanted['email']}.") from None
-    except CheckViolation as error:
-        if error.diag.constraint_name != "an_admin_is_left":
-            raise
-        raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
-    before, after = _scopes(user), _scopes(wanted)
-    if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:
-        await tokens.revoke_with(conn, actor, user_id, ended)
-    return found(updated, f"user {user_id}")
+    async with changing(conn, actor) as change:
+        try:
+            updated = found(await sql.users.update_user(conn, user_id=user_id, **wanted), f"user {user_id}")
+        except UniqueViolation:
+            raise Conflict(f"There is another user with the e-mail address {wanted['email']}.") from None
+        except CheckViolation as error:
+            if error.diag.constraint_name != "an_admin_is_left":
+                raise
+            raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
+        change.record("user.updated", updated, previous=previous, internal=True)
+        before, after = _scopes(user), _scopes(wanted)
+        if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:
+            await tokens.revoke_with(change, user_id, ended)
+    return updated
 
 
 def _scopes(user: Mapping[str, Any]) -> frozenset[str]:

@@ -12,15 +12,24 @@ from ticketing.ground.errors import Invalid
 _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
-def changeable(patch: Mapping[str, Any], resource: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
-    """The part of a patch that is about these fields. Raises Invalid if the rest is not what the resource holds."""
+MOVING = frozenset({"updated_at", "failing_since"})
+"""What moves although nobody edits: with a comment on the ticket, with a message that does not arrive."""
+
+
+def changeable(
+    patch: Mapping[str, Any], resource: Mapping[str, Any], fields: Collection[str], *, matched: bool = False
+) -> dict[str, Any]:
+    """The part of a patch that is about these fields. Raises Invalid if the rest is not what the resource holds.
+
+    Whoever has said by If-Match what they read may send back what has moved since (`matched`).
+    """
     faults = [
         {
             "detail": "This cannot be changed, and differs from what is there now. Leave it out, or read it again.",
             "pointer": f"#/{name}",
         }
         for name, value in patch.items()
-        if name not in fields and _nameless(value) != _nameless(resource[name])
+        if name not in fields and not (matched and name in MOVING) and _nameless(value) != _nameless(resource[name])
     ]
     if faults:
         raise Invalid(faults[0]["detail"], errors=faults)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -19,8 +20,29 @@ READER = {"Authorization": "Bearer reader"}
 
 def test_a_tag_is_that_of_the_resource_whatever_the_order_of_its_members() -> None:
     reply = get("/books/1")
-    assert reply.headers["etag"] == contract.etag(reply.json())
+    assert reply.headers["etag"] == contract.etag(reply.json(), library.EDITED)
     assert contract.etag({"a": 1, "b": 2}) == contract.etag({"b": 2, "a": 1}) != contract.etag({"a": 1, "b": 3})
+
+
+def test_a_tag_says_apart_what_clients_can_change() -> None:
+    def tag(**members: Any) -> tuple[str, ...]:
+        return tuple(contract.etag({"title": "a", "votes": 1, **members}, {"title"}).strip('"').split("."))
+
+    edit, rest = tag()
+    assert tag(votes=2)[0] == edit and tag(votes=2)[1] != rest
+    assert tag(followers=[])[0] == edit and tag(followers=[])[1] != rest
+    assert tag(title="b")[0] != edit and tag(title="b")[1] == rest
+    assert re.fullmatch(r'"[0-9a-f]{16}\.[0-9a-f]{16}"', contract.etag({"title": "a"}, {"title"}))
+    assert re.fullmatch(r'"[0-9a-f]{16}"', contract.etag({"title": "a"}))
+
+
+def test_the_contract_says_what_clients_can_change() -> None:
+    edit, rest = get("/books/1").headers["etag"].split(".")
+    assert contract.same_edit(f'{edit}.other"', get("/books/1").json(), library.EDITED)
+    for other in (f'{edit}"', f"{rest}", '"other"', "", f"{edit}other.{rest}"):
+        assert not contract.same_edit(other, get("/books/1").json(), library.EDITED), other
+    for tag, status in ((f"{edit}.{rest}", 304), (f'{edit}.other"', 200), (f'{edit}"', 200)):
+        assert get("/books/1", {**LIBRARIAN, "If-None-Match": tag}).status == status
 
 
 def test_only_answers_that_promise_a_tag_have_one() -> None:

@@ -73,6 +73,10 @@ def books(document: dict[str, Any]) -> Any:
             "GET /opening-hours is public, so x-anonymous says nothing",
         ),
         (lambda d: d["paths"].update({"/x/": {"get": books(d)}}), "The path /x/ ends with a slash"),
+        (
+            lambda d: d["components"]["schemas"]["Book"].update({"x-edited": ["titel"]}),
+            "POST /books, 201: x-edited names titel, which is not there",
+        ),
         (lambda d: d["paths"].update({"/books/{id}": {}}), r"/books/{number} and /books/{id} are the same path"),
         (
             lambda d: d["paths"]["/books/{number}"].pop("parameters"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from ticketing.access import filters, policy
@@ -12,7 +11,7 @@ from ticketing.db import sql
 from ticketing.ground import moments
 from ticketing.ground.errors import Conflict, Invalid, found
 from ticketing.reactions.webhooks import endpoints
-from ticketing.writing import idempotency, paging
+from ticketing.writing import paging
 from ticketing.writing.idempotency import Claim
 
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -77,10 +76,10 @@ async def redeliver(
     failed_since: str | None = None,
     events_since: str | None = None,
     events_after: str | None = None,
-) -> sql.WebhookRedelivery | dict[str, Any]:
+) -> sql.WebhookRedelivery:
     """Record `webhook.redelivered`, upon which the deliveries that one of these names are sent (again).
 
-    Raises Forbidden, NotFound, Invalid, Conflict (it is disabled), KeyReused.
+    Raises Forbidden, NotFound, Invalid, Conflict (it is disabled).
     """
     policy.require_admin(actor)
     redelivery = await sql.webhooks.insert_webhook_redelivery(
@@ -95,8 +94,6 @@ async def redeliver(
     )
     if redelivery:
         return redelivery
-    if answer := await idempotency.replay(conn, actor, claim):
-        return answer
     endpoint = await endpoints.get(conn, actor, endpoint_id)
     if endpoint["state"] == "disabled":
         raise Conflict("This endpoint is disabled. Set its state to active before you send to it.")

@@ -17,6 +17,7 @@ from ticketing.ground.config import Settings, settings
 from ticketing.ground.errors import Conflict, Invalid, NotConfigured, found
 from ticketing.reactions.webhooks import signing
 from ticketing.writing import idempotency, paging, patches, preconditions
+from ticketing.writing.change import changing
 from ticketing.writing.idempotency import Claim
 
 SECRET_OVERLAP_SECONDS = 24 * 3600.0
@@ -68,7 +69,7 @@ async def create(
 ) -> dict[str, Any]:
     """Add an endpoint and record `webhook.created`; the answer has its secret. Call `check_url` before.
 
-    Raises Forbidden, Invalid, NotConfigured, KeyReused, Conflict.
+    Raises Forbidden, Invalid, NotConfigured.
     """
     policy.require_admin(actor)
     await _check_projects(conn, projects)
@@ -87,16 +88,7 @@ async def create(
         include_internal=include_internal,
         format=format,
     )
-    if endpoint:
-        return {**endpoint, "secret": signing.written(secret)}
-    return await _replayed(conn, claim, await idempotency.replay(conn, actor, claim))
-
-
-async def created(conn: sql.Connection, actor: Actor, claim: Claim) -> dict[str, Any] | None:
-    """What this very request was answered when it came first, or None. Raises Forbidden, KeyReused, Conflict."""
-    policy.require_admin(actor)
-    answer = await idempotency.replay(conn, actor, claim)
-    return await _replayed(conn, claim, answer) if answer else None
+    return {**idempotency.done(endpoint), "secret": signing.written(secret)}
 
 
 async def list_(
@@ -129,8 +121,8 @@ async def update(
 
     Raises Forbidden, NotFound, PreconditionFailed, Invalid.
     """
-    endpoint = await _take(conn, actor, endpoint_id, if_match)
-    patch = patches.changeable(patch, endpoint, FIELDS)
+    endpoint, matched = await _take(conn, actor, endpoint_id, if_match)
+    patch = patches.changeable(patch, endpoint, FIELDS, matched=matched)
     await _check_projects(conn, patch.get("projects", ()))
     old: dict[str, Any] = {**endpoint}
     if {"event_types", "include_internal"} & patch.keys():
@@ -167,34 +159,32 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
     """Give an endpoint another secret in a transaction and record `webhook.rotated`; the old one signs for another day.
 
     Of two that rotate at once the second waits, and replaces what the first has made: both secrets hold.
-    Raises Forbidden, NotFound, NotConfigured, KeyReused, Conflict (as many secrets hold as may, or the one that this
-    key stands for holds no longer).
+    Raises Forbidden, NotFound, NotConfigured, Conflict (as many secrets hold as may).
     """
-    await _take(conn, actor, endpoint_id, None)
-    secret = signing.new_secret()
-    endpoint = await sql.webhooks.rotate_webhook_secret(
-        conn,
-        **claim.parameters(),
-        **sealed(secret, endpoint_id),
-        actor_id=actor.user_id,
-        endpoint_id=endpoint_id,
-        overlap_seconds=SECRET_OVERLAP_SECONDS,
-        most=MOST_SECRETS,
-    )
-    if endpoint:
-        return {**endpoint, "secret": signing.written(secret)}
-    if answer := await idempotency.replay(conn, actor, claim):
-        return await _replayed(conn, claim, answer)
-    raise Conflict(
-        f"{MOST_SECRETS} secrets of this endpoint hold, and no more may. Each that was replaced ends 24 hours after"
-        " that: rotate again once the oldest has ended, or make another endpoint."
-    )
+    async with changing(conn, actor, claim) as change:
+        endpoint, _ = await _take(conn, actor, endpoint_id, None)
+        secret = signing.new_secret()
+        replaced = await sql.webhooks.replace_webhook_secret(
+            conn,
+            **sealed(secret, endpoint_id),
+            secret_id=claim.event_id,
+            endpoint_id=endpoint_id,
+            overlap_seconds=SECRET_OVERLAP_SECONDS,
+            most=MOST_SECRETS,
+        )
+        if not replaced:
+            raise Conflict(
+                f"{MOST_SECRETS} secrets of this endpoint hold, and no more may. Each that was replaced ends 24 hours"
+                " after that: rotate again once the oldest has ended, or make another endpoint."
+            )
+        change.record("webhook.rotated", endpoint, internal=True)
+    return {**endpoint, "secret": signing.written(secret)}
 
 
 async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> sql.Event:
     """Record `webhook.pinged`, which is delivered to this endpoint whatever its filters.
 
-    Raises Forbidden, NotFound, Conflict (it is disabled), KeyReused.
+    Raises Forbidden, NotFound, Conflict (it is disabled).
     """
     policy.require_admin(actor)
     event = await sql.webhooks.insert_webhook_ping(
@@ -202,10 +192,28 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
     )
     if event:
         return event
-    if await idempotency.replay(conn, actor, claim):
-        return found(await sql.webhooks.get_webhook_event(conn, event_id=claim.event_id), "event of this ping")
     endpoint = await get(conn, actor, endpoint_id)
     raise Conflict(f"This endpoint is {endpoint['state']}. Set its state to active before you ping it.")
+
+
+async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, Any]) -> sql.Event:
+    """The event of an earlier ping."""
+    return found(await sql.webhooks.get_webhook_event(conn, event_id=claim.event_id), "event of this ping")
+
+
+async def with_secret(conn: sql.Connection, _: Actor, claim: Claim, endpoint: dict[str, Any]) -> dict[str, Any]:
+    """An endpoint as an earlier request was told of it, with the secret that it made. Raises Conflict if that ended."""
+    secret = await sql.webhooks.get_webhook_secret(conn, secret_id=claim.event_id)
+    if secret is None:
+        raise Conflict("The request with this Idempotency-Key was done, but its secret does not hold any more.")
+    try:
+        clear = unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
+    except sealing.NoKey:
+        raise Conflict(
+            "The request with this Idempotency-Key was done, but the key that sealed its secret is no longer in"
+            " TICKETING_SECRET_KEYS. Rotate the secret."
+        ) from None
+    return {**endpoint, "secret": signing.written(clear)}
 
 
 def sealed(secret: bytes, endpoint_id: UUID) -> dict[str, Any]:
@@ -222,12 +230,14 @@ def unsealed(key_id: str, box: bytes, endpoint_id: UUID) -> bytes:
     return sealing.unseal(key_id, box, _context(endpoint_id))
 
 
-async def _take(conn: sql.Connection, actor: Actor, endpoint_id: UUID, if_match: str | None) -> sql.WebhookEndpoint:
+async def _take(
+    conn: sql.Connection, actor: Actor, endpoint_id: UUID, if_match: str | None
+) -> tuple[sql.WebhookEndpoint, bool]:
+    """The endpoint, locked, and whether `if_match` says what of it was read."""
     policy.require_admin(actor)
     row = await sql.webhooks.lock_webhook_endpoint(conn, endpoint_id=endpoint_id)
     endpoint = found(row, f"webhook endpoint {endpoint_id}")
-    preconditions.match(if_match, endpoint)
-    return endpoint
+    return endpoint, preconditions.match(if_match, endpoint, FIELDS)
 
 
 async def _check_projects(conn: sql.Connection, keys: Sequence[str]) -> None:
@@ -251,18 +261,3 @@ async def _check_types(conn: sql.Connection, types: Sequence[str], *, include_in
 def _context(endpoint_id: UUID) -> bytes:
     """A secret opens only for the endpoint that it was made for, should rows be exchanged in the database."""
     return b"webhook:" + endpoint_id.bytes
-
-
-async def _replayed(conn: sql.Connection, claim: Claim, answer: dict[str, Any] | None) -> dict[str, Any]:
-    """The answer of the earlier request, with the secret that it made, unless that has gone since."""
-    secret = await sql.webhooks.get_webhook_secret(conn, secret_id=claim.event_id)
-    if answer is None or secret is None:
-        raise Conflict("The request with this Idempotency-Key was done, but its secret does not hold any more.")
-    try:
-        clear = unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
-    except sealing.NoKey:
-        raise Conflict(
-            "The request with this Idempotency-Key was done, but the key that sealed its secret is no longer in"
-            " TICKETING_SECRET_KEYS. Rotate the secret."
-        ) from None
-    return {**answer, "secret": signing.written(clear)}

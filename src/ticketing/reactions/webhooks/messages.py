@@ -84,7 +84,7 @@ async def late(event_id: UUID, endpoint_id: UUID, format: sql.WebhookFormat) -> 
     """
     async with pool.transaction() as conn:
         # Locked: a comment that is taken back meanwhile waits for us, and whoever forgets its messages then finds ours.
-        row = await sql.webhooks.get_event_to_tell(conn, event_id=event_id, longest=LONGEST_BYTES)
+        row = await sql.webhooks.lock_event_to_tell(conn, event_id=event_id, longest=LONGEST_BYTES)
         if row is None:
             raise Untellable("The event is not kept any more.")
         await keep(conn, [write(event_id, format, read(row["public"], row["whole"]))])

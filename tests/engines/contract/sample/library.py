@@ -26,6 +26,7 @@ SPEC = Path(__file__).parent / "spec"
 NOBODY = "nobody"
 COVER = bytes(range(256)) * 20
 COVERED_AT = datetime(2026, 11, 24, 10, 0, 0, 500_000, UTC)
+EDITED = {"title", "kind", "pages"}
 BOOK = {"number": 1, "title": "No", "kind": "novel", "pages": 100}
 
 
