@@ -8,19 +8,19 @@ Start reading at `app.py` (what the process is made of), `api/__init__.py` (ever
 
 Folders import downwards only, in this order:
 
-commands/    what a person types
-processes/   serving and working: how processes start, hand over, and are looked after
-app          what the web process is made of
+commands/    the command line
+processes/   how API and worker processes start, hand over, stay together and answer probes
+app          the composition root of the web process
 api/ web/    handlers; the protocol on the wire, and pages
-reactions/ sources/   what follows from events and clocks; what comes from elsewhere
+reactions/ sources/   what events and clocks trigger; imports from other systems
 monitoring/  what operators see of a process
-rules/       the product, a noun a file
-log/         the event log as it is read
-writing/     retried how, against which version, continued from where
-access/      who is asking, what they may see and do
+rules/       the product's rules, a file per noun
+log/         reading the event log
+writing/     idempotency, preconditions, patches, paging
+access/      who is asking, and what they may see and do
 jobs/ outbound/ sealing   engines that know no noun
 db/          PostgreSQL
-ground/      settings, errors, figures, the form of texts and moments
+ground/      settings, errors, metrics, the stored form of texts and timestamps
 contract/    binds the OpenAPI document to handlers, and knows nothing of tickets
 """
 

@@ -1,7 +1,7 @@
-"""The command line: every command, and how its errors end.
+"""The command line: every command, and how errors end it.
 
-What a command cannot do it says in one sentence on standard error, and ends with 1; called wrongly, it ends with 2.
-Each imports what it needs when it is run, so that none waits for the libraries of another one.
+A command that fails says so in one sentence on standard error, and exits with 1; with wrong arguments it exits with 2.
+Each command imports what it needs when it runs, so that none waits for another's libraries.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ app = App(
 )
 for group, module, purpose in (
     ("user", "commands.users", "Add, list and change people and machines, such as the first admin."),
-    ("token", "commands.tokens", "Issue, list and revoke what users sign in with."),
+    ("token", "commands.tokens", "Issue, list and revoke the tokens that users sign in with."),
     ("project", "commands.projects", "Add and list the products that tickets are about."),
-    ("jobs", "commands.jobs", "See what is done in the background, and step in."),
-    ("import", "commands.importing", "Bring issues here from elsewhere, with their history."),
+    ("jobs", "commands.jobs", "Show background jobs, and intervene."),
+    ("import", "commands.importing", "Import issues from other systems, with their history."),
 ):
     app.command(f"ticketing.{module}:app", name=group, help=purpose)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that the arguments, if not given those of the process, name."""
+    """Run the command of the arguments, by default those of the process."""
     try:
         try:
             app(sys.argv[1:] if arguments is None else arguments)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _said(error: Exception) -> str | None:
-    """What PostgreSQL or a rule says; None for a fault of ours."""
+    """What PostgreSQL or a rule says; None if it is a fault of ours."""
     import psycopg
 
     from ticketing.commands import console
@@ -89,7 +89,7 @@ def _fail(sentence: str, code: int) -> NoReturn:
 
 
 def _leave() -> NoReturn:
-    """End as SIGPIPE would have it, as whoever read what we write has gone; Python must not try to write the rest."""
+    """End as by SIGPIPE, because the reader of our output has gone; Python must not try to write the rest."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(128 + signal.SIGPIPE)
 
@@ -101,9 +101,11 @@ def _leave() -> NoReturn:
 def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bool = False, json: bool = False) -> None:
     """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API, a worker.
 
-    For trying and for development; nothing has to be installed or running. Ctrl-C stops it all, and the next start
-    finds its data. Other commands find the running servers after the line that is printed as "Shell":
-    `. .ticketing/environment`, or the same with another folder.
+    For trying it out and for development; nothing else has to be installed or running. Ctrl-C stops it all, and the
+    next start keeps the data.
+
+    `. .ticketing/environment` lets other commands find the running servers. With another folder the line differs; it is
+    printed as "Shell".
 
     For example:
 
@@ -116,10 +118,10 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
     home
         The folder of the data, instead of $TICKETING_HOME or .ticketing.
     ephemeral
-        Use a temporary folder instead, gone in the end.
+        Use a temporary folder, deleted at the end.
     json
-        Print nothing but one line of JSON when everything runs: url, docs_url, tokens by role, and environment: the
-        file for other shells.
+        Print only one line of JSON once everything runs: url, docs_url, tokens by role, and environment (the file for
+        other shells).
     """
     from rich.console import Console
 
@@ -165,8 +167,8 @@ def run_api(
 ) -> None:
     """Run the API against the servers that the settings name.
 
-    SIGTERM lets running requests finish. SIGHUP starts the same command anew on the same socket, and ends this process
-    when that serves: no connection is refused. A socket that systemd passes is served instead of the address.
+    SIGTERM lets running requests finish. SIGHUP starts the same command again on the same socket, and ends this process
+    once that serves: no connection is refused. A socket passed by systemd is served instead of the address.
 
     For example:
 
@@ -179,7 +181,7 @@ def run_api(
     port
         The port to listen on.
     workers
-        How many processes share the work; one a core is a good start.
+        How many processes share the work; one per core is a good start.
     """
     from ticketing.ground.config import settings
     from ticketing.processes import serve
@@ -198,7 +200,7 @@ def run_worker(
     port: Port | None = None,
     leashed: Annotated[bool, Parameter(show=False)] = False,
 ) -> None:
-    """Do background jobs, from the servers that the settings name.
+    """Run background jobs, from the servers that the settings name.
 
     SIGTERM lets running jobs finish; those that take too long are given back. Any number of workers may run.
 
@@ -209,15 +211,15 @@ def run_worker(
     Parameters
     ----------
     processes
-        How many processes share the work; one a core at most.
+        How many processes share the work; one per core at most.
     threads
-        How many jobs of a queue each process does at once.
+        How many jobs of a queue each process runs at once.
     queues
         Only these queues, separated by commas, such as default,webhooks.
     host
         The address to serve health and metrics on.
     port
-        The port to serve /health/live, /health/ready and /metrics on; none if not given.
+        The port to serve /health/live, /health/ready and /metrics on; by default none.
     leashed
         End when standard input closes.
     """
@@ -233,9 +235,9 @@ def run_worker(
 
 @app.command(name="migrate")
 async def run_migrations(*, status: bool = False) -> None:
-    """Bring the database's schema to this release, and mend the event log of a database that was restored.
+    """Migrate the database's schema to this release, and repair the event log of a restored database.
 
-    Any number of them may run at once; what is applied already is left alone.
+    It is safe to run several at once, and to run it again.
 
     For example:
 
@@ -244,7 +246,7 @@ async def run_migrations(*, status: bool = False) -> None:
     Parameters
     ----------
     status
-        Only tell what is applied and what is pending; ends with 1 if anything is.
+        Only show what is applied and what is pending; exits with 1 if anything is pending.
     """
     from psycopg import AsyncConnection
 
@@ -269,9 +271,9 @@ async def run_migrations(*, status: bool = False) -> None:
 
 @app.command(name="doctor")
 async def check_everything(*, json: bool = False) -> None:
-    """Check the settings, PostgreSQL, the schema, Redis and more, and say what to do; ends with 1 if anything is wrong.
+    """Check the settings, PostgreSQL, the schema, Redis and more, with remedies; exits with 1 if anything is wrong.
 
-    Nothing is changed. It looks with the eyes of this machine: run it wherever a process of the service runs.
+    It changes nothing. It checks this machine's view: run it wherever a process of the service runs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The composition root of the web process: settings in, ASGI application out. Nothing is put together elsewhere."""
+"""The composition root of the web process: settings in, ASGI application out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ticketing.web.wire import files
 log = logging.getLogger(__name__)
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 REQUESTS_A_CONNECTION = 16
-"""How many requests are worked on at once, for each connection to PostgreSQL: more would only wait, some 0.2 s."""
+"""How many requests are worked on at once, per connection to PostgreSQL: more would only wait, some 0.2 s."""
 
 _leaving = False
 
@@ -75,14 +75,14 @@ def create(settings_: Settings | None = None) -> Any:
 
 
 def leave() -> None:
-    """Be ready no more, and end what would not end by itself, as this process is about to."""
+    """Stop being ready, and end open streams, because this process is about to end."""
     global _leaving
     _leaving = True
     stream.leave()
 
 
 def observe(**request: Any) -> None:
-    """Measure an answered request; what it may have changed is committed by now, so whoever waits for it is woken."""
+    """Measure an answered request, and ring the bell: what it may have changed is committed by now."""
     metrics.observe(**request)
     tracing.tell(request)
     if request["method"] in UNSAFE and request["status"] < 300:
@@ -90,7 +90,7 @@ def observe(**request: Any) -> None:
 
 
 async def obstacle() -> str | None:
-    """Why this process cannot work just now, or None."""
+    """Why this process is not ready, or None."""
     if _leaving:
         return "This process is about to end."
     try:

@@ -123,8 +123,8 @@ def test_ports_and_plain_http() -> None:
     assert addresses(guard, "https://a.example:8443/") == ["8.8.8.8"]
     for url, reason in (
         ("https://a.example:22/", "the port 22"),
-        ("http://a.example:443/", "only https"),
-        ("http://a.example/", "only https"),
+        ("http://a.example:443/", "need https"),
+        ("http://a.example/", "need https"),
     ):
         with pytest.raises(Refused, match=reason):
             addresses(guard, url)

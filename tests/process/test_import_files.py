@@ -337,7 +337,7 @@ def test_what_is_no_repository_is_refused(own: tuple[str, Database], tmp_path: P
     for spelling in ("octo", "octo/", "/cat", "octo/cat/dog", "octo cat", "https://github.com/octo", ""):
         code, out, err = called(own[0], file, "player", "--repository", spelling)
         assert (code, out) == (2, b"")
-        assert "is no repository" in err
+        assert "is not a repository" in err
 
 
 def test_the_repository_is_known_from_the_file_or_asked_for(own: tuple[str, Database], tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_the_repository_is_known_from_the_file_or_asked_for(own: tuple[str, Data
     assert (code, "several repositories, octo/a, octo/b." in err) == (2, True)
     own_url = written(tmp_path, [issue(1, url="https://github.com/Octo/Cat/issues/1")])
     code, _, err = called(url, own_url, "player", "--repository", "octo/dog")
-    assert (code, "holds issues of octo/cat, and not of octo/dog" in err) == (2, True)
+    assert (code, "holds issues of octo/cat, not of octo/dog" in err) == (2, True)
     assert conn.execute("select from tickets").fetchall() == []
     called(url, own_url, "player", repository=False)
     assert imported(url, own_url, "player", "--repository", "https://github.com/OCTO/CAT.git")["unchanged"] == 1

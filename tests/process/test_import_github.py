@@ -558,7 +558,7 @@ def test_broken_calls_end_with_one_sentence_and_2(own: tuple[str, Database], tmp
 
 def test_without_a_database_it_says_so(new_database: Callable[..., str]) -> None:
     for url, sentences in (
-        ("postgresql://nobody@127.0.0.1:1/none", ("PostgreSQL cannot be used: ", "the next run goes on from there.")),
+        ("postgresql://nobody@127.0.0.1:1/none", ("PostgreSQL cannot be used: ", "the next run continues from there.")),
         (new_database("template0"), ("lacks migrations", "Run `ticketing migrate` first.")),
     ):
         code, out, err = called(url, SMALL, "player")

@@ -1,1 +1,1 @@
-"""The commands that do from the server's command line what the API does, by the same rules; a noun, a file."""
+"""The commands, a file per noun. They run on the server and follow the API's rules."""

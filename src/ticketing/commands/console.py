@@ -1,4 +1,4 @@
-"""What these commands share: a connection, what the contract says of their input, and how they answer."""
+"""What commands share: a connection, validation by the contract, and output."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from ticketing.writing import judging, paging
 
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
-#: Options that are not called like what the contract calls them.
+#: Options whose names differ from the contract's.
 OPTIONS = {"scopes": "scope", "expires_at": "expires", "ticket_types": "ticket-type"}
 
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[sql.Connection]:
-    """A connection to the database that the settings name, in autocommit."""
+    """A connection in autocommit to the database of the settings."""
     set_json_loads(orjson.loads)
     async with await AsyncConnection.connect(**pool.patient(settings().database_url)) as conn:
         yield conn
 
 
 def judged(schema: str, **given: Any) -> dict[str, Any]:
-    """What was given, judged and brought into form by a schema of the contract, as the API does with a body.
+    """The given options, normalised and validated by a schema of the contract, as the API does with a body.
 
     Options that are None were not given. Raises ValidationFailed, Refused.
     """
@@ -46,7 +46,7 @@ def judged(schema: str, **given: Any) -> dict[str, Any]:
 
 
 def said(problem: Problem) -> str:
-    """A problem as the command line says it: each fault with the option that it is about."""
+    """A problem as the command line prints it: each fault with its option."""
     faults = [f"{_option(fault['pointer'])}: {fault['detail']}" for fault in problem.errors if "pointer" in fault]
     return " ".join(faults) or problem.detail
 
@@ -68,7 +68,7 @@ async def user_named(conn: sql.Connection, name: str) -> sql.User:
 
 
 def confirm(what: str, *, yes: bool) -> None:
-    """Go on only if whoever sits at the terminal wants it, or has said --yes. Raises Refused."""
+    """Continue only if the user confirms at the terminal, or gave --yes. Raises Refused."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -79,14 +79,14 @@ def confirm(what: str, *, yes: bool) -> None:
 
 
 def print_page(page: paging.Page, columns: Sequence[str], *, json: bool) -> None:
-    """Some columns of a list as a table, or all as a JSON array; on standard error, whether the list goes on."""
+    """Print a page as a table of some columns, or as a JSON array; on standard error, say if there are more items."""
     if page["next"] is not None:
         print("There are more. --limit says how many to show.", file=sys.stderr)
     rows = page["items"]
     if json:
         print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
         return
-    # Not a table of rich, which would cut ids to the width of the terminal, so that they cannot be copied.
+    # Not a table of rich, which would cut ids to the terminal's width, so that they could not be copied.
     head = [column.replace("_", " ") for column in columns]
     body = [[_text(_last_error(row) if column == "error" else row[column]) for column in columns] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(head, *body, strict=True)]
@@ -95,7 +95,7 @@ def print_page(page: paging.Page, columns: Sequence[str], *, json: bool) -> None
 
 
 def print_one(row: Mapping[str, Any], *, json: bool) -> None:
-    """A line for each field, or a JSON object."""
+    """Print a line per field, or a JSON object."""
     if json:
         print(orjson.dumps(row, option=orjson.OPT_INDENT_2).decode())
         return

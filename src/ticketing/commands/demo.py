@@ -1,4 +1,4 @@
-"""The demo: a media company's people, products and tickets of `demo.yaml`, as if they had been here for months."""
+"""The demo: a media company's people, products and tickets from `demo.yaml`, with months of history."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ ROLES: tuple[sql.UserRole, ...] = ("admin", "agent", "requester")
 ENDED = ("resolved", "closed")
 AGE = re.compile(r"(?:(?P<days>\d+)d)? ?(?:(?P<hours>\d+)h)?")
 SOON = timedelta(hours=1)
-"""How long after its creation, at most, somebody takes a ticket, and how long after its last comment it ends."""
+"""The longest time from a ticket's creation to its assignment, and from its last comment to its end."""
 
 Entry = Mapping[str, Any]
 People = Mapping[str, dict[str, str]]
-"""How answers name the people of the demo, by their keys there."""
+"""The demo's people as answers show them, by their keys in the demo."""
 
 
 async def load(conn: sql.Connection) -> bool:
-    """Write the demo in one transaction, unless there is a project already; tells whether it did."""
+    """Write the demo in one transaction, unless there is a project already; return whether it did."""
     async with conn.transaction():
         if await sql.projects.list_projects(conn, **OPERATOR.staffing(), after=None, page_size=1):
             return False
@@ -44,7 +44,7 @@ async def load(conn: sql.Connection) -> bool:
 
 
 async def sign_in(conn: sql.Connection, kept: Mapping[str, str]) -> dict[str, str]:
-    """A token for each role: the one kept from last time if it still holds, or a new one.
+    """A token for each role: the one kept from last time if it is still valid, or a new one.
 
     A role that no active person of the demo has any more gets none.
     """
@@ -84,7 +84,7 @@ def _demo() -> Any:
 
 async def _add_people(conn: sql.Connection) -> People:
     entries = _demo()["people"]
-    # Whoever writes a ticket was there before it.
+    # A requester is older than their tickets.
     since = datetime.now(UTC) - _age(_demo()["tickets"][0]) - timedelta(days=1)
     rows = [
         {
@@ -101,7 +101,7 @@ async def _add_people(conn: sql.Connection) -> People:
     await sql.imports.insert_users(conn, rows=Jsonb(rows))
     people = {}
     for entry in entries:
-        # Not the ids above: an e-mail address may have been known.
+        # Not the ids above: an e-mail address may belong to a user already.
         user = await sql.users.get_user_by_email(conn, email=entry["email"])
         assert user is not None
         people[entry["key"]] = {"id": str(user["id"]), "name": user["name"]}
@@ -133,7 +133,7 @@ async def _add_tickets(conn: sql.Connection, people: People) -> None:
 
 
 class _Story:
-    """What became of one ticket: opened, taken by an agent, talked about, and perhaps ended."""
+    """The history of one ticket: opened, assigned, discussed, and perhaps ended."""
 
     def __init__(self, entry: Entry, people: People, now: datetime) -> None:
         self.entry = entry
@@ -203,7 +203,7 @@ class _Story:
         }
 
     def _new(self) -> dict[str, Any]:
-        """The columns that change in the course of the story, as they are at its beginning."""
+        """The columns that change during the history, with their first values."""
         return {
             "status": "open",
             "priority": "normal",
@@ -244,7 +244,7 @@ class _Story:
 
 
 def _changed(before: Entry, after: Entry) -> dict[str, Any]:
-    """The properties that differ, as they were before; `updated_at` goes without saying."""
+    """The properties that differ, with their old values, except `updated_at`."""
     return {
         "assignee" if name == "assignee_id" else name: value
         for name, value in before.items()

@@ -1,4 +1,4 @@
-"""`ticketing doctor`: whether what the service needs is there, each said in a sentence."""
+"""`ticketing doctor`: checks everything that the service needs; each finding is a sentence."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from ticketing.web.wire import files
 OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
 OPEN_SECONDS = 60.0
-"""How long a transaction that writes may be open. Ours end within seconds."""
+"""How long a writing transaction may be open. Ours end within seconds."""
 LATE_SECONDS = 60.0
-"""How long an event may wait for its webhook deliveries to be made. A worker that runs makes them at once."""
+"""How long an event may wait for its webhook deliveries to be made. A running worker makes them at once."""
 BEHIND_BYTES = 1 << 30
 SPARE_CONNECTIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, and how it is."""
+    """What was checked, and the finding."""
 
     what: str
     passed: bool
@@ -43,7 +43,7 @@ class Check:
 
 
 async def run() -> AsyncIterator[Check]:
-    """Look at one thing after the other; nothing is changed."""
+    """Check one thing after the other; nothing is changed."""
     try:
         chosen = settings()
         endpoints.check_settings(chosen)
@@ -81,7 +81,7 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
 
 
 async def _connect(chosen: Settings) -> AsyncConnection[Any]:
-    """A connection like those of the service."""
+    """A connection like the service's own."""
     return await AsyncConnection.connect(
         **pool.parameters(chosen.database_url) | {"connect_timeout": PATIENCE_SECONDS},
         row_factory=tuple_row,
@@ -170,7 +170,7 @@ def _of_the_role(session: Mapping[str, str]) -> str:
 
 
 async def _sessions(conn: AsyncConnection[Any], chosen: Settings) -> Check:
-    """Whether a connection is a session: a pooler that exchanges sessions after each transaction breaks the bell."""
+    """Whether a connection is a session: a pooler that switches sessions after each transaction breaks the bell."""
     await conn.execute("select set_config('ticketing.session', 'mine', false)")
     async with await _connect(chosen) as other, other.transaction():
         cursors = [await each.execute("select current_setting('ticketing.session', true)") for each in (other, conn)]
@@ -210,7 +210,7 @@ async def _standbys(conn: AsyncConnection[Any]) -> Check:
 async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
     """Feed, streams and webhooks wait for every older transaction that writes, in any database of the server."""
     long = await sql.doctor.list_long_transactions(conn, open_seconds=OPEN_SECONDS)
-    # What a server has yet to count up to, no transaction of its holds up.
+    # Transactions beyond the server's own counter cannot be open on it.
     held = None if ahead else await sql.doctor.get_held_event_seconds(conn)
     if not long and (held is None or held < OPEN_SECONDS):
         return Check("Transactions", True, "no open transaction holds up feed and webhooks.")
@@ -285,7 +285,7 @@ def _memory(memory: dict[str, Any], replication: dict[str, Any]) -> Iterator[Che
 
 
 def _refusal(error: psycopg.Error) -> str:
-    """What PostgreSQL says, and what that means."""
+    """What PostgreSQL says, and what it means."""
     return f"{outages.message(error)} {_remedy(outages.sqlstate(error))}"
 
 

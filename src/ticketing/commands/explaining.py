@@ -17,11 +17,11 @@ _COMMAND_LINES = re.compile(r"((?:^ {4}.+\n?)+)", re.MULTILINE)
 class Explaining(DefaultFormatter):
     """Writes the help of a command, whose docstring is Markdown.
 
-    Lines of code in blocks of their own are never broken: what does not fit, the terminal wraps, and copies as one.
+    Lines of code blocks are never broken: the terminal wraps a line that is too long, and copies it as one.
     """
 
     def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
-        """Write what stands above the options."""
+        """Write the text above the options."""
         from rich.markdown import Markdown  # noqa: PLC0415 - only a help needs it
         from rich.text import Text  # noqa: PLC0415
 

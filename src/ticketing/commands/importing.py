@@ -1,4 +1,4 @@
-"""`ticketing import`: what people wrote elsewhere, brought here with its history."""
+"""`ticketing import`: tickets from other systems, with their history."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ticketing.sources.people import Introduction, UnknownPerson, introductions
 from ticketing.sources.report import Report
 from ticketing.sources.reversion import NotRevertible, revert
 
-# Also of a lock, as another import may be running; but not for ever, so that a forgotten transaction is noticed.
+# Also for locks, because another import may be running; but not for ever, so that a forgotten transaction is noticed.
 PATIENCE = {"statement_timeout": "120s", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
 
 app = App(name="import")
@@ -56,20 +56,20 @@ async def import_github(
 
         gh issue list --state all --limit 1000000 --json number,title,body,state,stateReason,labels,author,assignees,createdAt,updatedAt,closedAt,comments,milestone,reactionGroups,url > issues.json
 
-    What GitHub's REST API gives is understood as well, as are `--slurp`, `--paginate`, one object a line, and gzip; `-`
-    reads standard input.
+    It also reads answers of GitHub's REST API, `--slurp`, `--paginate`, one object per line, and gzip; `-` is standard
+    input.
 
-    Issues become tickets with the same people and moments. Webhooks tell only of what happened after an endpoint was
-    made: nothing of old issues, but new ones that a later run brings. The number on GitHub stays as the
-    external reference. Labels become tags; some also tell the type (bug, enhancement, question, …) or the resolution
-    (duplicate, invalid, wontfix, …). A closed issue that says no more counts as fixed, shipped or answered.
+    Issues become tickets with the same people and timestamps. An endpoint gets webhooks only for what happened after it
+    was made: none for old issues, but for newer ones in a later run. The number on GitHub stays as the external
+    reference. Labels become tags; some also set the type (bug, enhancement, question, …) or the resolution (duplicate,
+    invalid, wontfix, …). A closed issue that gives no reason counts as fixed, shipped or answered.
 
-    The report names everything that is not here as it was there. docs/importing.md tells all of it.
+    The report names every difference between there and here. docs/importing.md has the details.
 
-    Run again with a newer file, it adds the new comments and takes over what was closed or reopened since; interrupted,
-    it goes on where it stopped.
+    Run it again with a newer file: it adds new comments and applies what was closed or reopened since. After an
+    interruption it continues where it stopped.
 
-    Ends with 0 if all went well, with 1 if there were bad entries or comments or the database failed, and with 2,
+    Exits with 0 if all went well, with 1 if there were bad entries or comments or the database failed, and with 2,
     having written nothing, if the file, the project or the repository is not clear.
 
     For example:
@@ -84,15 +84,15 @@ async def import_github(
     project
         The key of the project that takes the issues.
     repository
-        Such as `owner/name` or its URL; needed if the file has no `url` that tells it.
+        Such as `owner/name`, or its URL; needed if the file has no `url` that gives it.
     without
-        Fields of which the file has none, and that shall be missing: with commas, or the option several times.
+        Fields that may be missing from the whole file: separated by commas, or repeat the option.
     default_type
-        The type of issues whose labels do not tell. If the project does not take it, one that it takes.
+        The type of issues whose labels do not give one. If the project does not take it, one that it takes.
     update
-        Take over what was edited there since it was imported, unless it was changed here as well.
+        Apply what was edited there since the last import, unless it was changed here as well.
     people
-        A file that says who people are here, in lines like `octocat,ada@example.com`.
+        A file that maps logins to users, in lines like `octocat,ada@example.com`.
     map
         A file to write: which issue became which ticket, as lines of `repository,issue,ticket`.
     database_url
@@ -158,13 +158,13 @@ def _check_writable(file: Path) -> None:
 
 
 async def _numbers(conn: sql.Connection, source: Source) -> dict[str, int]:
-    """The tickets of a source's issues."""
+    """The ticket numbers of a source's issues."""
     rows = await sql.imports.list_imported_issues(conn, source=source.name)
     return {row["id"]: row["ticket"] for row in rows if row["imported"]}
 
 
 def _write_map(file: Path, source: Source, issues: Issues, numbers: dict[str, int]) -> None:
-    """Write down which issue of the file became which ticket."""
+    """Write which issue of the file became which ticket."""
     repository = source.name.removeprefix("github:")
     lines = [f"{repository},{issue.id},{numbers[issue.id]}\n" for issue in issues.heads if issue.id in numbers]
     file.write_text("".join(["repository,issue,ticket\n", *lines]), encoding="utf-8")
@@ -180,7 +180,7 @@ def _fields(without: list[str]) -> set[str]:
 
 
 def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
-    """The one name of the repository that the issues are of, as the file or the option tells it."""
+    """The name of the issues' repository, from the file or the option."""
     found = sorted(reading.repositories)
     if len(found) > 1:
         _fail(
@@ -190,22 +190,22 @@ def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
     if given is None:
         if found and reading.homeless:
             _fail(
-                f"{file} holds issues of {found[0]}, but issue {some} has no url that tells where it is from. If all "
+                f"{file} holds issues of {found[0]}, but issue {some} has no url that says where it is from. If all "
                 f"are of this repository, say so: --repository {found[0]}",
                 2,
             )
         if not found:
             _fail(
-                f"{file} does not tell which repository its issues are of. Name it: --repository owner/name. "
-                "A file with the field url tells it by itself.",
+                f"{file} does not say which repository its issues are from. Name it: --repository owner/name. "
+                "A file with the field url needs no option.",
                 2,
             )
         return found[0]
     repository = repositories.canonical(given)
     if repository is None:
-        _fail(f"{given!r} is no repository. Name it like --repository owner/name, or by its URL.", 2)
+        _fail(f"{given!r} is not a repository. Name it like --repository owner/name, or by its URL.", 2)
     if found and found != [repository]:
-        _fail(f"{file} holds issues of {found[0]}, and not of {repository}, which --repository names.", 2)
+        _fail(f"{file} holds issues of {found[0]}, not of {repository}, which --repository names.", 2)
     if found:
         for issue in reading.homeless:
             reading.notes.add("no url tells the repository, so that --repository does", issue)
@@ -214,7 +214,7 @@ def _repository(file: Path, given: str | None, reading: github.Reading) -> str:
 
 @app.command(name="list")
 async def list_imports(*, database_url: str | None = None, json: bool = False) -> None:
-    """List the imports that have run, the newest first.
+    """List the imports that have run, newest first.
 
     For example:
 
@@ -225,7 +225,7 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
     database_url
         PostgreSQL, as a postgresql:// URL, in place of `TICKETING_DATABASE_URL`.
     json
-        Print one line of JSON an import.
+        Print one line of JSON per import.
     """
     async with _connected(database_url) as conn:
         runs = await sql.imports.list_runs(conn, run=None)
@@ -244,10 +244,10 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
 
 @app.command(name="revert")
 async def revert_import(run: int, /, *, database_url: str | None = None, json: bool = False) -> None:
-    """Take an import back: remove the tickets that it made, and the comments that it added to others.
+    """Revert an import: remove the tickets that it made, and the comments that it added to others.
 
-    Whatever somebody here has touched since is kept, and said to be. Each ticket that is removed is a `ticket.deleted`
-    in the feed. What the import closed, reopened or edited on tickets of earlier imports stays so.
+    Whatever somebody here has touched since is kept, and the report says so. The feed has a `ticket.deleted` for each
+    removed ticket. What the import closed, reopened or edited on tickets of earlier imports stays so.
 
     For example:
 
@@ -285,7 +285,7 @@ async def _connected(database_url: str | None) -> AsyncIterator[sql.Connection]:
         cause = outages.cause(outages.sqlstate(error))
         _fail(
             f"PostgreSQL cannot be used: {outages.message(error)} {cause} "
-            "What is done stays; the next run goes on from there.",
+            "What is done stays; the next run continues from there.",
             1,
         )
 
@@ -296,13 +296,13 @@ def _fail(text: str, code: int) -> NoReturn:
 
 
 def _utf8(text: str) -> str:
-    """As it can be printed and stored: names of files may be any bytes."""
+    """A file's name as it can be printed and stored: it may be any bytes."""
     return text.encode(errors="backslashreplace").decode().replace("\0", "\ufffd")
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
-    """A file, or standard input, to be read as far as it is needed."""
+    """A file, or standard input, read as far as needed."""
     try:
         if str(file) == "-":
             yield sys.stdin.buffer
@@ -333,7 +333,7 @@ async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketTyp
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar on standard error, if that is a terminal."""
+    """A progress bar on standard error, if that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

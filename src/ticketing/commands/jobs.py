@@ -1,4 +1,4 @@
-"""`ticketing jobs`: what an operator sees and does of background work, on the command line."""
+"""`ticketing jobs`: what operators see of background work, and how they intervene."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def list_jobs(
 
 @app.command(name="show")
 async def show_job(job_id: UUID, *, json: bool = False) -> None:
-    """Show a job with what went wrong in each attempt.
+    """Show a job with the error of each failed attempt.
 
     For example:
 
@@ -92,7 +92,7 @@ async def retry_jobs(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Let a job that was discarded or cancelled, or that waits for later, run now with all its attempts.
+    """Make a discarded, cancelled or scheduled job due now, with all its attempts.
 
     Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
@@ -136,7 +136,7 @@ async def cancel_jobs(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Cancel a job that waits; one that runs is told to end within some seconds.
+    """Cancel a waiting job; a running one is asked to end within some seconds.
 
     Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
@@ -180,7 +180,7 @@ async def _each(
     yes: bool,
     json: bool,
 ) -> None:
-    """Take a step for each of many jobs; those that have changed meanwhile, or do not allow it, are left alone."""
+    """Retry or cancel many jobs; those that have changed meanwhile, or do not allow it, are left alone."""
     if all is not (kind is None and queue is None):
         raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
     count, refused = 0, 0
@@ -203,7 +203,7 @@ async def _each(
 
 
 async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUID]:
-    """The ids of jobs, newest first. What becomes of one while it is looked at does not disturb."""
+    """The ids of jobs, newest first. Changes to jobs meanwhile do not disturb the paging."""
     cursor = None
     while True:
         page = await jobs.list_(conn, OPERATOR, limit=PAGE, cursor=cursor, **filters)
@@ -215,7 +215,7 @@ async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUI
 
 @app.command(name="queues")
 async def list_queues(*, json: bool = False) -> None:
-    """List the queues, and how much each has to do.
+    """List the queues, and the backlog of each.
 
     For example:
 

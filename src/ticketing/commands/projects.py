@@ -37,7 +37,7 @@ async def create_project(
     Parameters
     ----------
     key
-        What it is called in addresses: small letters, digits and hyphens.
+        Its name in addresses: lower-case letters, digits and hyphens.
     name
         The name that people see.
     description
@@ -45,7 +45,7 @@ async def create_project(
     visibility
         Who sees it: everybody, or only agents and admins.
     ticket_type
-        A type of ticket that it takes; give it once for each. Without any: all.
+        A type of ticket that it takes; repeat the option for several. By default all.
     json
         Print the project as a JSON object.
     """

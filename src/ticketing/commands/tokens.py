@@ -1,4 +1,4 @@
-"""`ticketing token`: what users sign in with."""
+"""`ticketing token`: the tokens that users sign in with."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ async def create_token(
     name
         What it is for.
     scope
-        What it may do; give it once for each. Without any: tickets:read and tickets:write. Only an admin's can hold
-        admin.
+        What it may do; repeat the option for several. By default tickets:read and tickets:write. Only an admin's token
+        can hold admin.
     expires
-        When it stops working: a number of minutes, hours or days from now, such as 45m, 12h or 30d, or a moment such as
-        2027-01-31T12:00:00Z. Without it, never.
+        When it stops working: minutes, hours or days from now, such as 45m, 12h or 30d, or a time such as
+        2027-01-31T12:00:00Z. By default, never.
     json
         Print a JSON object, with the secret as token.
     """
@@ -90,7 +90,7 @@ async def list_tokens(*, user: str, limit: Limit = 50, json: bool = False) -> No
 async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = False) -> None:
     """Revoke a token at once, whoever it belongs to. This cannot be undone.
 
-    If it has leaked, end its children too: whoever had it may have made others with it.
+    If it has leaked, revoke its children too: whoever had it may have made others with it.
 
     For example:
 
@@ -101,9 +101,9 @@ async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = F
     token_id
         Its id, as in `ticketing token list`.
     children
-        End what was made with it as well, and what was made with that.
+        Also revoke the tokens that were made with it, and with those in turn.
     json
-        Print a JSON object with how many have ended: revoked.
+        Print a JSON object with how many were revoked.
     """
     async with connected() as conn, conn.transaction():
         owner = await sql.tokens.get_token_owner(conn, token_id=token_id)
@@ -117,7 +117,7 @@ async def revoke_token(token_id: UUID, *, children: bool = False, json: bool = F
 
 
 def _moment(expires: str | None) -> str | None:
-    """The end of a time that starts now, such as `30d`; a moment stays what it is."""
+    """The end of a time that starts now, such as `30d`; a timestamp is returned unchanged."""
     span = re.fullmatch(r"([0-9]{1,6})([mhd])", expires or "")
     if span:
         return (datetime.now(UTC) + int(span[1]) * UNITS[span[2]]).isoformat(timespec="milliseconds")

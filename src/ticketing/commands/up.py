@@ -1,4 +1,4 @@
-"""`ticketing up`: everything in one process group on one folder, for whoever tries the service or works on it."""
+"""`ticketing up`: everything in one process group on one folder, for trying and developing the service."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class CannotStart(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What there is to know once everything runs."""
+    """What a user needs to know once everything runs."""
 
     url: str
     docs_url: str
     tokens: dict[str, str]
     environment: Path
-    """What a shell reads to find all this, and the command."""
+    """The file that a shell reads to find the servers and the command."""
 
 
 def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: Callable[[Ready], None]) -> None:
-    """Run everything until interrupted; on the data in `home`, or, without one, on data that is gone in the end.
+    """Run everything until interrupted, on the data in `home` or, without one, on temporary data.
 
     Raises CannotServe, CannotStart, EmbeddedError, MigrationError.
     """
@@ -67,8 +67,8 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
 def default_home() -> Path:
     """`TICKETING_HOME`, or HOME in the working directory.
 
-    If we are root and nobody else may enter that, as in /root, it is a folder elsewhere: PostgreSQL does not run as
-    root, and has to get there.
+    If we are root and other users may not enter it, as in /root, it is a folder elsewhere: PostgreSQL does not run as
+    root, and must reach it.
     """
     if given := os.environ.get("TICKETING_HOME"):
         return Path(given).absolute()
@@ -80,12 +80,12 @@ def default_home() -> Path:
 
 @contextmanager
 def _claimed(home: Path | None) -> Iterator[Path]:
-    """The folder, for us alone; without one, a temporary one, gone in the end."""
+    """The folder, locked for us; without one, a temporary one."""
     if home is None:
         with TemporaryDirectory(prefix="ticketing-up-", ignore_cleanup_errors=True) as temporary:
             yield Path(temporary)
         return
-    # The servers of root run as another user, who has to get through.
+    # Root's servers run as another user, who must be able to pass through.
     home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     with open(os.open(home / "lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as lock:
         os.fchmod(lock.fileno(), 0o600)  # An earlier release let others read it.
@@ -99,7 +99,7 @@ def _claimed(home: Path | None) -> Iterator[Path]:
 
 
 def _use(servers: embedded.Servers, home: Path, url: str) -> None:
-    """Make these servers the settings of this process, and of every shell that reads the file `environment`."""
+    """Make these servers the settings of this process, and of shells that read the file `environment`."""
     chosen = {
         "TICKETING_DATABASE_URL": servers.database_url,
         "TICKETING_REDIS_URL": servers.redis_url,
@@ -114,7 +114,7 @@ def _use(servers: embedded.Servers, home: Path, url: str) -> None:
 
 
 def _kept_key(home: Path) -> str:
-    """The key that seals secrets: made at the first start, as it has to be there at every later one."""
+    """The key that encrypts secrets: made at the first start, and needed at every later one."""
     path = home / "secret.key"
     if not path.exists():
         _write_private(path, sealing.new_key().encode())
@@ -122,7 +122,7 @@ def _kept_key(home: Path) -> str:
 
 
 async def _prepare(database_url: str, home: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """Migrate, load the demo into an empty database, and give the tokens of its people."""
+    """Migrate, load the demo into an empty database, and return the tokens of its people."""
     for migration in await migrate.migrate(database_url):
         say(f"Applied the migration {migration}.")
     async with pool.connected(database_url, 1), pool.connection() as conn:
@@ -161,7 +161,7 @@ def _serve(
 
 
 class _AnnouncedServer(uvicorn.Server):
-    """A server that says when it answers."""
+    """A server that announces when it answers."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)

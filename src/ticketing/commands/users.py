@@ -39,11 +39,11 @@ async def create_user(
     name
         The name that others see.
     email
-        Where mail reaches them. Only a service account may be without.
+        Where mail reaches them. Only service accounts may have none.
     role
         Requesters see their own tickets, agents all of them; admins also manage users and projects.
     service_account
-        It is a machine.
+        The user is a machine.
     json
         Print the user as a JSON object.
     """
@@ -112,7 +112,7 @@ async def update_user(
 ) -> None:
     """Change a user's name, e-mail address or role.
 
-    An admin who becomes something else loses the tokens that hold the scope admin.
+    An admin who gets another role loses the tokens that hold the scope admin.
 
     For example:
 

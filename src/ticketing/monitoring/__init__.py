@@ -1,1 +1,1 @@
-"""What operators see of a process: traces, figures, readiness, and what is late."""
+"""What operators see of a process: traces, metrics, readiness and lateness."""

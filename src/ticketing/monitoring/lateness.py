@@ -17,7 +17,7 @@ ENDPOINTS = 20
 GLANCE, MOST = 100, 1_000
 """How far the deliveries of all endpoints are counted, to find those with the most, and then how far of these."""
 SKEW_SECONDS = 5.0
-"""How far our clock may be from the database's: receivers refuse what was signed five minutes away from their time."""
+"""How far our clock may be from the database's: receivers refuse messages signed five minutes off their time."""
 
 BACKLOG = Gauge(
     "ticketing_webhook_backlog",
@@ -33,7 +33,7 @@ BACKLOG_LATE = Gauge(
 )
 FAN_OUT_LATE = Gauge(
     "ticketing_webhook_fan_out_late_seconds",
-    "Seconds for which an event has been waiting in the log for its webhook deliveries to be made.",
+    "Seconds for which an event has been waiting for its webhook deliveries to be made.",
     multiprocess_mode="mostrecent",
 )
 FEED_LAG = Gauge(
@@ -61,7 +61,7 @@ _shown: set[str] = set()
 
 @jobs.loop("lateness")
 async def look() -> bool:
-    """Look, if it is time for it."""
+    """Measure, if it is time to."""
     global _next_look
     if time.monotonic() >= _next_look:
         _next_look = time.monotonic() + LOOK_SECONDS

@@ -1,4 +1,4 @@
-"""Whether work can be done: the database answers, has the schema that this code needs, and takes writes."""
+"""Readiness: the database answers, has the schema that this code needs, and takes writes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ticketing.log import upkeep
 
 
 async def obstacle(conn: AsyncConnection[Any]) -> str | None:
-    """What is in the way, with what to do, or None. Raises psycopg.Error."""
+    """What prevents work, and what to do about it; or None. Raises psycopg.Error."""
     if missing := await migrate.pending(conn):
         return f"The database lacks the migrations {', '.join(missing)}. Run `ticketing migrate`."
     if await upkeep.ahead(conn):
         return f"The event log is ahead of this server, as after a restore. {upkeep.MEND}"
     if await _read_only(conn):
         return str(outages.CAUSES["25006"])
-    # By trying: other processes know what this one does not, and who is not ready is asked for nothing.
+    # Try it: other processes may know what this one does not, and one that is not ready gets no requests.
     if outages.may_not_write():
         await outages.write(conn)
     return None

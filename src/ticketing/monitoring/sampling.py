@@ -1,4 +1,4 @@
-"""What a process looks like, once a second: its pool, the requests it is at, outages that are over."""
+"""Samples of a process, once a second: its pool, its running requests, and outages that are over."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ POOL = Gauge(
 )
 IN_USE = Gauge(
     "ticketing_pool_in_use",
-    "Connections of the pools that were in use at once, at most, within the last second.",
+    "Most pool connections in use at once within the last second.",
     multiprocess_mode="livesum",
 )
 BUILD = Gauge(
     "ticketing_build_info",
-    "Always 1; which release runs, and on which Python.",
+    "Always 1; its labels say which release runs, on which Python.",
     ["version", "python"],
     multiprocess_mode="max",
 )
@@ -36,7 +36,7 @@ SAMPLE_SECONDS = 1.0
 
 @asynccontextmanager
 async def sampled(in_flight: Callable[[], int] = lambda: 0) -> AsyncIterator[None]:
-    """Look at this process, and how many requests it is at, every second for as long as the block runs."""
+    """Sample this process and its number of running requests, every second while the block runs."""
     BUILD.labels(__version__, platform.python_version()).set(1)
     task = asyncio.create_task(_sample(in_flight))
     try:

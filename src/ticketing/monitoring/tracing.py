@@ -1,7 +1,7 @@
-"""Traces of requests, statements and jobs by OpenTelemetry, if a collector is named; that needs the extra `otel`.
+"""OpenTelemetry traces of requests, statements and jobs, if a collector is set; that needs the extra `otel`.
 
 Without a collector nothing is imported and nothing wrapped. A request's `traceparent` (W3C Trace Context) is continued.
-What a span tells is names, numbers and states: no path, no parameter, no text.
+Spans hold names, numbers and states: no path, no parameter, no text.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 EXPORT_SECONDS = 2
-"""How long the collector may take; also at the end of a process."""
+"""How long the collector may take, also at the end of a process."""
 Started = Callable[..., AbstractContextManager[Any]]
 _provider: TracerProvider | None = None
 _started: Started | None = None
 
 
 def check_settings(chosen: Settings) -> None:
-    """Raises InvalidSetting if a collector is named, and the extra is missing."""
+    """Raises InvalidSetting if a collector is set but the extra is missing."""
     try:
         installed = find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:
@@ -39,9 +39,9 @@ def check_settings(chosen: Settings) -> None:
 
 
 def start(chosen: Settings, process: str) -> None:
-    """Have this process log slow statements, and trace what it does, if there is a collector.
+    """Have this process log slow statements, and trace its work if a collector is set.
 
-    Raises InvalidSetting if there is one and the extra is missing.
+    Raises InvalidSetting if a collector is set but the extra is missing.
     """
     global _provider, _started
     queries.slow_seconds = chosen.slow_statement_ms / 1000 if chosen.slow_statement_ms else float("inf")
@@ -64,13 +64,13 @@ def start(chosen: Settings, process: str) -> None:
 
 
 def stop() -> None:
-    """Send what is left."""
+    """Send the remaining spans."""
     if _provider is not None:
         _provider.shutdown()
 
 
 def requests(application: Any) -> Any:
-    """The application, with a span for each request; without a collector as it is."""
+    """The application with a span for each request; unchanged without a collector."""
     if _started is None:
         return application
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
@@ -90,7 +90,7 @@ def requests(application: Any) -> Any:
 
 
 def tell(request: Mapping[str, Any]) -> None:
-    """Tell the span of the present request what became of it: its operation, status and id."""
+    """Add operation, status and id to the span of the current request."""
     if _started is None:
         return
     from opentelemetry import trace  # noqa: PLC0415
@@ -111,7 +111,7 @@ def _spans(provider: TracerProvider) -> Started:
 
     @contextmanager
     def started(name: str, kind: str, attributes: dict[str, Any], context: Any = None) -> Iterator[None]:
-        """A span below the present one. An error is told by its kind: its words may be people's."""
+        """A child of the current span. Of an error it records only the type: the message may hold people's data."""
         options: dict[str, Any] = {"kind": SpanKind[kind], "attributes": attributes, "record_exception": False}
         with tracer.start_as_current_span(name, context, set_status_on_exception=False, **options) as span:
             try:

@@ -1,8 +1,8 @@
-"""The only way from here to addresses that somebody else chose: one POST to a receiver, guarded against SSRF.
+"""The only way to send to addresses that users choose: one POST to a receiver, guarded against SSRF.
 
-`Destination.of(url)` reads a URL strictly, `Guard` resolves its host once and refuses all of it if any address is not
-public, and `post` connects to an address that was checked, by the name that was asked for. Redirects are not followed
-and proxies of the environment not used: either would choose the address anew, behind the guard's back.
+`Destination.of(url)` parses a URL strictly. `Guard` resolves its host once, and refuses it if any of its addresses is
+not public. `post` connects to a checked address, and verifies the host's name. It neither follows redirects nor uses
+proxies of the environment: either would choose another address behind the guard's back.
 """
 
 from ticketing.outbound.addresses import is_public

@@ -1,7 +1,7 @@
-"""Which addresses are public: all that IANA's special-purpose registries do not set apart.
+"""Which addresses are public: all that are not in IANA's special-purpose registries.
 
-The table is written out because `ipaddress.is_global` follows the registries' "globally reachable" column, which is
-true of addresses that nobody on the internet answers at, or that carry another, private address inside.
+The table is written out because `ipaddress.is_global` follows the registries' "globally reachable" column. That is true
+even of addresses at which nobody on the internet answers, or which contain another, private address.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SPECIAL_IPV4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-#: All that is given out; beyond it are loopback, unique local, link-local, multicast, IPv4-mapped and -compatible
-#: addresses, NAT64, discard-only, SRv6, and what has no meaning yet.
+#: Allocated unicast addresses. Beyond are loopback, unique local, link-local, multicast, IPv4-mapped and -compatible
+#: addresses, NAT64, discard-only, SRv6, and unassigned ones.
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 #: https://www.iana.org/assignments/iana-ipv6-special-registry, as far as it lies in there.
 SPECIAL_IPV6 = tuple(
@@ -52,7 +52,7 @@ SPECIAL_IPV6 = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether whoever answers at this address is on the internet, for all that can be known from the address."""
+    """Whether this address is on the public internet, as far as the address itself shows."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in SPECIAL_IPV4)
     return (
@@ -63,7 +63,7 @@ def is_public(address: Address) -> bool:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is, or None for a name; only the canonical spelling of IPv4 is one."""
+    """The address that a host spells, or None for a name; an IPv4 address counts only in its canonical spelling."""
     try:
         return ip_address(host)
     except ValueError:

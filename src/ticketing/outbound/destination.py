@@ -1,4 +1,4 @@
-"""A URL, read so strictly that no two programs can read it differently."""
+"""A URL, parsed so strictly that no two programs can read it differently."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ URL = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 PORTS = {"http": 80, "https": 443}
-#: What the C library and browsers take for a number: 0x7f.1, 2130706433, 017700000001.
+#: Hosts that the C library and browsers read as a number: 0x7f.1, 2130706433, 017700000001.
 NUMERIC = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
 
 
 class Refused(Exception):
-    """Nothing is sent there; the message is a sentence that says why."""
+    """We do not send there; the message is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a request goes: the parts of its URL, the host in ASCII and without brackets."""
+    """Where a request goes: the parts of its URL, with the host in ASCII and without brackets."""
 
     scheme: str
     host: str
@@ -38,7 +38,7 @@ class Destination:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read a URL. Raises Refused."""
+        """Parse a URL. Raises Refused."""
         match = URL.fullmatch(url)
         if match is None:
             raise Refused(_fault(url))
@@ -48,7 +48,7 @@ class Destination:
         scheme = match["scheme"].lower()
         port = int(match["port"] or PORTS[scheme])
         if not 0 < port < 65536:
-            raise Refused(f"{port} is no port.")
+            raise Refused(f"{port} is not a port.")
         host = _ipv6(match["ipv6"]) if match["ipv6"] else _name(match["name"])
         return cls(scheme, host, port, target if target.startswith("/") else f"/{target}")
 
@@ -72,8 +72,8 @@ def _fault(url: str) -> str:
 def _ipv6(text: str) -> str:
     address = literal(text)
     if address is None or address.version != 6:
-        raise Refused("The address in brackets is no IPv6 address.")
-    # Not all versions of Python write an address that holds an IPv4 address in the same way.
+        raise Refused("The address in brackets is not an IPv6 address.")
+    # Versions of Python differ in how they write an address that contains an IPv4 address.
     return socket.inet_ntop(socket.AF_INET6, address.packed)
 
 
@@ -82,7 +82,7 @@ def _name(text: str) -> str:
     try:
         name = idna.encode(text.rstrip("."), uts46=True).decode("ascii").lower()
     except idna.IDNAError:
-        raise Refused("The host is no domain name.") from None
+        raise Refused("The host is not a domain name.") from None
     if NUMERIC.fullmatch(name.rpartition(".")[2]) and literal(name) is None:
         raise Refused("An IPv4 address is written as four decimal numbers.")
     return name

@@ -1,4 +1,4 @@
-"""Who may be connected to: everyone on the internet by https, and of our own network only whom a setting names."""
+"""Where we may connect: any public address by https, and private ones only if a setting names them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ticketing.outbound.destination import Destination, Refused
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
 
 RESOLVE_SECONDS = 5.0
-#: Resolving blocks a thread for as long as a name server pleases. These threads are for nothing else, so that one with
-#: patience holds up nobody but those who resolve.
+#: Resolving blocks a thread for as long as the name server takes. These threads do nothing else, so that a slow name
+#: server holds up only look-ups.
 _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolving")
 
 
 class Unresolved(Exception):
-    """The host has no address just now; the message is a sentence."""
+    """The host has no address at the moment; the message is a sentence."""
 
 
 async def resolve(host: str) -> Sequence[str]:
-    """Every address of a host, as the system knows them. Raises OSError."""
+    """Every address of a host, from the system's resolver. Raises OSError."""
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(_threads, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
     return [str(entry[4][0]) for entry in found]
@@ -35,7 +35,7 @@ async def resolve(host: str) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The rules. What `hosts` and `networks` name is exempt from all of them: it may be private, http, and any port."""
+    """The rules. `hosts` and `networks` are exempt from them: they may be private, use http, and have any port."""
 
     hosts: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
@@ -51,20 +51,20 @@ class Guard:
                 networks.append(ipaddress.ip_network(entry))
             except ValueError:
                 if "/" in entry:
-                    raise InvalidSetting(f"{entry[:50]!r} in TICKETING_WEBHOOK_ALLOW is no network.") from None
+                    raise InvalidSetting(f"{entry[:50]!r} in TICKETING_WEBHOOK_ALLOW is not a network.") from None
                 hosts.add(entry.lower())
         numbers = [part.strip() for part in ports.split(",")]
         if not all(number.isascii() and number.isdigit() and 0 < int(number) < 65536 for number in numbers):
-            raise InvalidSetting(f"TICKETING_WEBHOOK_PORTS is {ports[:50]!r}. Give it numbers with commas between.")
+            raise InvalidSetting(f"TICKETING_WEBHOOK_PORTS is {ports[:50]!r}. Give it numbers separated by commas.")
         return cls(frozenset(hosts), tuple(networks), frozenset(map(int, numbers)))
 
     def check_unresolved(self, destination: Destination) -> None:
-        """Refuse what could only be sent to at an address that is allowed, while none is known. Raises Refused."""
+        """Before resolving: refuse a destination that only an allowed address could make valid. Raises Refused."""
         if destination.host not in self.hosts:
             self._check_public(destination)
 
     async def addresses(self, destination: Destination) -> list[str]:
-        """The addresses to connect to, every one of them permitted. Raises Refused, Unresolved."""
+        """The addresses to connect to, all of them permitted. Raises Refused, Unresolved."""
         found = await self._resolved(destination.host)
         for address in found:
             self._check(destination, address)
@@ -76,7 +76,7 @@ class Guard:
         try:
             texts = await asyncio.wait_for(self.resolver(host), RESOLVE_SECONDS)
         except TimeoutError:
-            raise Unresolved(f"No name server told the address of {host} in time.") from None
+            raise Unresolved(f"No name server gave the address of {host} in time.") from None
         except (OSError, UnicodeError):
             raise Unresolved(f"There is no address for {host}.") from None
         found = [address for text in dict.fromkeys(texts) if (address := literal(text))]
@@ -89,13 +89,13 @@ class Guard:
             return
         if any(address in network for network in self.networks if network.version == address.version):
             return
-        # One bad address refuses all: whoever answers for the name would only have to be asked once more.
+        # One bad address refuses all: the next look-up could return only that one.
         if not is_public(address):
             raise Refused(f"{destination.host} is at an address that is not public.")
         self._check_public(destination)
 
     def _check_public(self, destination: Destination) -> None:
         if destination.scheme != "https":
-            raise Refused("On the internet only https:// is sent to.")
+            raise Refused("Public hosts need https://.")
         if destination.port not in self.ports:
             raise Refused(f"Nothing is sent to the port {destination.port}.")

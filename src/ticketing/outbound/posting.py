@@ -1,4 +1,4 @@
-"""One POST on a connection of its own, to an address that the guard has seen."""
+"""One POST on a connection of its own, to an address that the guard has checked."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ticketing.outbound.guard import Guard, Unresolved
 
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 64 * 1024
-"""What is read of an answer in all: what TLS says, interim answers (RFC 9110, 15.2), its head, and the beginning of its
-body. Whoever means well has less before that, and whoever comes to no end costs no more."""
+"""Most bytes read of an answer in all: TLS, interim answers (RFC 9110, 15.2), head, and the beginning of the body. A
+well-meaning receiver needs less, and an endless answer costs no more."""
 EXCERPT_BYTES = 1024
 EXCERPT_SECONDS = 2.0
 ADDRESSES = 3
-"""How many addresses of a host are tried before it counts as away."""
+"""How many addresses of a host are tried before it counts as down."""
 
 
 class Failed(Exception):
@@ -37,7 +37,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the receiver answered, of its body only the beginning."""
+    """The receiver's answer, with only the beginning of its body."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +45,7 @@ class Reply:
 
 
 async def post(guard: Guard, url: str, headers: Mapping[str, str], body: bytes, *, seconds: float) -> Reply:
-    """Send the body and wait for the answer, all of it within so many seconds. Raises Failed, and nothing else."""
+    """Send the body and wait for the answer, within so many seconds in all. Raises Failed, and nothing else."""
     try:
         async with asyncio.timeout(seconds):
             destination = Destination.of(url)
@@ -59,13 +59,13 @@ async def post(guard: Guard, url: str, headers: Mapping[str, str], body: bytes, 
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
         raise Failed("unreachable", _sentence("There was no connection", error)) from None
     except Exception as error:
-        # There is no list of what a receiver can cause: httpcore lets ssl.SSLError through, for one.
+        # The errors that a receiver can cause are not documented: httpcore lets ssl.SSLError through, for one.
         raise Failed("broken_off", _sentence("The answer broke off", error)) from error
 
 
 async def _exchange(destination: Destination, addresses: list[str], headers: Mapping[str, str], body: bytes) -> Reply:
     connection = httpcore.AsyncHTTPConnection(
-        # The name, not the address: TLS asks for and verifies the certificate of what it is given here.
+        # The name, not the address: TLS sends it (SNI) and verifies the certificate against it.
         httpcore.Origin(destination.scheme.encode(), destination.host.encode(), destination.port),
         ssl_context=_trusted() if destination.scheme == "https" else None,
         network_backend=_Pinned(addresses),
@@ -96,12 +96,12 @@ async def _exchange(destination: Destination, addresses: list[str], headers: Map
                 await _excerpt(response),
             )
         finally:
-            with suppress(Exception):  # What was answered stays, however the connection ends.
+            with suppress(Exception):  # The answer counts, however the connection ends.
                 await response.aclose()
 
 
 async def _excerpt(response: httpcore.Response) -> bytes:
-    """The beginning of the body. The status says it all, so a body that stalls or breaks off changes nothing."""
+    """The beginning of the body. Only the status matters, so a body that stalls or breaks off changes nothing."""
     excerpt = b""
     with suppress(Exception):
         async with asyncio.timeout(EXCERPT_SECONDS):
@@ -114,12 +114,12 @@ async def _excerpt(response: httpcore.Response) -> bytes:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """The certificates that the system trusts (and `SSL_CERT_FILE`), so that an intranet's own authority can be."""
+    """The system's trusted certificates (and `SSL_CERT_FILE`), so that an intranet can have its own authority."""
     return ssl.create_default_context()
 
 
 class _Pinned(httpcore.AnyIOBackend):
-    """Connects to these addresses whatever host it is asked for, which nobody resolves a second time."""
+    """Connects to these addresses whatever host it is asked for, so that the name is not resolved again."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self.addresses = addresses[:ADDRESSES]
@@ -139,13 +139,13 @@ class _Pinned(httpcore.AnyIOBackend):
 
 
 def _bounded(stream: Any) -> httpcore.AsyncNetworkStream:
-    """The same, bounded below what TLS is spoken on: only there all that is read is seen."""
+    """The same stream, limited below the TLS layer, where every byte read can be counted."""
     stream._stream = _Bounded(stream._stream)
     return stream  # type: ignore[no-any-return]
 
 
 class _Bounded(ByteStream):
-    """A connection from which no more than so many bytes are read, those of TLS among them."""
+    """A connection from which a limited number of bytes is read, TLS included."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream

@@ -1,1 +1,1 @@
-"""The processes of the service: how they start, hand over, and are looked after."""
+"""The processes of the service: how they start, hand over, stay together and answer probes."""

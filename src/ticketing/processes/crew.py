@@ -1,4 +1,4 @@
-"""The processes of a worker: those that die are started again, and each says once a second that it works."""
+"""The processes of a worker: a dead one is started again, and each reports once a second that it works."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import structlog
 
 RESTART_SECONDS = 1.0
 SILENT_SECONDS = 5.0
-"""How long a process may say nothing and still counts as working."""
+"""How long a silent process still counts as working."""
 
 log = structlog.get_logger()
 
 
 class Pulse:
-    """Whether a process works: it has said so within SILENT_SECONDS, and has not ended since."""
+    """Whether a process works: it has reported within SILENT_SECONDS, and has not ended since."""
 
     def __init__(self) -> None:
         self._beat: float | None = None
@@ -30,7 +30,7 @@ class Pulse:
         self._beat = time.monotonic()
 
     def stop(self) -> None:
-        """It has ended."""
+        """The process has ended."""
         self._beat = None
 
     def __bool__(self) -> bool:
@@ -39,7 +39,7 @@ class Pulse:
 
 def report() -> None:
     """Tell the parent, at the other end of our standard input, that this process works."""
-    with suppress(OSError):  # It is busy, has ended, or is of an earlier release, which has only a pipe there.
+    with suppress(OSError):  # The parent is busy, has ended, or is of an earlier release, which has only a pipe there.
         leash = socket.socket(fileno=0)
         try:
             leash.send(b"1", socket.MSG_DONTWAIT)
@@ -49,7 +49,7 @@ def report() -> None:
 
 @contextmanager
 def kept(pulses: Sequence[Pulse], options: Sequence[str]) -> Iterator[None]:
-    """Keep a worker running for each pulse, as a child, for as long as the block or this process lasts."""
+    """Keep a child worker running per pulse, for as long as the block or this process lasts."""
     children = [_Child(pulse, options) for pulse in pulses]
     try:
         yield
@@ -66,7 +66,7 @@ class _Child(threading.Thread):
     def __init__(self, pulse: Pulse, options: Sequence[str]) -> None:
         super().__init__(daemon=True)
         self._pulse = pulse
-        # Without -P, a file in the current directory would stand in for a library of its name.
+        # Without -P, a file in the current directory would shadow a library of the same name.
         self._command = [sys.executable, "-P", "-m", "ticketing", "work", "--leashed", *options]
         self._stopping = threading.Event()
         self._starting = threading.Lock()
@@ -86,14 +86,14 @@ class _Child(threading.Thread):
                         self._pulse.beat()
                 status = process.wait()
             self._pulse.stop()
-            # One that ends with 0 was told to, like us by Ctrl-C.
+            # It ended with 0 because it was told to, like us by Ctrl-C.
             if status == 0:
                 return
             if not self._stopping.wait(RESTART_SECONDS):
                 log.error("a worker died and is started again", status=status)
 
     def stop(self) -> None:
-        """Let it end, and start none after it."""
+        """Let it end, and do not start it again."""
         self._stopping.set()
         with self._starting, suppress(ProcessLookupError):
             if self._process is not None:

@@ -1,7 +1,7 @@
 """The port of a worker: `/health/live`, `/health/ready` and `/metrics`, served from threads.
 
-As in the API, the last two are for `TICKETING_OPERATORS`. Whoever asks, and however many do, costs no more than some
-threads for some seconds, and one look at PostgreSQL a second.
+As in the API, the last two are for `TICKETING_OPERATORS`. Any number of clients costs no more than some threads for
+some seconds, and one query to PostgreSQL a second.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from ticketing.processes.serve import CannotServe
 
 T = TypeVar("T")
 AT_ONCE = 64
-"""How many requests are answered at once; further ones wait in the system's queue."""
+"""How many requests are answered at once; others wait in the kernel's queue."""
 SILENCE_SECONDS = 5.0
-"""How long a client may say nothing, or take nothing."""
+"""How long a client may send nothing, or read nothing."""
 OPEN_SECONDS = 15.0
-"""How long a connection may be open: longer than a look at a PostgreSQL that does not answer takes."""
+"""How long a connection may be open: longer than a query takes to fail when PostgreSQL does not answer."""
 KEPT_SECONDS = 1.0
-"""How long an answer serves others who ask."""
+"""How long an answer is cached for other requests."""
 TEXT = "text/plain; charset=utf-8"
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def answered(chosen: Settings, address: tuple[str, int], pulses: Sequence[Pulse]) -> Iterator[None]:
-    """Answer at the address while the block runs, for processes with these pulses. Raises CannotServe."""
+    """Serve at the address while the block runs, for processes with these pulses. Raises CannotServe."""
     try:
         server = _Server(address, _handler(chosen, pulses))
     except OSError as error:
@@ -61,7 +61,7 @@ def answered(chosen: Settings, address: tuple[str, int], pulses: Sequence[Pulse]
 
 
 class _Server(ThreadingHTTPServer):
-    """Bounded in threads, and in the time that each has."""
+    """A server with a limited number of threads, each limited in time."""
 
     request_queue_size = 128
 
@@ -82,21 +82,21 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """End the connections that have been open for too long."""
+        """Close connections that have been open for too long."""
         for request, since in list(self._open.items()):
             if time.monotonic() - since > OPEN_SECONDS:
                 with suppress(OSError):
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_: object) -> None:
-        """A client that hangs up is no fault of ours."""
+        """A client that hangs up is not our fault."""
         error = sys.exception()
         if not isinstance(error, OSError):
             log.error("a request to the worker's port failed", exc_info=error)
 
 
 class _Kept(Generic[T]):
-    """What is made at most once in KEPT_SECONDS, however many threads ask for it."""
+    """A value that is made at most once in KEPT_SECONDS, however many threads ask for it."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -145,7 +145,7 @@ def _handler(chosen: Settings, pulses: Sequence[Pulse]) -> type[BaseHTTPRequestH
 
 
 async def _obstacle(chosen: Settings) -> str | None:
-    """Why jobs cannot be done just now. Redis is no reason."""
+    """Why jobs cannot run just now, or None. An outage of Redis is no reason."""
     try:
         async with await WatchedConnection.connect(**pool.parameters(chosen.database_url)) as conn:
             return await readiness.obstacle(conn)
@@ -155,7 +155,7 @@ async def _obstacle(chosen: Settings) -> str | None:
 
 
 def _silence(pulses: Sequence[Pulse]) -> str | None:
-    """Why not all processes can be counted on."""
+    """Why not all processes work, or None."""
     working = sum(map(bool, pulses))
     if working == len(pulses):
         return None
@@ -170,13 +170,13 @@ def _exposition(pulses: Sequence[Pulse]) -> tuple[str, bytes]:
 
 
 class Processes(Collector):
-    """What Prometheus is told of the processes, by the one that has the port: those that hang tell nothing."""
+    """Metrics of the processes, from the one that has the port: a process that hangs reports nothing."""
 
     def __init__(self, pulses: Sequence[Pulse]) -> None:
         self._pulses = pulses
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """How many work just now."""
+        """How many processes work just now."""
         yield GaugeMetricFamily(
             "ticketing_worker_processes", "Worker processes that work.", value=sum(map(bool, self._pulses))
         )

@@ -1,4 +1,4 @@
-"""`ticketing serve`: the web process as production runs it, one worker or several on one socket."""
+"""`ticketing serve`: the web process in production, one worker or several on one socket."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 DRAIN_SECONDS = 1.0
-"""How long a server that was told to stop still takes requests, so that clients and balancers learn to go elsewhere."""
+"""How long a server that was told to stop still takes requests, so that clients and balancers can move elsewhere."""
 LAST_SECONDS = 0.2
-"""How long it still takes those of a connection that it took just before it stopped listening."""
+"""How long it still takes requests on connections that it accepted just before it stopped listening."""
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 UNREAD_SECONDS = 30
-"""How long what is sent may go unread before the connection is given up, as one may be that is closed already."""
+"""How long sent bytes may stay unacknowledged before the kernel drops the connection, even if we have closed it."""
 RECEIVED_BYTES = 64 * 1024
-"""What the system receives of a connection ahead of us."""
+"""How many bytes the kernel receives ahead of us per connection."""
 SENT_BYTES = 128 * 1024
-"""What the system takes of an answer before the client does; it doubles that. It would take megabytes otherwise."""
+"""How many bytes of an answer the kernel buffers; it doubles this number. The default would be megabytes."""
 UVICORN: dict[str, Any] = {
     "app": "ticketing.app:create",
     "factory": True,
@@ -45,7 +45,7 @@ UVICORN: dict[str, Any] = {
     "http": "ticketing.web.wire:Protocol",
     "ws": "none",
     "lifespan": "on",
-    "log_config": None,  # The application sets up logging, uvicorn's included, and logs requests itself.
+    "log_config": None,  # The application configures logging, uvicorn's included, and logs requests itself.
     "access_log": False,
     "server_header": False,
     "proxy_headers": False,  # The edge reads them: `contract/forwarded.py`.
@@ -55,12 +55,12 @@ UVICORN: dict[str, Any] = {
 
 
 class CannotServe(Refused):
-    """The address cannot be listened on; the message says why."""
+    """We cannot listen on the address; the message says why."""
 
 
 def run(host: str, port: int, workers: int) -> None:
-    """Serve until told to stop by SIGINT or SIGTERM, then let running requests finish; or, after SIGHUP, until a
-    successor serves on the same sockets. Those that systemd or a predecessor passes are served instead of the address.
+    """Serve until SIGINT or SIGTERM, then let running requests finish; or, after SIGHUP, until a successor serves on
+    the same sockets. Sockets passed by systemd or a predecessor are served instead of the address.
     """
     inheritance = Inheritance()
     private = () if METRICS_FOLDER in os.environ else (METRICS_FOLDER,)
@@ -72,13 +72,13 @@ def run(host: str, port: int, workers: int) -> None:
         config = uvicorn.Config(**UVICORN, workers=workers)
         if workers > 1:
             metrics.configure_logging(settings())
-            # For the processes that are started beside us: else they look for libraries in the current directory first.
+            # For our child processes, which would otherwise look for libraries in the current directory first.
             os.environ["PYTHONSAFEPATH"] = "1"
-            # uvicorn has no other way to be told which server its workers shall be.
+            # uvicorn has no other way to choose the class of its workers.
             multiprocess.Process = _Worker  # type: ignore[misc]
             _Crew(config, listeners, inheritance, private).run()
             return
-        # uvicorn raises the signal that ended it once more; left alone, it would kill us.
+        # uvicorn raises the signal that ended it again, which would kill us.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             _OnlyServer(config, listeners, inheritance, private).run(listeners)
@@ -97,10 +97,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _patient(listener: socket.socket) -> socket.socket:
-    # Its connections inherit all three. What was not read yet would take megabytes of each otherwise.
+    # Its connections inherit all three options. Otherwise unread bytes would take megabytes of each.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BYTES)
-    # Where there is no such option, those that do not read stay until the client goes.
+    # On systems without this option, connections whose client does not read stay until it goes.
     if listener.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     return listener
@@ -108,7 +108,7 @@ def _patient(listener: socket.socket) -> socket.socket:
 
 @contextmanager
 def shared_metrics(workers: int) -> Iterator[None]:
-    """A folder in which several workers keep their counters, so that whichever is asked tells the sum of all."""
+    """A folder in which several workers keep their counters, so that any of them can report the sum."""
     if workers == 1 or METRICS_FOLDER in os.environ:
         yield
         return
@@ -118,10 +118,10 @@ def shared_metrics(workers: int) -> Iterator[None]:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves in order: whoever still asks is answered, and told that the connection ends with that.
+    """A server that shuts down gracefully: it still answers requests, and closes their connections after the answer.
 
-    Without this, a request that is on its way on an idle connection while that is being closed gets no answer at all.
-    After SIGHUP somebody else listens on its sockets, so new connections are left to them at once.
+    Otherwise a request that arrives on an idle connection while that is being closed would get no answer at all.
+    After SIGHUP a successor listens on its sockets, so new connections are left to that at once.
     """
 
     _succeeded = False
@@ -132,7 +132,7 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.hang_up)
 
     def hang_up(self) -> None:
-        """Leave the sockets to somebody else."""
+        """Leave the sockets to a successor."""
         self._succeeded = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -149,7 +149,7 @@ class _Server(uvicorn.Server):
 
 
 class _OnlyServer(_Server):
-    """The server of a service that is one process."""
+    """The server of a service with one process."""
 
     def __init__(
         self, config: uvicorn.Config, listeners: list[socket.socket], inheritance: Inheritance, private: Sequence[str]
@@ -196,7 +196,7 @@ class _Crew(multiprocess.Multiprocess):
         self._succeeded = False
 
     def handle_hup(self) -> None:
-        """Start a successor; or end with the terminal."""
+        """Start a successor, or end with the terminal."""
         if succession.at_a_terminal():
             self.should_exit.set()
         elif self._successor is None:
@@ -229,15 +229,15 @@ class _Crew(multiprocess.Multiprocess):
 class _Worker(multiprocess.Process):
     """One of several processes on a socket.
 
-    uvicorn waits for the answer of each, and takes one that is only starting for dead. We look whether there is an
-    answer, so that signals are heeded meanwhile, and give a worker that has not started yet all the time it needs.
+    uvicorn blocks for the answer of each, and takes one that is only starting for dead. We poll for an answer, so that
+    signals are handled meanwhile, and give a worker that has not started yet all the time it needs.
     """
 
     _ready = False
     _asked: float | None = None
 
     def is_ready(self, timeout: float = 0) -> bool:  # noqa: ARG002 - nothing is waited for
-        """Whether it has said that it serves."""
+        """Whether it has reported that it serves."""
         with suppress(OSError, EOFError):  # It has just ended.
             if self._asked is not None and self.parent_conn.poll():
                 self._ready = self.parent_conn.recv()
@@ -248,17 +248,17 @@ class _Worker(multiprocess.Process):
         return self._ready
 
     def is_alive(self, timeout: float = 0) -> bool:
-        """Whether it runs and, once it has started, has not been silent for that many seconds."""
+        """Whether it runs and, once it has started, has not been silent for `timeout` seconds."""
         if not self.process.is_alive():
             return False
         return not self.is_ready() or self._asked is None or time.monotonic() - self._asked < timeout
 
     def kill(self) -> None:
-        """End one that is not alive."""
+        """Kill a worker that is not alive."""
         if self.exitcode is None:
             seconds = self.config.timeout_worker_healthcheck
             log.warning(
-                "Worker %s has not answered for %s s: it is killed, and another one started.", self.pid, seconds
+                "Worker %s has not answered for %s s. It is killed, and another one is started.", self.pid, seconds
             )
         elif self.exitcode != STARTUP_FAILURE:
             log.warning("Worker %s has ended with exit code %s: another one is started.", self.pid, self.exitcode)

@@ -1,5 +1,5 @@
-"""How a server is replaced without a refused connection: sockets that are inherited, a successor, and what systemd is
-told (sd_listen_fds(3), sd_notify(3)).
+"""Replacing a server without refusing a connection: inherited sockets, a successor, and systemd's protocols
+(sd_listen_fds(3), sd_notify(3)).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import structlog
 
 FIRST_FD = 3
 HANDED_OVER = "SERVE_HANDED_OVER"
-"""Files that a successor inherits: where it says that it is ready, then the sockets, with commas between."""
+"""Descriptors that a successor inherits, separated by commas: the one to report readiness on, then the sockets."""
 START_SECONDS = 60.0
-"""What a successor has to get ready. After that it is ended, and its predecessor goes on."""
+"""Seconds that a successor has to get ready. After that it is ended, and its predecessor goes on."""
 
 log = structlog.get_logger()
 
 
 class Inheritance:
-    """What this process was started with: open sockets, if any, and a predecessor that waits for us to be ready."""
+    """What this process inherited: open sockets, if any, and a predecessor that waits for us to be ready."""
 
     def __init__(self) -> None:
         self._waiting: int | None = None
@@ -41,7 +41,7 @@ class Inheritance:
             self.listeners.append(socket.socket(fileno=file))
 
     def ready(self) -> None:
-        """Say that requests are answered."""
+        """Report that we answer requests."""
         if self._waiting is not None:
             with suppress(OSError):
                 os.write(self._waiting, b"1")
@@ -57,10 +57,10 @@ def _from_systemd() -> list[int]:
 
 
 class Successor:
-    """The same command, started anew on the same sockets. Whatever is installed by now is what runs."""
+    """The same command, started again on the same sockets, with the code installed now."""
 
     def __init__(self, listeners: Sequence[socket.socket], private: Sequence[str]) -> None:
-        """`private` are variables of the environment that are this process's alone. Raises OSError."""
+        """Start it without the environment variables in `private`, which are this process's alone. Raises OSError."""
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         self._readable, writable = os.pipe()
         files = [writable, *(listener.fileno() for listener in listeners)]
@@ -81,7 +81,7 @@ class Successor:
 
     @classmethod
     def started(cls, listeners: Sequence[socket.socket], private: Sequence[str]) -> Self | None:
-        """A successor, or None if there cannot be one just now, which is logged."""
+        """A successor, or None, and a log line, if none can be started."""
         try:
             return cls(listeners, private)
         except OSError as error:
@@ -89,9 +89,7 @@ class Successor:
             return None
 
     def came(self) -> bool | None:
-        """Whether it answers requests by now; None while it may still do so. Asked often, and for the last time once
-        it has said so.
-        """
+        """Whether it answers requests by now; None while it may still start. Poll it until it is not None."""
         if not select.select([self._readable], [], [], 0)[0]:
             if time.monotonic() < self._deadline:
                 return None
@@ -107,12 +105,12 @@ class Successor:
         return came
 
     def give_up(self) -> None:
-        """End it, as this process is told to end."""
+        """End it, because this process is told to end."""
         self._process.terminate()
 
 
 def notify(*states: str) -> None:
-    """Tell systemd, if it wants to know."""
+    """Notify systemd, if it asked for that."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address[:1] not in ("/", "@"):
         return
@@ -121,5 +119,5 @@ def notify(*states: str) -> None:
 
 
 def at_a_terminal() -> bool:
-    """Whether SIGHUP only means that our terminal is closed."""
+    """Whether SIGHUP only means that our terminal was closed."""
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

@@ -22,13 +22,13 @@ from ticketing.processes import crew, probes, serve
 from ticketing.reactions.webhooks import endpoints
 
 LAST_SECONDS = 30.0
-"""What a process that has lost its leash, and everything else with it, gets to end by itself."""
+"""Seconds that a process has to end by itself once its parent is gone."""
 
 log = structlog.get_logger()
 
 
 def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[str, int] | None, leashed: bool) -> None:
-    """Do jobs until told to stop by SIGINT or SIGTERM; figures and health are served at the address, if any."""
+    """Run jobs until told to stop by SIGINT or SIGTERM; serve metrics and health at the address, if any."""
     chosen = settings()
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
@@ -69,9 +69,9 @@ def _await_signal() -> None:
 
 
 def _end_with_parent() -> None:
-    """Nothing is ever written to our standard input. It closes when whoever started us ends, however they end."""
-    # Not by sys.stdin: at exit Python would wait for its lock, which this thread has.
-    with suppress(OSError):  # As when it has not read all that we have said.
+    """Nothing is ever written to our standard input. It closes when our parent ends, however that ends."""
+    # Not by sys.stdin: at exit Python would wait for its lock, which this thread holds.
+    with suppress(OSError):  # As when the parent ends without having read all our reports.
         os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(LAST_SECONDS)

@@ -1,1 +1,1 @@
-"""HTTP beside the API: the protocol on the wire, and the pages."""
+"""HTTP around the API: the protocol on the wire, and the pages beside the API."""

@@ -27,7 +27,7 @@ POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer to GET: its media type, body, status and how long it may be kept."""
+    """An answer to GET: its media type, body, status and how long it may be cached."""
 
     media_type: str
     body: bytes
@@ -35,15 +35,15 @@ class Page:
     cache: str = "no-cache"
     headers: Mapping[str, str] = field(default_factory=dict)
     names_paths: bool = False
-    """Whether it names paths of ours, which begin with a prefix where the client sees us under one."""
+    """Whether it contains paths of ours, which need the prefix under which the client sees us."""
     tag: str = field(init=False)
 
     def __post_init__(self) -> None:
-        # Here and not with each answer: the script of the reference has almost two megabytes.
+        # Here, not for each answer: the reference's script has almost two megabytes.
         object.__setattr__(self, "tag", f'"{hashlib.blake2b(self.body, digest_size=8).hexdigest()}"')
 
     def under(self, prefix: str) -> Page:
-        """The page as whoever sees us under a prefix needs it."""
+        """The page for clients that see us under a prefix."""
         if not prefix or not self.names_paths:
             return self
         body = self.body
@@ -54,7 +54,7 @@ class Page:
 
 
 class Shared:
-    """A page that costs something: all who ask at once get the same one, which is kept for some seconds."""
+    """An expensive page: concurrent requests share one, which is cached for some seconds."""
 
     def __init__(self, make: Callable[[], Awaitable[Page]], keep_seconds: float = 0) -> None:
         self._make = make
@@ -67,7 +67,7 @@ class Shared:
             return self._kept[1]
         if self._making is None:
             self._making = asyncio.create_task(self._made())
-        # Whoever hangs up takes the page away from nobody else.
+        # Shielded: a client that hangs up must not cancel it for the others.
         return await asyncio.shield(self._making)
 
     async def _made(self) -> Page:
@@ -80,16 +80,16 @@ class Shared:
 
 
 ICON_SECONDS = 24 * 3600
-"""How long browsers keep the icon without asking again."""
+"""How long browsers cache the icon."""
 METRICS_SECONDS = 1.0
-"""How long the metrics are kept: to write them anew costs 28 ms of the processor."""
+"""How long the metrics are cached: rendering them takes 28 ms of processor time."""
 OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
 ALWAYS = frozenset({"/health/live"})
-"""What is answered however much is asked for: a process that is only busy shall not be taken for dead, and killed."""
+"""Answered under any load: a process that is only busy must not be taken for dead, and killed."""
 
 
 TICKET = re.compile(r"/support/tickets/(?P<number>[1-9][0-9]{0,15})", re.ASCII)
-"""Where messages say that a ticket is to be found."""
+"""The path at which links in messages point to a ticket."""
 
 
 def site(
@@ -100,9 +100,9 @@ def site(
 ) -> Any:
     """An ASGI application within the edge: these pages, and `api` for every other path.
 
-    `ready` says why the service cannot work just now, or None. That, and the metrics, are for requests that come
-    straight, or through proxies that are trusted, from the operators' networks; to others they do not exist.
-    A path is one of these only as it is written here: what a proxy might read otherwise is no page.
+    `ready` returns why the service cannot work just now, or None. Readiness and metrics are only for requests from the
+    operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
+    written here, so a spelling that a proxy reads differently is not a page.
     """
     pages: dict[str, Page] = _contract() | _reference() | _icons() | _problem_types(problems)
 
@@ -160,7 +160,7 @@ def _contract() -> dict[str, Page]:
 
 
 def _icons() -> dict[str, Page]:
-    """The icon of our pages, and where browsers look for one unasked."""
+    """The icon of our pages, also at the path where browsers look by default."""
     kinds = {"svg": "image/svg+xml", "ico": "image/x-icon", "png": "image/png"}
     svg, ico, png = (
         Page(media_type, (STATIC / f"icon.{ending}").read_bytes(), cache=f"max-age={ICON_SECONDS}")
@@ -212,13 +212,13 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
 
 
 def _ticket(number: str) -> Page:
-    """Where a link in a message leads: the same for whoever follows it, whether there is such a ticket or not."""
+    """The page that links in messages lead to: the same for everybody, whether the ticket exists or not."""
     return replace(
         _document(
             f"Ticket {number}",
-            "<p>Tickets are read with the API, and have no page of their own yet. With a token of yours, this answers "
+            "<p>Tickets are read with the API, and have no page of their own yet. With your token, this returns "
             f"the ticket if you may see it:<pre>GET /api/v1/tickets/{number}\nAuthorization: Bearer …</pre>"
-            f"<p>What was said on it is at <code>/api/v1/tickets/{number}/comments</code>, and what happened to it at "
+            f"<p>Its comments are at <code>/api/v1/tickets/{number}/comments</code>, and its history is at "
             f"<code>/api/v1/tickets/{number}/events</code>. All requests can be tried in the "
             '<a href="../../docs">API reference</a>.',
             root="../../",

@@ -1,7 +1,7 @@
-"""All connections of a process: how many there may be, in all and from one address, and how long each may wait.
+"""All connections of a process: how many may be open, in all and per address, and how long each may keep us waiting.
 
-Those with an open stream are bounded as streams are, in all and for each user; the others by what is said here, so that
-neither takes the room of the other.
+Connections with an open stream are limited as streams, in all and per user; the limits here are for the others. So
+neither takes the other's room.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from ticketing.ground.config import Settings
 from ticketing.web.wire import files
 
 MOST_UNSENT_BYTES = 64 * 1024 * 1024
-"""What a process holds of answers that clients have yet to take, besides some 64 KiB a connection."""
+"""Most bytes of unread answers that a process holds, besides some 64 KiB per connection."""
 SWEEP_SECONDS = 1.0
-"""How often those that keep us waiting are looked for: one timer for all of them."""
+"""How often we look for overdue connections: one timer for all of them."""
 
 MOST_PARTING = 32
-"""Connections for which there was no room that are still there, for a moment, to be told so."""
+"""Most refused connections that stay open for a moment, so that their clients can read the refusal."""
 
 REFUSALS = 10
-"""Bad requests of one address, from sweep to sweep, that are told so at once: floods of them are slowed down."""
+"""Bad requests per address and sweep that are answered at once; beyond that, answers are late to slow down floods."""
 
 
 class Connection(Interface):
-    """What is asked of one."""
+    """What Connections needs of a connection."""
 
     due: float
-    """When, by the clock of the loop, we will have waited long enough; `math.inf` while the client waits for us."""
+    """The loop time at which we will have waited long enough; `math.inf` while the client waits for us."""
 
     def overdue(self) -> None:
         """End it."""
 
     def break_off(self) -> None:
-        """End it with all that was not sent."""
+        """End it, and drop what was not sent."""
 
 
 NEVER = math.inf
 
 
 class Connections:
-    """Those that are open; each is told when it is overdue."""
+    """The open connections; each is notified when it is overdue."""
 
     def __init__(self, opened: Collection[Connection], settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self.head_seconds, self.idle_seconds = settings.head_seconds, settings.idle_seconds
@@ -64,9 +64,9 @@ class Connections:
         self._sweeping = False
 
     def admit(self, peer: str) -> bool:
-        """Whether one more may be open; it must `leave` then. Proxies that we trust speak for many clients.
+        """Whether one more may open; if so, it must `leave` at its end. A trusted proxy speaks for many clients.
 
-        An address may have as many as are left: a half while alone, and there is some room for whoever comes next.
+        An address may hold as many as are free: half, while it is alone, so that some room is left for the next one.
         """
         opened = len(self._opened)
         left = min(self._most - opened, self._most_without_stream - (opened - self._with_stream))
@@ -81,14 +81,14 @@ class Connections:
         return True
 
     def leave(self, peer: str, *, streaming: bool) -> None:
-        """One that was admitted is closed."""
+        """An admitted connection is closed."""
         if streaming:
             self._with_stream -= 1
         else:
             self._let_go(peer)
 
     def stream(self, peer: str, *, begins: bool) -> None:
-        """A stream begins on one that was admitted, or ends while it stays open."""
+        """A stream begins on an admitted connection, or ends while the connection stays open."""
         self._with_stream += 1 if begins else -1
         if begins:
             self._let_go(peer)
@@ -103,7 +103,7 @@ class Connections:
                 del self._of_one[whence]
 
     def part(self, connection: Connection, peer: str) -> bool:
-        """Whether one that was not admitted may stay until it is overdue, or `parted`; an address has half of them."""
+        """Whether a refused connection may stay until it is overdue or `parted`; an address may have half of these."""
         whence = subscriber(peer)
         left = MOST_PARTING - len(self._parting)
         if sum(each == whence for each in self._parting.values()) >= left:
@@ -113,19 +113,19 @@ class Connections:
         return True
 
     def parted(self, connection: Connection) -> None:
-        """One that was not admitted is closed."""
+        """A refused connection that stayed is closed."""
         self._parting.pop(connection, None)
 
     def patience(self, peer: str) -> bool:
-        """Whether one more refusal is told at once; an address that gets too many waits for the sweep with them."""
+        """Whether one more refusal is sent at once; an address that gets too many waits for the next sweep."""
         whence = subscriber(peer)
         self._refused[whence] += 1
         return self._refused[whence] <= REFUSALS
 
     def hold(self, connection: Connection, peer: str, unsent: int) -> None:
-        """So many bytes wait for a client to take them, until they are released.
+        """So many bytes wait for a client to read them, until they are released.
 
-        If that is too much for the process, those go that have the most, of the address that has the most.
+        If the process then holds too much, it breaks off the fullest connections of the address that holds the most.
         """
         self.release(connection)
         whence = subscriber(peer)
@@ -141,7 +141,7 @@ class Connections:
         return self._unsent_of[whence], unsent
 
     def release(self, connection: Connection) -> None:
-        """Its client took what was held, or is gone."""
+        """The client has read what was held, or is gone."""
         if held := self._unsent.pop(connection, None):
             whence, unsent = held
             self._unsent_of[whence] -= unsent
@@ -155,7 +155,7 @@ class Connections:
 
     def _sweep(self) -> None:
         now = self._loop.time()
-        # First, as what ends one connection may fail, and all others are looked at again.
+        # First, because ending a connection may fail, and the others must still be swept again.
         self._sweeping = bool(self._opened or self._parting)
         if self._sweeping:
             self._loop.call_later(SWEEP_SECONDS, self._sweep)

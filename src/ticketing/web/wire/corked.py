@@ -1,7 +1,6 @@
 """A transport that gathers what is written in one turn of the event loop.
 
-uvicorn writes head and body of an answer one after the other: two system calls, two packets, and a client that is
-woken twice.
+uvicorn writes head and body of an answer separately: two system calls, two packets, and a client woken twice.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 JOINED_BYTES = 64 * 1024
-"""Up to which length what is written is copied into one piece."""
+"""Writes up to this total length are copied into one piece."""
 SIOCOUTQNSD = 0x894B
-"""Linux: how many bytes a socket has that were not sent yet (tcp(7), <linux/sockios.h>)."""
+"""Linux: the number of unsent bytes of a socket (tcp(7), <linux/sockios.h>)."""
 
 
 class Corked:
-    """A transport that writes at the end of the turn; for the rest, the transport itself."""
+    """A transport that writes at the end of the turn, and otherwise delegates to another transport."""
 
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, lingers: Callable[[], bool]
@@ -40,7 +39,7 @@ class Corked:
         return getattr(self._transport, name)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Send this with the rest of the turn. A view is of what others have, too, and costs no memory of its own."""
+        """Send this with the rest of the turn. A memoryview shares its bytes with others, and costs no memory."""
         if not self._held:
             self._loop.call_soon(self.flush)
         self._held.append(data)
@@ -56,13 +55,13 @@ class Corked:
             self._transport.close()
 
     def drop_unsent(self) -> bool:
-        """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
+        """Abort the connection if it has unsent bytes; return whether it had."""
         connection = self.get_extra_info("socket")
         unsent = self._held or self._transport.get_write_buffer_size() or _unsent_in_kernel(connection)
         if not unsent:
             return False
         self._held = []
-        # The kernel forgets what it has yet to send as well, and the client is told that the connection is broken.
+        # The kernel also drops its unsent bytes, and resets the connection.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
         return True
@@ -71,7 +70,7 @@ class Corked:
         """Write what was gathered."""
         if self._held:
             held, self._held = self._held, []
-            if self._transport.is_closing():  # By the client, or by us, in this very turn.
+            if self._transport.is_closing():  # Closed by the client, or by us, in this turn.
                 return
             self._shared = 0
             if len(held) == 1:
@@ -85,12 +84,12 @@ class Corked:
 
     @property
     def unsent(self) -> int:
-        """How many bytes the system has yet to take."""
+        """How many bytes the kernel has yet to take."""
         return self._transport.get_write_buffer_size()
 
     @property
     def unsent_alone(self) -> int:
-        """How many of these nobody else has."""
+        """How many of these are not shared with others."""
         return max(0, self.unsent - self._shared)
 
 

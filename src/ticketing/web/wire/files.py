@@ -1,4 +1,4 @@
-"""How many files a process may have open: each connection is one."""
+"""How many files a process may have open; each connection is one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import resource
 from ticketing.ground.config import Settings
 
 SPARE = 96
-"""For whatever else is open: libraries, logs, listening sockets, and connections that are just being refused."""
+"""For everything else: libraries, logs, listening sockets, and connections that are being refused."""
 
 
 def left_for_connections(settings: Settings) -> int:
-    """Of the files that this process may have open, those that are for clients."""
+    """How many of the files that this process may have open are for clients."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _ENDLESS if limit == resource.RLIM_INFINITY else max(1, limit - _others(settings))
 
@@ -22,7 +22,7 @@ def needed(settings: Settings) -> int:
 
 
 def shortage(settings: Settings, limit: int) -> str | None:
-    """What the settings promise and a limit on open files does not allow, with what to do; or None."""
+    """How the limit on open files falls short of the settings, and what to do; or None."""
     if limit == resource.RLIM_INFINITY or limit >= needed(settings):
         return None
     return (
@@ -34,7 +34,7 @@ def shortage(settings: Settings, limit: int) -> str | None:
 
 
 def allow(settings: Settings) -> str | None:
-    """Raise the limit of this process, and of those it starts, to what the settings promise; says what stops that."""
+    """Raise the limit of this process and its children to what the settings promise; return what prevents it."""
     wanted = needed(settings)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not shortage(settings, soft):
@@ -42,7 +42,7 @@ def allow(settings: Settings) -> str | None:
     within = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (within, hard))
-    except (OSError, ValueError):  # macOS has a limit of its own below an infinite one.
+    except (OSError, ValueError):  # macOS has a lower limit than the unlimited one it reports.
         within = soft
     return shortage(settings, within)
 

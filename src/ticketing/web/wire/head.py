@@ -1,4 +1,4 @@
-"""What the head of a request may look like: how large it is, for which host, and how its body is framed."""
+"""What the head of a request may look like: its size, its host, and the framing of its body."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from ticketing.contract.problems import MalformedRequest, Problem
 
 TARGET_BYTES = 16 * 1024
-"""The longest request target (path and query). RFC 9112 (3) asks for 8,000 bytes at least."""
+"""The longest request target (path and query). RFC 9112 (3) recommends at least 8,000 bytes."""
 HEAD_BYTES = 32 * 1024
-"""All of a head: request line and fields."""
+"""The largest head: request line and fields."""
 FIELDS = 100
-"""Fields of a head, and of the trailers of a body."""
+"""Most fields in a head, and in the trailers of a body."""
 FRAMING_BYTES = 16 * 1024
-"""What a chunked body may hold besides its data: the sizes of chunks, beyond what is usual, extensions and trailers."""
+"""Most framing in a chunked body, beyond the usual: chunk sizes, extensions and trailers."""
 
 FRAMING = frozenset({b"host", b"transfer-encoding"})
 """The fields that say where a request goes and where it ends."""
@@ -45,14 +45,14 @@ class NotImplementedHere(Problem):
 
 
 def check(version: str, method: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
-    """Refuse a head that two readers could understand differently; `fields` are its `FRAMING` ones.
+    """Refuse a head that two parsers could read differently; `fields` are its `FRAMING` ones.
 
     Raises MalformedRequest and NotImplementedHere.
     """
     if version not in ("1.1", "1.0"):
-        raise MalformedRequest(f"HTTP/{version} is not spoken here. Use HTTP/1.1.")
+        raise MalformedRequest(f"HTTP/{version} is not supported. Use HTTP/1.1.")
     if method == b"CONNECT":
-        raise NotImplementedHere("This is no proxy: CONNECT is not spoken here.")
+        raise NotImplementedHere("This is not a proxy: CONNECT is not supported.")
     hosts = [value for name, value in fields if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise MalformedRequest("A request must have exactly one Host field.")  # RFC 9112, 3.2
@@ -61,14 +61,14 @@ def check(version: str, method: bytes, fields: Sequence[tuple[bytes, bytes]]) ->
     codings = [value.strip(b" \t").lower() for name, value in fields if name == b"transfer-encoding"]
     if not codings:
         return
-    if version == "1.0":  # RFC 9112, 6.1: its framing is faulty.
-        raise MalformedRequest("A request in HTTP/1.0 must not have a Transfer-Encoding.")
+    if version == "1.0":  # RFC 9112, 6.1: faulty framing.
+        raise MalformedRequest("An HTTP/1.0 request must not have a Transfer-Encoding.")
     if codings != [b"chunked"]:
         raise NotImplementedHere("The only Transfer-Encoding is chunked, alone and once.")
 
 
 def origin_form(target: bytes) -> bytes:
-    """Path and query of a target in absolute form, which a server has to take (RFC 9112, 3.2.2); others as they are."""
+    """Path and query of a target in absolute form, which servers must accept (RFC 9112, 3.2.2); others unchanged."""
     scheme, separator, rest = target.partition(b"://")
     if not separator or b"/" in scheme or b"?" in scheme:
         return target
@@ -79,6 +79,6 @@ def origin_form(target: bytes) -> bytes:
 
 
 def same_framing(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """A minimal head whose body is framed like that of a request with these fields, which were checked."""
+    """A minimal head whose body is framed like that of a request with these checked fields."""
     framing = [b"%b: %b\r\n" % field for field in fields if field[0] in (b"content-length", b"transfer-encoding")]
     return b"POST / HTTP/1.1\r\n" + b"".join(framing) + b"\r\n"

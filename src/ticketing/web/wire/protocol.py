@@ -1,4 +1,4 @@
-"""One connection of a client: uvicorn's protocol, bounded in everything that the client decides."""
+"""One client connection: uvicorn's protocol, with limits on everything that the client decides."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ from ticketing.web.wire.refusals import refusal
 
 REQUEST_LINE = re.compile(rb"(?:\A|\n)[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r?\n")
 PIPELINED = 16
-"""Requests that may wait for the answer to an earlier one. Those beyond get none (RFC 9112, 9.3.2)."""
+"""Most pipelined requests that wait for an earlier answer. Those beyond get no answer (RFC 9112, 9.3.2)."""
 LINGER_SECONDS = 2
-"""How long we go on reading after a refusal: closed at once, the client might never see it (RFC 9112, 9.6)."""
+"""How long we go on reading after a refusal: if we closed at once, the client might miss it (RFC 9112, 9.6)."""
 LINGER_BYTES = 64 * 1024
-"""How much we read on at most. The rest of that time the client is kept waiting, and so reads what we have sent."""
+"""How many bytes we then read at most. After that we stop reading, so the client reads what we have sent."""
 CHUNK_BYTES = 16
-"""What frames a chunk, usually; only what is beyond that counts."""
+"""Bytes that usually frame a chunk; only those beyond count."""
 
 TAKE_SECONDS = 30
-"""How long the client of an answer may take for it,"""
+"""Seconds a client has to read an answer,"""
 LEAST_RATE = 16 * 1024
-"""and longer for what the system has not taken at the end of it, in bytes a second."""
+"""and more for what the kernel has not taken by its end, at this many bytes a second."""
 
 IDLE, HEAD, BODY, ENDED = range(4)
-"""What is being read: nothing, a head, a body with its trailers, nothing ever again."""
+"""What is being read: nothing, a head, a body with its trailers, or nothing ever again."""
 
 _connections: WeakKeyDictionary[ServerState, Connections] = WeakKeyDictionary()
 
@@ -64,7 +64,7 @@ class _NoMore(Exception):
 
 
 class Protocol(HttpToolsProtocol):
-    """As uvicorn's, but requests are bounded in size, number and time, and refused with a problem."""
+    """uvicorn's protocol, with limits on size, number and time of requests; refusals are problem details."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._all = _connections.get(self.server_state) or _counted(self.server_state, self.loop)
@@ -83,7 +83,7 @@ class Protocol(HttpToolsProtocol):
         self._peer = peer_of(address)
         self._streaming = False
         if address is None and transport.get_extra_info("socket").family != socket.AF_UNIX:
-            # Gone before it was accepted: nobody knows who it was, so it must not pass for a client on a Unix socket.
+            # Gone before it was accepted: its address is unknown, and must not pass for a client on a Unix socket.
             self._part, self._admitted, self.transport = ENDED, False, transport
             self.flow = FlowControl(transport)
             transport.abort()
@@ -97,7 +97,7 @@ class Protocol(HttpToolsProtocol):
             self._turn_away(transport)
 
     def _turn_away(self, transport: asyncio.Transport) -> None:
-        """Say that there is no room, and stay for as long as the client may need to hear of it, if others can too."""
+        """Refuse the connection, and keep it open until the client can have read that, if there is room to."""
         self._part = ENDED
         self.transport, self.flow = transport, FlowControl(transport)
         transport.write(self._refusal(Overloaded("There are too many connections. Try again in a moment.")))
@@ -116,7 +116,7 @@ class Protocol(HttpToolsProtocol):
             self._all.parted(self)
         self._part = ENDED
         self.pipeline.clear()
-        if not self._silent:  # uvicorn knows of the newest request only.
+        if not self._silent:  # uvicorn knows only the newest request.
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
@@ -138,10 +138,10 @@ class Protocol(HttpToolsProtocol):
             self._unfinished()
 
     def _decline(self, data: bytes | memoryview, offset: int) -> None:
-        """Stay with HTTP/1.1, as who does not speak what is offered may (RFC 9110, 7.8).
+        """Decline an Upgrade and stay with HTTP/1.1 (RFC 9110, 7.8).
 
-        The parser takes what follows for another protocol. So another parser, which has read a head without the offer,
-        goes on from there.
+        The parser would take what follows for another protocol. So another parser, which has read the same head
+        without the Upgrade, continues.
         """
         rest = memoryview(data)[offset:]
         self.parser = httptools.HttpRequestParser(self)
@@ -163,7 +163,7 @@ class Protocol(HttpToolsProtocol):
         elif self._problem:
             self._refuse(self._problem)
         elif self.parser.get_method() == b"PRI":
-            self._refuse(MalformedRequest("HTTP/2 is not spoken here. Use HTTP/1.1."))
+            self._refuse(MalformedRequest("HTTP/2 is not supported. Use HTTP/1.1."))
         elif is_request:
             self._refuse(NotImplementedHere("This method is none that HTTP knows."))  # RFC 9110, 9.1
         elif isinstance(error, httptools.HttpParserCallbackError):
@@ -172,23 +172,23 @@ class Protocol(HttpToolsProtocol):
             self._refuse(MalformedRequest(f"The request is not well-formed HTTP/1.1: {error}."))
 
     def _unfinished(self) -> None:
-        """Bound what is incomplete at the end of a read."""
+        """Limit what is incomplete at the end of a read."""
         if self._part is HEAD:
             if self._unexplained > HEAD_BYTES:
                 self._refuse(HeadTooLarge())
             elif self._silent and not self._head_due:
                 self._await_head()
         elif self._part is BODY and self._unexplained > FRAMING_BYTES:
-            self._refuse(MalformedRequest("The body has too much in it besides its data."))
+            self._refuse(MalformedRequest("The chunked body has too much framing around its data."))
 
     @property
     def is_reading(self) -> bool:
-        """Whether a request is not complete yet."""
+        """Whether a request is incomplete."""
         return self._part is not IDLE
 
     @property
     def _silent(self) -> bool:
-        """Whether nobody works on an answer."""
+        """Whether no answer is in progress."""
         cycle = self._answering
         return not self.pipeline and (cycle is None or cycle.response_complete or cycle.disconnected)
 
@@ -235,7 +235,7 @@ class Protocol(HttpToolsProtocol):
             self._stop(HeadTooLarge())
 
     def _pass_over(self) -> None:
-        """A trailer is no header (RFC 9110, 6.5.1)."""
+        """Ignore a trailer: it is not a header (RFC 9110, 6.5.1)."""
         self._trailers += not self._replaying
         if self._trailers > FIELDS:
             self._stop(HeadTooLarge())
@@ -256,7 +256,7 @@ class Protocol(HttpToolsProtocol):
         self.due = NEVER
 
     def _check(self, version: str) -> None:
-        """What is the same as in the last request of a connection need not be looked at again."""
+        """Check the head, unless it is the same as in the connection's last request."""
         try:
             check(version, self.parser.get_method(), self._framing)
         except Problem as problem:
@@ -275,7 +275,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # The rest of the message comes after the offer is declined.
+            return  # The rest of the message comes after the Upgrade is declined.
         self._part = IDLE
         if self.cycle.response_complete:
             self._await_next()
@@ -287,7 +287,7 @@ class Protocol(HttpToolsProtocol):
         return False
 
     def _stop(self, problem: Problem) -> None:
-        # Raised itself, it would keep what was read for as long as we keep it.
+        # If we raised the problem itself, its traceback would keep what was read in memory.
         self._problem = problem
         raise _NoMore
 
@@ -306,7 +306,7 @@ class Protocol(HttpToolsProtocol):
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
-        """A stream is sent for as long as the block runs, which may go on when its client is gone."""
+        """Mark the connection as a stream's while the block runs, even if the client leaves meanwhile."""
         self._stream(begins=True)
         try:
             yield
@@ -319,7 +319,7 @@ class Protocol(HttpToolsProtocol):
             self._all.stream(self._peer, begins=begins)
 
     def _clog(self) -> None:
-        """Turn to no other request before the client has taken most of this answer."""
+        """Start no other request before the client has read most of this answer."""
         self._clogged = True
         self.flow.pause_reading()
         self._await_taken()
@@ -353,7 +353,7 @@ class Protocol(HttpToolsProtocol):
         self.due = self.loop.time() + self._all.idle_seconds
 
     def _refuse(self, problem: Problem) -> None:
-        """Say what is wrong, once everything before is answered, and end the connection."""
+        """Answer with the problem, after all earlier answers, and end the connection."""
         part, self._part = self._part, ENDED
         if part is not BODY:
             if self._silent:
@@ -362,7 +362,7 @@ class Protocol(HttpToolsProtocol):
                 self._last = problem
         elif self.cycle.response_started:
             self._hang_up()
-        elif self.pipeline:  # Only the newest request has a body that is still being read.
+        elif self.pipeline:  # Only the newest request's body is still being read.
             self.pipeline.popleft()
             self._last = problem
         else:
@@ -385,7 +385,7 @@ class Protocol(HttpToolsProtocol):
         self._linger()
 
     def _lingers(self) -> bool:
-        """Whether a connection stays for a while that is to be closed: an answer did not wait for the whole body."""
+        """Whether a connection that is to be closed stays a while, as the answer did not wait for the whole body."""
         if self._part is not BODY or self.cycle.keep_alive:
             return False
         self._part = ENDED
@@ -413,14 +413,14 @@ class Protocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def overdue(self) -> None:
-        """The client has kept us waiting for too long."""
+        """End the connection: the client has kept us waiting for too long."""
         self.due = NEVER
         if self._clogged or self.transport.is_closing():
             self.break_off()
         elif self._last and self._silent:
             self._answer(self._last)
         elif self._part is HEAD:
-            self._refuse(RequestTimeout(f"The head of a request has to be here within {self._all.head_seconds} s."))
+            self._refuse(RequestTimeout(f"The head of a request must arrive within {self._all.head_seconds} s."))
         elif self._part is ENDED:
             self.transport.abort()
         else:
@@ -432,11 +432,11 @@ class Protocol(HttpToolsProtocol):
             self._await_taken()
 
     def drop_unsent(self) -> bool:
-        """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
+        """Abort the connection if it has unsent bytes; return whether it had."""
         return self._line.drop_unsent()
 
     def break_off(self) -> None:
-        """Send nothing any more, not even what the system has taken."""
+        """Abort the connection, and drop what the kernel has not sent yet."""
         if not (self._admitted and self._line.drop_unsent()):
             self.transport.abort()
 

@@ -1,4 +1,4 @@
-"""The answers of this layer: problem details, as the engine sends them, for what never becomes an exchange."""
+"""The answers of this layer: the engine's problem details, for requests that never become an exchange."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ticketing.ground.config import settings
 
 @cache
 def catalogue() -> Catalogue:
-    """The types of problems, read once."""
+    """The catalogue of problems, read once."""
     found: Catalogue = contract.load(paths.SPEC / "problems.yaml")
     return found
 
@@ -29,7 +29,7 @@ def refusal(
     wished_id: bytes | None,
     defaults: Iterable[tuple[bytes, bytes]],
 ) -> bytes:
-    """The whole answer, which says that the connection ends with it. It is counted and logged like any other."""
+    """The whole answer, with `Connection: close`. It is counted and logged like any other."""
     name = request_id(wished_id)
     status, body = render(problem, catalogue(), name.decode(), settings().prefix)
     metrics.observe(
