@@ -17,14 +17,14 @@ up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ct
 # Python keeps what it has compiled, even in containers whose environment says otherwise: each process of hundreds would
 # compile everything anew.
 .PHONY: test
-test: $(venv)/for-dev $(node_tools) ## Run the whole suite on servers of its own, in parallel, and measure its coverage
+test: $(venv)/for-dev $(node_tools) ## Run the whole suite on its own servers, in parallel, and measure coverage
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
 
 .PHONY: check
 check: style types layers generated contract ## Run every check but the tests: the next five
 
 .PHONY: style
-style: $(venv)/for-dev ## Lint, and look at the format
+style: $(venv)/for-dev ## Lint, and check the format
 	@echo "Looking at the style …"
 	@$(python) -m ruff check --quiet .
 	@$(python) -m ruff format --check --quiet .
@@ -35,30 +35,30 @@ types: $(venv)/for-dev ## Check the types
 	@$(python) -m mypy --no-error-summary
 
 .PHONY: layers
-layers: $(venv)/for-dev ## Check who imports whom
+layers: $(venv)/for-dev ## Check the layers of imports
 	@echo "Checking the layers …"
 	@found=$$($(venv)/bin/lint-imports --no-logo) || { echo "$$found"; exit 1; }
 
 .PHONY: generated
-generated: $(venv)/for-dev ## Check every SQL statement against schema and contract, and what is generated for staleness
+generated: $(venv)/for-dev ## Check every SQL statement against schema and contract, and that generated files are current
 	@echo "Checking SQL and what is generated …"
 	@$(python) scripts/sqltypes.py --check
 	@$(python) scripts/bundle.py --check
 
 .PHONY: contract
-contract: $(node_tools) ## Judge the contract by the gates: lint, house rules, score, breaking changes
+contract: $(node_tools) ## Run the contract's gates: lint, house rules, score, breaking changes
 	@echo "Judging the contract …"
 	@$(python) scripts/node.py scripts/contract/gates.sh
 
 .PHONY: generate
-generate: $(venv)/for-dev ## Write anew what is generated: spec/dist and sql.pyi; and format the code
+generate: $(venv)/for-dev ## Regenerate spec/dist and sql.pyi, and format the code
 	@$(python) scripts/bundle.py
 	@$(python) scripts/sqltypes.py
 	@$(python) -m ruff check --quiet --fix .
 	@$(python) -m ruff format --quiet .
 
 .PHONY: fuzz
-fuzz: $(venv)/for-dev ## Try more than 10,000 generated requests over HTTP
+fuzz: $(venv)/for-dev ## Send more than 10,000 generated requests over HTTP
 	@$(python) scripts/fuzz.py $(ARGS)
 
 .PHONY: chaos
@@ -66,19 +66,19 @@ chaos: $(venv)/for-dev ## Break everything for a minute under load, and account 
 	@PYTHONPATH=scripts $(python) -m chaos $(ARGS)
 
 .PHONY: mutants
-mutants: $(venv)/for-dev ## Take away one authorization check after the other, and see that a test notices
+mutants: $(venv)/for-dev ## Remove each authorization check in turn, and see whether a test notices
 	@$(python) scripts/mutants.py $(ARGS)
 
 .PHONY: bench
-bench: $(venv)/for-dev ## Compare the speed with a hand-written FastAPI service
+bench: $(venv)/for-dev ## Compare speed with a hand-written FastAPI service
 	@$(python) scripts/bench/compare.py $(ARGS)
 
 .PHONY: bench-streams
-bench-streams: $(venv)/for-dev ## Measure what 1,000 open streams of events cost, and how late they tell
+bench-streams: $(venv)/for-dev ## Measure what 1,000 open event streams cost, and their latency
 	@$(python) scripts/bench/streams.py $(ARGS)
 
 .PHONY: bench-jobs
-bench-jobs: $(venv)/for-dev ## Compare the speed of background jobs with plain Dramatiq
+bench-jobs: $(venv)/for-dev ## Compare background jobs with plain Dramatiq
 	@$(python) scripts/bench/jobs.py $(ARGS)
 
 .PHONY: bench-webhooks
@@ -86,11 +86,11 @@ bench-webhooks: $(venv)/for-dev ## Measure deliveries, also beside a dead receiv
 	@$(python) scripts/bench/webhooks.py $(ARGS)
 
 .PHONY: bench-overload
-bench-overload: $(venv)/for-dev ## Measure what is left of the peak under five times the load
+bench-overload: $(venv)/for-dev ## Measure goodput under five times the admitted load
 	@$(python) scripts/bench/overload.py $(ARGS)
 
 .PHONY: bench-attackers
-bench-attackers: $(venv)/for-dev ## Measure how legitimate clients fare beside attackers, and what these leave behind
+bench-attackers: $(venv)/for-dev ## Measure how legitimate clients fare beside attackers, and what attackers leave behind
 	@$(python) scripts/bench/attackers.py $(ARGS)
 
 .PHONY: wheel
@@ -99,7 +99,7 @@ wheel: $(venv)/for-dev ## Build the wheel into dist/
 	@ls dist
 
 .PHONY: lock
-lock: $(venv)/for-dev ## Lock the dependencies anew; ARGS=--upgrade takes the newest that fit
+lock: $(venv)/for-dev ## Lock the dependencies; ARGS=--upgrade takes the newest that fit
 	@$(call compile,requirements-dev.lock,--extra embedded --extra otel --group dev --group bench)
 	@$(call compile,requirements-up.lock,--extra embedded --group build --constraint requirements-dev.lock)
 	@$(call compile,requirements.lock,--constraint requirements-dev.lock)
@@ -110,7 +110,7 @@ compile = $(venv)/bin/uv pip compile pyproject.toml $(2) --output-file $(1) $(AR
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .PHONY: clean
-clean: ## Remove everything that make makes, but not the data in .ticketing/
+clean: ## Remove everything that make created, except the data in .ticketing/
 	@rm -rf $(venv) dist scripts/contract/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.*
 	@find src scripts tests -name __pycache__ -prune -exec rm -rf {} +

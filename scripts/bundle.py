@@ -15,7 +15,7 @@ BUNDLE = paths.SPEC / "dist"
 
 
 def main(*arguments: str) -> int:
-    """Write the bundle, or tell whether it is stale."""
+    """Write the bundle, or report whether it is stale."""
     check = "--check" in arguments
     stale = contract.drift(ROOT, BUNDLE) if check else contract.write(ROOT, BUNDLE)
     for path in stale:

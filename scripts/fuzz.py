@@ -15,16 +15,16 @@ from pathlib import Path
 
 CONFIG = Path(__file__).parents[1] / "tests" / "schemathesis.toml"
 HOOKS = Path(__file__).with_name("judging.py")
-# They would find the very token that it works with, revoke it, and then see nothing but 401.
+# They would find the token that it uses, revoke it, and then see nothing but 401.
 SELF_DEFEATING = ("revoke_token", "revoke_user_token")
 ALL_BUT_THESE = tuple(option for name in SELF_DEFEATING for option in ("--exclude-operation-id", name))
 ONLY_THESE = tuple(option for name in SELF_DEFEATING for option in ("--include-operation-id", name))
-# It would wait for its end; tests/test_stream.py tries what may be wrong with a request for it.
+# It would wait for the stream's end; tests/api/test_stream.py tests bad requests for it.
 ENDLESS = "stream_events"
 
 
 def schemathesis(url: str, token: str, *options: str, **popen: object) -> subprocess.CompletedProcess[str]:
-    """Run it against the contract served at `url`, with an admin's token."""
+    """Run schemathesis against the contract served at `url`, with an admin's token."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG)]
     command += ["run", f"{url}/api/v1/openapi.json", "--exclude-operation-id", ENDLESS, *options]
     environment = os.environ | {"TICKETING_TOKEN": token, "SCHEMATHESIS_HOOKS": str(HOOKS)}
@@ -39,7 +39,7 @@ def get(url: str, token: str = "") -> str:
 
 
 def main(max_examples: str = "350") -> int:
-    """Start an ephemeral service, run schemathesis against it, and see that its token worked to the end."""
+    """Start an ephemeral service, run schemathesis against it, and check that its token worked to the end."""
     up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
     with subprocess.Popen(
         up, stdout=subprocess.PIPE, text=True, env=os.environ | {"TICKETING_LOG_LEVEL": "warning"}

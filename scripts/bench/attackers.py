@@ -1,10 +1,10 @@
-"""How legitimate clients fare beside attackers, and what is left of these in memory and open files.
+"""How legitimate clients fare beside attackers, and what the attackers leave behind in memory and open files.
 
     python scripts/bench/attackers.py [--rounds N] [--seconds S]
 
-At once 300 clients send heads that never end, a line a second; 300 say nothing; 8 flood it with heads of two megabytes;
-and 8 poll `/metrics`. Whoever is closed comes back. They have an address and a process of their own, and share the
-machine with the service and its legitimate clients. The figures are medians of the rounds.
+At the same time 300 clients send endless heads, a line a second; 300 send nothing; 8 flood it with heads of two
+megabytes; and 8 poll `/metrics`. Clients whose connection is closed reconnect. The attackers have their own address and
+process, and share the machine with the service and its legitimate clients. The figures are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ TARGET = 3.0
 FLOOD = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 320_000
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 SETTLED_SECONDS = 3
-"""How long after the attack the last connection is gone, and what is left is looked at."""
+"""How long after the attack all its connections are gone, and memory and files are measured."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def main() -> None:
-    """Take turns without attackers and with them, and print what came of it."""
+    """Take turns without and with attackers, and print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6, help="length of a turn")
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def median(url: str, token: str, seconds: float) -> float:
-    """Of the seconds that answers to legitimate clients took."""
+    """The median seconds of answers to legitimate clients."""
 
     async def load() -> list[float]:
         crowd = Crowd(url, "GET /api/v1/projects", token)
@@ -90,7 +90,7 @@ def median(url: str, token: str, seconds: float) -> float:
 
 @contextlib.contextmanager
 def attacked(port: int) -> Iterator[None]:
-    """All attackers are at it."""
+    """All attackers are active while the block runs."""
     spawning = multiprocessing.get_context("spawn")
     ready = spawning.Event()
     process = spawning.Process(target=attack, args=(port, ready))
@@ -117,7 +117,7 @@ def attack(port: int, ready: Event) -> None:
 
 
 async def again(attacker: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], port: int) -> None:
-    """One attacker, on one connection after the other."""
+    """One attacker, on one connection after another."""
     while True:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(WHENCE, 0))
@@ -128,7 +128,7 @@ async def again(attacker: Callable[[asyncio.StreamReader, asyncio.StreamWriter],
 
 
 async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A head that never ends."""
+    """Send a head that never ends."""
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
     while not reader.at_eof():
         writer.write(b"a: b\r\n")
@@ -138,19 +138,19 @@ async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Nothing at all."""
+    """Send nothing at all."""
     await reader.read()
 
 
 async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A head of two megabytes."""
+    """Send a head of two megabytes."""
     writer.write(FLOOD)
     await writer.drain()
     await reader.read(1 << 16)
 
 
 async def poll(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Figures, over and over."""
+    """Ask for the metrics over and over."""
     while not reader.at_eof():
         writer.write(METRICS)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()

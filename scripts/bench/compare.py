@@ -1,10 +1,10 @@
-"""How fast the service is beside a minimal FastAPI service for the same routes (rival.py), on the same database.
+"""Compares the service's speed with a minimal FastAPI service for the same routes (rival.py), on the same database.
 
     python scripts/bench/compare.py [--quick] [--rounds N] [--seconds S] [--json FILE]
 
-Both run as one uvicorn process each, with access logs, and take turns under the same load; every figure is the median
-of the rounds, so that whatever else the machine does hits both. Only ratios mean anything elsewhere. Their PostgreSQL
-does not wait for the disk.
+Both run as one uvicorn process each, with access logs, and take turns under the same load. Every figure is the median
+of the rounds, so that other work of the machine affects both alike. Only ratios mean anything on other machines. Their
+PostgreSQL does not wait for the disk.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one turn under load showed, or the median of several: times in seconds, all but `rate` a request."""
+    """The figures of one turn under load, or the median of several: seconds, per request except `rate`."""
 
     rate: float
     p50: float
@@ -89,7 +89,7 @@ class Figures:
 
 
 def main() -> None:
-    """Run everything, print the tables, and fail if a request failed."""
+    """Run everything, print the tables, and fail if any request failed."""
     options = _arguments()
     console = Console(width=110)
     layer = contract_layer.compare(rounds=options.rounds)
@@ -117,7 +117,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="length of a turn")
     parser.add_argument("--tickets", type=int, default=20_000, help="tickets in the database")
     parser.add_argument("--quick", action="store_true", help="one short turn each, to see that it works")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds, options.tickets = 1, 0.5, 1000
@@ -140,7 +140,7 @@ def prepared(url: str, tickets: int) -> str:
 
 @contextlib.contextmanager
 def running(url: str) -> Iterator[tuple[Server, Server]]:
-    """Both servers, each in one process, with the logs they would write in production."""
+    """Both servers, each in one process, with production logging."""
     ours = ["ticketing", "serve"]
     rival = ["uvicorn", "--app-dir", str(HERE), "rival:app", "--loop", "uvloop", "--http", "httptools"]
     with contextlib.ExitStack() as stack:
@@ -172,7 +172,7 @@ def _await_answer(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
     while process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/tickets/1", timeout=5)
-        except urllib.error.HTTPError:  # Whatever it says about a request without a token, it is there.
+        except urllib.error.HTTPError:  # It answered a request without a token, so it is up.
             return
         except OSError:
             time.sleep(0.1)
@@ -185,7 +185,7 @@ def _await_answer(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
 def compared(
     url: str, token: str, servers: tuple[Server, Server], options: argparse.Namespace
 ) -> dict[str, dict[str, Figures]]:
-    """By scenario, the median figures of each server."""
+    """The median figures of each server, by scenario."""
     found: dict[str, dict[str, Figures]] = {}
     with psycopg.connect(url, autocommit=True) as conn:
         for scenario in SCENARIOS:
@@ -231,10 +231,10 @@ def _median(turns: list[Figures]) -> Figures:
 
 
 def counted(url: str, token: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """By scenario, the statements that each server sends a request.
+    """The number of statements per request of each server, by scenario.
 
-    Outside a transaction block each statement is a transaction, and PostgreSQL counts those of a session at its end,
-    so the servers are started for this alone: for a short while and for a longer one, as starting takes statements too.
+    Outside a transaction block each statement is a transaction, and PostgreSQL counts those of a session at its end. So
+    the servers are started just for this, once briefly and once for longer, because starting takes statements too.
     """
     found: dict[str, dict[str, float]] = {}
     with psycopg.connect(url, autocommit=True) as conn:

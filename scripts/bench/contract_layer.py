@@ -1,7 +1,7 @@
-"""What the contract costs: CPU time a request of our engine and of FastAPI, both with handlers that return constants.
+"""The cost of the contract: CPU time per request of our engine and of FastAPI, with handlers that return constants.
 
-Called in process as ASGI applications: no socket, no HTTP parser, no database, no log. What is left is routing, reading
-the token, parameters, validation, and making the answer.
+Both are called in process as ASGI applications: no socket, no HTTP parser, no database, no log. What remains is
+routing, the token, parameters, validation, and making the answer.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ CALLS = {
 
 
 def compare(rounds: int) -> dict[str, dict[str, float]]:
-    """By kind of request, the µs of CPU time of each: the median of rounds in which they take turns."""
+    """The µs of CPU time of each, by kind of request: the median of rounds in which they take turns."""
     return asyncio.run(_compare(rounds))
 
 
@@ -74,7 +74,7 @@ async def _compare(rounds: int) -> dict[str, dict[str, float]]:
 
 
 def ours() -> Any:
-    """Our engine with the whole contract, its handlers replaced."""
+    """Our engine with the whole contract and constant handlers."""
     answers = {
         "get_ticket": contract.Answer(TICKET),
         "list_tickets": contract.Answer(PAGE),
@@ -103,7 +103,7 @@ def _constant(handler: Callable[..., Any], answer: contract.Answer | None) -> Ca
 
 
 def fastapi() -> Any:
-    """FastAPI with the rival's models, its handlers replaced. Values are of the types that a database driver gives."""
+    """FastAPI with the rival's models and constant handlers. Values have the types that a database driver returns."""
     person = {**PERSON, "id": UUID(PERSON["id"])}
     moments = {name: datetime.fromisoformat(TICKET[name]) for name in ("created_at", "updated_at")}
     ticket = {**TICKET, **moments, "requester": person, "assignee": person}
@@ -174,7 +174,7 @@ def _scope(method: str, path: str, query: bytes, body: bytes) -> dict[str, Any]:
 
 def table(found: dict[str, dict[str, float]]) -> Table:
     """The comparison, for people."""
-    shown = Table(title="Contract layer alone: µs of CPU a request", title_justify="left")
+    shown = Table(title="Contract layer alone: µs of CPU per request", title_justify="left")
     shown.add_column("")
     for heading in ("ours", "FastAPI", "ours / FastAPI"):
         shown.add_column(heading, justify="right")

@@ -1,14 +1,15 @@
-"""How fast jobs are done beside plain Dramatiq with the same handler, and how soon one starts on an idle worker.
+"""Compares the throughput of jobs with plain Dramatiq, and measures how soon one starts on an idle worker.
 
     python scripts/bench/jobs.py [--quick] [--rounds N] [--jobs N] [--json FILE]
 
-Each side is one process with eight threads, on the same Valkey and PostgreSQL (which does not wait for the disk, for
-neither), and they take turns; every figure is the median of the rounds. The handler writes one row, in a transaction.
-Plain Dramatiq only sends and runs: what it is asked to do is in Redis alone, is lost with it, and is done twice or not
-at all where ours is done once.
+Each side is one process with eight threads, on the same Valkey and PostgreSQL (which waits for the disk for neither),
+and they take turns; every figure is the median of the rounds. The handler writes one row, in a transaction. Plain
+Dramatiq only sends and runs: its work exists in Redis alone, is lost with it, and may be done twice or not at all where
+ours is done once.
 
-The same is done by one, two and four of our processes: how long they take, also for jobs of a few groups with a limit,
-and how soon one starts. Several may take no longer than one, by a half, and 99 of 100 jobs start within a second.
+One, two and four of our processes also do the same work: how long they take, also for jobs in a few limited groups, and
+how soon one starts. Several processes may take at most half as long again as one, and 99 of 100 jobs must start within
+a second.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ async def plain_note(number: int) -> None:
 
 
 class _Pool(dramatiq.Middleware):
-    """The same connections that our worker has, on the loop that Dramatiq's AsyncIO brings."""
+    """The same connections as our worker's, on the loop of Dramatiq's AsyncIO."""
 
     def __init__(self, settings: Settings) -> None:
         self._connected = pool.connected(settings.database_url, settings.pool_size)
@@ -79,7 +80,7 @@ class _Pool(dramatiq.Middleware):
 
 
 def plain_broker(settings: Settings) -> tuple[dramatiq.Broker, Any]:
-    """Dramatiq as its guide sets it up."""
+    """Dramatiq, set up as its guide says."""
     broker = RedisBroker(url=settings.redis_url)  # type: ignore[no-untyped-call]
     broker.add_middleware(AsyncIO())
     broker.add_middleware(_Pool(settings))
@@ -99,7 +100,7 @@ def serve(side: str) -> None:
 
 
 def fill(side: str, settings: Settings, conn: psycopg.Connection[Any], count: int) -> None:
-    """Leave so many jobs to do."""
+    """Enqueue so many jobs."""
     if side == "ours":
         conn.execute(
             "select enqueue_job('bench.note', jsonb_build_object('number', n), 'bench') from generate_series(1, %s) n",
@@ -113,7 +114,7 @@ def fill(side: str, settings: Settings, conn: psycopg.Connection[Any], count: in
 
 
 def rate(side: str, settings: Settings, conn: psycopg.Connection[Any], count: int) -> float:
-    """Jobs a second, from the first one's effect to the last one's."""
+    """Jobs per second, from the first effect to the last."""
     conn.execute("truncate effects")
     conn.execute("delete from jobs")
     fill(side, settings, conn, count)
@@ -125,7 +126,7 @@ def rate(side: str, settings: Settings, conn: psycopg.Connection[Any], count: in
 
 
 def drain(settings: Settings, conn: psycopg.Connection[Any], count: int, processes: int, groups: int) -> float:
-    """Seconds that so many processes take for so many jobs, from when they are there; all of groups, or of none."""
+    """Seconds that so many processes take for so many waiting jobs; all in groups, or none."""
     conn.execute("truncate effects")
     conn.execute("delete from jobs")
     with ExitStack() as stack:
@@ -146,7 +147,7 @@ def drain(settings: Settings, conn: psycopg.Connection[Any], count: int, process
 
 
 def latency(settings: Settings, conn: psycopg.Connection[Any], count: int, processes: int = 1) -> list[float]:
-    """Milliseconds from a commit until the job it brought starts, one at a time."""
+    """Milliseconds from a commit until its job starts, one job at a time."""
 
     async def one_by_one() -> list[Any]:
         ids = []
@@ -170,7 +171,7 @@ def latency(settings: Settings, conn: psycopg.Connection[Any], count: int, proce
 
 
 class running:  # noqa: N801
-    """The worker of a side, for the length of the block."""
+    """The worker of one side, for the length of the block."""
 
     def __init__(self, side: str, settings: Settings) -> None:
         environment = {
@@ -204,7 +205,7 @@ def await_(condition: Callable[[], bool]) -> None:
 
 
 def main() -> int:
-    """Measure, print, and say whether it is fast enough."""
+    """Measure, print, and fail if it is not fast enough."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--serve", choices=("ours", "plain"), help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true")
@@ -261,7 +262,7 @@ def _several(settings: Settings, conn: psycopg.Connection[Any], processes: int, 
 
 
 def compare(several: list[dict[str, float]]) -> None:
-    """What one process does and what several do, for people."""
+    """A table of one and of several processes, for people."""
     table = Table(box=None)
     for column in ("processes", f"drained (≤ {SLOWER_AT_MOST} ×)", f"in {GROUPS} groups", "start p50", "start p99"):
         table.add_column(column, justify="right")

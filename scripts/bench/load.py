@@ -1,7 +1,7 @@
-"""Sends one request after another on each of a few connections, for some seconds, and prints what came back as JSON.
+"""Sends one request after another on each of a few connections, for some seconds, and prints the result as JSON.
 
-Deliberately bare, so that the servers and not the client have the processor: no HTTP library, and of each answer only
-the status and the length are read. It runs in a process of its own: `load.py JOB`, a JSON object of what `run` takes.
+It is deliberately bare, to leave the processor to the servers: no HTTP library, and it reads only status and length of
+each answer. It runs in its own process: `load.py JOB`, where JOB is a JSON object of `run`'s parameters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection: the next request goes out when the answer to the last is complete."""
+    """One keep-alive connection: it sends the next request when the last answer is complete."""
 
     def __init__(self, requests: Iterator[bytes], answered: Callable[[int, float], bool]) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -78,7 +78,7 @@ def _content_length(head: bytearray) -> int:
 async def run(
     *, port: int, token: str, scenario: str, tickets: int, connections: int, seconds: float
 ) -> dict[str, Any]:
-    """Load a server on this machine. What is under way when the time is up is waited for, and counted."""
+    """Load a server on this machine. Requests under way when the time is up are completed and counted."""
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
     started = time.perf_counter()
@@ -107,7 +107,7 @@ async def run(
 
 
 def endless(scenario: str, token: str, tickets: int) -> Iterator[bytes]:
-    """Requests of one kind, about tickets at random, each POST with a key of its own."""
+    """Requests of one kind, about random tickets; each POST has its own key."""
     common = f"HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nAuthorization: Bearer {token}\r\n"
     body = json.dumps(BODIES[scenario]) if scenario in BODIES else ""
     sending = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"

@@ -1,8 +1,8 @@
-"""What is left of the peak under five times the load that is admitted, and how fast the rest is refused.
+"""Goodput under five times the admitted load, relative to the peak, and how fast the rest is refused.
 
     python scripts/bench/overload.py [--rounds N]
 
-Clients honour `Retry-After`. Goodput is counted a processor second of the service's, as load and service share the
+Clients honour `Retry-After`. Goodput is counted per processor second of the service, because load and service share the
 machine; the figures are medians of the rounds.
 """
 
@@ -28,7 +28,7 @@ ADMITTED = app.REQUESTS_A_CONNECTION * Settings(database_url="").pool_size
 
 
 def main() -> None:
-    """Take turns at half of what is admitted and at five times as much, and print what came of it."""
+    """Take turns at half the admitted load and at five times as much, and print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def turn(stand: Stand, clients: int, seconds: float) -> tuple[float, list[float]]:
-    """Answers a processor second of the service's, and how long refusals took, in order."""
+    """Answers per processor second of the service, and the durations of refusals, sorted."""
     process = psutil.Process(stand.apis[0].pid)
 
     async def load() -> list[Answer]:

@@ -1,7 +1,7 @@
-"""What we measure ourselves against: the same four routes as one would write them with FastAPI, asyncpg and pydantic.
+"""The service we compare with: the same four routes, as one would write them with FastAPI, asyncpg and pydantic.
 
-It does less, to its advantage: no event, no Idempotency-Key, no ETag, no request id, no filters, no problem details,
-no visibility rules beyond one's own tickets. The models say what our schemas say, and the answers are the same.
+It does less, to its advantage: no event, no Idempotency-Key, no ETag, no request id, no filters, no problem details, no
+visibility rules beyond one's own tickets. Its models are equivalent to our schemas, and its answers are the same.
 """
 
 import hashlib
@@ -167,7 +167,7 @@ select u.id, u.name, u.role
 
 
 def ticket(row: asyncpg.Record) -> dict[str, Any]:
-    """The columns of a row as the model nests them."""
+    """The columns of a row, nested like the model."""
     fields = dict(row)
     fields["requester"] = {"id": fields.pop("requester_id"), "name": fields.pop("requester_name")}
     assignee_id, assignee_name = fields.pop("assignee_id"), fields.pop("assignee_name")
@@ -178,14 +178,14 @@ def ticket(row: asyncpg.Record) -> dict[str, Any]:
 
 
 async def json_codec(conn: asyncpg.Connection) -> None:
-    """Let jsonb come and go as Python values."""
+    """Read and write jsonb as Python values."""
     await conn.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
 async def keep_session(_: asyncpg.Connection) -> None:
-    """Nothing here changes the session, so nothing has to be undone when a connection goes back to the pool.
+    """Skip resetting a connection that returns to the pool, because nothing here changes the session.
 
-    asyncpg's default costs a round trip a request; with RIVAL_TUNED in the environment the rival leaves it out.
+    asyncpg's reset costs a round trip per request; with RIVAL_TUNED in the environment the rival skips it.
     """
 
 

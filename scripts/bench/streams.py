@@ -1,10 +1,10 @@
-"""What open streams of events cost: memory, processor and connections while nothing happens, and how late they tell.
+"""The cost of open event streams: memory, processor and connections while idle, and the latency of events.
 
 Usage: python scripts/bench/streams.py [--streams N] [--events N] [--idle SECONDS]
 
-One process of the service as production runs it, on a PostgreSQL of its own, and this one with all the clients. The
-latency of an event is the time from when its author is answered until one of the streams has it; all of them get it,
-so that one event is as many messages.
+One production-like process of the service runs on its own PostgreSQL; this process runs all the clients. The latency of
+an event is the time from its author's answer until a stream has it. All streams get every event, so one event is as
+many messages as there are streams.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ PEOPLE = 50
 AT_ONCE = 50
 SOME_SECONDS = 60
 STATISTICS_SECONDS = 11
-"""How late PostgreSQL counts what an idle connection has done."""
+"""How late PostgreSQL counts the transactions of an idle connection."""
 
 
 class Stream(asyncio.Protocol):
-    """A client that notes when it is told of an event, and reads nothing else."""
+    """A client that records when it receives an event, and parses nothing else."""
 
     def __init__(self, token: str, told: list[float]) -> None:
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -95,7 +95,7 @@ class Service:
 
 @contextmanager
 def service(streams: int) -> Iterator[Service]:
-    """Run it, with a project and people."""
+    """Run the service, with a project and people."""
     with embedded.postgres() as database_url, serve.listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
         free.close()
@@ -140,7 +140,7 @@ def _await_answer(url: str) -> None:
 
 
 async def measure(running: Service, streams: int, events: int, idle: float) -> None:
-    """Open all streams, look at what they cost, and let things happen."""
+    """Open all streams, measure what they cost, and make events."""
     loop = asyncio.get_running_loop()
     told: list[float] = []
     async with httpx.AsyncClient(

@@ -1,12 +1,12 @@
-"""How many webhooks a worker delivers a second, and how late the others' are when one receiver of twenty is dead.
+"""Webhook deliveries per second of a worker, and the latency of the others when one receiver of twenty is dead.
 
 Usage: python scripts/bench/webhooks.py [--events N] [--endpoints N] [--threads N] [--only-processes]
 
-Everything runs here: PostgreSQL, Valkey, one worker, and receivers in a process of their own. The events are written to
-the log by SQL, so that nothing but the way from the log to the receivers is measured.
+Everything runs here: PostgreSQL, Valkey, one worker, and receivers in a process of their own. SQL writes the events to
+the log, so that only the path from the log to the receivers is measured.
 
-The same is done by one, two and four processes: how long a backlog for one receiver takes, and how late single events
-are told of. Several may take no longer than one, by a half, and no message may be a second late. Ends with 1 if not.
+One, two and four processes also do the same work: how long a backlog for one receiver takes, and the latency of single
+events. Several may take at most half as long again as one, and no message may be a second late. Exits with 1 if not.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Database = psycopg.Connection[dict[str, Any]]
 DEAD = "/dead"
 PATIENCE_SECONDS = 120.0
 LOAD = 0.4
-"""How much of what a worker can do it is asked to do while one receiver is dead."""
+"""The fraction of a worker's capacity that is used while one receiver is dead."""
 SECONDS = 20.0
-"""For how long; longer than a worker waits for an answer."""
+"""Seconds of that load; longer than a worker waits for an answer."""
 
 PROCESSES = (1, 2, 4)
 BACKLOG = 200
@@ -49,7 +49,7 @@ LATE_SECONDS = 1.0
 LISTENING = (
     "select count(*) as n from pg_stat_activity where datname = current_database() and query = 'listen ticketing'"
 )
-"""How many processes of a worker are there."""
+"""Counts the processes of a worker."""
 LATENESS = (
     "select extract(epoch from d.settled_at - e.occurred_at)::float8 as seconds"
     "  from deliveries d join events e on e.id = d.event_id where d.status = 'delivered'"
@@ -77,7 +77,7 @@ asyncio.run(main())
 
 
 def main() -> int:
-    """Run both measurements, and tell the figures."""
+    """Run both measurements, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1000)
     parser.add_argument("--endpoints", type=int, default=20)
@@ -108,7 +108,7 @@ def main() -> int:
 
 
 def _several(db: Database, url: str, threads: int) -> int:
-    """The same work for one, two and four processes; gives whether it is done as soon."""
+    """The same work for one, two and four processes; return whether it is done in time."""
     drained, latest = [], []
     for processes in PROCESSES:
         with _worker(db, threads, processes):
@@ -132,7 +132,7 @@ def _drain(db: Database, url: str) -> float:
 
 
 def _singles(db: Database, url: str) -> Sequence[float]:
-    """Seconds from an event to its receiver's answer, one at a time, in order of size."""
+    """Seconds from an event to its receiver's answer, one at a time, sorted."""
     _endpoints(db, [url])
     for number in range(1, SINGLES + 1):
         _events(db, 1)
@@ -153,7 +153,7 @@ def _throughput(db: Database, url: str, count: int, events: int) -> float:
 
 
 def _isolation(db: Database, url: str, count: int, dead: int, rate: float) -> None:
-    """Events at a steady rate; from each event to the answer of each receiver that is alive."""
+    """Events at a steady rate; measures the time from each event to the answer of each live receiver."""
     _endpoints(db, [*[url + DEAD] * dead, *[url] * (count - dead)])
     rounds = int(SECONDS * rate)
     for _ in range(rounds):

@@ -1,8 +1,8 @@
-"""`make chaos`: break everything for a while, and see whether anything that was acknowledged is lost.
+"""`make chaos`: break everything for a while, and check whether any acknowledged write is lost.
 
     python -m chaos [--seconds S] [--faults N] [--seed N] [--only FAULT] [--naive] [--json FILE]
 
-Ends with 1 if anything is not as it has to be. The same seed makes the same faults, in the same order.
+Exits with 1 if anything is wrong. The same seed gives the same faults in the same order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     )
     console = Console(width=120)
     console.print(f"{plan.faults} faults in {plan.seconds:.0f} s, seed {plan.seed} …")
-    # Whoever ends it ends what it has started.
+    # Ending it ends everything it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began, numbers = time.monotonic(), itertools.count(1)
 
@@ -65,17 +65,17 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="how long, about")
     parser.add_argument("--faults", type=int, default=20, help="how many")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="what the faults follow from")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="the seed of the faults")
     parser.add_argument("--only", default="", metavar="FAULT", help="only faults whose names contain this")
     parser.add_argument("--naive", action="store_true", help="commit, then send: see it lose")
     parser.add_argument("--lease", type=int, default=5, help="seconds of a worker's lease")
-    parser.add_argument("--rate", type=float, default=6, help="writes, and orders, a second")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
+    parser.add_argument("--rate", type=float, default=6, help="writes, and orders, per second")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report here")
     return parser.parse_args()
 
 
 def report(outcome: Outcome, console: Console) -> None:
-    """Say what was done, and what came of it."""
+    """Print what was done, and the outcome."""
     faults = Table("fault", "times", "recovery p50 / max", title="Faults", title_justify="left")
     by_name: dict[str, list[float]] = defaultdict(list)
     for each in outcome.inflicted:

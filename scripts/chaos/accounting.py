@@ -15,12 +15,12 @@ from chaos.journal import Acknowledgement, Exchange
 
 Database = psycopg.Connection[dict[str, Any]]
 REFUSAL_SECONDS = 6.0
-"""3 s is the promise; this machine does everything else as well, and gets twice as long."""
+"""The promise is 3 s; this machine does everything else as well, and gets twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that has to be nought, and of how many."""
+    """A count that must be zero, and the number of things checked."""
 
     what: str
     wrong: int
@@ -29,7 +29,7 @@ class Entry:
 
 
 def entry(what: str, wrong: Iterable[object], of: int) -> Entry:
-    """An entry of what is wrong, with the first of it as examples."""
+    """An entry for what is wrong, with the first few as examples."""
     found = [str(each) for each in wrong]
     return Entry(what, len(found), of, tuple(found[:3]))
 
@@ -38,9 +38,9 @@ def entry(what: str, wrong: Iterable[object], of: int) -> Entry:
 
 
 def writes(conn: Database, acknowledgements: Sequence[Acknowledgement]) -> list[Entry]:
-    """Each acknowledged write is there once, as it was acknowledged, and has one event."""
+    """Each acknowledged write exists once, as it was acknowledged, and has one event."""
     rows = conn.execute("select type, ticket, data from events where ticket is not null").fetchall()
-    # Every text is written once, so that of two writes of one text one was a double.
+    # Every text is unique, so if two writes have the same text, one is a duplicate.
     told = Counter(_said(row["type"], row["ticket"], row["data"]) for row in rows)
     opened = Counter(row["description"] for row in conn.execute("select description from tickets"))
     comments = Counter((row["ticket"], str(row["id"]), row["body"]) for row in conn.execute("select * from comments"))
@@ -113,7 +113,7 @@ def read(name: str, seen: Sequence[str], ids: Sequence[str]) -> list[Entry]:
 
 
 def deliveries(conn: Database, received: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Entry]:
-    """Every event is one delivery to each endpoint, and was received; `received` is by endpoint and `webhook-id`."""
+    """Every event has one delivery per endpoint, and was received; `received` is by endpoint and `webhook-id`."""
     rows = conn.execute("select endpoint_id, event_id, status from deliveries").fetchall()
     made = Counter((str(row["endpoint_id"]), str(row["event_id"])) for row in rows)
     events = [str(row["id"]) for row in conn.execute("select id from events where type not like 'webhook.%'")]
@@ -139,12 +139,12 @@ def _unsettled(rows: Sequence[Mapping[str, Any]], received: Mapping[str, object]
 
 
 def doubled(received: Mapping[str, Mapping[str, Sequence[float]]]) -> int:
-    """How many messages arrived more than once, which they may."""
+    """How many messages arrived more than once, which is allowed."""
     return sum(len(moments) > 1 for messages in received.values() for moments in messages.values())
 
 
 def jobs(conn: Database) -> list[Entry]:
-    """Every job that is due has come to its end, and none but the poisonous ones was given up."""
+    """Every due job has ended, and only poison jobs were discarded."""
     total = conn.execute("select count(*) from jobs").fetchone()
     of = int(total["count"]) if total else 0
     unfinished = conn.execute("select kind, state from unfinished_jobs").fetchall()
@@ -162,7 +162,7 @@ def jobs(conn: Database) -> list[Entry]:
 
 
 def orders(conn: Database, acknowledged: Sequence[UUID]) -> list[Entry]:
-    """Each acknowledged order has had its effect, and none had two."""
+    """Each acknowledged order has had its effect, exactly once."""
     effects = Counter(row["order_id"] for row in conn.execute("select order_id from chaos_effects"))
     return [
         entry("acknowledged orders without effect", (o for o in acknowledged if not effects[o]), len(acknowledged)),
@@ -175,7 +175,7 @@ def orders(conn: Database, acknowledged: Sequence[UUID]) -> list[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when something was due until it was done, in seconds on the clock of the wall."""
+    """The time from when something was due until it was done, in wall-clock seconds."""
 
     what: str
     due: float
@@ -183,7 +183,7 @@ class Span:
 
 
 def fulfilled(conn: Database) -> list[Span]:
-    """Orders, from being placed to their first effect."""
+    """Orders, from placement to first effect."""
     rows = conn.execute(
         "select o.id, extract(epoch from o.placed_at)::float8 as due,"
         "       extract(epoch from min(e.done_at))::float8 as done"
@@ -193,7 +193,7 @@ def fulfilled(conn: Database) -> list[Span]:
 
 
 def told(conn: Database, received: Mapping[str, Sequence[float]]) -> list[Span]:
-    """Events, from being recorded to their first receipt by a receiver that is always well."""
+    """Events, from recording to first receipt by a receiver that is always healthy."""
     rows = conn.execute("select id, extract(epoch from occurred_at)::float8 as due from events").fetchall()
     return [
         Span(str(row["id"]), row["due"], min(received[str(row["id"])])) for row in rows if str(row["id"]) in received
@@ -201,10 +201,10 @@ def told(conn: Database, received: Mapping[str, Sequence[float]]) -> list[Span]:
 
 
 def late(what: str, spans: Sequence[Span], inflicted: Sequence[Inflicted], wall: float) -> Entry:
-    """What was done later than promised; `wall` is what the clock of the wall is ahead of the monotonic one.
+    """What was done later than promised; `wall` is the wall clock minus the monotonic clock.
 
-    What lies in no fault's time has `LATE_SECONDS`. Whatever was due before a fault was over has as long as is promised
-    after such a fault; one of a receiver is none to the others.
+    Outside faults the limit is `LATE_SECONDS`. Whatever was due before a fault ended has as long as is promised after
+    that fault; a fault of one receiver does not count for the others.
     """
 
     def deadline(span: Span) -> float:
@@ -222,21 +222,21 @@ def late(what: str, spans: Sequence[Span], inflicted: Sequence[Inflicted], wall:
 
 
 LATE_SECONDS = 8.0
-"""A second is the promise (`make bench-jobs`, `make bench-webhooks`); this machine does everything else as well."""
+"""The promise is a second (`make bench-jobs`, `make bench-webhooks`); this machine does everything else as well."""
 PROMISED_SECONDS = {"postgres": 20.0, "api": 5.0, "valkey": 10.0, "worker": 25.0}
-"""From the end of a fault on, by its target. An attempt that failed without PostgreSQL comes again after a pause; what
-a relay noted and did not send before it was killed is sent again after `TICKETING_JOB_RESEND_SECONDS`."""
+"""Seconds from the end of a fault, by its target. An attempt that failed without PostgreSQL is retried after a pause; a
+job that a relay marked but did not send before it was killed is sent again after `TICKETING_JOB_RESEND_SECONDS`."""
 
 
 # Answers -------------------------------------------------------------------------------------------------------------
 
 
 def answers(exchanges: Sequence[Exchange], inflicted: Sequence[Inflicted]) -> list[Entry]:
-    """No answer says that something broke, refusals come soon and say when to come back, and Valkey is not missed."""
+    """No answer is a 500, refusals are quick and have a Retry-After, and the API does not depend on Valkey."""
     answered = [each for each in exchanges if each.status is not None]
     refused = [each for each in answered if each.status == 503]
     undisturbed = [each for each in exchanges if _only_valkey(each, inflicted)]
-    # What freezes an instance, or the network, delays its refusals as well.
+    # A frozen instance or network delays refusals as well.
     prompt = [each for each in refused if not _during(each, inflicted, FREEZES)]
     return [
         entry("answers 500", (e for e in answered if e.status not in (*range(500), 503)), len(answered)),

@@ -12,7 +12,7 @@ Answer = tuple[int, str, float]
 
 
 class Crowd:
-    """They all send the same request, given as `METHOD path`."""
+    """Clients that all send the same request, given as `METHOD path`."""
 
     def __init__(self, url: str, request: str, token: str) -> None:
         self._port = urlsplit(url).port
@@ -31,7 +31,7 @@ class Crowd:
             connection.writer.transport.abort()
 
     async def ask_for(self, seconds: float) -> list[Answer]:
-        """Ask for so long: whoever is refused comes back when told to, the others at once."""
+        """Ask for so long: refused clients come back when told to, the others at once."""
         until = time.monotonic() + seconds
         answers: list[Answer] = []
 

@@ -1,4 +1,4 @@
-"""Every fault: what it does to the stand, and how it ends. What one of them needs in order to hurt, it waits for."""
+"""Every fault: what it does to the stand, and how it ends. A fault waits until it can hurt."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Inflict = Callable[[Stand, random.Random], None]
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
 MOODS: tuple[Mood, ...] = ("slow", "silent", "dead", "wrong", "flapping")
 FAULTY_RECEIVERS = ("first", "second")
-"""Of these the moods change; whoever is told of by another name is always well, or always dead."""
+"""Receivers whose behaviour changes; others are always healthy, or always dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Faults of one target come one after another, those of different targets at the same time."""
+    """A fault. Faults of one target come one after another, those of different targets at the same time."""
 
     name: str
     target: Target
-    #: Does the damage and mends it again.
+    #: Does the damage and repairs it.
     inflict: Inflict
 
 
@@ -90,7 +90,7 @@ def _locked(stand: Stand, draw: random.Random) -> None:
 
 
 def _deadlocked(stand: Stand, draw: random.Random) -> None:
-    """Take tickets first and the log second, so that who comes in between waits for us while we wait for them."""
+    """Lock tickets first and the log second, so that a writer in between waits for us while we wait for it."""
     for _ in range(5):
         with stand.database() as conn:
             try:
@@ -99,14 +99,14 @@ def _deadlocked(stand: Stand, draw: random.Random) -> None:
                     time.sleep(draw.uniform(0.1, 0.3))
                     conn.execute("lock table events in exclusive mode")
             except psycopg.errors.DeadlockDetected:
-                pass  # It was us this time.
+                pass  # We were the victim this time.
 
 
 # Valkey --------------------------------------------------------------------------------------------------------------
 
 
 def valkey(stand: Stand) -> redis.Redis:
-    """A client past the proxy."""
+    """A client that bypasses the proxy."""
     return redis.Redis.from_url(stand.valkey.url, socket_timeout=5)
 
 
@@ -116,7 +116,7 @@ def _flushed(stand: Stand, _: random.Random) -> None:
 
 
 def _restored(stand: Stand, draw: random.Random) -> None:
-    """It comes back as it was some seconds ago: with messages that were done with, and without those since."""
+    """Valkey comes back as it was some seconds ago: with finished messages, and without newer ones."""
     with valkey(stand) as server:
         kept = {key: server.dump(key) for key in server.scan_iter(count=1000)}
         time.sleep(draw.uniform(1, 4))
@@ -161,7 +161,7 @@ def _poisoned(stand: Stand, _: random.Random) -> None:
 
 
 def all_faults(lease: float) -> list[Fault]:
-    """Every fault there is, for workers with a lease of so many seconds."""
+    """Every fault, for workers with a lease of so many seconds."""
     return [
         Fault("PostgreSQL: kill -9", "postgres", lambda stand, draw: _killed(stand.postgres, draw, 2)),
         Fault("PostgreSQL: frozen", "postgres", lambda stand, draw: _frozen(stand.postgres, draw.uniform(1, 8))),

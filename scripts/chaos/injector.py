@@ -1,4 +1,4 @@
-"""Inflicts faults by a schedule that follows from a seed, and measures how long each takes to get over."""
+"""Injects faults on a schedule derived from a seed, and measures how long recovery from each takes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ RECOVERY_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Inflicted:
-    """A fault that was, with its moments on the monotonic clock."""
+    """A past fault, with its times on the monotonic clock."""
 
     name: str
     target: Target
     began: float
     mended: float
-    #: Seconds from the mending on until all was well again; None if it never was.
+    #: Seconds from the repair until all was well again; None if it never was.
     recovery: float | None
     error: str | None = None
 
 
 class Injector:
-    """A thread a target: the faults of one come one after another, those of several meet."""
+    """One thread per target: faults of one target come one after another, those of several overlap."""
 
     def __init__(
         self, stand: Stand, recovered: Callable[[Target, float], bool], seed: int, tell: Callable[[Inflicted], None]
@@ -39,7 +39,7 @@ class Injector:
         self.inflicted: list[Inflicted] = []
 
     def run(self, faults: Sequence[Fault], count: int, seconds: float) -> None:
-        """So many faults within about so many seconds, each kind as often as every other."""
+        """Inject so many faults within about so many seconds, every kind equally often."""
         lanes = _planned(faults, count, random.Random(self._seed))  # noqa: S311
         threads = [
             threading.Thread(target=self._lane, args=(lane, seconds / len(lane), f"{self._seed}-{target}"))
@@ -75,7 +75,7 @@ class Injector:
 
 
 def _planned(faults: Sequence[Fault], count: int, draw: random.Random) -> dict[Target, list[Fault]]:
-    """Whole rounds of all faults, each in an order of its own, and a part of one more; by target."""
+    """Whole rounds of all faults, each in its own order, and a part of one more; by target."""
     rounds = -(-count // len(faults))
     planned = [fault for _ in range(rounds) for fault in draw.sample(faults, len(faults))][:count]
     lanes: dict[Target, list[Fault]] = defaultdict(list)

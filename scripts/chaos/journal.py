@@ -1,4 +1,4 @@
-"""What clients have seen: every answer, or lack of one, and every write that was acknowledged."""
+"""What clients have seen: every answer, or lack of one, and every acknowledged write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request on the wire. Without a status there was no answer: `lost` tells whether it had been sent at all."""
+    """One request. Without a status there was no answer; `lost` says whether it had been sent at all."""
 
     began: float
     seconds: float
@@ -53,7 +53,7 @@ class Journal:
         self.last_acknowledged = time.monotonic()
 
     def close(self) -> None:
-        """Write down what is still in memory."""
+        """Write what is still in memory."""
         self._file.close()
 
     def acknowledgements(self) -> Iterator[Acknowledgement]:

@@ -1,4 +1,4 @@
-"""A server on a port of this machine, with an event loop and a thread of its own."""
+"""A server on a local port, with its own event loop and thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Listener:
-    """Accepts connections for as long as its block runs; what is done with them, subclasses say."""
+    """Accepts connections for as long as its block runs; subclasses serve them."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -33,5 +33,5 @@ class Listener:
         raise NotImplementedError
 
     async def _end(self) -> None:
-        """End what is still served; nothing new comes."""
+        """End the remaining connections; no new ones come."""
         raise NotImplementedError

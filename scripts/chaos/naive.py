@@ -1,4 +1,4 @@
-"""What many services do instead of a job engine: commit, then send a message to Dramatiq. It has to be seen to lose."""
+"""What many services do instead of a job engine: commit, then send to Dramatiq. The suite must see it lose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMAND = ("dramatiq", "chaos.naive_worker", "--processes", "1", "--threads", "4
 
 
 def placing(redis_url: str) -> Place:
-    """Commit the order, then send its message. If that fails, who asks again is told that the order is there."""
+    """Commit the order, then send its message. If that fails, a retry is told that the order exists."""
     broker = RedisBroker(url=redis_url, socket_timeout=3, socket_connect_timeout=1)  # type: ignore[no-untyped-call]
     broker.declare_queue("default")
 

@@ -1,4 +1,4 @@
-"""The other end of naive.py: an actor with all of Dramatiq's retries, whose effect is done once at most."""
+"""The other end of naive.py: an actor with all of Dramatiq's retries, whose effect happens at most once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ dramatiq.set_broker(RedisBroker(url=os.environ["TICKETING_REDIS_URL"]))  # type:
 
 @dramatiq.actor
 def effect(order: str) -> None:
-    """Do what an order wants."""
+    """Record an order's effect."""
     with psycopg.connect(os.environ["TICKETING_DATABASE_URL"]) as conn:
         conn.execute(EFFECT, {"order": order})

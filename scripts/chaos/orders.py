@@ -1,4 +1,4 @@
-"""Orders: rows that each want exactly one effect, by a job. What is placed in a transaction cannot lose its job."""
+"""Orders: rows that each need exactly one effect, by a job. An order and its job are placed in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ticketing.db import pool
 
 SCHEMA = """
 create table chaos_orders (id uuid primary key, placed_at timestamptz not null default now());
--- No key: a second effect of an order shall be seen, not refused.
+-- No key: a second effect of an order must be seen, not refused.
 create table chaos_effects (order_id uuid not null, done_at timestamptz not null default clock_timestamp());
 create view unfinished_jobs as
     select * from jobs where state = 'running' or state = 'available' and run_at <= now();
@@ -28,7 +28,7 @@ Place = Callable[[AsyncConnection[Any], uuid.UUID], Awaitable[None]]
 
 
 async def place(conn: AsyncConnection[Any], order: uuid.UUID) -> None:
-    """The order and its job, in one transaction. An order that is there already has its job."""
+    """Place an order and its job, in one transaction. An order that exists already has its job."""
     async with conn.transaction():
         cursor = await conn.execute(INSERT, [order])
         if await cursor.fetchone():
@@ -36,7 +36,7 @@ async def place(conn: AsyncConnection[Any], order: uuid.UUID) -> None:
 
 
 def place_now(conn: psycopg.Connection[Any], seconds: float = 0) -> uuid.UUID:
-    """An order whose effect takes so long."""
+    """Place an order whose effect takes so long."""
     order = uuid.uuid4()
     with conn.transaction():
         conn.execute("insert into chaos_orders (id) values (%s)", [order])
@@ -46,14 +46,14 @@ def place_now(conn: psycopg.Connection[Any], seconds: float = 0) -> uuid.UUID:
 
 
 class Customer:
-    """Places one order after another, each of them again and again until it knows that it was placed."""
+    """Places one order after another, retrying each until it knows that it was placed."""
 
     def __init__(self, url: str, place: Place, draw: random.Random) -> None:
         self._url, self._place, self._draw = url, place, draw
         self.acknowledged: list[uuid.UUID] = []
 
     async def run(self, until: asyncio.Event, pace: float) -> None:
-        """Until told to stop; the last order is brought to its end."""
+        """Place orders until told to stop; complete the last one."""
         order = uuid.uuid4()
         while True:
             try:

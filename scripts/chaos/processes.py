@@ -31,7 +31,7 @@ class Breakable(Protocol):
 
 
 class Server:
-    """PostgreSQL or Valkey on a folder of its own: at every start with the same data, at the same address."""
+    """PostgreSQL or Valkey on its own folder: every start has the same data and the same address."""
 
     def __init__(self, name: str, home: Path, run: Callable[[Path], AbstractContextManager[str]]) -> None:
         self.name = name
@@ -40,11 +40,11 @@ class Server:
         self._running = ExitStack()
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Start it, and return when it answers."""
         self.url = self._running.enter_context(self._run(self._home))
 
     def kill(self) -> None:
-        """As kill -9 of every process of it."""
+        """Kill -9 every process of it."""
         self._signal(signal.SIGKILL)
         self._running.close()
 
@@ -55,13 +55,13 @@ class Server:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """In good order."""
+        """Stop it in an orderly way."""
         self._running.close()
 
     def _signal(self, number: signal.Signals) -> None:
         for child in psutil.Process().children():
             if _folder_of(child) == self._data:
-                # The children first would have the parent think of a crash, and start them anew.
+                # If children were killed first, the parent would see a crash, and restart them.
                 for process in (child, *child.children(recursive=True)):
                     with contextlib.suppress(psutil.NoSuchProcess):
                         process.send_signal(number)
@@ -86,7 +86,7 @@ class Program:
         self._wanted = False
 
     def start(self) -> None:
-        """Do not wait until it does what it is for."""
+        """Start it without waiting until it is ready."""
         self._wanted = True
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -105,7 +105,7 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The id of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -121,7 +121,7 @@ class Program:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """As a deployment does it: SIGTERM, and patience."""
+        """Stop it as a deployment does: SIGTERM, and wait."""
         self._wanted = False
         if self._process is not None:
             self._process.terminate()
@@ -144,7 +144,7 @@ class Program:
 
 
 def await_(condition: Callable[[], bool], what: str, seconds: float = 30) -> float:
-    """Wait until it holds, and give the seconds that took. Raises TimeoutError."""
+    """Wait until the condition holds; return the seconds that took. Raises TimeoutError."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:

@@ -1,4 +1,4 @@
-"""A TCP proxy that can be told to misbehave: to cut connections, to swallow what passes, to lose answers to commits."""
+"""A TCP proxy that misbehaves on demand: it cuts connections, swallows packets, or loses answers to commits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Literal
 from chaos.listening import Listener
 
 Moment = Literal["before", "during", "after"]
-"""When a commit is cut: before it reaches the server, while it is worked on, or when its answer is on the way."""
+"""When a commit is cut: before it reaches the server, while it runs, or when its answer is on the way."""
 CHUNK = 1 << 16
 CHANGES = re.compile(rb"\binsert\s+into\b", re.IGNORECASE)
-"""Every change that counts inserts an event."""
+"""Every change that is accounted for inserts an event."""
 
 
 class Proxy(Listener):
-    """Passes everything on to a socket."""
+    """Forwards everything to a socket."""
 
     def __init__(self, upstream: Path) -> None:
         super().__init__()
@@ -40,34 +40,34 @@ class Proxy(Listener):
             await asyncio.sleep(0)
 
     def cut(self) -> None:
-        """Break off every connection."""
+        """Abort every connection."""
         self._loop.call_soon_threadsafe(self._cut)
 
     def swallow(self) -> None:
-        """Pass nothing on any more; what is on its way waits, as TCP would send it again, and again."""
+        """Forward nothing any more; data under way waits, as TCP would keep resending it."""
         self._loop.call_soon_threadsafe(self._open.clear)
 
     def let_through(self) -> None:
-        """Pass everything on again."""
+        """Forward everything again."""
         self._loop.call_soon_threadsafe(self._open.set)
 
     def cut_commits(self, *moments: Moment) -> None:
-        """Cut each of the next commits at its moment, as soon as there is one."""
+        """Cut each of the next commits at its stage."""
         self._to_cut.extend(moments)
 
     @property
     def commits_to_cut(self) -> int:
-        """How many of them are still to come."""
+        """How many commits are still to be cut."""
         return len(self._to_cut)
 
     async def passable(self) -> None:
-        """Wait for as long as nothing passes."""
+        """Wait while packets are swallowed."""
         await self._open.wait()
         if self.delay:
             await asyncio.sleep(self.delay)
 
     def next_cut(self) -> Moment | None:
-        """When the commit that is under way now shall be cut, if at all."""
+        """The stage at which to cut the commit under way, or None."""
         if not self._to_cut:
             return None
         moment = self._to_cut.popleft()
@@ -106,7 +106,7 @@ class _Link:
         self._lose_answer = False
 
     async def run(self) -> None:
-        """Until either side has had enough, or the proxy has."""
+        """Forward until either side, or the proxy, ends the connection."""
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pass_requests())
@@ -117,7 +117,7 @@ class _Link:
             self.abort()
 
     def abort(self) -> None:
-        """Break off both sides: the client sees a reset, the server reads what it was sent and then the end."""
+        """Abort both sides: the client sees a reset, the server reads what it was sent and then the end."""
         reset(self._to_client)
         self._to_server.close()
 
@@ -150,18 +150,18 @@ class _Over(Exception):
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection as a crash would: without a goodbye, and whatever is on its way is gone."""
+    """Close a connection as a crash would: with a reset, losing whatever is under way."""
     with contextlib.suppress(OSError):
-        # No time to linger makes it a reset.
+        # A linger time of zero makes it a reset.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 class Conversation:
-    """What passes between a client and PostgreSQL, understood as far as it takes to see a commit under way.
+    """The traffic between a client and PostgreSQL, parsed far enough to see a commit under way.
 
-    Only for the extended protocol with a `Sync` for each statement and `COMMIT` as a simple query, which is what
-    psycopg speaks. Any other protocol never shows a commit.
+    Only for the extended protocol with a `Sync` per statement and `COMMIT` as a simple query, as psycopg speaks it. In
+    any other protocol no commit is seen.
     """
 
     def __init__(self) -> None:
@@ -172,7 +172,7 @@ class Conversation:
         self._in_transaction = False
 
     def asked(self, data: bytes) -> bool:
-        """Take what the client sent; whether a change is committed once the server has done all of it."""
+        """Take what the client sent; return whether it commits a change once the server has done all of it."""
         commits = False
         for kind, body in self._requests.complete(data):
             if kind == b"P":

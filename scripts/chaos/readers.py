@@ -1,4 +1,4 @@
-"""Readers of the event feed: by page and by stream, each of which has to see every event once, and in order."""
+"""Readers of the event feed, by page and by stream; each must see every event once, and in order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PageReader:
 
 
 class StreamReader:
-    """Follows `GET /events/stream` from the beginning of the log, and goes on after the last event it had."""
+    """Follows `GET /events/stream` from the beginning of the log, and reconnects after its last event."""
 
     name = "stream"
 
@@ -73,7 +73,7 @@ class StreamReader:
 
 
 async def _messages(reply: httpx.Response) -> AsyncIterator[dict[str, str]]:
-    """The messages of a stream, as far as they are complete."""
+    """The complete messages of a stream."""
     fields: dict[str, str] = {}
     async for line in reply.aiter_lines():
         if not line:

@@ -1,4 +1,4 @@
-"""Receivers of webhooks that can misbehave, and that write down every message whose signature holds."""
+"""Webhook receivers that can misbehave, and that record every message with a valid signature."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SLOW_SECONDS = (0.5, 3.0)
 
 @dataclass(slots=True)
 class Receiver:
-    """One endpoint's end."""
+    """The receiver of one endpoint."""
 
     name: str
     mood: Mood = "well"
     id: str = ""
     secret: str = ""
-    #: Moments of receipt, by `webhook-id`; only of what was accepted.
+    #: Times of receipt, by `webhook-id`; only of accepted messages.
     received: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     forged: list[str] = field(default_factory=list)
 
 
 class Receivers(Listener):
-    """All of them, on one port; each has a path of its name."""
+    """All receivers, on one port; each has its name as its path."""
 
     def __init__(self, draw: random.Random) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class Receivers(Listener):
         await asyncio.gather(*self._answering, return_exceptions=True)
 
     def add(self, name: str) -> Receiver:
-        """Another one, whose secret is to be told."""
+        """Add a receiver; its secret is set later."""
         self.by_name[name] = Receiver(name)
         return self.by_name[name]
 
     def url(self, name: str) -> str:
-        """Where it is reached."""
+        """The URL of a receiver."""
         return f"http://127.0.0.1:{self.port}/{name}"
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""One run: the stand, everybody who uses it, the faults, the quiet after them, and the accounting."""
+"""One run: the stand, its clients, the faults, the quiet after them, and the accounting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chaos.stand import Stand, standing
 from chaos.writers import Client, Writer
 
 STEADY = "steady"
-"""The receiver that is always well."""
+"""The receiver that is always healthy."""
 READ_SECONDS = 30.0
 OVERDUE_SECONDS = 2.0
 WRITERS = 6
@@ -35,7 +35,7 @@ CUSTOMERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do."""
+    """The parameters of a run."""
 
     seconds: float
     faults: int
@@ -45,13 +45,13 @@ class Plan:
     only: str = ""
     #: Seconds of a worker's lease.
     lease: int = 5
-    #: Writes, and orders, a second.
+    #: Writes, and orders, per second.
     rate: float = 6.0
-    #: Seconds that it gets at the end to do what is left.
+    #: Seconds to finish the remaining work at the end.
     quiet: float = 120.0
 
     def chosen(self) -> list[Fault]:
-        """The faults to inflict."""
+        """The faults to inject."""
         faults = [fault for fault in all_faults(self.lease) if self.only.lower() in fault.name.lower()]
         if self.naive:
             faults = [fault for fault in faults if fault.target != "receiver" and fault.name != "worker: poison job"]
@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it."""
+    """The outcome of a run."""
 
     plan: Plan
     entries: list[Entry] = field(default_factory=list)
@@ -69,12 +69,12 @@ class Outcome:
 
     @property
     def lost(self) -> bool:
-        """Whether anything is not as it has to be."""
+        """Whether anything is wrong."""
         return any(each.wrong for each in self.entries) or any(each.recovery is None for each in self.inflicted)
 
 
 def run(plan: Plan, tell: Callable[[Inflicted], None] = lambda _: None) -> Outcome:
-    """Do it, and tell of each fault once it is over; from several threads."""
+    """Run it, and call `tell` for each fault once it is over, from several threads."""
     settings = {"TICKETING_JOB_LEASE_SECONDS": str(plan.lease)}
     draw = random.Random(plan.seed)  # noqa: S311
     work = naive.COMMAND if plan.naive else worker.COMMAND
@@ -84,7 +84,7 @@ def run(plan: Plan, tell: Callable[[Inflicted], None] = lambda _: None) -> Outco
 
 @contextmanager
 def kept_alive(stand: Stand) -> Iterator[None]:
-    """Start what died on its own once more, as whatever runs it in production does."""
+    """Restart programs that died by themselves, as a supervisor does in production."""
     over = threading.Event()
 
     def keep() -> None:
@@ -114,7 +114,7 @@ class _Run:
         self._readers: list[PageReader | StreamReader] = []
 
     async def run(self) -> Outcome:
-        """Everybody uses it while it is broken; then it gets its time, and then the books are closed."""
+        """Use the stand while faults break it, let it finish, and then balance the books."""
         if not self._plan.naive:
             self._receivers = [self._stand.subscribe(name) for name in (STEADY, *FAULTY_RECEIVERS)]
             self._readers = [
@@ -137,7 +137,7 @@ class _Run:
         return self._outcome
 
     async def _break(self) -> None:
-        """Have it used, and inflict the faults meanwhile."""
+        """Use the stand, and inject the faults meanwhile."""
         plan, until, began = self._plan, asyncio.Event(), time.monotonic()
         async with asyncio.TaskGroup() as users:
             for number in range(0 if plan.naive else WRITERS):
@@ -161,7 +161,7 @@ class _Run:
         return client
 
     async def _read_to_the_end(self) -> None:
-        """Give readers their time."""
+        """Let readers read to the end."""
         with self._stand.database() as conn:
             events = len(accounting.log(conn))
         with suppress(TimeoutError):
@@ -172,13 +172,13 @@ class _Run:
     # Well again, and done ------------------------------------------------------------------------------------------
 
     def _recovered(self, target: Target, mended: float) -> bool:
-        """Whether a fault is over: the API answers and writes again, or jobs are begun in time again."""
+        """Whether a fault is over: the API answers and writes again, or jobs start in time again."""
         if target in ("api", "postgres"):
             return self._stand.ready() and (self._plan.naive or self._journal.last_acknowledged > mended)
         return self._plan.naive or target == "receiver" or not self._count(OVERDUE, [OVERDUE_SECONDS])
 
     def _quieten(self) -> None:
-        """Wait until nothing is left to do. The pauses between the tries of a delivery are not waited out."""
+        """Wait until no work is left. It does not wait out the pauses between attempts of a delivery."""
         deadline = time.monotonic() + self._plan.quiet
         while time.monotonic() < deadline:
             if self._plan.naive:
@@ -235,7 +235,7 @@ class _Run:
             self._outcome.counted[f"{what.partition(' ')[0]}: median seconds"] = round(seconds[len(seconds) // 2], 3)
 
     def _connections(self, conn: accounting.Database) -> Entry:
-        """What is open in a transaction although nobody asks for anything, and what is beyond the pools' sizes."""
+        """Connections with an idle open transaction, and connections beyond the pools' sizes."""
         rows = conn.execute(
             "select pid, state, query from pg_stat_activity where application_name = 'ticketing'"
             " and state <> 'idle' and state_change < now() - interval '2 seconds'"
@@ -250,8 +250,8 @@ def _forged(receivers: Sequence[Receiver]) -> list[str]:
 
 
 CONNECTIONS_A_PROCESS = 12
-"""The pool's eight, and what hears and rings the bell."""
-# Deliveries may wait for a receiver that is not well; nothing holds these up.
+"""The pool's eight, and the two that hear and ring the bell."""
+# Deliveries may wait for a sick receiver; nothing holds these up.
 OVERDUE = (
     "select count(*) from jobs where kind = 'chaos.effect'"
     " and (state = 'available' and run_at < now() - %s * interval '1 second'"

@@ -1,4 +1,4 @@
-"""The stand: both servers behind proxies, two instances of the API, two workers, and who signs in to them."""
+"""The stand: both servers behind proxies, two instances of the API, two workers, and an admin's token."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SCOPES = ["tickets:read", "tickets:write", "admin"]
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Everything that runs; the service reaches its servers through the proxies alone."""
+    """Everything that runs; the service reaches its servers only through the proxies."""
 
     home: Path
     postgres: Server
@@ -50,7 +50,7 @@ class Stand:
     token: str
 
     def database(self) -> psycopg.Connection[dict[str, Any]]:
-        """A connection past the proxy, to look behind what the service says."""
+        """A connection that bypasses the proxy, to check what the service says."""
         return psycopg.connect(self.postgres.url, autocommit=True, row_factory=dict_row)
 
     def answers(self, url: str) -> bool:
@@ -61,7 +61,7 @@ class Stand:
             return False
 
     def subscribe(self, name: str) -> Receiver:
-        """Add a receiver that is told of everything."""
+        """Add a receiver of all events."""
         receiver = self.receivers.add(name)
         headers = {"Authorization": f"Bearer {self.token}"}
         body = {"url": self.receivers.url(name), "description": name}
@@ -71,7 +71,7 @@ class Stand:
         return receiver
 
     def ready(self) -> bool:
-        """Whether every instance is."""
+        """Whether every instance is ready."""
         return all(self.answers(url) for url in self.urls)
 
 
@@ -84,7 +84,7 @@ def standing(
     settings: Mapping[str, str] | None = None,
     draw: random.Random | None = None,
 ) -> Iterator[Stand]:
-    """A stand for the length of the block, ready for requests, on data that is gone in the end."""
+    """A stand for the length of the block, ready for requests, on temporary data."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)))
         home.chmod(0o711)  # The servers of root run as another user, who has to get through.
@@ -132,8 +132,8 @@ def _worker(work: Sequence[str], number: int, environment: Mapping[str, str], ho
 
 
 def _environment(postgres: Server, to_postgres: Proxy, to_valkey: Proxy, receivers: Receivers) -> dict[str, str]:
-    """What tells a process of the service where its servers are, and what it may send to."""
-    # The proxy has to see what passes.
+    """The environment that tells a process of the service where its servers are, and where it may send."""
+    # The proxy must be able to read the traffic.
     plain = {"sslmode": "disable", "gssencmode": "disable"}
     given = conninfo_to_dict(postgres.url) | plain | {"host": "127.0.0.1", "port": str(to_postgres.port)}
     return {
@@ -158,7 +158,7 @@ def _free_port() -> int:
 
 
 def _prepared(url: str) -> str:
-    """Give the database its schema, a project and an admin; gives the admin's token."""
+    """Give the database its schema, a project and an admin; return the admin's token."""
     asyncio.run(migrate.migrate(url))
     token, admin = bearer.new_token(), uuids.uuid7()
     with psycopg.connect(url) as conn:

@@ -1,4 +1,4 @@
-"""The service's worker, which knows two more kinds of job: an effect that can be counted, and a death."""
+"""The service's worker with two more kinds of job: an effect that can be counted, and a poison job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMMAND = ("chaos.worker",)
 
 @jobs.handler("chaos.effect", max_attempts=50)
 async def effect(job: jobs.Job) -> None:
-    """Do what an order wants, which may take some seconds."""
+    """Record an order's effect, which may take some seconds."""
     await asyncio.sleep(job.args.get("seconds", 0))
     async with job.finish() as conn:
         await conn.execute("insert into chaos_effects (order_id) values (%s)", [job.args["order"]])
@@ -21,7 +21,7 @@ async def effect(job: jobs.Job) -> None:
 
 @jobs.handler("chaos.poison", max_attempts=3)
 async def poison(_: jobs.Job) -> None:
-    """Take the whole process along, as a fault in a library might."""
+    """Kill the whole process, as a fault in a library might."""
     os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Clients that write, and that do what the contract says when an answer does not come: ask again, with the same key."""
+"""Clients that write, and retry with the same key when no answer comes, as the contract says."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ PREFIX = "/api/v1"
 ANSWER_SECONDS = 10.0
 GIVE_UP_SECONDS = 90.0
 MOST_TICKETS = 50
-"""Of how many of its own tickets a writer chooses one to comment on or to change."""
+"""A writer chooses one of this many of its own tickets to comment on or to change."""
 
 
 class GaveUp(Exception):
-    """A write had no answer for so long that something is broken for good."""
+    """A write went unanswered for so long that something is broken for good."""
 
 
 class Unexpected(Exception):
-    """An answer that the contract does not know, or not for this request."""
+    """An answer that the contract does not allow, or not for this request."""
 
 
 class Client:
-    """Asks whichever instance answers, as a balancer would have it."""
+    """Asks whichever instance answers, as through a balancer."""
 
     def __init__(self, urls: Sequence[str], token: str, journal: Journal, draw: random.Random) -> None:
         self._http = httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=ANSWER_SECONDS)
@@ -57,11 +57,11 @@ class Client:
             elif response.status_code == 503 or _in_flight(response):
                 pause = float(response.headers.get("retry-after", 1))
             else:
-                # An instance that is about to end says so.
+                # An instance that is stopping says so.
                 if response.headers.get("connection") == "close":
                     self._elsewhere()
                 return response
-            # Whoever is refused here is served elsewhere.
+            # A client that is refused here tries the other instance.
             self._elsewhere()
             await asyncio.sleep(self._draw.uniform(0.2, 1) * pause)
         raise GaveUp(f"{method} {path}")
@@ -107,7 +107,7 @@ class Writer:
         self._written = 0
 
     async def run(self, until: asyncio.Event, pace: float) -> None:
-        """Write until told to stop, every `pace` seconds or so; the last write is brought to its end."""
+        """Write until told to stop, every `pace` seconds or so; complete the last write."""
         while not until.is_set():
             began = time.monotonic()
             await self.write()
@@ -140,7 +140,7 @@ class Writer:
         self._journal.acknowledge(Acknowledgement("comment", number, comment["body"], comment["id"]))
 
     async def _change(self, text: str) -> None:
-        """A PATCH has no key; its precondition tells whether an attempt without an answer was the one that did it."""
+        """A PATCH has no key; its precondition shows whether an unanswered attempt made the change."""
         number = self._draw.choice(list(self._tickets))
         body = {"title": text}
         while True:
@@ -150,7 +150,7 @@ class Writer:
                 answer = await self._client.ask("GET", f"/tickets/{number}")
             if _expected(answer, 200)["title"] == text:
                 break
-            # It was a comment that had changed the ticket.
+            # A comment had changed the ticket.
             self._tickets[number] = answer.headers["etag"]
         self._remember(number, answer.headers["etag"])
         self._journal.acknowledge(Acknowledgement("patch", number, text))

@@ -42,8 +42,8 @@ select r.number, r.source, r.project, r.file, utc(r.started_at) as started_at, u
            when r.reverted_at is not null and (
                exists (select from imported_issues i where i.run = r.number and i.seen is not null)
                or exists (select from imported_comments k join comments c on c.id = k.comment
-                           where k.run = r.number and c.deleted_at is null)) then 'partly taken back'
-           when r.reverted_at is not null then 'taken back'
+                           where k.run = r.number and c.deleted_at is null)) then 'partly reverted'
+           when r.reverted_at is not null then 'reverted'
            when r.ended_at is not null then 'done'
            when exists (select from pg_locks l
                          where l.locktype = 'advisory' and l.objsubid = 1

@@ -142,15 +142,15 @@ REMOVED: list[tuple[Issue, str, tuple[str, Any] | None]] = [
     ({"labels": []}, TAKEN.format("tags"), ("tags", [])),
     ({"labels": None}, TAKEN.format("tags"), ("tags", [])),
     ({"type": None}, TAKEN.format("github_type"), ("github_type", None)),
-    ({"type": None}, "the type that it has there is another one now; a ticket's type stays", None),
+    ({"type": None}, "its type was changed there; a ticket's type stays", None),
     ({"assignees": []}, TAKEN.format("assignee"), ("assignee", None)),
     ({"assignees": FULL["assignees"][:1]}, TAKEN.format("github_assignees"), ("github_assignees", None)),
     ({"milestone": None}, TAKEN.format("github_milestone"), ("github_milestone", None)),
     ({"reactionGroups": []}, TAKEN.format("github_reactions"), ("github_reactions", None)),
     ({"url": None}, TAKEN.format("github_url"), ("github_url", None)),
     ({"state": "OPEN", "closedAt": None, "stateReason": "REOPENED"}, "", ("status", "open")),
-    ({"author": None}, "its author has left GitHub; the requester stays who it was", None),
-    ({"author": {"login": "ghost"}}, "its author has left GitHub; the requester stays who it was", None),
+    ({"author": None}, "its author has left GitHub; the requester stays the same", None),
+    ({"author": {"login": "ghost"}}, "its author has left GitHub; the requester stays the same", None),
     ({"comments": []}, "comments that are not there any more stay here", None),
     ({"comments": [SAID | {"body": ""}]}, "comments that are not there any more stay here", None),
     (
@@ -231,7 +231,7 @@ def test_what_a_file_does_not_tell_is_not_removed(
     assert (report["updated"], report["different"]) == (0, 0)
     assert read_back(agent, project)["1"] == before
     if field != "comments":
-        assert any(note.startswith("the file does not tell ") for note in notes(report))
+        assert any(note.startswith("the file does not have ") for note in notes(report))
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -261,7 +261,7 @@ def test_an_issue_that_is_not_there_any_more_is_named(own: tuple[str, Database],
     file = written(tmp_path, [issue(1), issue(2, title="")])
     assert imported(url, file, "player", code=1)["not_in_file"] == [str(n) for n in range(3, 8)]
     _, out, _ = called(url, written(tmp_path, [issue(1)]), "player")
-    assert "Imported before, and not in this file: 2, 3, 4, 5, 6 and 1 more. Their tickets stay" in out.decode()
+    assert "Imported before, but not in this file: 2, 3, 4, 5, 6 and 1 more. Their tickets stay" in out.decode()
 
 
 @pytest.mark.parametrize("name", ["type", "issueType"])
@@ -314,7 +314,7 @@ def test_a_file_of_another_repository_is_refused_before_anything_is_changed(
     ):
         code, out, err = called(url, written(tmp_path, [other, issue(3)]), "player")
         assert (code, out) == (2, b"")
-        assert "Issues 1 were created at another moment or by somebody else" in err
+        assert "Issues 1 were created at another time or by somebody else" in err
         assert called(url, written(tmp_path, [other, issue(3)]), "player", "--dry-run")[0] == 2
     assert everything(conn) == before
     same = [issue(1, author={"login": "Maren"}), issue(2, author={"login": "joon"})]
@@ -485,7 +485,7 @@ def test_people_are_who_the_file_says(own: tuple[str, Database], tmp_path: Path)
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("maren\n", "Line 1 is not like"),
+        ("maren\n", "Line 1 must look like"),
         ("maren,nobody\n", "Line 1: 'nobody' is neither an e-mail address nor the id of a user."),
         ("login,user\nmaren,018f0000-0000-7000-8000-000000000000\n", "Line 2: there is no user with the id"),
         ("maren,a@lumen.example\nMAREN,b@lumen.example\n", "maren is in it twice."),
@@ -550,7 +550,7 @@ def test_an_import_is_taken_back_but_for_what_was_touched(
         ).fetchall()
     assert told == [(tickets[n]["number"], f"Issue {n}") for n in ("2", "6")]
     again = json.loads(ran(database_url, "revert", str(second["run"]), "--json"))
-    assert (again["state"], again["removed"], again["kept"]) == ("partly taken back", 0, report["kept"])
+    assert (again["state"], again["removed"], again["kept"]) == ("partly reverted", 0, report["kept"])
     assert "There is no run 999999." in ran(database_url, "revert", "999999", code=1)
     # It can come again.
     again = imported(database_url, written(tmp_path, entries), project, *named)
@@ -566,13 +566,13 @@ def test_runs_are_taken_back_from_the_last_to_the_first(own: tuple[str, Database
     for n in range(3):
         imported(url, written(tmp_path, [issue(1, comments=said[:n])]), "player")
     first = json.loads(ran(url, "revert", "1", "--json"))
-    assert (first["state"], len(first["kept"])) == ("partly taken back", 1)
+    assert (first["state"], len(first["kept"])) == ("partly reverted", 1)
     for run in ("3", "2"):
         taken = json.loads(ran(url, "revert", run, "--json"))
-        assert (taken["state"], taken["comments"]) == ("taken back", 1)
-        assert "was taken back at" in ran(url, "revert", run, code=1)
+        assert (taken["state"], taken["comments"]) == ("reverted", 1)
+        assert "was reverted at" in ran(url, "revert", run, code=1)
     runs = [json.loads(line)["state"] for line in ran(url, "list", "--json").splitlines()]
-    assert runs == ["taken back", "taken back", "partly taken back"]
+    assert runs == ["reverted", "reverted", "partly reverted"]
     assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 1
     assert (count(conn, "tickets"), count(conn, "comments"), count(conn, "imported_issues")) == (0, 0, 0)
     assert imported(url, written(tmp_path, [issue(1, comments=said)]), "player")["comments"] == 2
@@ -626,7 +626,7 @@ def test_a_run_that_is_running_keeps_others_out(own: tuple[str, Database], tmp_p
     conn.execute("select pg_advisory_unlock(1)")
     conn.execute("drop trigger stall on tickets")
     report = json.loads(ran(url, "revert", "2", "--json"))
-    assert (report["state"], report["removed"], report["comments"]) == ("taken back", 50, 150)
+    assert (report["state"], report["removed"], report["comments"]) == ("reverted", 50, 150)
     assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 150
     assert (count(conn, "tickets"), imported(url, file, "player")["created"]) == (0, 250)
 

@@ -390,7 +390,7 @@ def test_moments_that_cannot_be_are_reported_and_not_taken() -> None:
         ("1", "createdAt is in the future: 2999-01-01T00:00:00Z"),
         ("2", "it was closed before it was created"),
         ("3", "closedAt is in the future: 2999-01-01T00:00:00Z"),
-        ("4", "createdAt is no date and time like 2026-11-24T10:00:00Z"),
+        ("4", "createdAt is not a date and time like 2026-11-24T10:00:00Z"),
         ("5", "comment 0: createdAt is in the future: 2999-01-01T00:00:00Z"),
     ]
     (taken,) = reading.issues

@@ -40,7 +40,7 @@ BAD = {
     6: (None, None, "it is not an object"),
     7: (None, None, "number is not a positive whole number"),
     10: ("24", None, "closedAt is missing"),
-    11: ("23", None, "createdAt is no date and time like 2026-11-24T10:00:00Z"),
+    11: ("23", None, "createdAt is not a date and time like 2026-11-24T10:00:00Z"),
     16: ("18", 1, "comment 1: another comment has the same id"),
     18: (None, None, "number is not a positive whole number"),
     19: ("15", 0, "comment 0: createdAt is missing"),

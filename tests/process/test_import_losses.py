@@ -244,7 +244,7 @@ def test_an_issue_without_url_does_not_ride_along(own: tuple[str, Database], tmp
     file = written(tmp_path, [issue(1, url=f"{at}1"), issue(2, url=url)])
     code, out, err = called(own[0], file, "player", repository=False)
     assert (code, out, count(own[1], "tickets")) == (2, b"", 0)
-    assert "issue 2 has no url that tells where it is from" in err
+    assert "issue 2 has no url that says where it is from" in err
     report = imported(own[0], file, "player", "--repository", "octo/cat")
     assert report["created"] == 2
     assert {"note": "no url tells the repository, so that --repository does", "count": 1, "issues": ["2"]} in report[
@@ -311,7 +311,7 @@ def test_a_file_may_have_any_name(own: tuple[str, Database], tmp_path: Path) -> 
         (f"maren,{'a' * 250}@lumen.example\n", "Line 1: email:"),
         (f"maren,ada@lumen.example,{'x' * 300}\n", "Line 1: name:"),
         (f"{'m' * 300},ada@lumen.example\n", "Line 1: the login is longer than 200 characters."),
-        ('"' + "x" * 200_000, "It is no table"),
+        ('"' + "x" * 200_000, "It is not a table"),
     ],
 )
 def test_people_are_judged_as_users_are(own: tuple[str, Database], tmp_path: Path, lines: str, said: str) -> None:

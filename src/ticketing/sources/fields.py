@@ -1,4 +1,4 @@
-"""What of an issue can be edited, there and here; digests tell whether it was."""
+"""The editable fields of an issue, there and here, and digests that show whether they were edited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 from ticketing.sources.issues import Issue
 
-#: The fields of a file that a field of a ticket is made of. Without one of them, the file does not tell it.
+#: The fields of a file from which each field of a ticket is made. If one is missing, the file does not specify it.
 MADE_OF = {
     "title": {"title"},
     "description": {"body"},
@@ -32,32 +32,33 @@ Digests = dict[str, str]
 
 
 def digest(value: Any) -> str:
-    """What tells a value from others."""
+    """A digest of a value."""
     return hashlib.blake2b(orjson.dumps(value), digest_size=12).hexdigest()
 
 
 def digest_of_text(text: str | None) -> str:
-    """What tells a comment's text from others; PostgreSQL says the same (`md5`)."""
+    """A digest of a comment's text, the same as PostgreSQL's `md5`."""
     return hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
 
 
-def untold(issue: Issue, seen: Digests) -> set[str]:
-    """The fields of which an issue's entry does not say what they are; `seen` is what they were at the last import.
+def unspecified(issue: Issue, seen: Digests) -> set[str]:
+    """The fields that an issue's entry does not specify; `seen` are their digests at the last import.
 
-    Whoever had a type has one until an entry says that it is gone. Without it, nor is known what follows from it.
+    An issue that had a type keeps it until an entry says that it is gone. If the type is unspecified, so is whatever
+    follows from it.
     """
     names = {name for name, made_of in MADE_OF.items() if made_of & issue.absent}
-    return names | {"type", "resolution"} if "github_type" in names & told(seen) else names
+    return names | {"type", "resolution"} if "github_type" in names & with_value(seen) else names
 
 
-def told(seen: Digests) -> set[str]:
+def with_value(seen: Digests) -> set[str]:
     """The fields that were seen with a value."""
     nothing = {digest(""), digest(None), digest([])}
     return {name for name, value in seen.items() if value not in nothing}
 
 
 def there(issue: Issue, seen: Digests) -> dict[str, Any]:
-    """The fields of an issue as its entry has them, without those that are untold."""
+    """The fields of an issue as its entry has them, without the unspecified ones."""
     values: dict[str, Any] = {
         "title": issue.title,
         "description": issue.description,
@@ -68,11 +69,11 @@ def there(issue: Issue, seen: Digests) -> dict[str, Any]:
     if issue.closed_at is not None:
         values |= {"resolution": issue.resolution, "closed_at": moment(issue.closed_at)}
     values |= {name: issue.environment.get(name, "") for name in ENVIRONMENT}
-    return {name: value for name, value in values.items() if name not in untold(issue, seen)}
+    return {name: value for name, value in values.items() if name not in unspecified(issue, seen)}
 
 
 def here(ticket: Mapping[str, Any]) -> dict[str, Any]:
-    """The same fields as a ticket has them: a row of it, as it is or is to be written."""
+    """The same fields of a ticket, from its row or from a row to be written."""
     values: dict[str, Any] = {name: ticket[name] for name in ("title", "description", "tags", "type")}
     values["assignee"] = ticket["assignee_id"] and str(ticket["assignee_id"])
     if ticket["status"] == "closed":
@@ -86,7 +87,7 @@ def digests(values: Mapping[str, Any]) -> Digests:
 
 
 def edited(seen: Digests, now: Mapping[str, Any], kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The fields that are not as they were seen there; of one that was never seen, if it would be another one here."""
+    """The fields that have changed there since they were seen; of those never seen, the ones that differ here."""
     return [
         name
         for name, value in now.items()
@@ -100,7 +101,7 @@ def changed_here(written: Digests, kept: Mapping[str, Any], name: str) -> bool:
 
 
 def moment(value: datetime | str | None) -> str | None:
-    """A moment as answers give it: RFC 3339, UTC, milliseconds."""
+    """A timestamp as answers write it: RFC 3339, UTC, milliseconds."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value

@@ -1,4 +1,4 @@
-"""Files of issues: finds the entries in whatever way `gh` wrote them, and recognises what other systems write.
+"""Files of issues: finds the entries in every format that `gh` writes, and recognises those of other systems.
 
 A file may be larger than memory. It is read once, piece by piece, and its entries are kept in a temporary file, from
 which each can be read again.
@@ -24,32 +24,32 @@ FIELDS = (
 )
 NAME = "issues.json"
 LINE = f"gh issue list --state all --limit 1000000 --json {FIELDS} > {NAME}"
-"""What makes a file of which nothing is missing."""
-WANTED = f"Issues of GitHub are taken, as this prints them: {LINE}"
+"""The command that makes a complete file."""
+WANTED = f"It must hold GitHub issues, as this command prints them: {LINE}"
 
 PIECE = 1 << 18
-"""Bytes that are read at once; more while one entry is longer."""
+"""Bytes read at once; more while one entry is longer."""
 LONGEST_ENTRY = 1 << 26
-"""Characters of an entry: far more than an issue of GitHub has with all that was said on it."""
+"""Most characters in an entry: far more than a GitHub issue with all its comments has."""
 LONGEST_TOKEN = 16
-"""More characters than anything in JSON has that cannot be cut in two; what is broken nearer to the end may go on."""
+"""More than the longest JSON token that must not be cut: an error nearer to the end may only be a cut token."""
 MOST_NAMES = 100
-"""Names of fields that are remembered to tell what a file holds."""
+"""Most field names that are remembered to say what a file holds."""
 
 
 class Unreadable(Exception):
-    """The file as a whole is not one of GitHub's issues; the message says what it is instead."""
+    """The file does not hold GitHub issues; the message says what it holds instead."""
 
 
 class Readable(Protocol):
-    """What bytes can be read from, such as a file or standard input."""
+    """A source of bytes, such as a file or standard input."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most so many of the next bytes; none at the end."""
+        """At most so many of the next bytes; empty at the end."""
 
 
 class Entries:
-    """The entries of a file, kept in a temporary file; each can be read again, by its position from 0 on."""
+    """The entries of a file, kept in a temporary file; each can be read again by its position, counted from 0."""
 
     def __init__(self) -> None:
         self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - it is gone with this object
@@ -65,11 +65,11 @@ class Entries:
         return json.loads(self._kept.read(end - begin))
 
     def keep(self, file: Readable) -> Iterator[Any]:
-        """Keep the entries of a file, gzipped or not, and give each of them.
+        """Keep the entries of a file, gzipped or not, and yield each of them.
 
         The file may be one array (`gh issue list`), an array of pages (`gh api --slurp`), several arrays or objects
-        one after the other (`gh api --paginate`, `gh issue view`), a line each (NDJSON), or an answer of GitHub's
-        search. Before all are kept, none can be read again. Raises Unreadable.
+        one after the other (`gh api --paginate`, `gh issue view`), one object per line (NDJSON), or an answer of
+        GitHub's search. Entries can be read again once all are kept. Raises Unreadable.
         """
         like_githubs = False
         names: set[str] = set()
@@ -118,7 +118,7 @@ def _refuse(others: dict[str, Callable[[Any], bool]], value: Any) -> None:
 
 
 def _values(text: _Text) -> Iterator[tuple[int, Any, str]]:
-    """The values of a text, also those in arrays and in arrays of arrays: how deep, what, and as it is written."""
+    """The values of a text, including those in arrays and in arrays of arrays: depth, value, and its source text."""
     while text.peek():
         if text.peek() == "[":
             yield from _elements(text, 1)
@@ -149,26 +149,26 @@ def _elements(text: _Text, depth: int) -> Iterator[tuple[int, Any, str]]:
 
 
 class _Text:
-    """The text of a file, of which no more is in memory than is looked at."""
+    """The text of a file, of which only the part being read is in memory."""
 
     def __init__(self, file: Readable) -> None:
-        #: What was read and not taken yet begins at this place of the text.
+        #: Where the unread rest of the text in memory begins.
         self._text, self._at = "", 0
-        #: What was taken, and is not in the text any more: characters, whole lines, and characters of the last one.
+        #: What was read and dropped from memory: characters, whole lines, and characters of the last line.
         self._characters, self._lines, self._column = 0, 0, 0
-        #: Bytes that were read.
+        #: Bytes read.
         self._bytes = 0
         self._ended = False
-        #: Values that were read as a whole.
+        #: Complete values read.
         self.whole = 0
         self._file = _Begun(_read(file, 4), file)
         if self._file.begin.startswith(GZIP):
             plain = gzip.GzipFile(fileobj=cast(IO[bytes], self._file))
             self._file = _Begun(_read(plain, 4), plain)
-        # UTF-16, too, as PowerShell's `>` writes it. Halves of characters are left for the reader to report.
+        # Also UTF-16, which PowerShell's `>` writes. Half characters are left for the reader to report.
         encoding = json.detect_encoding(self._file.begin)
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-        #: What the text begins with: it tells what a file is that is not JSON.
+        #: The beginning of the text, to say what a file is that is not JSON.
         self._begin = ""
 
     def peek(self) -> str:
@@ -180,11 +180,11 @@ class _Text:
             self._read_on()
 
     def take(self) -> None:
-        """Go on after the next character."""
+        """Skip the next character."""
         self._at += 1
 
     def value(self) -> tuple[Any, str]:
-        """The next value, and as it is written. Raises Unreadable."""
+        """The next value, and its source text. Raises Unreadable."""
         while True:
             try:
                 value, end = _decode(self._text, self._at)
@@ -197,7 +197,7 @@ class _Text:
             except ValueError as error:
                 raise self.broken(str(error)) from None
             else:
-                # A number may go on.
+                # A number may continue.
                 if self._ended or end < len(self._text) - LONGEST_TOKEN:
                     text, self._at = self._text[self._at : end], end
                     return value, text
@@ -206,7 +206,7 @@ class _Text:
             self._read_on()
 
     def broken(self, what: str, at: int | None = None) -> Unreadable:
-        """What is to be said of a text that is not JSON at this place, or else at the next character."""
+        """The error for a text that is not JSON at this place, or else at the next character."""
         begin = self._begin.lstrip()
         if begin[:1] not in ("[", "{") and (found := next((n for n, fits in _TEXTS.items() if fits(begin)), None)):
             return Unreadable(f"It is {found}. {WANTED}")
@@ -228,7 +228,7 @@ class _Text:
             text = self._decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
             at = self._bytes + len(data) - len(error.object) + error.start
-            raise Unreadable(f"It is not JSON, nor any text: {error.reason} at byte {at}. {WANTED}") from None
+            raise Unreadable(f"It is not JSON, and not even text: {error.reason} at byte {at}. {WANTED}") from None
         self._ended = not data
         text = text if self._bytes else text.removeprefix("\ufeff")
         self._bytes += len(data)
@@ -240,7 +240,7 @@ class _Text:
 
 
 class _Begun:
-    """A file of which the beginning was read already."""
+    """A file whose beginning was read already."""
 
     def __init__(self, begin: bytes, file: Readable) -> None:
         self.begin = begin
@@ -274,7 +274,7 @@ def _nodes(entry: Any) -> bool:
 
 
 def _is_like_githubs(entry: Any) -> bool:
-    """Whether it may be an issue or a comment of GitHub; others have numbers as well, such as `INC001`."""
+    """Whether it may be a GitHub issue or comment; other systems have numbers as well, such as `INC001`."""
     return "issue_url" in entry or (type(entry.get("number")) is int and ("title" in entry or "state" in entry))
 
 
@@ -288,7 +288,7 @@ def _has(*keys: str) -> Callable[[Any], bool]:
 
 
 def _list_of(key: str, *keys: str) -> Callable[[Any], bool]:
-    """An object with a list, the first entry of which has these fields."""
+    """A test for an object with a list whose first entry has these fields."""
 
     def fits(value: Any) -> bool:
         listed = value.get(key) if isinstance(value, dict) else None
@@ -302,7 +302,7 @@ def _error(value: Any) -> bool:
 
 
 def _head(*words: str) -> Callable[[str], bool]:
-    """A table whose first line names these columns."""
+    """A test for a table whose first line names these columns."""
 
     def fits(text: str) -> bool:
         first = text.partition("\n")[0].lower()
@@ -315,7 +315,7 @@ def _starts(pattern: str) -> Callable[[str], bool]:
     return lambda text: re.match(pattern, text[:2000], re.IGNORECASE | re.DOTALL) is not None
 
 
-#: By what a whole JSON value looks like.
+#: Recognised by the whole JSON value.
 _ANSWERS: dict[str, Callable[[Any], bool]] = {
     "an answer of GraphQL": lambda value: isinstance(value, dict) and isinstance(value.get("data"), dict),
     "an error message of GitHub instead of issues": _error,
@@ -329,7 +329,7 @@ _ANSWERS: dict[str, Callable[[Any], bool]] = {
     "an export of Linear": _list_of("issues", "identifier"),
     "an export of ticketing itself, page by page": _list_of("items", "number", "external_reference"),
 }
-#: By what one of the entries looks like.
+#: Recognised by one of the entries.
 _ENTRIES: dict[str, Callable[[Any], bool]] = {
     "an export of GitLab": lambda entry: "iid" in entry and "number" not in entry,
     "an export of Jira": _has("key", "fields"),
@@ -341,7 +341,7 @@ _ENTRIES: dict[str, Callable[[Any], bool]] = {
     "an answer of GraphQL": _nodes,
     "an export of ticketing itself": _has("number", "external_reference"),
 }
-#: By how a text begins that is no JSON.
+#: Recognised by the beginning of a text that is not JSON.
 _TEXTS: dict[str, Callable[[str], bool]] = {
     "an export of Jira (XML)": _starts(r"(<\?xml.*)?<(!--|rss).*jira"),
     "a page of HTML": _starts(r"<(!doctype )?html"),

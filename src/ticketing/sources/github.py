@@ -1,7 +1,7 @@
-"""GitHub: reads issues as `gh issue list --json …` and GitHub's REST API write them, and puts them into our words.
+"""GitHub: reads issues as `gh issue list --json …` and GitHub's REST API write them, in the product's words.
 
-Nothing is lost silently. What is not taken is in the report: bad entries and comments one by one, what was changed or
-left out as notes, and every field that a ticket has no place for by its name.
+Nothing is lost silently. The report has bad entries and comments one by one, notes on what was changed or left out, and
+the name of every field that a ticket has no place for.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ticketing.sources.files import FIELDS, LINE, NAME, Entries, Readable, Unrea
 from ticketing.sources.issues import Bad, Comment, Entry, Head, Issue, Issues, Notes, Rules
 
 GHOST = "ghost"
-"""Whom GitHub shows in place of people who have left."""
+"""The login that GitHub shows for people who have left."""
 BOT = "[bot]"
 COUNTED = "comments that GitHub counts are not in the file"
 LONGEST_NAME = 200
 LONGEST_VALUE = 500
-"""Characters of a value in the environment of a ticket."""
+"""Most characters of a value in a ticket's environment."""
 SKEW = timedelta(hours=1)
-"""How far clocks may be apart."""
+"""How far clocks may differ."""
 ZERO = datetime(1, 1, 2, tzinfo=UTC)
-"""What Go writes for no moment is before this."""
+"""Go's zero time is before this."""
 
-#: How the REST API calls what `gh` has by other names.
+#: The REST API's names of fields that `gh` names differently.
 REST = {
     "user": "author",
     "created_at": "createdAt",
@@ -43,15 +43,15 @@ REST = {
     "reactions": "reactionGroups",
     "node_id": "id",
 }
-#: How `gh` calls what is `type` in the REST API.
+#: `gh`'s name of the REST API's `type`.
 GH = {"issueType": "type"}
-#: Without these, an entry is no issue.
+#: Without these, an entry is not an issue.
 NEEDED = ("number", "title", "state", "createdAt")
-#: What a ticket has no need of: it is asked for, but nobody is asked about it.
+#: Fields that a ticket can do without: the command asks for them, but a file may lack them.
 EXTRA = ("milestone", "reactionGroups", "url")
-#: What only closed issues have.
+#: Fields that only closed issues have.
 OF_CLOSED = ("closedAt", "stateReason")
-#: What becomes of a part of an issue: the fields of each that are taken.
+#: The fields that are used of each part of an issue.
 TAKEN = {
     "": {*FIELDS.split(","), "type"},
     "author": {"login", "is_bot", "type"},
@@ -72,12 +72,12 @@ REACTIONS = {
     "ROCKET": "🚀",
     "EYES": "👀",
 }
-#: The same by the names of the REST API.
+#: The same by the REST API's names.
 REST_REACTIONS = {"+1": "👍", "-1": "👎"} | {name.lower(): sign for name, sign in REACTIONS.items()}
 
 
 class BadEntry(Exception):
-    """One entry is not an issue, or not a comment, that can be imported; the message says why."""
+    """An entry is not an issue or comment that can be imported; the message says why."""
 
 
 class Missing(Exception):
@@ -85,7 +85,7 @@ class Missing(Exception):
 
     def __init__(self, fields: list[str], comments: str | None) -> None:
         names = ", ".join(fields)
-        # The REST API has them elsewhere.
+        # The REST API returns comments separately.
         elsewhere = f"add its comments to the file with `{comments}`, " if comments and "comments" in fields else ""
         super().__init__(
             f"No issue in it has {names}. Get {'it' if len(fields) == 1 else 'them'} with `{LINE}`, "
@@ -96,22 +96,22 @@ class Missing(Exception):
 
 @dataclass(slots=True)
 class Survey:
-    """What is to be known of all entries of a file before any of them can be read."""
+    """What must be known of all entries of a file before any of them can be read."""
 
-    #: Fields that some issue has.
+    #: Fields that at least one issue has.
     fields: set[str] = field(default_factory=set)
     issues: int = 0
     closed: bool = False
-    #: Whether the REST API counts comments on any issue; and whether any issue has a list of them, as `gh` gives it.
+    #: Whether the REST API counts comments on any issue; and whether any issue has a list of them, as from `gh`.
     counted: bool = False
     listed: bool = False
-    #: Logins, in lower case and without ornaments, that the file knows as those of bots.
+    #: Logins of bots, in lower case and without `app/` or `[bot]`.
     bots: set[str] = field(default_factory=set)
     #: Repositories that the entries name.
     repositories: set[str] = field(default_factory=set)
-    #: Positions of comments that are entries of their own, by the repository and the number of their issue.
+    #: Positions of comments that are separate entries, by the repository and number of their issue.
     comments: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-    #: What has comments as entries of their own, by repository and number.
+    #: Issues that have comments as separate entries, by repository and number.
     commented: set[tuple[str, str]] = field(default_factory=set)
     #: Numbers of pull requests.
     pull_requests: set[str] = field(default_factory=set)
@@ -142,12 +142,12 @@ class Survey:
 
     @property
     def has_comments(self) -> bool:
-        """Whether the comments that the REST API only counts are in the file, as far as there are any."""
+        """Whether the file has the comments, if any, that the REST API only counts."""
         return bool(self.comments) or not self.counted
 
     @property
     def absent(self) -> frozenset[str]:
-        """Fields that no issue has, though they may matter to some."""
+        """Fields that no issue has, though some may need them."""
         absent = FIELDS_OF_ISSUES - self.fields if self.issues else frozenset[str]()
         if self.commented and not self.has_comments and not self.listed:
             absent |= {"comments"}
@@ -156,7 +156,7 @@ class Survey:
 
 @dataclass(slots=True)
 class Reading:
-    """What a file holds: issues in the order of their numbers, and all that is not in them."""
+    """The contents of a file: issues in the order of their numbers, and what else it holds."""
 
     rules: Rules
     entries: Entries = field(default_factory=Entries)
@@ -164,11 +164,11 @@ class Reading:
     issues: Issues = field(init=False)
     bad: list[Bad] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
-    #: Positions of entries that are well-formed, but no issues, or repeat an issue.
+    #: Positions of entries that are well-formed, but are not issues or repeat one.
     left_out: list[int] = field(default_factory=list)
     #: Fields that a ticket has no place for, and how many entries have a value there.
     fields: Counter[str] = field(default_factory=Counter)
-    #: Issues whose URL, if they have one, tells no repository.
+    #: Issues without a URL, or whose URL names no repository.
     homeless: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -181,11 +181,11 @@ class Reading:
 
     @property
     def repositories(self) -> set[str]:
-        """Repositories that the issues name."""
+        """The repositories of the issues."""
         return self.survey.repositories
 
     def row(self, entry: Any) -> Any:
-        """An entry in the shape of `gh`, with its comments."""
+        """An entry in `gh`'s shape, with its comments."""
         row = _in_shape(entry)
         if isinstance(row, dict) and type(row.get("comments")) is int:
             del row["comments"]
@@ -194,7 +194,7 @@ class Reading:
         return row
 
     def issue(self, index: int, row: Any, notes: Notes, bad: list[Bad]) -> Issue:
-        """An entry as an issue; what is to be said of it is added to notes and bad. Raises BadEntry."""
+        """An entry as an issue; remarks on it are added to `notes` and `bad`. Raises BadEntry."""
         return _issue(index, row, _Reader(self.rules, notes, self.survey), bad)
 
 
@@ -204,9 +204,9 @@ FIELDS_OF_ISSUES = frozenset(FIELDS.split(","))
 def read(
     file: Readable, rules: Rules, *, without: Collection[str] = (), repository: str | None = None, name: str = NAME
 ) -> Reading:
-    """The issues of a file, which has this name. Raises Unreadable, and Missing for fields that are not in `without`.
+    """The issues of the file of this name. Raises Unreadable, and Missing for fields that are not in `without`.
 
-    The repository is named only if the file does not tell it.
+    `repository` is given only if the file does not name it.
     """
     reading = Reading(rules)
     for index, entry in enumerate(reading.entries.keep(file)):
@@ -219,13 +219,13 @@ def read(
     seen: dict[str, int] = {}
     for index in range(len(reading.entries)):
         _read_entry(index, reading, seen)
-    # `gh` prints the newest first, but numbers are given in order of arrival.
+    # `gh` prints the newest first, but ticket numbers rise with time.
     reading.issues.heads.sort(key=lambda head: int(head.id))
     return reading
 
 
 def _line_of_comments(repository: str | None, file: str) -> str:
-    """What adds comments to a file of the REST API. In a clone `gh` knows the repository itself (`gh help api`).
+    """The command that adds comments to a file of the REST API. In a clone `gh` knows the repository (`gh help api`).
 
     https://docs.github.com/en/rest/issues/comments#list-issue-comments-for-a-repository
     """
@@ -275,7 +275,7 @@ def _read_entry(index: int, reading: Reading, seen: dict[str, int]) -> None:
 
 
 def _check_comment(index: int, key: tuple[str, str], reading: Reading) -> None:
-    """Say of a comment that is an entry of its own if it belongs to no issue."""
+    """Report a comment that is a separate entry if it belongs to no issue."""
     _, number = key
     if key in reading.survey.commented:
         return
@@ -289,7 +289,7 @@ def _check_comment(index: int, key: tuple[str, str], reading: Reading) -> None:
 
 
 def _key_of_comment(entry: Any) -> tuple[str, str] | None:
-    """Repository and number of the issue of a comment that the REST API gives by itself; None of anything else."""
+    """Repository and issue number of a comment that the REST API returned separately; None for anything else."""
     if not isinstance(entry, dict) or not isinstance(entry.get("issue_url"), str) or "title" in entry:
         return None
     repository, _, number = entry["issue_url"].rpartition("/issues/")
@@ -301,7 +301,7 @@ def _key(row: Entry) -> tuple[str, str]:
 
 
 def _in_shape(entry: Any) -> Any:
-    """An entry in the shape of `gh`."""
+    """An entry in `gh`'s shape."""
     if not isinstance(entry, dict):
         return entry
     rest = "created_at" in entry and "createdAt" not in entry
@@ -339,7 +339,7 @@ def _people(row: Entry) -> Iterator[Any]:
 
 
 def _bots(people: Iterable[Any]) -> set[str]:
-    """The logins of those who are bots: `gh` says so of who opened an issue, but not of who said something on it."""
+    """The logins of bots: `gh` marks bots that opened an issue, but not those that commented."""
     bots = set()
     for person in people:
         login = person.get("login") if isinstance(person, dict) else person
@@ -361,7 +361,7 @@ def _is_bot(person: Any, login: str) -> bool:
 
 
 def _count_fields(value: Any, fields: Counter[str], part: str = "") -> None:
-    """Count the fields of a part of an issue that are not taken although they say something."""
+    """Count the fields of a part of an issue that have a value but are not used."""
     for each in value if isinstance(value, list) else [value]:
         if not isinstance(each, dict):
             continue
@@ -375,7 +375,7 @@ def _count_fields(value: Any, fields: Counter[str], part: str = "") -> None:
 
 
 def _says_something(content: Any) -> bool:
-    """Whether there is anything but zeros and blanks; without recursion, as lists may be nested deeply."""
+    """Whether there is anything but zeros and blanks; without recursion, because lists may be deeply nested."""
     parts = [content]
     while parts:
         part = parts.pop()
@@ -390,7 +390,7 @@ def _says_something(content: Any) -> bool:
 
 
 def _storable(text: str) -> str:
-    """Without half characters and NUL, which neither PostgreSQL nor UTF-8 has."""
+    """The text without half characters (not in UTF-8) and NUL (not in PostgreSQL)."""
     plain = text.isascii() and "\0" not in text
     return text if plain else re.sub("[\0\ud800-\udfff]", "\ufffd", text)
 
@@ -426,7 +426,7 @@ def _issue(index: int, row: Any, reader: _Reader, bad: list[Bad]) -> Issue:
         index=index,
         id=id_,
         type=type_,
-        # Longer than the API would take them, titles and texts are kept whole: nobody can shorten them on GitHub.
+        # Titles and texts longer than the API allows are kept whole: they cannot be shortened on GitHub.
         title=title,
         description=reader.prose(row, "body"),
         tags=labels_.tags_of(names, id_, reader.notes),
@@ -467,7 +467,7 @@ def _closed_at(row: Entry, reader: _Reader) -> datetime | None:
 
 
 def _check_reason(row: Entry, reader: _Reader) -> None:
-    """Note a reason for closing that says nothing of the issue as it is."""
+    """Note a reason for closing that does not fit the issue's state."""
     reason = row.get("stateReason")
     if reason in (None, ""):
         return
@@ -493,7 +493,7 @@ def _updated_at(row: Entry, reader: _Reader, created_at: datetime) -> datetime:
 
 
 def _environment(row: Entry, assignees: list[str], reader: _Reader) -> dict[str, str]:
-    """What a ticket has no field for, as entries of its environment."""
+    """Fields that tickets lack, as entries of the environment."""
     milestone = row.get("milestone")
     if isinstance(milestone, str):
         milestone = {"title": milestone}
@@ -533,7 +533,7 @@ def _total(users: Any) -> Any:
 
 
 def _comments(index: int, row: Entry, reader: _Reader, bad: list[Bad]) -> Iterator[Comment]:
-    """The comments that can be taken, oldest first; adds the others to `bad`."""
+    """The valid comments, oldest first; the others are added to `bad`."""
     occasions: Counter[str] = Counter()
     taken: dict[str, Any] = {}
     comments = []
@@ -561,7 +561,7 @@ def _comments(index: int, row: Entry, reader: _Reader, bad: list[Bad]) -> Iterat
 
 
 def _list(row: Entry, key: str) -> list[Any]:
-    """A list; null, as Go prints an empty list, is one as well."""
+    """A list; null counts as empty, because Go prints an empty list as null."""
     value = row.get(key)
     if value is None:
         return []
@@ -572,7 +572,7 @@ def _list(row: Entry, key: str) -> list[Any]:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads the values of an issue, and notes what it changes."""
+    """Reads the values of an issue, and notes its changes to them."""
 
     rules: Rules
     notes: Notes
@@ -595,7 +595,7 @@ class _Reader:
         written = self.text(entry, key, where, required=required)
         line = texts.one_line(written)
         if line != written:
-            self.notes.add(f"blanks or characters without a look were taken out of {key}", self.issue)
+            self.notes.add(f"blanks or invisible characters were removed from {key}", self.issue)
         return line
 
     def prose(self, entry: Entry, key: str) -> str:
@@ -608,7 +608,7 @@ class _Reader:
         return text
 
     def name(self, entry: Entry, key: str, where: str) -> str:
-        """A text that has to fit into an index."""
+        """A text that must fit into an index."""
         text = self.line(entry, key, where, required=False)
         if len(text) > LONGEST_NAME:
             raise BadEntry(f"{where}: {key} is longer than {LONGEST_NAME} characters")
@@ -626,7 +626,7 @@ class _Reader:
                     return moment
         except (ValueError, OverflowError):
             pass
-        raise BadEntry(f"{key} is no date and time like 2026-11-24T10:00:00Z")
+        raise BadEntry(f"{key} is not a date and time like 2026-11-24T10:00:00Z")
 
     def labels(self, row: Entry) -> list[str]:
         names = []
@@ -637,14 +637,14 @@ class _Reader:
         return names
 
     def issue_type(self, row: Entry) -> list[str]:
-        """The name of the type that an organization gave it, if any."""
+        """The name of the type that its organization gave it, if any."""
         type_ = row.get("type")
         if isinstance(type_, str) and type_:
             type_ = {"name": type_}
         return [self.line(type_, "name", "type")] if isinstance(type_, dict) and type_.get("name") else []
 
     def author(self, entry: Entry) -> str:
-        """Who wrote an issue or a comment. Null stands for people who have left."""
+        """The author of an issue or a comment. Null stands for people who have left."""
         author = entry.get("author")
         return GHOST if author is None else self.login(author, "author")
 
@@ -654,7 +654,7 @@ class _Reader:
             person = {"login": person}
         if not isinstance(person, Mapping):
             raise BadEntry(f"{where} is neither an object nor a login")
-        # For whoever has left, `gh` prints an empty login, GitHub itself none at all.
+        # For people who have left, `gh` prints an empty login, GitHub itself none at all.
         written = self.name(person, "login", where) or GHOST
         login = _plain(written)
         human = person.get("is_bot") is False or person.get("type") == "User"

@@ -1,4 +1,4 @@
-"""What every source is read into: issues as tickets will have them, and what could not be read."""
+"""The common form into which every source is read: issues in the product's words, and entries that are bad."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ticketing.db import sql
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """Something said on an issue.
+    """A comment on an issue.
 
-    `id` is the source's own, and empty if the file has none. `occasion` says who said it when, and which one it is of
-    those they said in that second: it finds the comment again in a file without ids.
+    `id` is the source's own, and empty if the file has none. `occasion` is the author, the time, and the comment's
+    position among those the author wrote in that second: it identifies the comment in a file without ids.
     """
 
     id: str
@@ -27,15 +27,15 @@ class Comment:
 
     @property
     def name(self) -> str:
-        """What it is stored under: its id, or else the occasion."""
+        """The key under which it is stored: its id, or else its occasion."""
         return self.id or self.occasion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """An issue in our words. People are named as the source names them; `closed_at` is None while it is open.
+    """An issue in the product's words. People have the source's names; `closed_at` is None while it is open.
 
-    `absent` are the fields that its entry does not have: it says nothing of them, not even that they are empty.
+    `absent` are the fields that its entry lacks: it says nothing of them, not even that they are empty.
     """
 
     index: int
@@ -57,7 +57,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What tells an issue from others: its place in the file, from 0 on, its number, and who opened it when."""
+    """What identifies an issue: its position in the file, counted from 0, its number, its author and its creation."""
 
     index: int
     id: str
@@ -67,7 +67,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Issues:
-    """Issues in the order of their numbers, each read from its file when it is looked at: few are in memory at once."""
+    """Issues in the order of their numbers, each read from its file on access: few are in memory at once."""
 
     read: Callable[[int], Issue]
     heads: list[Head] = field(default_factory=list)
@@ -81,9 +81,9 @@ class Issues:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """What is not imported: its place in the file, from 0 on, the issue's number if it has one, and why.
+    """A bad entry: its position in the file, counted from 0, the issue's number if it has one, and the reason.
 
-    With `comment`, the comment at this place (from 0 on) is left out, and the issue is imported.
+    With `comment`, only the comment at this position (counted from 0) is left out, and the issue is imported.
     """
 
     index: int
@@ -94,21 +94,21 @@ class Bad:
 
 @dataclass(slots=True)
 class Notes:
-    """What an import changes or leaves out, and of which issues: a sentence each, with the numbers it is true of."""
+    """What an import changes or leaves out: sentences, each with the numbers of the issues that it is true of."""
 
     issues: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, sentence: str, issue: str) -> None:
-        """Note something of an issue; saying it of an issue once more counts once more."""
+        """Note a sentence about an issue; noting it again for the same issue counts again."""
         self.issues.setdefault(sentence, []).append(issue)
 
     def extend(self, other: Notes) -> None:
-        """Note all that the other has noted."""
+        """Add all notes of the other."""
         for sentence, issues in other.issues.items():
             self.issues.setdefault(sentence, []).extend(issues)
 
     def entries(self) -> list[dict[str, Any]]:
-        """For machines: each sentence, how often it is true, and of which issues."""
+        """For machines: each sentence, how often it is true, and for which issues."""
         return [
             {"note": sentence, "count": len(issues), "issues": list(dict.fromkeys(issues))}
             for sentence, issues in sorted(self.issues.items())
@@ -117,7 +117,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where issues come from: the system whose people they name, and the name that tells its issues from others."""
+    """Where issues come from: the system whose people they name, and the name that identifies its issues."""
 
     system: str
     name: str
@@ -125,9 +125,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a project takes issues.
+    """How a project takes issues: its types, the type of issues whose labels give none, and the current time.
 
-    Its types; the type of an issue whose labels do not tell; and the present moment, as nothing happens after it.
+    Nothing may have happened after the current time.
     """
 
     types: Collection[str]
@@ -136,4 +136,4 @@ class Rules:
 
 
 Entry = Mapping[str, Any]
-"""A thing as the source's file has it."""
+"""An object from the source's file."""

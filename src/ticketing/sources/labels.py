@@ -1,4 +1,4 @@
-"""Labels: what they say of an issue's type and resolution, and the tags that they become."""
+"""Labels: the type and resolution that they give an issue, and the tags that they become."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ticketing.sources.issues import Notes, Rules
 MAX_TAGS = 20
 LONGEST_TAG = 50
 
-#: What a label says of the type, in order of precedence.
+#: Labels that give the type, in order of precedence.
 TYPES: dict[sql.TicketType, frozenset[str]] = {
     "bug": frozenset({"bug", "defect", "regression", "crash"}),
     "feature_request": frozenset({"enhancement", "feature", "feature request", "improvement"}),
     "support": frozenset({"question", "support", "help"}),
 }
-#: What a label says of the end of an issue, likewise.
+#: Labels that give the resolution, likewise.
 RESOLUTIONS: dict[sql.TicketResolution, frozenset[str]] = {
     "spam": frozenset({"spam"}),
     "duplicate": frozenset({"duplicate"}),
@@ -39,10 +39,10 @@ PREFIXES = frozenset({"kind", "type", "t", "resolution", "state", "status", "clo
 
 
 def type_of(labels: Sequence[str], rules: Rules) -> sql.TicketType:
-    """The type that the labels tell, if the project takes it."""
+    """The type that the labels give, if the project takes it."""
     words = {_word(label) for label in labels}
-    told = (type_ for type_, meaning in TYPES.items() if words & meaning and type_ in rules.types)
-    return next(told, rules.default_type)
+    labelled = (type_ for type_, meaning in TYPES.items() if words & meaning and type_ in rules.types)
+    return next(labelled, rules.default_type)
 
 
 def resolution_of(labels: Sequence[str], reason: str, type_: sql.TicketType) -> sql.TicketResolution:
@@ -67,7 +67,7 @@ def tags_of(labels: Iterable[str], issue: str, notes: Notes) -> list[str]:
     for label in labels:
         tag = tag_of(label)
         if not tag:
-            notes.add(f"the label {label!r} is left out: there is nothing to see in it", issue)
+            notes.add(f"the label {label!r} is left out: it has no visible characters", issue)
         elif tag not in tags and len(tags) == MAX_TAGS:
             notes.add(f"the label {label!r} is left out where others come first: a ticket has {MAX_TAGS} tags", issue)
         else:
@@ -79,5 +79,5 @@ def tags_of(labels: Iterable[str], issue: str, notes: Notes) -> list[str]:
 
 
 def tag_of(label: str) -> str:
-    """The label as a tag, in whatever script: in lower case, with single blanks, without commas, and not too long."""
+    """The label as a tag, in any script: lower case, single blanks, no commas, and not too long."""
     return texts.tag(label.replace(",", " "))[:LONGEST_TAG].rstrip()

@@ -1,13 +1,13 @@
-"""Writes issues: tickets, comments, people and events as if they had been here all along, a batch a transaction.
+"""Writes issues: tickets, comments, people and events as if they had always been here, one transaction per batch.
 
-A batch is here as a whole or not at all, so an import that was killed goes on where it stopped. Before the first one,
-every issue of the file is given the number of its ticket, so that texts can refer to tickets that are yet to come.
-Issues that are here already are only brought up to date:
+A batch is written completely or not at all, so a killed import continues where it stopped. Before the first batch,
+every issue of the file gets the number of its ticket, so that texts can refer to tickets that do not exist yet. Issues
+that were imported before are brought up to date:
 
-* Comments that are not here yet are added.
-* What was closed there is closed, unless somebody reopened it here since; what was reopened there is reopened, unless
-  it was closed here.
-* What was edited there since is noted, and with `update` taken, unless it was changed here as well.
+* New comments are added.
+* An issue closed there is closed, unless somebody reopened it here since; one reopened there is reopened, unless it was
+  closed here.
+* Edits there are noted, and with `update` applied, unless the same was changed here as well.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from ticketing.sources.people import Introduction
 
 BATCH_ISSUES = 100
 BATCH_CHARACTERS = 4_000_000
-"""Of texts: however long they are, a statement's parameters stay far below what PostgreSQL takes (1 GB)."""
+"""Most bytes of text in a batch, so that a statement's parameters stay far below PostgreSQL's limit (1 GB)."""
 RESERVED_AT_ONCE = 10_000
 SAME_MOMENT = timedelta(seconds=1)
 
 Row = dict[str, Any]
-#: Ids of users by their logins in the source, in lower case. (A column that may be null is the key; ours never are.)
+#: Ids of users by their logins in the source, in lower case. (The key's column may be null, but never is here.)
 People = dict[str | None, UUID]
 
 
 class Mismatch(Exception):
-    """Issues of the file have numbers of others that are known by them; the message says which."""
+    """Issues of the file have the numbers of other known issues; the message says which."""
 
 
 class Occupied(Exception):
-    """A source is being imported or taken back by somebody else."""
+    """Another process is importing or reverting the source."""
 
     def __init__(self, source: str) -> None:
-        super().__init__(f"Another import of {source} is running, or being taken back. Try again when it has ended.")
+        super().__init__(f"Another import of {source} is running or being reverted. Try again when it has ended.")
 
 
 @dataclass(slots=True)
 class Loaded:
-    """What was, or in a dry run would be, written."""
+    """What was written, or in a dry run would be."""
 
     run: int | None = None
     created: int = 0
@@ -62,14 +62,14 @@ class Loaded:
     unchanged: int = 0
     differing: int = 0
     comments: int = 0
-    #: Issues that were imported before and are not in the file.
+    #: Issues that were imported before but are not in the file.
     missing: list[str] = field(default_factory=list)
     people: set[str] = field(default_factory=set)
     bad: list[Bad] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
 
     def add(self, other: Loaded) -> None:
-        """Count what is in the other as well."""
+        """Add the other's counts."""
         self.created += other.created
         self.updated += other.updated
         self.unchanged += other.unchanged
@@ -82,10 +82,10 @@ class Loaded:
 
 @dataclass(slots=True)
 class Change:
-    """An issue that has moved on since it was imported.
+    """An issue that has changed since it was imported.
 
-    What was said, to which status it went, if to another, which fields and comments are taken over, and which of its
-    fields are not as they were seen.
+    It holds the new comments, the new status if there is one, the fields and comments to apply, and the fields that
+    differ from those last seen.
     """
 
     issue: Issue
@@ -97,7 +97,7 @@ class Change:
     differs: bool = False
 
     def stay(self, note: str, plan: Plan) -> None:
-        """Note that something is not here as it is there now."""
+        """Note a difference between there and here that stays."""
         self.differs = True
         plan.notes.add(note, self.issue.id)
 
@@ -107,7 +107,7 @@ class Change:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be done with a batch, and the ids of those people who are known."""
+    """What to do with a batch, and the ids of the people who are known."""
 
     new: list[Issue] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Plan:
     known: People = field(default_factory=dict)
 
     def people(self) -> dict[str, str]:
-        """Everyone who is needed, as they are first spelled, by their logins in lower case."""
+        """Everyone who is needed, in their first spelling, by their logins in lower case."""
         taken = [change.issue for change in self.changes if "assignee" in change.taken]
         names = chain(
             (issue.author for issue in self.new),
@@ -131,12 +131,12 @@ class Plan:
         return people
 
     def comments(self) -> Iterator[Comment]:
-        """Every comment that is to be added."""
+        """Every comment to add."""
         each: Iterable[Issue | Change] = chain(self.new, self.changes)
         return chain.from_iterable(part.comments for part in each)
 
     def outcome(self) -> Loaded:
-        """What the plan comes to."""
+        """What the plan will have done."""
         return Loaded(
             created=len(self.new),
             updated=len(self.changes),
@@ -150,21 +150,21 @@ class Plan:
 
 
 class _Overtaken(Exception):
-    """Somebody wrote a ticket or a comment between plan and deed."""
+    """Somebody changed a ticket or a comment between planning and writing."""
 
 
 @dataclass(slots=True)
 class Loading:
-    """One import: where from and where to, how, and the numbers that the issues of its source have here."""
+    """One import: its source, project and options, and the ticket numbers of the source's issues."""
 
     conn: sql.Connection
     source: Source
     project: str
     update: bool = False
-    #: Who people of the source are here, by what its owner says.
+    #: Who people of the source are here, from the --people file.
     introduced: Sequence[Introduction] = ()
     dry_run: bool = False
-    #: The number of the run; 0 in a dry one.
+    #: The number of the run; 0 in a dry run.
     run: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
     #: The issues of the source that are tickets.
@@ -173,17 +173,17 @@ class Loading:
 
     @property
     def repository(self) -> str:
-        """The repository that references without one are about."""
+        """The repository of references that name none."""
         return self.source.name.removeprefix("github:")
 
     async def load(self, issues: Issues, file: str, advance: Callable[[int], object]) -> Loaded:
-        """Write issues, over a connection in autocommit; `advance` is told how many more are done.
+        """Write issues, over a connection in autocommit; `advance` is called with the number of issues just done.
 
-        Raises Mismatch, and Occupied, before anything is written.
+        Raises Mismatch and Occupied before anything is written.
         """
         if not self.dry_run:
             await self._occupy()
-        # Somebody new may have two logins.
+        # A new person may have two logins.
         new = set({each.email.lower(): each.login for each in self.introduced if each.user_id is None}.values())
         await self._reserve(issues.heads, file)
         missing = sorted(self.known - {head.id for head in issues.heads}, key=int)
@@ -198,7 +198,7 @@ class Loading:
         return loaded
 
     async def _occupy(self) -> None:
-        """Keep other imports of the source, and reversions, out until the connection ends."""
+        """Exclude other imports and reversions of the source until the connection ends."""
         try:
             await sql.imports.occupy_source(self.conn, source=self.source.name)
         except psycopg.errors.LockNotAvailable:
@@ -207,10 +207,10 @@ class Loading:
     # Numbers ----------------------------------------------------------------------------------------------------
 
     async def _reserve(self, issues: Sequence[Head], file: str) -> None:
-        """Find out which issues are known and are the same, and give the others the numbers of their tickets."""
+        """Find the issues that are known and the same, and reserve ticket numbers for the others."""
         if self.dry_run:
             await self._look_up(issues)
-            # None has this number; whether a text refers to it can be told all the same.
+            # No ticket has this number, but a dry run can still count the references to it.
             self.numbers = {issue.id: 0 for issue in issues} | self.numbers
             return
         async with self.conn.transaction():
@@ -247,7 +247,7 @@ class Loading:
             first = sorted(set(others), key=int)
             more = f" and {len(first) - 3:,} more" if len(first) > 3 else ""
             raise Mismatch(
-                f"Issues {', '.join(first[:3])}{more} were created at another moment or by somebody else than those "
+                f"Issues {', '.join(first[:3])}{more} were created at another time or by somebody else than those "
                 f"that are known as {self.source.name}, so the file is of another repository. Name it with "
                 "--repository. If only people have other names now, give a --people file that says who they are."
             )
@@ -274,7 +274,7 @@ class Loading:
             if len(batch) == 1:
                 reason = f"PostgreSQL says: {error.diag.message_primary or error}"
                 return Loaded(bad=[Bad(batch[0].index, batch[0].id, reason)])
-        # One of them is to blame, and the others shall not suffer for it.
+        # One issue is to blame; retry one by one, so that the others are imported.
         loaded = Loaded()
         for issue in batch:
             loaded.add(await self._write([issue]))
@@ -313,20 +313,20 @@ class Loading:
     async def _people(self, logins: Iterable[str]) -> People:
         wanted = set(logins)
         rows = await sql.imports.list_people(self.conn, system=self.source.system, logins=list(wanted))
-        # In a dry run those who are yet to come are nobody in particular.
+        # In a dry run, new people have no real ids.
         introduced = {each.login: each.user_id or uuids.uuid7() for each in self.introduced if each.login in wanted}
         people: People = {row["login"]: row["user_id"] for row in rows}
         return people | ({} if self.run else introduced)
 
     async def _introduce(self) -> None:
-        """Remember who people are, and add those who are new as people with an e-mail address."""
+        """Store the mapping of people, and add the new ones as users with an e-mail address."""
         rows = []
         for each in self.introduced:
             user_id = each.user_id
             if user_id is None:
                 new = _person_row(each.name, email=each.email, service_account=each.login.endswith(BOT))
                 await sql.imports.insert_users(self.conn, rows=_json([new]))
-                # Not the id above: the address may be there twice, or may have become known meanwhile.
+                # Not the id above: the address may occur twice, or may have been added meanwhile.
                 user = await sql.users.get_user_by_email(self.conn, email=each.email)
                 user_id = user["id"] if user else new["id"]
             rows.append({"login": each.login, "user_id": user_id})
@@ -334,7 +334,7 @@ class Loading:
             await sql.imports.insert_people(self.conn, system=self.source.system, rows=_json(rows))
 
     async def _find_others(self, batch: list[Issue]) -> None:
-        """The tickets that issues of other repositories became, as far as texts of the batch refer to them."""
+        """The tickets of other repositories' issues to which texts of the batch refer."""
         texts = (text for issue in batch for text in (issue.description, *(said.body for said in issue.comments)))
         asked = {
             (mention.repository, mention.number)
@@ -352,7 +352,7 @@ class Loading:
             self.others |= {(row["source"].removeprefix("github:"), row["id"]): row["ticket"] for row in rows}
 
     def _text(self, text: str, issue: str, notes: Notes | None = None) -> str:
-        """A text that refers to tickets where it referred to issues."""
+        """A text with references to issues rewritten to their tickets."""
         text, led = references.rewritten(text, self.repository, self._find)
         if notes is not None:
             for _ in range(led):
@@ -375,7 +375,7 @@ class Loading:
                 change.event = "ticket.closed"
         self._compare_fields(change, plan)
         if issue.author.lower() == GHOST != ticket["author"]:
-            change.stay("its author has left GitHub; the requester stays who it was", plan)
+            change.stay("its author has left GitHub; the requester stays the same", plan)
         if "comments" not in issue.absent:
             self._compare_comments(change, plan)
         return change
@@ -386,15 +386,15 @@ class Loading:
         wanted = fields.here(self._ticket_row(issue, plan.known))
         seen: fields.Digests = ticket["seen"] or {}
         now = fields.there(issue, seen)
-        untold = fields.untold(issue, seen) & fields.told(seen)
+        missing = fields.unspecified(issue, seen) & fields.with_value(seen)
         if change.event or ticket["status"] != "closed":
             now = {name: value for name, value in now.items() if name not in ("resolution", "closed_at")}
-            untold -= {"resolution", "closed_at"}
-        for name in untold:
-            plan.notes.add(f"the file does not tell {name}, as an earlier one did; it stays as it is here", issue.id)
+            missing -= {"resolution", "closed_at"}
+        for name in missing:
+            plan.notes.add(f"the file does not have {name}, as an earlier one did; it stays as it is here", issue.id)
         for name in fields.edited(seen, now, kept, wanted):
             if name == "type":
-                change.stay("the type that it has there is another one now; a ticket's type stays", plan)
+                change.stay("its type was changed there; a ticket's type stays", plan)
             elif fields.changed_here(ticket["written"] or {}, kept, name):
                 change.stay(f"{name} was edited there and changed here, and stays as it is here", plan)
             elif self.update:
@@ -449,7 +449,7 @@ class Loading:
         if said:
             await sql.imports.insert_comments(self.conn, rows=_json(said))
             await sql.imports.note_comments(self.conn, run=self.run, rows=_json(said))
-        # Ids that rise in this order put what happened in the same second into its natural order.
+        # Ids that rise in this order give what happened in the same second its natural order.
         order = {"ticket.created": 0, "comment.created": 1}
         events = sorted([*events, *map(_said, said)], key=lambda event: order.get(event["type"], 2))
         if events:
@@ -457,7 +457,7 @@ class Loading:
             await sql.imports.insert_events(self.conn, rows=_json(rows))
 
     async def _add_people(self, plan: Plan) -> People:
-        """The ids of everyone who is needed; those not known yet become users without a way to sign in."""
+        """The ids of everyone who is needed; unknown people become users without a way to sign in."""
         names = {login: name for login, name in plan.people().items() if login not in plan.known}
         rows = [
             _person_row(
@@ -582,7 +582,7 @@ class Loading:
         }
 
     def _changed_row(self, change: Change, people: People) -> Row:
-        """A ticket's row as the change leaves it."""
+        """A ticket's row after the change."""
         ticket, wanted = change.ticket, self._ticket_row(change.issue, people)
         names = ("number", "version", "title", "description", "tags", "type", "assignee_id", "environment")
         row: Row = {name: ticket[name] for name in names}  # type: ignore[literal-required]
@@ -598,7 +598,7 @@ class Loading:
     # References -------------------------------------------------------------------------------------------------
 
     async def _settle_references(self) -> None:
-        """Lead texts of earlier runs, of whichever repository, to tickets that were not there then."""
+        """Rewrite references in texts of earlier runs, of any repository, to tickets that did not exist then."""
         home, _, name = self.repository.rpartition("/")
         words = [f"{home.rpartition('/')[2]}/{name}{mark}" for mark in ("#", "/issues/")]
         texts: list[Any] = await sql.imports.list_texts_that_mention(self.conn, words=words)
@@ -607,7 +607,7 @@ class Loading:
             text, led = references.rewritten(row["body"], of, self._find_own, bare=False)
             if not led:
                 continue
-            # What was changed here stays known as that.
+            # A text that was changed here stays marked as changed.
             digest = fields.digest_of_text if row["comment"] else fields.digest
             written = digest(text) if row["written"] in (None, digest(row["body"])) else row["written"]
             event = {
@@ -633,7 +633,7 @@ class Loading:
 
 
 def batches(issues: Iterable[Issue]) -> Iterator[list[Issue]]:
-    """The issues in portions of a size that one statement takes with ease."""
+    """The issues in batches that one statement takes with ease."""
     batch: list[Issue] = []
     characters = 0
     for issue in issues:
@@ -648,21 +648,21 @@ def batches(issues: Iterable[Issue]) -> Iterator[list[Issue]]:
 
 
 def _person_row(name: str, **columns: Any) -> Row:
-    """Somebody who cannot sign in."""
+    """The row of a user who cannot sign in."""
     ids = {"id": uuids.uuid7(), "event_id": uuids.uuid7()}
     return {**ids, "name": name, "role": "requester", "created_at": datetime.now(UTC), **columns}
 
 
 def _apart(one: str, other: str) -> bool:
-    """Whether two logins are of two people; whoever has left may have been anybody."""
+    """Whether two logins belong to two people; somebody who has left may have been anybody."""
     return one != other and GHOST not in (one, other)
 
 
 def _found_again(comments: Sequence[Comment], here: Iterable[Row]) -> Iterator[tuple[Comment, Row | None]]:
-    """Comments of a file, each with what it is here: by its id, or else by who said it when.
+    """Comments of a file, each with the one it is here: matched by id, or else by author and time.
 
-    Of those that are left, one is another that was said in the same second if the text is the same, or if the author
-    of one of them has left.
+    Of the rest, two comments from the same second match if their texts are the same, or if the author of one of them
+    has left.
     """
     left = {said["id"]: said for said in here}
     found: dict[str, Row] = {}
@@ -685,7 +685,7 @@ def _author(occasion: str) -> str:
     return occasion.split("/")[1]
 
 
-#: What a comment there and one here have in common if they are the same, the surest first.
+#: What a comment there and one here share if they are the same, the most certain first.
 _WAYS: tuple[tuple[Callable[[Comment], Any], Callable[[Row], Any]], ...] = (
     (lambda comment: comment.name, lambda said: said["name"]),
     (lambda comment: comment.occasion, lambda said: said["occasion"]),
@@ -705,7 +705,7 @@ _WAYS: tuple[tuple[Callable[[Comment], Any], Callable[[Row], Any]], ...] = (
 
 
 def _status(change: Change) -> Row:
-    """The status of a ticket and what goes with it, as the change leaves it."""
+    """The status of a ticket, and the fields that depend on it, after the change."""
     names = ("status", "resolution", "resolution_note", "resolved_at", "closed_at")
     now: Row = {name: change.ticket[name] for name in names}  # type: ignore[literal-required]
     closed_at = fields.moment(change.issue.closed_at)
@@ -723,7 +723,7 @@ def _status(change: Change) -> Row:
 
 
 def _json(rows: list[Row]) -> Jsonb:
-    """Moments and ids included, which the standard library does not encode."""
+    """JSON, with timestamps and ids, which the standard library does not encode."""
     return Jsonb(rows, dumps=orjson.dumps)
 
 
@@ -756,7 +756,7 @@ def _said(comment: Row) -> Row:
 
 
 def _closed(number: int, closed_at: datetime) -> Row:
-    """Who closed an issue is not in the file."""
+    """The event of closing; the file does not say who closed the issue."""
     return {
         "type": "ticket.closed",
         "occurred_at": closed_at,
@@ -767,7 +767,7 @@ def _closed(number: int, closed_at: datetime) -> Row:
 
 
 def _moved(change: Change, event: str) -> Row:
-    """Neither is when it was reopened."""
+    """The event of a new status; the file does not say when an issue was reopened."""
     ticket: Row = {**change.ticket}
     now = _status(change)
     return {
@@ -780,7 +780,7 @@ def _moved(change: Change, event: str) -> Row:
 
 
 def _edited(change: Change, row: Row) -> Row:
-    """Nor are who edited it, and when."""
+    """The event of an edit; the file does not say who edited it, or when."""
     before: Row = {**change.ticket}
     names = ["title", "description", "tags", "environment", "resolution", "resolved_at", "closed_at"]
     if change.event:

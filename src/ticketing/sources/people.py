@@ -1,4 +1,4 @@
-"""Who people elsewhere are here, as a file tells: lines of `login,user`, where user is an e-mail address or an id."""
+"""The mapping of people there to users here: lines of `login,user`, where user is an e-mail address or an id."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LONGEST_NAME = 200
 
 
 class UnknownPerson(Exception):
-    """A line of the file names nobody; the message says which."""
+    """A line of the file names no user; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """Somebody's login elsewhere, in lower case, and the user that they are; or the e-mail address they will have."""
+    """A login elsewhere, in lower case, and the user here, or the e-mail address of a user to be added."""
 
     login: str
     user_id: UUID | None
@@ -33,7 +33,7 @@ class Introduction:
 
 
 async def introductions(conn: sql.Connection, file: str) -> list[Introduction]:
-    """What a file says of people; a third column is the name of somebody who is new here. Raises UnknownPerson."""
+    """The people in a file; a third column is the name of a user to be added. Raises UnknownPerson."""
     found = [await _introduction(conn, line, *row) for line, row in _rows(file)]
     twice = next((each.login for each in found if sum(other.login == each.login for other in found) > 1), None)
     if twice:
@@ -47,7 +47,7 @@ def _rows(file: str) -> Iterator[tuple[int, tuple[str, str, str]]]:
         if not any(cells) or (line == 1 and cells[0].lower() in ("login", "github")):
             continue
         if len(cells) not in (2, 3) or not all(cells[:2]):
-            raise UnknownPerson(f"Line {line} is not like: octocat,ada@example.com")
+            raise UnknownPerson(f"Line {line} must look like octocat,ada@example.com")
         login = cells[0].removeprefix("@").lower()
         if login.startswith("app/"):
             login = f"{login.removeprefix('app/')}[bot]"
@@ -60,7 +60,7 @@ def _cells(file: str) -> Iterator[list[str]]:
     try:
         yield from csv.reader(io.StringIO(file))
     except csv.Error as error:
-        raise UnknownPerson(f"It is no table of cells with commas between them: {error}.") from None
+        raise UnknownPerson(f"It is not a table of comma-separated cells: {error}.") from None
 
 
 async def _introduction(conn: sql.Connection, line: int, login: str, user: str, name: str) -> Introduction:

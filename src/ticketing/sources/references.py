@@ -1,7 +1,7 @@
-"""References in texts: `#12`, `owner/name#12` and the URL of an issue lead to the tickets that the issues became.
+"""References in texts: `#12`, `owner/name#12` and the URL of an issue become references to the issues' tickets.
 
-What GitHub shows as it is written stays as it is: code, and comments and tags of HTML. So do addresses: those of
-other sites, the targets of links, and their definitions. A bare number in the text of a link names its repository.
+Code, HTML comments and HTML tags stay as they are, because GitHub shows them verbatim. So do addresses of other sites,
+link targets and link definitions. In the text of a link, a bare number gets its repository's name.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ticketing.sources import repositories
 from ticketing.sources.repositories import HOST, NAME, OWNER
 
 MOST_DIGITS = 5
-"""A bare number with more digits than this may be a colour's, and names no issue unless one is known."""
+"""A bare number with more digits than this may be a colour; it refers to an issue only if that issue is known."""
 
 Find = Callable[[str, str], int | None]
-"""The number of the ticket that an issue became, by its repository and its number there."""
+"""Finds the ticket number of an issue, by its repository and its number there."""
 
 
 def _url(ordinal: int) -> str:
-    """The URL of an issue, with its groups numbered: names of groups are unique in a pattern."""
+    """A pattern for the URL of an issue, with numbered groups, because group names must be unique in a pattern."""
     return (
         rf"https?://(?P<host{ordinal}>{HOST})/(?P<owner{ordinal}>{OWNER})/(?P<name{ordinal}>{NAME})"
         rf"/issues/(?P<number{ordinal}>[1-9]\d{{0,8}})/?(?![\w/])(?:#[\w-]+)?"
@@ -36,7 +36,7 @@ _REFERENCE = re.compile(
     rf"|(?<![\w/.#&`@-])(?:(?P<short>{OWNER}/{NAME})#|(?P<bare>\#|GH-))(?P<digits>[1-9]\d{{0,8}})(?!\w|-\w)",
     re.MULTILINE,
 )
-#: What follows on a reference in the text of a link.
+#: What follows a reference in the text of a link.
 _LINKED = re.compile(r"[^\[\]\n]{0,200}\][(\[]")
 _LANDMARKS = (
     r"(?P<fence>^[ ]{0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$)"
@@ -47,13 +47,13 @@ _LANDMARK = re.compile(_LANDMARKS, re.MULTILINE | re.IGNORECASE)
 _LANDMARK_OR_BLOCK = re.compile(
     rf"(?P<block>(?:\A|(?<=\n\n))(?:(?:[ ]{{4}}|\t)[^\n]*(?:\n|\Z)(?:[ \t]*\n)*)+)|{_LANDMARKS}", _LANDMARK.flags
 )
-#: What makes an indented paragraph a part of a list, and no block of code.
+#: What makes an indented paragraph part of a list instead of a code block.
 _ITEM = re.compile(r"^[ ]{0,3}(?:[-*+]|\d{1,9}[.)])[ \t]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An issue that a text refers to; `bare` if it does not say of which repository."""
+    """An issue that a text refers to; `bare` if the reference names no repository."""
 
     repository: str
     number: str
@@ -61,7 +61,7 @@ class Mention:
 
 
 def mentions(text: str, repository: str, *, bare: bool = True) -> Iterator[Mention]:
-    """The issues that a text of an issue of a repository refers to; with `bare` those too that only have a number."""
+    """The issues that a text in this repository refers to; with `bare`, also those named by number only."""
     for part in _parts(text)[::2]:
         for match in _REFERENCE.finditer(part):
             if match["kept"]:
@@ -72,9 +72,10 @@ def mentions(text: str, repository: str, *, bare: bool = True) -> Iterator[Menti
 
 
 def rewritten(text: str, repository: str, find: Find, *, bare: bool = True) -> tuple[str, int]:
-    """A text whose references lead to tickets, and how many of them do so now.
+    """The text with its references to tickets, and how many were rewritten.
 
-    What `find` does not know keeps its meaning: a bare `#12` becomes `owner/name#12`, as here it would be ticket 12.
+    A reference that `find` does not know keeps its meaning: a bare `#12` becomes `owner/name#12`, because here it would
+    mean ticket 12.
     """
     led = 0
 
@@ -101,7 +102,7 @@ def rewritten(text: str, repository: str, find: Find, *, bare: bool = True) -> t
 
 
 def _parts(text: str) -> list[str]:
-    """The text in parts, every second of which is code or a comment. In one pass: texts are long, and not ours."""
+    """The text in parts, every second of which is code or a comment. In one pass: texts are long, and hostile."""
     landmark = _LANDMARK if _ITEM.search(text) else _LANDMARK_OR_BLOCK
     landmarks = list(landmark.finditer(text))
     parts: list[str] = []
@@ -119,7 +120,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _closing(landmarks: list[re.Match[str]]) -> list[int | None]:
-    """For each landmark that begins code or a comment the one that ends it; a fence may be open until the end."""
+    """For each landmark that begins code or a comment, the one that ends it; a fence may stay open to the end."""
     closes: list[int | None] = [None] * len(landmarks)
     ticks: dict[int, int] = {}
     tags: dict[str, int] = {}
@@ -133,7 +134,7 @@ def _closing(landmarks: list[re.Match[str]]) -> list[int | None]:
         elif mark["fence"] is not None:
             kind, length = mark["mark"][0], len(mark["mark"])
             ends = fences[kind]
-            # A shorter one does not end it, and whatever is further on than a longer one never will.
+            # A shorter run does not end it, and nothing beyond a longer run will.
             closes[at] = next((end for end in reversed(ends) if len(landmarks[end]["mark"]) >= length), len(landmarks))
             if not mark["info"].strip():
                 while ends and len(landmarks[ends[-1]]["mark"]) <= length:

@@ -1,4 +1,4 @@
-"""The report of an import: what became of each entry of the file, and everything that is not here as it was there."""
+"""The report of an import: what became of each entry of the file, and every difference between there and here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ticketing.sources.issues import Bad, Notes
 from ticketing.sources.loading import Loaded
 
 NAMED = 5
-"""Numbers of issues that a line for people names."""
+"""Most issue numbers named in a line for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Report:
     dry_run: bool
 
     def bad(self) -> list[Bad]:
-        """What was not imported, in the order of the file: whole entries, and single comments."""
+        """Entries and single comments that were not imported, in the order of the file."""
         return sorted(self.reading.bad + self.loaded.bad, key=lambda bad: (bad.index, bad.comment or 0))
 
     def figures(self) -> dict[str, int]:
-        """How many entries became what."""
+        """The number of entries by outcome."""
         loaded = self.loaded
         return {
             "created": loaded.created,
@@ -40,19 +40,19 @@ class Report:
         }
 
     def missing(self) -> list[str]:
-        """The issues that were imported before and are not in the file, not even as bad ones."""
+        """The issues that were imported before and are missing from the file, even as bad ones."""
         bad = {each.number for each in self.reading.bad}
         return [issue for issue in self.loaded.missing if issue not in bad]
 
     def notes(self) -> list[dict[str, Any]]:
-        """What was changed or left out, and of which issues."""
+        """What was changed or left out, and in which issues."""
         notes = Notes()
         notes.extend(self.reading.notes)
         notes.extend(self.loaded.notes)
         return notes.entries()
 
     def json(self) -> bytes:
-        """In one line, for machines."""
+        """The report in one line, for machines."""
         figures = self.figures()
         return orjson.dumps(
             {
@@ -73,32 +73,32 @@ class Report:
         )
 
     def text(self) -> str:
-        """In sentences, for people."""
+        """The report in sentences, for people."""
         figures, bad, notes = self.figures(), self.bad(), self.notes()
-        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.items())
+        outcomes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.items())
         comments = _counted(self.loaded.comments, "comment", "comments")
         lines = [
-            f"{_counted(sum(figures.values()), 'issue', 'issues')} of {self.source}: {told}.",
+            f"{_counted(sum(figures.values()), 'issue', 'issues')} of {self.source}: {outcomes}.",
             f"{comments} and {_counted(len(self.loaded.people), 'person', 'people')} added.",
         ]
         if self.loaded.differing:
-            lines.append(f"Not here as they are there now: {_counted(self.loaded.differing, 'issue', 'issues')}.")
+            lines.append(f"Different here and there: {_counted(self.loaded.differing, 'issue', 'issues')}.")
         if self.loaded.run is not None and (self.loaded.created or self.loaded.comments):
-            lines.append(f"It was run {self.loaded.run}; `ticketing import revert {self.loaded.run}` takes it back.")
+            lines.append(f"It was run {self.loaded.run}; `ticketing import revert {self.loaded.run}` reverts it.")
         if bad:
-            lines.append("Bad entries, by their position in the file, from 0 on:")
+            lines.append("Bad entries, by their position in the file, counted from 0:")
             lines += [f"  {each.index} (issue {each.number or 'unknown'}): {each.reason}." for each in bad]
         if notes:
-            lines.append("What is not as it was:")
+            lines.append("Differences:")
             lines += [f"  {_sentence(note)}" for note in notes]
         if missing := self.missing():
             names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED:,} more" if missing[NAMED:] else "")
-            lines.append(f"Imported before, and not in this file: {names}. Their tickets stay as they are.")
+            lines.append(f"Imported before, but not in this file: {names}. Their tickets stay as they are.")
         if self.reading.absent:
             lines.append(f"Fields that no issue in the file has: {', '.join(sorted(self.reading.absent))}.")
         if self.reading.fields:
-            told = ", ".join(f"{name} ({count:,})" for name, count in sorted(self.reading.fields.items()))
-            lines.append(f"Fields that a ticket has no place for, and how often they say something: {told}.")
+            counts = ", ".join(f"{name} ({count:,})" for name, count in sorted(self.reading.fields.items()))
+            lines.append(f"Fields that a ticket has no place for, and how often they have a value: {counts}.")
         if self.dry_run:
             lines.append("This was a dry run: nothing was written.")
         return "\n".join(lines)

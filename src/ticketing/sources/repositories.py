@@ -1,7 +1,7 @@
-"""The repository that issues belong to: one name for it, however it is written.
+"""The repository that issues belong to: one canonical name, however it is written.
 
-A repository of github.com is `owner/name`, one of another host `host/owner/name`; always in lower case, as GitHub
-ignores case in names.
+A repository on github.com is `owner/name`, one on another host `host/owner/name`; in lower case, because GitHub ignores
+case in names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from ticketing.sources.issues import Source
 
 HOME = "github.com"
-# Of bounded length, so that looking for them takes time in proportion to the text.
+# Of limited length, so that a search takes time linear in the text.
 OWNER = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 NAME = r"[A-Za-z0-9._-]{1,100}"
 HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}(?::\d{1,5})?"
@@ -27,7 +27,7 @@ _NO_OWNERS = frozenset({"orgs", "users", "settings", "topics", "search", "apps",
 
 
 def canonical(written: str) -> str | None:
-    """The one name of a repository given as `owner/name`, as any URL of it, or as `github:owner/name`; or None."""
+    """The canonical name of `owner/name`, `github:owner/name` or any URL of a repository; or None."""
     match = _WRITTEN.fullmatch(written.strip().removeprefix("github:"))
     if match is None:
         return None
@@ -40,19 +40,19 @@ def canonical(written: str) -> str | None:
 
 
 def named(host: str, owner: str, name: str) -> str:
-    """The one name of a repository of a host."""
+    """The canonical name of a repository on a host."""
     repository = f"{owner}/{name}".lower()
     host = _PORT.sub("", host.lower())
     return repository if host in (HOME, f"www.{HOME}", f"api.{HOME}", f"ssh.{HOME}") else f"{host}/{repository}"
 
 
 def host_of(repository: str) -> str:
-    """The host of a repository, by its one name."""
+    """The host of a repository, by its canonical name."""
     host, *rest = repository.split("/")
     return host if len(rest) == 2 else HOME
 
 
 def source(repository: str) -> Source:
-    """How a repository's issues, and the people of its host, are known here."""
+    """The sources under which a repository's issues, and its host's people, are known here."""
     host = host_of(repository)
     return Source("github" if host == HOME else f"github:{host}", f"github:{repository}")

@@ -1,4 +1,4 @@
-"""Taking an import back: what a run made is removed, unless somebody here has touched it since."""
+"""Reverting an import: removes what a run made, unless somebody here has touched it since."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ticketing.db import sql
 from ticketing.sources.loading import Occupied
 
 AT_ONCE = 100
-"""Tickets a transaction."""
+"""Tickets per transaction."""
 
 
 class NotRevertible(Exception):
-    """There is nothing to take back; the message says why."""
+    """There is nothing to revert; the message says why."""
 
 
 @dataclass(slots=True)
 class Reversion:
-    """What became of an import that was taken back."""
+    """The outcome of reverting an import."""
 
     run: sql.ImportRun
     removed: int = 0
     comments: int = 0
     #: Why tickets are kept.
     kept: dict[int, str] = field(default_factory=dict)
-    #: Comments on other tickets that are kept, as they were changed here, by ticket.
+    #: Comments on other tickets that are kept because they were changed here, by ticket.
     kept_comments: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -38,12 +38,12 @@ class Reversion:
         return bool(self.kept or self.kept_comments)
 
     def json(self) -> bytes:
-        """In one line, for machines."""
+        """The outcome in one line, for machines."""
         return orjson.dumps(
             {
                 "run": self.run["number"],
                 "source": self.run["source"],
-                "state": "partly taken back" if self.partly else "taken back",
+                "state": "partly reverted" if self.partly else "reverted",
                 "removed": self.removed,
                 "comments": self.comments,
                 "kept": [{"ticket": ticket, "reason": reason} for ticket, reason in self.kept.items()],
@@ -52,9 +52,9 @@ class Reversion:
         )
 
     def text(self) -> str:
-        """In sentences, for people."""
+        """The outcome in sentences, for people."""
         lines = [
-            f"Run {self.run['number']} of {self.run['source']} is {'partly ' if self.partly else ''}taken back.",
+            f"Run {self.run['number']} of {self.run['source']} is {'partly ' if self.partly else ''}reverted.",
             f"{self.removed:,} tickets are removed, and {self.comments:,} comments on tickets of earlier runs.",
             *(f"  Ticket {ticket} is kept: {reason}." for ticket, reason in self.kept.items()),
             *(
@@ -65,26 +65,26 @@ class Reversion:
         if self.run["updated"]:
             lines.append("What it closed, reopened or edited on tickets of earlier runs stays so.")
         if self.partly:
-            lines.append("When nothing keeps the rest any more, call it again.")
+            lines.append("Run it again when nothing keeps the rest any more.")
         lines.append("The people that it added are kept; the next import finds them.")
         return "\n".join(lines)
 
 
 async def revert(conn: sql.Connection, number: int, *, advance: Callable[[int], object] = lambda _: None) -> Reversion:
-    """Take an import back, over a connection in autocommit; interrupted, it can be called again.
+    """Revert an import, over a connection in autocommit; after an interruption it can be called again.
 
-    What was kept can be taken back when nothing keeps it any more. Raises NotRevertible, and Occupied.
+    What was kept can be reverted later, when nothing keeps it any more. Raises NotRevertible and Occupied.
     """
     found = await sql.imports.list_runs(conn, run=number) if 0 < number < 2**63 else []
     if not found:
         raise NotRevertible(f"There is no run {number}. `ticketing import list` lists them.")
     (run,) = found
     if run["state"] == "running":
-        raise NotRevertible(f"Run {number} is still running. Take it back when it has ended, or stop it first.")
+        raise NotRevertible(f"Run {number} is still running. Revert it when it has ended, or stop it first.")
     if not await sql.imports.try_to_occupy_source(conn, source=str(run["source"])):
         raise Occupied(str(run["source"]))
-    if run["state"] == "taken back":
-        raise NotRevertible(f"Run {number} was taken back at {run['reverted_at']}.")
+    if run["state"] == "reverted":
+        raise NotRevertible(f"Run {number} was reverted at {run['reverted_at']}.")
     reversion = Reversion(run)
     tickets = [row["ticket"] for row in await sql.imports.list_tickets_of_run(conn, run=number)]
     for start in range(0, len(tickets), AT_ONCE):
