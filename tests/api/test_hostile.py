@@ -83,7 +83,7 @@ HOLDS_NUL, TOO_BIG = "This text holds the character NUL.", "This integer does no
 def test_what_is_json_and_yet_not_taken(requester: Person, body: bytes, detail: str, pointer: str | None) -> None:
     response = requester.post("/tickets", content=body, headers={"Content-Type": JSON})
     problem = response.json()
-    assert (response.status_code, problem["detail"]) == (400, f"The body cannot be taken as it is. {detail}")
+    assert (response.status_code, problem["detail"]) == (400, f"The body is not accepted. {detail}")
     assert problem.get("errors", []) == ([{"detail": detail, "pointer": pointer}] if pointer else [])
 
 

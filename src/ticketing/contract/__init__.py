@@ -1,7 +1,7 @@
 """A contract engine: binds an OpenAPI 3.1 document to handlers, and enforces what it publishes. Knows no product.
 
-`bundle`, `write` and `drift` make the one document of many files; a `Judge` judges input that does not
-come by HTTP; `engine.build` makes the application, and is imported by itself, as connexion takes its time. Handlers are
+`bundle`, `write` and `drift` make one document of many files; a `Judge` validates input that does not come by HTTP;
+`engine.build` makes the application, and is imported separately, because connexion is slow to import. Handlers are
 coroutine functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer`,
 a `Binary`, a `File`, a `Redirect` or a `Stream`, or raise a `Problem`. docs/engine.md says how an operation declares
 what it takes and gives.

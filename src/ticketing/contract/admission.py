@@ -1,6 +1,6 @@
-"""How many requests are worked on at once, and how many of them for one client: those beyond are refused at once.
+"""Admission: how many requests are worked on at once, in all and per client. Those beyond are refused at once.
 
-A queue only makes everybody wait; a refusal costs a tenth of an answer and tells the client when to come back.
+A queue would only make everybody wait; a refusal costs a tenth of an answer and tells the client when to come back.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 from ticketing.contract.problems import Problem
 
 RETRY_SECONDS = (1, 3)
-"""Whoever is refused comes back within this time, not all of them together."""
+"""Refused clients come back within this time, spread at random."""
 USER_TIMES, ADDRESS_TIMES = 1, 3
-"""How many times what is left a user, or an address, may hold: a half of all places, or three quarters, while alone.
+"""A user, or an address, may hold this many times the free places: alone, half of all, or three quarters.
 
-The more others hold, the less that is, so there is always a place left for whoever comes next.
+The more others hold, the less that is, so a place is always free for the next client.
 """
 LATE_SECONDS = 1.0
 MOST_KEPT = 10_000
 
 
 class Overloaded(Problem):
-    """More is asked for at once than can be answered soon."""
+    """There are more requests at once than can be answered soon."""
 
     slug = "unavailable"
 
@@ -38,9 +38,9 @@ class Overloaded(Problem):
 
 
 class Patience:
-    """With whoever is refused again and again: beyond so many refusals a second, after a first burst, they come late.
+    """Delays refusals to clients that are refused again and again: beyond a rate per second, after a first burst.
 
-    The client waits instead of asking on, and holds nothing but its connection.
+    Such a client waits instead of asking again, and holds nothing but its connection.
     """
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -49,7 +49,7 @@ class Patience:
         self._ahead: dict[Hashable, float] = {}
 
     def lost(self, who: Hashable) -> bool:
-        """Count a refusal; gives whether they have had so many that it is to be sent late."""
+        """Count a refusal; return whether it is one too many, and must be sent late."""
         now = time.monotonic()
         if len(self._ahead) > MOST_KEPT:
             self._ahead = {each: until for each, until in self._ahead.items() if until > now}
@@ -61,7 +61,7 @@ class Patience:
 
 
 class Admission:
-    """The places of an application; without a limit there are always some left."""
+    """The places of an application; without a limit some are always free."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = math.inf if limit is None else limit
@@ -70,21 +70,21 @@ class Admission:
         self.taken = 0
 
     def take(self, holders: tuple[str, ...]) -> None:
-        """One more place is taken, by all of these."""
+        """Take one more place for all these holders."""
         self.taken += 1
         for holder in holders:
             self._held[holder] = self._held.get(holder, 0) + 1
 
     def hold(self, holder: str, times: int) -> None:
-        """A place that is taken is held by one more. Raises Overloaded if there are too few for it, or the holder has
-        more than a share: so many times what is left.
+        """Add a holder to a taken place. Raises Overloaded if there are too few places, or the holder now has more than
+        its share: `times` the free ones.
         """
         held = self._held[holder] = self._held.get(holder, 0) + 1
         if held > times * (self._limit - self.taken):
             raise self._refusal(holder)
 
     def give(self, holders: tuple[str, ...]) -> None:
-        """It is given back."""
+        """Give a place back."""
         self.taken -= 1
         for holder in holders:
             left = self._held[holder] - 1
@@ -104,10 +104,10 @@ class Admission:
 
 
 class Place:
-    """The place of one request: taken while it is worked on.
+    """The place of one request: taken while the request is worked on.
 
-    It is not while we wait for the client, so that slow ones keep nobody out, nor while we find out who that is, nor
-    once the answer has begun, so that streams do not.
+    It is free while we wait for the client, so that slow clients keep nobody out; while we find out who the client is;
+    and once the answer has begun, so that streams do not hold places.
     """
 
     __slots__ = ("_admission", "_answered", "_holders", "_receive")
@@ -120,11 +120,11 @@ class Place:
 
     @property
     def asker(self) -> str | None:
-        """Whose request it is: an address, and once it is known a user."""
+        """Whose request it is: an address, and, once known, a user."""
         return self._holders[-1] if self._holders else None
 
     def hold(self, holder: str, times: int) -> None:
-        """Count it among those that the holder has. Raises Overloaded if they have too many for what is left."""
+        """Count the place as the holder's. Raises Overloaded if the holder has too many for what is free."""
         self._holders = (*self._holders, holder)
         self._admission.hold(holder, times)
 
@@ -142,16 +142,16 @@ class Place:
             self._admission.give(self._holders)
 
     def step_in(self) -> None:
-        """Take it again, even if there is none left."""
+        """Take it again, even if none is free."""
         if not self._answered:
             self._admission.take(self._holders)
 
     def leave(self) -> None:
-        """Give the place back for good; again is no change."""
+        """Give the place back for good; doing so again changes nothing."""
         if not self._answered:
             self._answered = True
             self._admission.give(self._holders)
 
 
 PLACE: ContextVar[Place | None] = ContextVar("place", default=None)
-"""That of the request at hand, for whatever lets people in by turns, or makes them wait."""
+"""The current request's place, for code that queues or waits."""

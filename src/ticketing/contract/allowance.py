@@ -1,4 +1,4 @@
-"""How long a client may keep us waiting while it sends much, or takes much: some seconds, and more with each byte."""
+"""How long a client may take to send or read a lot: some seconds, and more with each byte."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LEAST_RATE = 16 * 1024
-"""Bytes a second, once the first seconds are over."""
+"""Bytes per second, once the first seconds are over."""
 
 
 class Allowance:
-    """The time that one client has left; None for as long as it takes."""
+    """The time that one client has left; None for no limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self._left = seconds
 
     async def wait(self, work: Awaitable[T]) -> T:
-        """What the client lets us have, or do. Raises TimeoutError when its time is used up."""
+        """The result of waiting for the client. Raises TimeoutError when its time is used up."""
         if self._left is None:
             return await work
         began = monotonic()

@@ -1,4 +1,4 @@
-"""What handlers give besides JSON, streams and files."""
+"""Answers of handlers besides JSON, streams and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ticketing.contract.exchange import Exchange, Headers
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Bytes of another media type than JSON, few enough to have them all at hand; a File is sent in pieces."""
+    """Bytes of a media type other than JSON, small enough for memory; a File is sent in pieces."""
 
     body: bytes
     media_type: str
@@ -19,7 +19,7 @@ class Binary:
     headers: Headers = field(default_factory=dict)
 
     async def send(self, exchange: Exchange, tagged: bool) -> None:
-        """Answer with it; `tagged` if the contract promises an ETag with this status."""
+        """Send it as the answer; `tagged` if the contract promises an ETag with this status."""
         head = exchange.head(self.headers)
         if tagged:
             tag = f'"{blake2b(self.body, digest_size=8).hexdigest()}"'
@@ -40,5 +40,5 @@ class Redirect:
     headers: Headers = field(default_factory=dict)
 
     async def send(self, exchange: Exchange) -> None:
-        """Answer with it."""
+        """Send it as the answer."""
         await exchange.respond(self.status, exchange.head({"Location": self.location, **self.headers}), b"")

@@ -1,4 +1,4 @@
-"""Bodies on their way: how long each may take, and how much of those that are not complete a process holds in all."""
+"""Incomplete bodies: how long each may take, and how many bytes of them a process holds in all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ticketing.contract.forwarded import subscriber
 from ticketing.contract.problems import Problem, RequestTimeout
 
 MOST_ARRIVING_BYTES = 64 * 1024 * 1024
-"""What is held of bodies that are not complete. It fills some fifty of the longest; most bodies come in one piece."""
+"""Most bytes held of incomplete bodies: some fifty of the longest; most bodies come in one piece."""
 
 T = TypeVar("T")
 
@@ -25,8 +25,8 @@ Grow = Callable[[int], None]
 class Arrivals:
     """The bodies of an application that come in pieces, and hold so many bytes at most.
 
-    When they are too much, those go that have the most, of the user that has the most, of the address that has the
-    most; so those of a modest client arrive, whatever others send.
+    When they exceed the limit, the largest are dropped, of the user that has the most, of the address that has the
+    most. So a modest client's bodies arrive, whatever others send.
     """
 
     def __init__(self, most_bytes: int | None = None) -> None:
@@ -36,9 +36,9 @@ class Arrivals:
         self._bytes = 0
 
     async def whole(self, exchange: Exchange, read: Callable[[Grow], Awaitable[T]], seconds: float | None = None) -> T:
-        """The body that is read, within so many seconds. Raises RequestTimeout, Overloaded, and what `read` does."""
+        """The whole body, read within so many seconds. Raises RequestTimeout, Overloaded, and what `read` raises."""
         arrival = _Arrival(exchange)
-        # As asyncio.timeout has it, which takes four times as long.
+        # Like asyncio.timeout, which takes four times as long.
         timer = seconds and asyncio.get_running_loop().call_later(seconds, arrival.end, partial(_too_slow, seconds))
         try:
             return await read(partial(self._grow, arrival))
@@ -85,29 +85,29 @@ class _Arrival:
         self.address, self.user = subscriber(exchange.origin.address), exchange.actor_id
         self.size = 0
         self._task = asyncio.current_task()
-        # Made when it is raised: an exception that is kept would keep, by its traceback, what was read.
+        # Made when it is raised: the traceback of a stored exception would keep what was read in memory.
         self._refusal: Callable[[], Problem] | None = None
 
     def end(self, refusal: Callable[[], Problem]) -> None:
-        """Have no more of it read."""
+        """Stop reading it."""
         if self._refusal is None and self._task is not None:
             self._refusal = refusal
             self._task.cancel()
 
     def refusal(self, cancelled: asyncio.CancelledError) -> BaseException:
-        """What `end` was given, if it was that which cancelled the task."""
+        """The problem passed to `end`, if that cancelled the task."""
         if self._refusal is None or self._task is None or self._task.uncancel():
             return cancelled
         return self._refusal()
 
 
 def _too_slow(seconds: float) -> Problem:
-    return RequestTimeout(f"The body has to be here within {seconds} s.", headers={"Connection": "close"})
+    return RequestTimeout(f"The body must arrive within {seconds} s.", headers={"Connection": "close"})
 
 
 def _too_much() -> Problem:
     problem = Overloaded(
-        "More is being sent at once than can be kept, and the most of it by you. Send one body after the other."
+        "More is being sent at once than the service can hold, most of it by you. Send one body after the other."
     )
     problem.headers = {**problem.headers, "Connection": "close"}
     return problem

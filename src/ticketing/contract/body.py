@@ -1,4 +1,4 @@
-"""Request bodies: read up to a cap, understood as JSON, judged by the published schema."""
+"""Request bodies: read up to a cap, parsed as JSON, and validated by the published schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ticketing.contract.problems import ContentTooLarge, MalformedRequest, Unsup
 from ticketing.contract.schemas import Schemas
 
 REMEMBERED = 256
-"""Bytes of a header that we remember the meaning of at most: what clients write must not fill our memory."""
+"""The longest header whose meaning we cache: clients must not fill our memory."""
 
 
 class JsonBody:
@@ -41,7 +41,7 @@ class JsonBody:
         self._seconds = seconds
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
-        """Add the body to the exchange. Raises what is wrong with it."""
+        """Add the body to the exchange. Raises the Problem with it, if there is one."""
         exchange: Exchange = scope[KEY]
         reading = partial(read, receive, exchange.headers, self._cap)
         if exchange.line is not None and not exchange.line.is_reading:
@@ -66,14 +66,14 @@ class JsonBody:
         except strict_json.Unkept as fault:
             detail = str(fault)
             errors = [] if fault.pointer is None else [{"detail": detail, "pointer": fault.pointer}]
-            raise MalformedRequest(f"The body cannot be taken as it is. {detail}", errors=errors) from None
+            raise MalformedRequest(f"The body is not accepted. {detail}", errors=errors) from None
         return self._judge(value)
 
 
 async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int, grow: Grow | None = None) -> bytes:
-    """The whole body, chunked or not, if it has no more than `cap` bytes; otherwise none of the rest is read.
+    """The whole body, chunked or not. Beyond `cap` bytes it stops reading and raises ContentTooLarge.
 
-    `grow` is told of what comes in pieces.
+    `grow` is called with the size of each piece of a body that comes in pieces.
     """
     check_declared(headers, cap)
     message = await receive()
@@ -132,7 +132,7 @@ def matching(media_type: str, ranges: Iterable[str]) -> bool:
 
 
 def accepts(accept: bytes, spoken: tuple[str, ...]) -> bool:
-    """Whether an Accept header leaves room for one of the media types that we speak."""
+    """Whether an Accept header allows one of the media types that we can answer."""
     return _accepts(accept, spoken) if len(accept) <= REMEMBERED else _accepts.__wrapped__(accept, spoken)
 
 

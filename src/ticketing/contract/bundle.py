@@ -1,4 +1,4 @@
-"""Many small files under spec/ to the one document that is published, served and enforced."""
+"""Bundles the many small files under spec/ into the one document that is published, served and enforced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("schemas", "parameters", "responses", "headers", "examples", "requestBo
 
 
 def bundle(root: Path) -> dict[str, Any]:
-    """The document at `root` with every file it refers to: what `redocly bundle` makes of it, as data.
+    """The document at `root` with every file it refers to, as data: the same as `redocly bundle` makes.
 
     A file in a folder named like a kind of components becomes that component, under the file's name; any other
     file, such as a path item, takes the place of the reference to it, and so does a part of a file (`A.yaml#/enum`).
@@ -74,7 +74,7 @@ def bundle(root: Path) -> dict[str, Any]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A document that is one file already, such as the bundle itself or the catalogue of problems."""
+    """A document in a single file, such as the bundle or the catalogue of problems."""
     document = json.loads(path.read_bytes()) if path.suffix == ".json" else yaml12.read(path)
     if not isinstance(document, dict):
         raise ContractError(f"{path} does not hold a mapping.")
@@ -82,7 +82,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def files(document: Mapping[str, Any]) -> dict[str, str]:
-    """What is published of a bundle, by file name: the same bytes for the same document."""
+    """The published files of a bundle by name: the same bytes for the same document."""
     return {
         "openapi.yaml": yaml12.write(document),
         "openapi.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
@@ -90,7 +90,7 @@ def files(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def write(root: Path, folder: Path) -> list[Path]:
-    """Bundle `root` into `folder`; the paths of the files that had to change."""
+    """Bundle `root` into `folder`; return the paths of the files that changed."""
     folder.mkdir(parents=True, exist_ok=True)
     published = files(bundle(root))
     stale = _stale(published, folder)
@@ -100,7 +100,7 @@ def write(root: Path, folder: Path) -> list[Path]:
 
 
 def drift(root: Path, folder: Path) -> list[Path]:
-    """The files in `folder` that are not what `root` bundles to, or are missing; none if all is well."""
+    """The files in `folder` that are missing or differ from the bundle of `root`."""
     return _stale(files(bundle(root)), folder)
 
 

@@ -1,4 +1,4 @@
-"""What must hold before a single request is taken; each broken rule stops the start with a sentence that says where."""
+"""What must hold before the first request; a broken rule stops the start with a sentence that says where."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _check_security(document: Document, operation: Operation, signing: Signing) 
         raise ContractError(f"{operation.label} does not state its security. A public operation says `security: []`.")
     for requirement in security:
         if not requirement:
-            # To connexion a bad token would be as good as none.
+            # connexion would treat a bad token like none.
             raise ContractError(f"{operation.label} makes its security optional with {{}}. Say `x-anonymous: true`.")
         if unknown := requirement.keys() - schemes.keys():
             raise ContractError(f"{operation.label} names the unknown security scheme {min(unknown)}.")

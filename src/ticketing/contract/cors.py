@@ -1,4 +1,4 @@
-"""Who else's pages may read our answers: Cross-Origin Resource Sharing, by an exact list (Fetch standard, section 3.2).
+"""Cross-Origin Resource Sharing: which origins' pages may read our answers, by an exact list (Fetch standard, 3.2).
 
 Pages of these origins may send a token. Cookies are not shared: `Access-Control-Allow-Credentials` is never sent.
 """
@@ -22,7 +22,7 @@ _USUAL = {"http": 80, "https": 443}
 
 
 class Origins(str):
-    """Origins as browsers write them (RFC 6454, section 6.2), with commas between. Raises ValueError."""
+    """Origins as browsers write them (RFC 6454, section 6.2), separated by commas. Raises ValueError."""
 
     __slots__ = ("known",)
 
@@ -41,7 +41,7 @@ NO_ORIGINS = Origins()
 
 
 class Sharing:
-    """What answers of an application say of who may read them."""
+    """The CORS headers of an application's answers."""
 
     def __init__(self, origins: Origins, document: Document, prefix: str) -> None:
         self._known = origins.known
@@ -50,7 +50,7 @@ class Sharing:
         self._exposed = (b"access-control-expose-headers", exposed.encode())
 
     def lines(self, exchange: Exchange) -> Lines:
-        """What the answer to a request says; of what is beside the contract nothing."""
+        """The headers of the answer to a request; none for what is served beside the contract."""
         if not exchange.path.startswith(self._below):
             return ()
         origin = exchange.headers.get(b"origin")

@@ -1,4 +1,4 @@
-"""The application inside connexion's middlewares: calls the handler of the operation and sends what it answers."""
+"""The application inside connexion's middlewares: calls the operation's handler and sends its answer."""
 
 # connexion has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -36,7 +36,7 @@ class _Operation:
                 await exchange.answer(answer, self._edited.get(answer.status))
             case Stream():
                 if scope["http_version"] == "1.0":  # It has no chunks (RFC 9112, 6.1).
-                    raise MalformedRequest("A stream needs HTTP/1.1. A proxy in between has to use that, too.")
+                    raise MalformedRequest("A stream needs HTTP/1.1, also from a proxy in between.")
                 await exchange.stream(answer, receive)
             case File():
                 await answer.send(exchange, receive)
@@ -56,7 +56,7 @@ class _API(RoutedAPI[_Operation]):
 
 
 class Dispatcher(RoutedMiddleware[_API]):
-    """Innermost; connexion adds the document to it as to its own middlewares."""
+    """The innermost layer; connexion adds the document to it as to its own middlewares."""
 
     api_cls = _API
 

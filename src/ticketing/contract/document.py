@@ -13,12 +13,12 @@ Document = Mapping[str, Any]
 
 
 class ContractError(Exception):
-    """The contract, or what is bound to it, is not fit to be served. Raised at start-up, never by a request."""
+    """The contract, or what is bound to it, cannot be served. Raised at start-up, never by a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the document, and where it stands."""
+    """One operation of the document, and its place there."""
 
     path: str
     method: str
@@ -31,12 +31,12 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """How start-up errors call it."""
+        """Its name in start-up errors."""
         return f"{self.method.upper()} {self.path}"
 
 
 def operations(document: Document) -> Iterator[Operation]:
-    """Every operation, concrete paths before templated ones, which is how OpenAPI wants them matched."""
+    """Every operation, concrete paths before templated ones, the order in which OpenAPI matches them."""
     for path in sorted(document["paths"], key=lambda path: [("{" in part, part) for part in path.split("/")]):
         item = document["paths"][path]
         for method in METHODS:
@@ -58,7 +58,7 @@ def parameters(document: Document, operation: Operation) -> Iterator[tuple[str, 
 
 
 def resolve(document: Document, node: Any, pointer: str) -> tuple[str, Any]:
-    """Follow `$ref` to where the thing itself stands."""
+    """Follow `$ref` to the place of the thing itself."""
     while isinstance(node, Mapping) and "$ref" in node:
         pointer = node["$ref"]
         node = at(document, pointer)
@@ -66,7 +66,7 @@ def resolve(document: Document, node: Any, pointer: str) -> tuple[str, Any]:
 
 
 def schema_of(document: Document, parameter: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A parameter's schema, its reference resolved, with what stands beside the reference."""
+    """A parameter's schema, its reference resolved and merged with the keywords beside it."""
     if not isinstance(parameter.get("schema"), Mapping):
         raise ContractError(f"The parameter {parameter['name']} has no schema; `content` is not supported.")
     node = parameter["schema"]
@@ -74,7 +74,7 @@ def schema_of(document: Document, parameter: Mapping[str, Any]) -> Mapping[str, 
 
 
 def at(document: Document, pointer: str) -> Any:
-    """What a JSON Pointer in fragment form (RFC 6901) points at."""
+    """The value at a JSON Pointer in fragment form (RFC 6901)."""
     node: Any = document
     for part in pointer.removeprefix("#").split("/")[1:]:
         key = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -83,5 +83,5 @@ def at(document: Document, pointer: str) -> Any:
 
 
 def escape(key: str) -> str:
-    """A key as a part of a JSON Pointer."""
+    """A key, escaped as part of a JSON Pointer."""
     return key.replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""The outermost layer: begins and ends every exchange, and turns whatever goes wrong inside into a problem."""
+"""The outermost layer: begins and ends every exchange, and turns every error inside into a problem."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ticketing.contract.problems import Catalogue, InternalError, Problem, rende
 log = logging.getLogger(__name__)
 
 CLIENT_GONE = 499
-"""What is observed, as nginx has it, of a request whose client did not wait for the answer."""
+"""The status logged, as in nginx, if the client did not wait for the answer."""
 
 Observe = Callable[..., None]
 
@@ -74,7 +74,7 @@ class Edge:
         except Exception as error:
             log.error("%s failed in request %s", exchange.operation_id, exchange.request_id.decode(), exc_info=error)
             if exchange.status:
-                # The head of an answer is out; only breaking off can tell the client that the rest will not come.
+                # The head of an answer is out; only aborting tells the client that the rest will not come.
                 raise
             await self._refuse(
                 exchange, InternalError("An unexpected fault. It has been logged under this request id.")

@@ -92,9 +92,9 @@ def build(
 
 
 def _bound(connexion: ConnexionMiddleware) -> Routing:
-    """Have connexion put its middlewares together now, as a fault in the contract must not wait for a request.
+    """Have connexion assemble its middlewares now, so that a fault in the contract does not wait for a request.
 
-    Gives the first of them that requests have to pass; what is around it is for the lifespan.
+    Returns the first one that requests must pass; those around it are for the lifespan.
     """
     connexion.app, connexion.middleware_stack = connexion._build_middleware_stack()
     return next(layer for layer in connexion.middleware_stack if isinstance(layer, Routing))

@@ -1,4 +1,4 @@
-"""One request and its answer: what the layers of the engine know of it, and the only place that answers."""
+"""One request and its answer: what the engine's layers know of it, and the only place that sends answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROBLEM = (b"content-type", b"application/problem+json")
 
 
 class ClientGone(Exception):
-    """The client hung up, or does not take what we send; there is nobody to answer."""
+    """The client hung up, or does not read what we send; there is nobody to answer."""
 
 
 Headers = Mapping[str, str | Sequence[str]]
@@ -46,7 +46,7 @@ Headers = Mapping[str, str | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler gives: a body that JSON can say (None for no body), a status and headers."""
+    """A handler's answer: a JSON-serialisable body (None for no body), a status and headers."""
 
     body: Any
     status: int = 200
@@ -54,25 +54,25 @@ class Answer:
 
 
 LINE = "ticketing.line"
-"""Where the extensions of a scope hold the Line of the request, if the server gives one."""
+"""The key of the request's Line in the scope's extensions, if the server provides one."""
 
 
 class Line(Protocol):
-    """The connection to a client, for whoever has to know what has come and what has left, or tell what it is for."""
+    """The connection to a client, for code that must know what has arrived or left, or that marks it as a stream's."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether a request on it is not complete yet."""
+        """Whether a request on it is incomplete."""
 
     def streaming(self) -> AbstractContextManager[None]:
-        """A stream is sent on it for as long as the block runs."""
+        """Mark the connection as a stream's while the block runs."""
 
     def drop_unsent(self) -> bool:
-        """Break the connection off if it has anything to send that was not sent yet, and say whether it had."""
+        """Abort the connection if it has unsent bytes; return whether it had."""
 
 
 class Pieces(Protocol):
-    """The body of a stream, piece by piece; they end soon after `end()`."""
+    """The body of a stream, piece by piece; it ends soon after `end()`."""
 
     line: Line | None
 
@@ -83,7 +83,7 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a handler gives for a body that goes on and on. Until it is opened, a Problem may still be the answer."""
+    """A handler's answer with an endless body. Until it is opened, a Problem may still be the answer."""
 
     opened: AbstractAsyncContextManager[Pieces]
     media_type: str
@@ -106,12 +106,12 @@ STALL_SECONDS = 5
 
 
 def request_id(wished: bytes | None) -> bytes:
-    """What a request is called: as its client wishes, if that is a name, or at random."""
+    """The id of a request: the client's, if it is valid, or a random one."""
     return wished if wished and _REQUEST_ID.fullmatch(wished) else os.urandom(8).hex().encode()
 
 
 def etag(resource: Any, edited: Collection[str] = ()) -> str:
-    """The entity tag (RFC 9110, 8.8.3) under which the engine sends this body, in whichever order its members are.
+    """The entity tag (RFC 9110, 8.8.3) of this body, whatever the order of its members.
 
     `"<edit>.<rest>"`: one digest of the members that a client can change (`x-edited` of the schema), one of all others.
     A body has the same tag only if it is the same, so If-None-Match compares all of it. If-Match goes by the first part
@@ -173,7 +173,7 @@ class Exchange:
         self.actor: Any = None
         self.actor_id: str | None = None
         self.verify: Callable[[Exchange], Awaitable[Any]] | None = None
-        """Once the client is known: finds out who that is by now, and whether they still may do this."""
+        """Once the client is known: checks again who it is, and whether they still may do this."""
         self.arguments: dict[str, Any] = {}
         self.body: Body | None = None
         self.sharing: Lines = ()
@@ -185,11 +185,11 @@ class Exchange:
 
     @property
     def trace_id(self) -> str | None:
-        """The trace that the request belongs to, if it says so."""
+        """The trace that the request names, if any."""
         return trace_of(self.headers.get(b"traceparent"))
 
     async def answer(self, answer: Answer, edited: Collection[str] | None) -> None:
-        """Send what a handler answered, with its ETag unless `edited` is None: then the contract promises none."""
+        """Send a handler's answer, with its ETag unless `edited` is None: then the contract promises none."""
         head = self.head(answer.headers)
         if answer.body is None:
             await self.respond(answer.status, head)
@@ -206,7 +206,7 @@ class Exchange:
         await self.respond(answer.status, head, encoded)
 
     async def stream(self, stream: Stream, receive: Any) -> None:
-        """Send pieces as they come, until there are no more or the client is gone. Raises ClientGone."""
+        """Send pieces as they come, until they end. Raises ClientGone."""
         async with stream.opened as pieces:
             pieces.line = self.line
             with self.line.streaming() if self.line else nullcontext():
@@ -225,12 +225,12 @@ class Exchange:
                     watching.cancel()
 
     async def _send_in_time(self, message: dict[str, Any]) -> None:
-        """Send a piece to a client that takes what it is sent. Raises ClientGone."""
+        """Send a piece. Raises ClientGone if the client does not read it in time."""
         try:
             async with asyncio.timeout(STALL_SECONDS):
                 await self.send(message)
         except TimeoutError:
-            # Drop what is unsent: whether the client may still read it later is not known now.
+            # Drop what is unsent: we cannot know whether the client may still read it later.
             if self.line and self.line.drop_unsent():
                 await asyncio.sleep(0)  # By then the server knows, and does not take it for a fault of ours.
             raise ClientGone from None
@@ -244,9 +244,9 @@ class Exchange:
     async def respond(
         self, status: int, head: list[tuple[bytes, bytes]], body: bytes | memoryview | None = None
     ) -> None:
-        """Send an answer with what every answer carries; HEAD is answered like GET, without the body.
+        """Send an answer with the headers of every answer; HEAD is answered like GET, without the body.
 
-        A body that many answers have is given as a view, and not copied for each.
+        A body that many answers share is passed as a memoryview, and not copied.
         """
         if body is not None:
             head.append((b"content-length", b"%d" % len(body)))
@@ -274,7 +274,7 @@ class Exchange:
         ]
 
     def _seen(self, name: str, value: str) -> bytes:
-        """The value of a header, its link as the client sees us."""
+        """The value of a header, with links as the client sees us."""
         if self.origin.prefix and name in ("Location", "Link") and _OURS.match(value):
             value = value.replace("/", f"{self.origin.prefix}/", 1)
         if not value.isprintable():
@@ -282,7 +282,7 @@ class Exchange:
         return value.encode("latin-1")
 
     def holds(self, tag: str) -> bool:
-        """Whether the client has what has this tag (If-None-Match, RFC 9110, 13.1.2)."""
+        """Whether the client already has the version with this tag (If-None-Match, RFC 9110, 13.1.2)."""
         given = self.headers.get(b"if-none-match")
         if given is None or self.method not in ("GET", "HEAD"):
             return False
@@ -302,7 +302,7 @@ async def gone(receive: Any) -> None:
 
 
 def _path(scope: Any, prefix: str) -> str:
-    """The path as it was sent, with all that is encoded, but without what stands before it: a root path, the prefix."""
+    """The path as it was sent, still encoded, without a root path or the prefix."""
     path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     for before in (scope.get("root_path"), prefix):
         if before and path.startswith(f"{before}/"):

@@ -1,4 +1,4 @@
-"""Files as answers: whole or in part (RFC 9110, section 14), unless the client has them already (section 13)."""
+"""Files as answers: whole or in part (RFC 9110, section 14), or 304 if the client has them (section 13)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _RANGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a handler gives for bytes that are sent in pieces, or the part of them that is asked for.
+    """A handler's answer of bytes that are sent in pieces, whole or the requested part.
 
-    Its operation has to declare the answers 206, 304 and 416, besides 200.
+    Its operation must declare the answers 206, 304 and 416, besides 200.
     """
 
     size: int
@@ -45,7 +45,7 @@ class File:
 
     @classmethod
     def at(cls, path: Path, media_type: str, tag: str | None = None, headers: Headers | None = None) -> File:
-        """A file of this machine, which must not change while it is sent. Raises OSError."""
+        """A local file, which must not change while it is sent. Raises OSError."""
         about = path.stat()
 
         def pieces(start: int, end: int) -> AsyncGenerator[bytes, None]:

@@ -1,8 +1,8 @@
-"""Forms: what requests say is brought into the one form in which it is kept, before schemas and rules judge it.
+"""Forms: normalises the values of requests to their stored form, before schemas and rules check them.
 
-The contract names the form of a text by `x-form`, or by a `format` that is one; the application says what forms there
-are. Limits and patterns hold for what has its form, so blanks around a title do not make it too long. What is far
-beyond a limit is left as it is, and is refused for that: it may not cost more than what is allowed.
+The contract names a text's form by `x-form`, or by a `format` that is one; the application defines the forms. Limits
+and patterns apply to the normalised text, so blanks around a title do not make it too long. A text far beyond its limit
+is not normalised but refused: it must not cost more than an allowed one.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any
 from ticketing.contract.document import Document, escape, resolve
 
 Form = Callable[[str], str]
-"""Gives the text in its form; raises ValueError, with a sentence, for text that has none."""
+"""Returns the text in its form; raises ValueError, with a sentence, for text that has none."""
 
 Forms = Mapping[str, Form]
 
 Flaws = dict[str, str]
-"""By the JSON Pointer of a value, why it has no form."""
+"""Why values have no form, by their JSON Pointers."""
 
 TIMES_AS_LONG = 4
-"""How many times as long as allowed a text is still brought into form: NFC makes one character of at most four."""
+"""A text up to this many times its limit is normalised: NFC makes one character of at most four."""
 
 Place = tuple[str | int, ...]
-"""Where a value is in another: names and indices, from outside."""
+"""The path of a value in another: names and indices, outermost first."""
 
 Shaping = Callable[[Any, Place, Flaws], Any]
-"""Gives a value with all that is in it in form; what has none stays, and its place is noted."""
+"""Returns a value with everything in it normalised; what has no form stays, and its place is noted."""
 
 
 def shaping(document: Document, schema: Any, forms: Forms) -> Shaping | None:
-    """What brings the values of a schema into form; None if nothing in them has one."""
+    """A function that normalises the values of a schema; None if nothing in them has a form."""
     return _shaping(document, schema, forms, ())
 
 
@@ -41,7 +41,7 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
         return None
     pointer, schema = resolve(document, node, "")
     if pointer in within:
-        return None  # A schema that holds itself is shaped once.
+        return None  # A recursive schema is shaped once.
     within = (*within, pointer) if pointer else within
     schema = {**schema, **node}
     given = schema.get("type", ())

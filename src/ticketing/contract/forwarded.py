@@ -1,4 +1,4 @@
-"""Whom a request comes from: its peer, or the client behind proxies that we trust (RFC 7239, and X-Forwarded-*)."""
+"""Where a request comes from: its peer, or the client behind trusted proxies (RFC 7239, and X-Forwarded-*)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 UNIX = "unix"
-"""Stands for whoever comes by a Unix socket, who has no address."""
+"""Stands for clients on a Unix socket, which have no address."""
 ADDRESSES_KEPT = 1024
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, 5.6.2
@@ -20,7 +20,7 @@ MOST_PREFIX = 200
 
 
 class Networks(str):
-    """Addresses and networks, with commas between; `unix` stands for Unix sockets. Raises ValueError."""
+    """Addresses and networks, separated by commas; `unix` stands for Unix sockets. Raises ValueError."""
 
     __slots__ = ("_known", "_networks", "_unix")
 
@@ -51,13 +51,13 @@ class Origin:
     address: str
     """The client's IP address, or `unix`."""
     prefix: str
-    """What stands before our paths where the client sees them, such as `/support`; or nothing."""
+    """The prefix of our paths as the client sees them, such as `/support`; or nothing."""
     direct: bool
-    """Whether it is clear who sent it: no proxy had a hand in it, or those that had are trusted and say for whom."""
+    """Whether its sender is certain: no proxies were involved, or only trusted ones, which name the client."""
 
 
 class Proxies:
-    """The proxies whose word is taken for where a request comes from, and where clients see us if none says so."""
+    """The proxies that we trust to say where a request comes from, and our public prefix if none gives one."""
 
     def __init__(self, trusted: Networks, prefix: str = "") -> None:
         self._trusted = trusted
@@ -65,15 +65,15 @@ class Proxies:
         self._direct = lru_cache(ADDRESSES_KEPT)(lambda peer: Origin(peer, prefix, True))
 
     def trusts(self, peer: str) -> bool:
-        """Whether the address, or `unix`, is a proxy's that speaks for many clients."""
+        """Whether the address, or `unix`, belongs to a trusted proxy, which speaks for many clients."""
         return self._trusted.include(peer)
 
     def origin(self, client: Sequence[object] | None, headers: Mapping[bytes, bytes]) -> Origin:
-        """Where a request comes from, by its peer as an ASGI scope has it (`client`) and its headers.
+        """Where a request comes from, by its peer (`client` of the ASGI scope) and its headers.
 
-        Hops are read from the right, the nearest first, up to the first one that we do not trust. If one cannot be
-        read, or `Forwarded` and `X-Forwarded-For` differ, what they say may be the client's own: then the peer is all
-        that is known, and it is not the peer that asks.
+        Hops are read from the right, nearest first, up to the first untrusted one. If a hop cannot be read, or
+        `Forwarded` and `X-Forwarded-For` differ, the client may have written them: then the peer counts as the client,
+        and the origin is not certain.
         """
         peer = peer_of(client)
         forwarded, others = headers.get(b"forwarded"), headers.get(b"x-forwarded-for")
@@ -93,7 +93,7 @@ class Proxies:
         return Origin(address or peer, given if known else self._prefix, address is not None)
 
     def _first_untrusted(self, peer: str, hops: Sequence[str]) -> str | None:
-        """The nearest address that is not trusted, or the farthest one; None if a proxy that we trust names nobody."""
+        """The nearest untrusted address, or else the farthest; None if a trusted proxy names no client."""
         address: str | None = peer if hops else None
         for hop in reversed(hops):
             if address is None or not self.trusts(address):
@@ -103,7 +103,7 @@ class Proxies:
 
 
 def peer_of(client: Sequence[object] | None) -> str:
-    """The address of the other end of a connection, as an ASGI scope has it; or `unix`."""
+    """The address of a connection's other end, from the ASGI scope; or `unix`."""
     if client is None:
         return UNIX
     address = str(client[0])
@@ -112,12 +112,12 @@ def peer_of(client: Sequence[object] | None) -> str:
 
 @lru_cache(maxsize=1024)
 def subscriber(peer: str) -> str:
-    """Whose an address is: a subscriber has a network of IPv6 with 64 bits at least (RFC 6177), or an IPv4 address."""
+    """The subscriber of an address: an IPv6 /64, the least that a subscriber gets (RFC 6177), or an IPv4 address."""
     return str(ip_network((peer.partition("%")[0], 64), strict=False)) if ":" in peer else peer
 
 
 def prefix_of(url: str) -> str:
-    """The path of a public URL without its last slash. Raises ValueError for one that no link can begin with."""
+    """The path of a public URL without its last slash. Raises ValueError if no link can begin with it."""
     prefix = "/" + url.partition("://")[2].partition("/")[2].rstrip("/")
     if prefix == "/":
         return ""
@@ -127,7 +127,7 @@ def prefix_of(url: str) -> str:
 
 
 def _forwarded(text: str) -> list[str]:
-    """Who each hop of a `Forwarded` header (RFC 7239, section 4) speaks for; none if it cannot be read."""
+    """The client named by each hop of a `Forwarded` header (RFC 7239, section 4); none if it cannot be read."""
     hops: list[str] = []
     hop = ""
     position = 0

@@ -1,4 +1,4 @@
-"""Bodies that are not JSON: handed on as they come, and never whole in memory."""
+"""Bodies that are not JSON: passed on as they arrive, and never whole in memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from ticketing.contract.problems import MalformedRequest, RequestTimeout
 
 
 class Incoming:
-    """The body of a request, as an iterator of its pieces, each of which has to be taken before the next one comes.
+    """The body of a request as an iterator of its pieces, with back-pressure: the next comes when the last was taken.
 
-    What the client sends waits in the connection for as long as nobody takes it. Iterating raises ContentTooLarge
-    beyond the cap, RequestTimeout for a client that is too slow, ClientGone for one that has left and, at the end,
-    Unauthenticated or whatever else refuses a client who may not do this any more: so nothing that follows from a body
-    is to be kept before the iteration has ended. No connection or lock should be held meanwhile: the client decides
-    how long it takes.
+    Iterating raises ContentTooLarge beyond the cap, RequestTimeout for a client that is too slow, ClientGone for one
+    that has left and, at the end, Unauthenticated or another refusal for a client who may no longer do this. So store
+    nothing that follows from a body before the iteration has ended. Hold no database connection or lock meanwhile: the
+    client decides how long it takes.
     """
 
     def __init__(self, exchange: Exchange, receive: Any, media_type: str, cap: int, seconds: float | None) -> None:
@@ -27,7 +26,7 @@ class Incoming:
         """The Content-Type of the request, with its parameters, as the client wrote it."""
         self.complete = False
         self.size = 0
-        """Bytes that have come."""
+        """Bytes that have arrived."""
         self._exchange = exchange
         self._receive = receive
         self._cap = cap
@@ -52,7 +51,7 @@ class Incoming:
         raise StopAsyncIteration
 
     async def begin(self) -> bool:
-        """Wait for the first piece. Gives whether there is one."""
+        """Wait for the first piece; return whether there is one."""
         while not (self._ahead or self.complete):
             self._ahead = await self._next()
         self._is_long = not self.complete

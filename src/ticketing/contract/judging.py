@@ -1,4 +1,4 @@
-"""What a schema of the document says of a value, whichever way it came in."""
+"""Validation of values by a schema of the document, whichever way they came in."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ticketing.contract.schemas import MOST_FAULTS, Schemas
 
 
 class Judge:
-    """One schema, by its JSON Pointer in the document: brings values into form, and refuses those that break it."""
+    """One schema, by its JSON Pointer in the document: normalises values, and refuses invalid ones."""
 
     def __init__(self, document: Document, pointer: str, forms: Forms, schemas: Schemas | None = None) -> None:
         self._schema = (schemas or Schemas(document))[pointer]
         self._shape = shaping(document, at(document, pointer), forms)
 
     def __call__(self, value: Any) -> Any:
-        """The value in form. Raises ValidationFailed, which names each fault."""
+        """The normalised value. Raises ValidationFailed, which names each fault."""
         flaws: Flaws = {}
         if self._shape is not None:
             value = self._shape(value, (), flaws)

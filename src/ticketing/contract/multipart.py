@@ -1,8 +1,8 @@
-"""Forms with files (multipart/form-data, RFC 7578): read as they come, judged by the schema, files kept on disk.
+"""Forms with files (multipart/form-data, RFC 7578): parsed as they arrive, validated by the schema, files kept on disk.
 
-A property that is `type: string` with a `contentMediaType` or `format: binary`, or has no type, is a file; an array of
-them is several. An object is a part in JSON, and all else is text. `x-max-bytes` of a file says how long it may be, and
-the `encoding` of the media type what its Content-Type may be.
+A property is a file if it is `type: string` with a `contentMediaType` or `format: binary`, or has no type; an array of
+these is several files. An object is a JSON part, and everything else is text. `x-max-bytes` limits a file's size, and
+the media type's `encoding` limits its Content-Type.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ MOST_PARTS = 100
 MOST_PART_HEADERS = 8
 MOST_HEADER_BYTES = 4096
 MOST_TEXT_BYTES = 1024 * 1024
-"""What all parts that are no files may have together."""
+"""Most bytes of all parts together that are not files."""
 MOST_SPOOLED_BYTES = 1024 * 1024 * 1024
-"""What a process keeps on disk of forms that are not complete."""
+"""Most bytes that a process keeps on disk of incomplete forms."""
 IN_MEMORY_BYTES = 64 * 1024
-"""Up to which length a file stays in memory."""
+"""A file up to this length stays in memory."""
 SLICE_BYTES = 64 * 1024
 """How much is read at once, before others have their turn."""
 
@@ -54,7 +54,7 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What a form may have under a name."""
+    """A field of a form."""
 
     name: str
     kinds: frozenset[str]
@@ -65,13 +65,13 @@ class _Field:
 
 
 class Upload:
-    """A file of a form. It is there until the request is answered, at its beginning, and is gone then."""
+    """A file of a form, positioned at its beginning. It exists until the request is answered."""
 
     def __init__(self, filename: str | None, media_type: str) -> None:
         self.filename = filename
-        """The name that the client gives it, whatever that is."""
+        """The file name that the client gave, unchecked."""
         self.media_type = media_type
-        """The Content-Type that the client gives it, whatever it is."""
+        """The Content-Type that the client gave, unchecked."""
         self.size = 0
         """Bytes."""
         self.file: Any = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the form
@@ -97,7 +97,7 @@ class _Part:
 
 
 class Form:
-    """The form of one request, as far as it has come."""
+    """The form of one request, as far as it has arrived."""
 
     def __init__(self, fields: Mapping[str, _Field], boundary: bytes, incoming: Incoming) -> None:
         self._incoming = incoming

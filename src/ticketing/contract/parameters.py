@@ -1,4 +1,4 @@
-"""Parameters: text on the wire to typed values, strictly, as the published schemas have it."""
+"""Parameters: strictly parses text into typed values, by the published schemas."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ENCODED_COMMA = re.compile("%2C", re.IGNORECASE)
 
 
 class Parameter:
-    """One parameter, compiled: its text to a value, and what is wrong with it."""
+    """One parameter, compiled: parses and validates its text."""
 
     def __init__(self, bound: Mapping[str, Any], document: Document, schemas: Schemas, forms: Forms) -> None:
         self.name: str = bound["name"]
@@ -45,7 +45,7 @@ class Parameter:
         _check_supported(self, bound)
 
     def value(self, texts: list[str], found: list[Fault]) -> Any:
-        """The typed value; what is wrong with it is added to `found`."""
+        """The typed value; faults are added to `found`."""
         value = [cast(text, self._kinds) for text in texts] if self.is_array else cast(texts[0], self._kinds)
         if any("\0" in text for text in texts):
             found.append({"detail": "This holds the character NUL.", "parameter": self.name})
@@ -60,7 +60,7 @@ class Parameter:
         return value
 
     def _digits(self, value: Any) -> str | None:
-        """What is wrong with digits that are no integer here."""
+        """What is wrong with digits that are not a valid integer here."""
         if "integer" not in self._kinds or not isinstance(value, str) or not _DIGITS.fullmatch(value):
             return None
         if value.removeprefix("-").startswith("0"):
@@ -69,7 +69,7 @@ class Parameter:
 
 
 class Parameters:
-    """The parameters of one operation, as connexion's `validator_map` wants them: made once, asked per request."""
+    """The parameters of one operation, as connexion's `validator_map` expects: made once, used for every request."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Parameters:
             if len(texts) > 1 and not parameter.is_array:
                 found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
                 continue
-            # Some clients repeat the name whatever `explode` says, and there is no mistaking what they mean.
+            # Some clients repeat the name whatever `explode` says, and what they mean is clear.
             listed = parameter.is_array and not parameter.exploded
             items = [item for text in texts for item in _items(text)] if listed else texts
             _add_decoded(parameter, items, _decode, arguments, found)

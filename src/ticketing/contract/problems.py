@@ -1,4 +1,4 @@
-"""Errors as the contract says them: exceptions here, problem details (RFC 9457) on the wire."""
+"""Errors of the contract: exceptions here, problem details (RFC 9457) on the wire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Fault = dict[str, Any]
 
 
 class Problem(Exception):
-    """A request that cannot be answered as asked. Subclasses name a type of problem by its `slug` in the catalogue."""
+    """A request that is refused. Subclasses name a type of problem by its `slug` in the catalogue."""
 
     slug: ClassVar[str] = ""
 
@@ -30,7 +30,7 @@ class Problem(Exception):
         self.headers = headers or {}
         self.extra = extra
         self.late = False
-        """Whether it is told late, as whoever asks has been refused again and again."""
+        """Whether it is sent late, because the client has been refused again and again."""
 
 
 class MalformedRequest(Problem):
@@ -46,7 +46,7 @@ class Unauthenticated(Problem):
 
 
 class InvalidToken(Exception):
-    """A token that does not hold: why, in a word for the log; and whether that had to be looked up."""
+    """A token that is not valid: why, in a word for the log; and whether that needed a look-up."""
 
     def __init__(self, reason: str, looked_up: bool = False) -> None:
         super().__init__(reason)
@@ -91,7 +91,7 @@ class InternalError(Problem):
 
 
 def render(problem: Problem, catalogue: Catalogue, request_id: str, prefix: str = "") -> tuple[int, bytes]:
-    """Status and body of the answer to a problem; the prefix stands before our paths where the client sees them."""
+    """Status and body of the answer for a problem; `prefix` precedes our paths as the client sees them."""
     known = catalogue[problem.slug]
     details = {
         "type": f"{prefix}/problems/{problem.slug}",

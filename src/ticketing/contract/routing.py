@@ -1,7 +1,7 @@
-"""connexion's routing, by one look-up: a path is found in a dictionary, or by one regular expression for its depth.
+"""connexion's routing, in one look-up: a dictionary finds a path, or one regular expression for its depth.
 
-From there each layer calls the next one's operation, which `following` found at start, so that no layer has to look for
-it again.
+From there each layer calls the next one's operation, which `following` found at start, so that no layer looks it up
+again.
 """
 
 # connexion has no types.
@@ -125,7 +125,7 @@ def _options(exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
 
 
 def following(layer: RoutedMiddleware[Any], base_path: str, operation_id: str) -> Any:
-    """What the next layer does with an operation. connexion binds the innermost layer first, so it is there already."""
+    """The next layer's operation. connexion binds the innermost layer first, so it exists already."""
     return layer.apis[base_path][-1].operations[operation_id]
 
 

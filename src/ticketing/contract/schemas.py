@@ -1,4 +1,4 @@
-"""Every schema of the published document, compiled once, and what is said of a value that breaks one."""
+"""Every schema of the published document, compiled once, and the messages for values that break one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 from ticketing.contract.document import Document, escape
 
 MOST_FAULTS = 100
-"""How many faults of one value are told: a megabyte of nonsense need not be answered with ten."""
+"""Most faults reported of one value: a megabyte of nonsense needs no answer of ten megabytes."""
 
 MOST_NODES = 1000
-"""Of a value with more parts than this only one fault is told, as finding one costs 40 µs: seconds for nonsense."""
+"""If a value has more parts than this, only one fault is reported: finding each takes 40 µs, in all seconds."""
 
 _URN = "urn:contract"
 _SHOWN = 80
@@ -42,13 +42,13 @@ class Schemas:
         self._compiled: dict[str, Schema] = {}
 
     def __getitem__(self, pointer: str) -> Schema:
-        """The schema there. Raises ValueError or ReferencingError if it is none."""
+        """The schema at a pointer. Raises ValueError or ReferencingError if there is none."""
         if pointer not in self._compiled:
             validator = jsonschema_rs.Draft202012Validator(
                 {"$ref": _URN + quote(pointer, safe="#/~:@!$&()*+,;=-._")},
                 registry=self._registry,
                 validate_formats=True,
-                # Linear in the length of the text, so that no input can stall a pattern.
+                # Linear in the length of the text, so that no input can stall it.
                 pattern_options=jsonschema_rs.RegexOptions(),
             )
             self._compiled[pointer] = Schema(validator, self._musts)
@@ -56,7 +56,7 @@ class Schemas:
 
 
 def _musts(node: Any) -> Iterator[tuple[str, str]]:
-    """Each pattern with its `x-must`: what it asks for, in words."""
+    """Each pattern with its `x-must`: what it requires, in words."""
     if isinstance(node, Mapping):
         if isinstance(node.get("pattern"), str) and isinstance(node.get("x-must"), str):
             yield node["pattern"], node["x-must"]
@@ -75,7 +75,7 @@ class Schema:
         self._musts = musts
 
     def faults(self, value: Any) -> list[tuple[str, str]]:
-        """Pointer and sentence of everything that is wrong with a value, within limits; empty if nothing is."""
+        """Pointer and sentence of each fault in a value, within limits; empty if it is valid."""
         if self.is_valid(value):
             return []
         errors = self._validator.iter_errors(value) if _has_few_nodes(value) else _first_error(self._validator, value)

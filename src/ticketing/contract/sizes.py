@@ -1,4 +1,4 @@
-"""How large a body may need to be: what a schema promises to take has to fit under the caps, however it is written."""
+"""How large a body may need to be: every value that a schema allows must fit under the caps, however it is written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import orjson
 from ticketing.contract.document import Document, resolve
 
 BYTES_A_CHARACTER = 12
-"""Of a character in JSON, written as two escapes: an emoji is `\\ud83d\\ude00` to many clients."""
+"""Bytes of a character in JSON, written as two escapes: many clients write an emoji as `\\ud83d\\ude00`."""
 BYTES_BETWEEN = 32
-"""Of punctuation, line break and indentation around each value."""
+"""Bytes of punctuation, line break and indentation around each value."""
 BYTES_OF_A_NUMBER = 25
 
 
 def most_bytes(document: Document, schema: Any) -> int | None:
-    """The longest JSON document that a schema takes; None if it sets no limit, or is no schema of one type."""
+    """The bytes of the longest JSON document that a schema allows; None if there is no limit, or no single type."""
     _, node = resolve(document, schema, "")
     if not isinstance(node, Mapping):
         return None
@@ -39,7 +39,7 @@ def most_bytes(document: Document, schema: Any) -> int | None:
 
 
 def most_values(document: Document, schema: Any) -> int | None:
-    """The most values in a JSON document that a schema takes, itself among them; None if it sets no limit."""
+    """The most values in a JSON document that a schema allows, itself included; None if there is no limit."""
     _, node = resolve(document, schema, "")
     if not isinstance(node, Mapping):
         return None
@@ -47,7 +47,7 @@ def most_values(document: Document, schema: Any) -> int | None:
     kinds = {given} if isinstance(given, str) else set(given)
     if not kinds or kinds <= {"boolean", "integer", "number", "string", "null"}:
         return 1 if kinds or "const" in node or "enum" in node else None
-    counts: list[int | None] = [2]  # One that is empty counts as two.
+    counts: list[int | None] = [2]  # An empty one counts as two.
     if "array" in kinds:
         counts.append(_times(node.get("maxItems"), most_values(document, node.get("items"))))
     if "object" in kinds:

@@ -1,7 +1,7 @@
 """The 3.0-shaped routing skeleton that connexion is given: paths, security and parameters, but no schemas.
 
-connexion takes OpenAPI 3.0 only. The skeleton is never published and nothing is judged by it: where the contract has a
-schema it says `x-schema: <JSON Pointer>`, and the validators bound to connexion judge by what stands there.
+connexion supports only OpenAPI 3.0. The skeleton is never published, and nothing is validated by it: for each schema of
+the contract it has `x-schema: <JSON Pointer>`, and the validators bound to connexion use the schema there.
 """
 
 from __future__ import annotations

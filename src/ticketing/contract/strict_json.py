@@ -1,4 +1,4 @@
-"""JSON read once, and refused where readers disagree on what it means."""
+"""JSON, parsed once, and refused where parsers disagree on its meaning."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import orjson
 from ticketing.contract.document import escape
 
 DEEPEST = 100
-"""Levels of nesting; what cannot be written back (orjson stops at 254) must not be read."""
+"""Levels of nesting: what we cannot write back (orjson stops at 254) must not be read."""
 
 MOST_VALUES = 1000
-"""Values in one body, those in lists and objects included; an empty list or object counts as two.
+"""Most values in one body, including those in lists and objects; an empty list or object counts as two.
 
-A megabyte can hold half a million of them, and each costs a hundred times as much as the character that it is.
+A megabyte can hold half a million values, and each costs a hundred times as much as its one character.
 """
 
 _TOO_MANY = re.compile(
-    # Whatever begins a value but the first, that often; what is in texts does not count. Nothing is tried twice.
+    # That many characters that begin a further value, outside texts. Possessive, so it never backtracks.
     rb'(?:[^"\[{,]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[{,]*+)*+[\[{,]){%d}' % MOST_VALUES,
     re.DOTALL,
 )
 
 LONGEST_STEP = 80
-"""Characters of a name that are told; an answer must not repeat what was sent."""
+"""Characters of a name that an error repeats; an answer must not echo what was sent."""
 
 
 class Unreadable(ValueError):
-    """The bytes are no JSON."""
+    """The bytes are not JSON."""
 
 
 class Excessive(ValueError):
-    """They may be JSON, but with more values than are read."""
+    """The bytes may be JSON, but with too many values."""
 
 
 class Unkept(ValueError):
-    """They are JSON, but not every reader would read it alike; `pointer` says where, if that is known (RFC 6901)."""
+    """The bytes are JSON that parsers read differently; `pointer` says where, if that is known (RFC 6901)."""
 
     def __init__(self, detail: str, pointer: str | None = None) -> None:
         super().__init__(detail)
@@ -47,12 +47,11 @@ class Unkept(ValueError):
 
 
 def loads(encoded: bytes) -> Any:
-    """The one value that the bytes mean. Raises Unreadable, Excessive, Unkept.
+    """The value that the bytes mean. Raises Unreadable, Excessive, Unkept.
 
-    orjson refuses what RFC 8259 does not know: NaN, lone surrogates, bytes that are not UTF-8. Beyond that, names that
-    stand twice in an object, NUL in text, integers beyond 64 bits (which come back as rounded floats) and deep nesting
-    are refused. A body that gives no cause for suspicion is not read a second time. Values are counted before any is
-    made.
+    orjson refuses what RFC 8259 does not allow: NaN, lone surrogates, bytes that are not UTF-8. This also refuses
+    duplicate names in an object, NUL in text, integers beyond 64 bits (which orjson returns as rounded floats) and deep
+    nesting. A body that raises no suspicion is parsed only once. Values are counted before any is made.
     """
     if sum(map(encoded.count, (b",", b"[", b"{"))) >= MOST_VALUES and _TOO_MANY.match(encoded):
         raise Excessive(f"The body may hold at most {MOST_VALUES} values.")
@@ -62,14 +61,14 @@ def loads(encoded: bytes) -> Any:
         _check_utf_8(encoded)
         raise Unreadable(f"At line {error.lineno}, column {error.colno}: {error.msg}.") from None
     colons, is_suspect = _survey(value)
-    # As many colons as in the text: no member was dropped. (An escaped colon counts on one side only.)
+    # As many colons as in the bytes: no member was dropped. (An escaped colon counts on one side only.)
     if is_suspect or encoded.count(b":") != colons or b"\\u003" in encoded:
         _read_again(encoded)
     return value
 
 
 def _check_utf_8(encoded: bytes) -> None:
-    """Say which byte is not UTF-8, as in a body written in Latin-1; orjson only says that there is one."""
+    """Raise Unreadable naming the byte that is not UTF-8, as in a Latin-1 body; orjson only says that there is one."""
     try:
         encoded.decode()
     except UnicodeDecodeError as odd:
@@ -79,7 +78,7 @@ def _check_utf_8(encoded: bytes) -> None:
 
 
 def _survey(value: Any) -> tuple[int, bool]:
-    """How many colons the value needs in JSON, leaving out those in names, and whether a float looks like a rounded
+    """The number of colons in the value as JSON, except those in names, and whether a float looks like a rounded
     integer. Raises Unkept for NUL and for deep nesting.
     """
     colons, is_suspect = 0, False
@@ -109,7 +108,7 @@ def _survey(value: Any) -> tuple[int, bool]:
 
 
 def _place(value: Any, wanted: Any) -> str | None:
-    """The JSON Pointer of a part of a value, by identity; long names in it are cut."""
+    """The JSON Pointer of a part of a value, found by identity; long names are cut."""
     found: list[tuple[Any, int, str | int]] = [(value, -1, "")]
     for place, (node, _, _) in enumerate(found):
         if node is wanted:

@@ -8,7 +8,7 @@ _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16
 
 
 def trace_of(traceparent: bytes | None) -> str | None:
-    """The trace id of a `traceparent` header; None if there is none, or it is not valid."""
+    """The trace id of a `traceparent` header; None if it is absent or invalid."""
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match is None or (match[1] == b"00" and match[3]):
         return None

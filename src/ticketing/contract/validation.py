@@ -1,4 +1,4 @@
-"""connexion's request validation, with the validators of an operation made once instead of for every request."""
+"""connexion's request validation, with an operation's validators made once, not for every request."""
 
 # connexion has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -34,7 +34,7 @@ CONCRETE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 
 
 def validators(document: Document, forms: Forms, body_seconds: float | None) -> dict[str, Any]:
-    """What connexion calls a `validator_map`: what judges parameters, and bodies by media type."""
+    """The `validator_map` of connexion: the validators of parameters, and of bodies by media type."""
     schemas = Schemas(document)
 
     def parameters(bound: list[Any], keys: Collection[str] = (), **_: Any) -> Parameters:
@@ -92,7 +92,7 @@ class _Operation(RequestValidationOperation):
 
 
 def _spoken(produced: list[str]) -> tuple[str, ...]:
-    """The media types of an operation's answers, its problems included if one of them is JSON as well."""
+    """The media types of an operation's answers, including problems if one of the answers is JSON."""
     if produced and "application/json" not in produced:
         return tuple(dict.fromkeys(produced))
     return tuple(dict.fromkeys([*produced, "application/json", "application/problem+json"]))

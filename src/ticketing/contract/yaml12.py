@@ -1,4 +1,4 @@
-"""YAML as the contract's other readers see it: the 1.2 core schema, text keys, no key twice."""
+"""YAML as other tools read the contract: the 1.2 core schema, text keys, no duplicate keys."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class _Reader(yaml.SafeLoader):
 
 
 class _Writer(yaml.SafeDumper):
-    """Quotes what either YAML 1.1 or 1.2 would take for something other than text."""
+    """Quotes whatever YAML 1.1 or 1.2 would not read as text."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 
 def read(path: Path) -> Any:
-    """The document in a file. Raises yaml.YAMLError, with the place, for what YAML 1.2 or JSON could not mean."""
+    """The document in a file. Raises yaml.YAMLError, with the place, if it is not valid as YAML 1.2 and JSON."""
     with path.open(encoding="utf-8") as stream:
         return yaml.load(stream, _Reader)  # noqa: S506 (it is a SafeLoader)
 
 
 def write(document: Any) -> str:
-    """The document as text, the same each time, keys in their order."""
+    """The document as text: deterministic, with keys in their order."""
     text: str = yaml.dump(document, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
     return text
 

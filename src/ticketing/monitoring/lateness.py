@@ -13,9 +13,9 @@ from ticketing.jobs import kinds
 
 LOOK_SECONDS = 15.0
 ENDPOINTS = 20
-"""How many endpoints have figures of their own at once: those with the most to come."""
+"""How many endpoints have metrics of their own at once: those with the largest backlog."""
 GLANCE, MOST = 100, 1_000
-"""How far the deliveries of all endpoints are counted, to find those with the most, and then how far of these."""
+"""Every endpoint's deliveries are counted to the first number; those of the largest backlogs to the second."""
 SKEW_SECONDS = 5.0
 """How far our clock may be from the database's: receivers refuse messages signed five minutes off their time."""
 
@@ -72,7 +72,7 @@ async def look() -> bool:
 
 
 async def measure(conn: sql.Connection) -> None:
-    """Measure what waits."""
+    """Measure the backlogs."""
     backlogs = await sql.doctor.list_backlogs(conn, glance=GLANCE, most=MOST, page_size=ENDPOINTS)
     for gone in _shown - {str(row["endpoint_id"]) for row in backlogs}:
         BACKLOG.labels(gone).set(0)
