@@ -85,6 +85,10 @@ bench-jobs: $(venv)/for-dev ## Compare background jobs with plain Dramatiq
 bench-webhooks: $(venv)/for-dev ## Measure deliveries, also beside a dead receiver
 	@$(python) scripts/bench/webhooks.py $(ARGS)
 
+.PHONY: bench-lists
+bench-lists: $(venv)/for-dev ## Measure lists of a million tickets, for readers who see few, many or all of them
+	@$(python) scripts/bench/lists.py $(ARGS)
+
 .PHONY: bench-overload
 bench-overload: $(venv)/for-dev ## Measure goodput under five times the admitted load
 	@$(python) scripts/bench/overload.py $(ARGS)

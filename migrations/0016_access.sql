@@ -108,44 +108,30 @@ return staffs(p.key, staffed, everywhere) or p.visibility = 'public';
 create function may_see(c comments, project text, staffed text[], everywhere boolean) returns boolean language sql stable
 return c.visibility = 'public' or staffs(project, staffed, everywhere);
 
--- The tickets that a viewer may see, an arm for each reason, and each arm without what those before it have: so each
--- can read an index in the order of a list, and a page costs a page, however many tickets there are for each reason.
+-- The tickets that a viewer may see.
 create function visible_tickets(viewer uuid, organizations text[], staffed text[], everywhere boolean)
 returns setof tickets language sql stable begin atomic
-    select t.* from tickets t where everywhere
-    union all
-    select t.* from tickets t where everywhere is not true and may_see(t, viewer, null, null, false, null)
-    union all
-    select t.*
-      from tickets t
-     where everywhere is not true and may_see(t, null, organizations, null, false, null)
-       and may_see(t, viewer, null, null, false, null) is not true
-    union all
-    select t.*
-      from tickets t
-     where everywhere is not true and may_see(t, null, null, staffed, false, null)
-       and may_see(t, viewer, organizations, null, false, null) is not true
-    union all
-    select t.*
-      from tickets t
-     where everywhere is not true and may_see(t, null, null, null, false, array(table public_projects))
-       and may_see(t, viewer, organizations, staffed, false, null) is not true;
+    select t.* from tickets t where may_see(t, viewer, organizations, staffed, everywhere, array(table public_projects));
 end;
 
--- The filters of GET /tickets; null is "no such filter". PostgreSQL inlines it and drops the filters that are null.
+-- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others. A page is merged
+-- from both, so that an index gives the viewer's own in the order of the list, however few or old they are. For who
+-- staffs everything all are others. A filter that is null is none: PostgreSQL inlines the function, and drops it.
 create function matching_tickets(
-    viewer uuid, organizations text[], staffed text[], everywhere boolean,
+    own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean,
     project text[], type ticket_type[], status ticket_status[],
     priority ticket_priority[], severity ticket_severity[], category text[], tags text[],
     assignee uuid, unassigned boolean, requester uuid,
     created_after timestamptz, created_before timestamptz, updated_after timestamptz, updated_before timestamptz)
 returns setof tickets language sql stable begin atomic
     select t.*
-      from visible_tickets(matching_tickets.viewer, matching_tickets.organizations, matching_tickets.staffed,
-                           matching_tickets.everywhere) t
+      from tickets t
+     where case when own then not everywhere and is_theirs(t, viewer, null)
+                else may_see(t, null, organizations, staffed, everywhere, array(table public_projects))
+                     and (everywhere or is_theirs(t, viewer, null) is not true) end
        -- Of one value an equality, by which an index can both find and sort. Never both forms: the planner would take
-       -- them for independent, and the few rows it then expects for so few that it sorts them all.
-     where (matching_tickets.project is null
+       -- them for independent, and expect so few rows that it sorts them all.
+       and (matching_tickets.project is null
             or case when cardinality(matching_tickets.project) = 1 then t.project = matching_tickets.project[1]
                     else t.project = any(matching_tickets.project) end)
        and (matching_tickets.type is null or t.type = any(matching_tickets.type))
@@ -176,7 +162,19 @@ create or replace function matching_tickets(
     created_after timestamptz, created_before timestamptz, updated_after timestamptz, updated_before timestamptz)
 returns setof tickets language sql stable begin atomic
     select t.*
-      from matching_tickets(viewer, null, null, staff, project, type, status, priority, severity, category, tags,
-                            assignee, unassigned, requester, created_after, created_before, updated_after,
-                            updated_before) t;
+      from visible_tickets(matching_tickets.viewer, matching_tickets.staff) t
+     where (matching_tickets.project is null or t.project = any(matching_tickets.project))
+       and (matching_tickets.type is null or t.type = any(matching_tickets.type))
+       and (matching_tickets.status is null or t.status = any(matching_tickets.status))
+       and (matching_tickets.priority is null or t.priority = any(matching_tickets.priority))
+       and (matching_tickets.severity is null or t.severity = any(matching_tickets.severity))
+       and (matching_tickets.category is null or t.category = any(matching_tickets.category))
+       and (matching_tickets.tags is null or t.tags @> matching_tickets.tags)
+       and (matching_tickets.assignee is null or t.assignee_id = matching_tickets.assignee)
+       and (not matching_tickets.unassigned or t.assignee_id is null)
+       and (matching_tickets.requester is null or t.requester_id = matching_tickets.requester)
+       and (matching_tickets.created_after is null or t.created_at >= matching_tickets.created_after)
+       and (matching_tickets.created_before is null or t.created_at < matching_tickets.created_before)
+       and (matching_tickets.updated_after is null or t.updated_at >= matching_tickets.updated_after)
+       and (matching_tickets.updated_before is null or t.updated_at < matching_tickets.updated_before);
 end;

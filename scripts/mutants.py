@@ -324,7 +324,7 @@ CALL = r"\((?:[^()]|\([^()]*\))*\)"
 #: Patterns of checks, and their replacements.
 CONDITIONS = [
     ("sees", rf"(?<!function )\b(?:may_see|is_theirs|staffs){CALL}", "true"),
-    ("sees", r"(?<=matching_tickets\(:viewer_id, :organizations, :staffed, ):everywhere\b", "true"),
+    ("sees", r"(?<=matching_tickets\(false, :viewer_id, :organizations, :staffed, ):everywhere\b", "true"),
     ("sees", r":everywhere\b(?= or )", "true"),
     ("sees", rf"{COLUMN}(?:organization|project) = any\((?:organizations|staffed|public)\)", "true"),
     ("sees", r"(?<![\w.:])(?:\w+\.)?everywhere(?= or )|(?<=and )\w+\.sees_tickets\b", "true"),

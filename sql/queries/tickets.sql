@@ -79,18 +79,36 @@ select exists (select from staff_of(:project) s where s.user_id = :user_id and s
 -- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-with found as materialized (
-    select t.number, t.created_at,
-           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
-                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
-                            :created_before, :updated_after, :updated_before) t
-     where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
-       and (:external_ids::text[] is null
-            or t.number = any(array(select k.number
-                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
-     order by t.created_at, t.number
+with named as (
+    select k.number
+      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+      join tickets k on k.external_source = r.source and k.external_id = r.id
+), found as materialized (
+    select f.number, f.created_at, f.bytes
+      from (
+        (select t.number, t.created_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.created_at, t.number
+          limit :page_size)
+         union all
+        (select t.number, t.created_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.created_at, t.number
+          limit :page_size)
+      ) f
+     order by f.created_at, f.number
      limit :page_size
 ), counted as (
     select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
@@ -108,18 +126,36 @@ select c.place < c.count as more, r.*
 -- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-with found as materialized (
-    select t.number, t.created_at,
-           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
-                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
-                            :created_before, :updated_after, :updated_before) t
-     where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
-       and (:external_ids::text[] is null
-            or t.number = any(array(select k.number
-                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
-     order by t.created_at desc, t.number desc
+with named as (
+    select k.number
+      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+      join tickets k on k.external_source = r.source and k.external_id = r.id
+), found as materialized (
+    select f.number, f.created_at, f.bytes
+      from (
+        (select t.number, t.created_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.created_at desc, t.number desc
+          limit :page_size)
+         union all
+        (select t.number, t.created_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.created_at desc, t.number desc
+          limit :page_size)
+      ) f
+     order by f.created_at desc, f.number desc
      limit :page_size
 ), counted as (
     select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
@@ -137,18 +173,36 @@ select c.place < c.count as more, r.*
 -- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-with found as materialized (
-    select t.number, t.updated_at,
-           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
-                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
-                            :created_before, :updated_after, :updated_before) t
-     where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
-       and (:external_ids::text[] is null
-            or t.number = any(array(select k.number
-                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
-     order by t.updated_at, t.number
+with named as (
+    select k.number
+      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+      join tickets k on k.external_source = r.source and k.external_id = r.id
+), found as materialized (
+    select f.number, f.updated_at, f.bytes
+      from (
+        (select t.number, t.updated_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.updated_at, t.number
+          limit :page_size)
+         union all
+        (select t.number, t.updated_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.updated_at, t.number
+          limit :page_size)
+      ) f
+     order by f.updated_at, f.number
      limit :page_size
 ), counted as (
     select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
@@ -166,18 +220,36 @@ select c.place < c.count as more, r.*
 -- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-with found as materialized (
-    select t.number, t.updated_at,
-           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
-                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
-                            :created_before, :updated_after, :updated_before) t
-     where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
-       and (:external_ids::text[] is null
-            or t.number = any(array(select k.number
-                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
-     order by t.updated_at desc, t.number desc
+with named as (
+    select k.number
+      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+      join tickets k on k.external_source = r.source and k.external_id = r.id
+), found as materialized (
+    select f.number, f.updated_at, f.bytes
+      from (
+        (select t.number, t.updated_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.updated_at desc, t.number desc
+          limit :page_size)
+         union all
+        (select t.number, t.updated_at,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.updated_at desc, t.number desc
+          limit :page_size)
+      ) f
+     order by f.updated_at desc, f.number desc
      limit :page_size
 ), counted as (
     select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
@@ -195,18 +267,36 @@ select c.place < c.count as more, r.*
 -- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-with found as materialized (
-    select t.number, t.priority,
-           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
-                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
-                            :created_before, :updated_after, :updated_before) t
-     where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
-       and (:external_ids::text[] is null
-            or t.number = any(array(select k.number
-                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
-     order by t.priority, t.number
+with named as (
+    select k.number
+      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+      join tickets k on k.external_source = r.source and k.external_id = r.id
+), found as materialized (
+    select f.number, f.priority, f.bytes
+      from (
+        (select t.number, t.priority,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.priority, t.number
+          limit :page_size)
+         union all
+        (select t.number, t.priority,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.priority, t.number
+          limit :page_size)
+      ) f
+     order by f.priority, f.number
      limit :page_size
 ), counted as (
     select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
@@ -224,18 +314,36 @@ select c.place < c.count as more, r.*
 -- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
 -- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
-with found as materialized (
-    select t.number, t.priority,
-           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
-      from matching_tickets(:viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status, :priority,
-                            :severity, :category, :tags, :assignee_id, :unassigned, :requester_id, :created_after,
-                            :created_before, :updated_after, :updated_before) t
-     where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
-       and (:external_ids::text[] is null
-            or t.number = any(array(select k.number
-                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
-                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
-     order by t.priority desc, t.number desc
+with named as (
+    select k.number
+      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+      join tickets k on k.external_source = r.source and k.external_id = r.id
+), found as materialized (
+    select f.number, f.priority, f.bytes
+      from (
+        (select t.number, t.priority,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.priority desc, t.number desc
+          limit :page_size)
+         union all
+        (select t.number, t.priority,
+                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
+                  as bytes
+           from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
+                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :created_after, :created_before, :updated_after, :updated_before) t
+          where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
+            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+          order by t.priority desc, t.number desc
+          limit :page_size)
+      ) f
+     order by f.priority desc, f.number desc
      limit :page_size
 ), counted as (
     select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
