@@ -22,6 +22,8 @@ HOST = "http://judged.test"
 STREAM = "text/event-stream"
 #: Headers that any answer may have: those of HTTP itself, those that the edge gives to all, and a word to nginx.
 EVERYWHERE = {
+    "access-control-allow-origin",
+    "access-control-expose-headers",
     *("allow", "cache-control", "connection", "content-encoding", "content-length", "content-security-policy"),
     *("content-type", "date", "keep-alive", "server", "transfer-encoding", "vary", "x-accel-buffering"),
     "x-content-type-options",

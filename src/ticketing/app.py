@@ -10,7 +10,7 @@ from typing import Any
 
 import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
 from ticketing import api, contract
-from ticketing.access import authentication
+from ticketing.access import authentication, stream_tickets
 from ticketing.api.shaped import shaped
 from ticketing.contract.engine import build
 from ticketing.db import bell, outages, pool
@@ -59,7 +59,7 @@ def create(settings_: Settings | None = None) -> Any:
         document,
         problems,
         handlers={name: pool.repeated(handler) for name, handler in handlers.items()},
-        authenticators={"bearer": authentication.authenticate},
+        authenticators={"bearer": authentication.authenticate, "stream_ticket": stream_tickets.redeem},
         authorize=authentication.authorize,
         observe=observe,
         lifespan=lifespan,

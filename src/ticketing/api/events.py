@@ -1,5 +1,6 @@
-"""/events and /tickets/{number}/events"""
+"""/events, /events/stream, /events/stream-tickets and /tickets/{number}/events"""
 
+from ticketing.access import stream_tickets
 from ticketing.access.actors import Actor
 from ticketing.api.answers import followed, listed, sent
 from ticketing.contract import Answer, Stream
@@ -37,3 +38,8 @@ async def stream_events(
     # A browser that comes back sends the address of its first request again, and where it was since in the header.
     opened = stream.opened(actor, types=types, project=project, cursor=last_event_id or cursor)
     return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no"})
+
+
+async def create_stream_ticket(actor: Actor) -> Answer:
+    async with pool.connection() as conn:
+        return Answer(await stream_tickets.create(conn, actor), 201)

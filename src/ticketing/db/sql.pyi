@@ -1514,6 +1514,31 @@ class _Schedules:
     ) -> list[Schedule]:
         """A page of schedules by name."""
 
+class _StreamTickets:
+    async def delete_expired_stream_tickets(
+        self,
+        conn: Connection,
+    ) -> int:
+        """Delete the tickets that nobody has used in time."""
+    async def insert_stream_ticket(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+        token_id: UUID,
+        seconds: float,
+    ) -> str | None:
+        """Keep a ticket of a token; gives when it expires."""
+    async def redeem_stream_ticket(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+    ) -> Identity | None:
+        """Use up a ticket, and give whose token it stands for, and why that or the ticket does not hold. Of two that
+        come at
+        """
+
 class _Tickets:
     async def close_resolved_tickets(
         self,
@@ -2387,6 +2412,7 @@ jobs: _Jobs
 projects: _Projects
 queues: _Queues
 schedules: _Schedules
+stream_tickets: _StreamTickets
 tickets: _Tickets
 tokens: _Tokens
 users: _Users

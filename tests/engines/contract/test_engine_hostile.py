@@ -210,8 +210,8 @@ def sample(operation: Any, mode: GenerationMode) -> None:
     # What is missing on purpose is not to be added.
     cookies = {"session": "s-librarian"} if mode is GenerationMode.POSITIVE else {}
     excluded: list[Any] = []
-    if "x-anonymous" in operation.definition.raw:
-        excluded.append(ignored_auth)
+    if "x-anonymous" in operation.definition.raw or len(operation.definition.raw["security"]) > 1:
+        excluded.append(ignored_auth)  # It takes away one credential, and others are as good, or none is needed.
     if any(not body.media_type.endswith("json") for body in operation.body):
         excluded.append(negative_data_rejection)  # In bytes and in a form, false is a text like any other.
 
