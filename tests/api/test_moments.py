@@ -35,7 +35,7 @@ def test_what_is_a_moment(given: str, read: str) -> None:
     assert moments.canonical(read) == read
 
 
-WORDS = "This is no date and time like 2026-11-24T10:00:00Z."
+WORDS = "This is not a date and time like 2026-11-24T10:00:00Z."
 NO_SUCH = "There is no such day, time or offset."
 NO_MOMENTS = [
     ("", WORDS),

@@ -247,7 +247,7 @@ def test_a_token_expires_when_asked_to(run: Run, url: str, span: str, expected: 
         (f"user create --name {'x' * 101} --service-account", "--name"),
         ("token create --user nobody@lumen.example --name x", "There is no user nobody@lumen.example"),
         ("token create --user gone@lumen.example --name x", "is not active"),
-        ("token create --user ada@lumen.example --name x --expires tomorrow", "--expires: 'tomorrow' is no time."),
+        ("token create --user ada@lumen.example --name x --expires tomorrow", "--expires: 'tomorrow' is not a time."),
         (f"token create --user ada@lumen.example --name {'x' * 101}", "--name"),
     ],
 )

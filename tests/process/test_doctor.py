@@ -68,9 +68,9 @@ def test_the_doctor_finds_everything_well(run: Run, url: str, redis_url: str) ->
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("TICKETING_POOLSIZE", "TICKETING_POOLSIZE is no setting; TICKETING_POOL_SIZE is."),
-        ("TICKETING_WEBHOOK_ALOW", "TICKETING_WEBHOOK_ALOW is no setting; TICKETING_WEBHOOK_ALLOW is."),
-        ("TICKETING_XYZZY", "TICKETING_XYZZY is no setting."),
+        ("TICKETING_POOLSIZE", "TICKETING_POOLSIZE is not a setting; TICKETING_POOL_SIZE is."),
+        ("TICKETING_WEBHOOK_ALOW", "TICKETING_WEBHOOK_ALOW is not a setting; TICKETING_WEBHOOK_ALLOW is."),
+        ("TICKETING_XYZZY", "TICKETING_XYZZY is not a setting."),
     ],
 )
 def test_a_misspelt_setting_is_named_with_what_was_meant(

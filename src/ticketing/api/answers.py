@@ -1,4 +1,4 @@
-"""The kinds of answer that handlers give beyond a plain one."""
+"""Answers that handlers share: created resources, pages, and empty answers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ticketing.writing.paging import Page
 
 PREFIX = "/api/v1"
 LONGEST_FILTERS = 3000
-"""Characters of a list's filters in an address: with more, the link to the next page would not fit into the 4 KiB that
-proxies have for the head of an answer (nginx: proxy_buffer_size)."""
+"""Most characters of a list's filters in an address: with more, the link to the next page would not fit into the 4 KiB
+that proxies allow for the head of an answer (nginx: proxy_buffer_size)."""
 
 
 def sent(**parameters: Any) -> dict[str, Any]:
-    """Those of the query parameters that the request has, or that have a default."""
+    """The query parameters that the request has, or that have a default."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 
 def posted(resource: Mapping[str, Any], status: int, location: str | None, *, replayed: bool) -> Answer:
-    """What a POST gives; with the place of what it made, and whether it is the answer of an earlier request."""
+    """The answer to a POST: the resource, its location, and whether this is the answer to an earlier request."""
     headers = {"Location": PREFIX + location} if location else {}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -36,7 +36,7 @@ def listed(page: Page, path: str, **query: Any) -> Answer:
 
 
 def followed(feed: Feed, path: str, **query: Any) -> Answer:
-    """A page of the feed. It always has a next one, but only one that may hold something by now is linked to."""
+    """A page of the feed. It always has a next page, but links to it only if that may already hold something."""
     return Answer(feed, headers=_next(path, feed["next"] if feed["more"] else None, query))
 
 
@@ -51,5 +51,5 @@ def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, 
 
 
 def gone() -> Answer:
-    """204, for what has been deleted or revoked."""
+    """204, for a deletion or revocation."""
     return Answer(None, 204)

@@ -41,7 +41,7 @@ def judged(schema: str, **given: Any) -> dict[str, Any]:
     body = {name: value for name, value in given.items() if value is not None}
     for name, option in body.items():
         if isinstance(option, str) and any("\ud800" <= character <= "\udfff" for character in option):
-            raise Refused(f"{_option(name)}: these bytes are no text in UTF-8.")
+            raise Refused(f"{_option(name)}: these bytes are not UTF-8.")
     return judging.judged(schema, body)
 
 

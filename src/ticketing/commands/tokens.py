@@ -122,5 +122,5 @@ def _moment(expires: str | None) -> str | None:
     if span:
         return (datetime.now(UTC) + int(span[1]) * UNITS[span[2]]).isoformat(timespec="milliseconds")
     if expires is not None and not re.match(r"[0-9]{4}-", expires):
-        raise Refused(f"--expires: {expires!r} is no time. Write 45m, 12h, 30d, or a moment like 2027-01-31T12:00:00Z.")
+        raise Refused(f"--expires: {expires!r} is not a time. Write 45m, 12h, 30d, or 2027-01-31T12:00:00Z.")
     return expires

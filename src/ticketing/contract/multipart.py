@@ -215,7 +215,7 @@ class Form:
                 raise _invalid(name, f"The Content-Type must be {' or '.join(field.media_types)}.")
             part.upload = Upload(None if filename is None else _decoded(filename), given)
         elif filename is not None:
-            raise _invalid(name, "This is no file.")
+            raise _invalid(name, "This is not a file.")
         elif parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
             raise _invalid(name, "The text must be encoded as UTF-8.")
 

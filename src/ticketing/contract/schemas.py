@@ -113,7 +113,7 @@ def _said(error: ValidationError, musts: Mapping[str, str]) -> Iterator[tuple[st
         case ValidationErrorKind.PropertyNames(inner):
             yield place, f"The name {_sentence(inner, musts).removeprefix('This ')}"
         case ValidationErrorKind.FalseSchema():
-            yield place, "This may not be here."
+            yield place, "This is not allowed here."
         case _:
             yield place, _sentence(error, musts)
 
@@ -158,12 +158,12 @@ def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
         case ValidationErrorKind.Format(name):
             return f"{shown} is not a valid {name}."
         case ValidationErrorKind.Pattern(pattern):
-            must = musts.get(pattern, "is not of the form that is asked for")
+            must = musts.get(pattern, "does not have the required form")
             return f"{shown} {must}."
         case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
-            return f"{shown} is not valid in any of the ways that are allowed here."
+            return f"{shown} matches none of the allowed forms."
         case ValidationErrorKind.OneOfMultipleValid():
-            return f"{shown} is valid in more than one of the ways of which exactly one is allowed."
+            return f"{shown} matches more than one of the forms, of which only one is allowed."
         case _:
             return f"{shown} breaks the rule {error.kind.name!r}."
 

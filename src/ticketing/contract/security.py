@@ -143,7 +143,7 @@ def _bearer(exchange: Exchange) -> str | None:
         return None
     scheme, _, token = given.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
-        raise _Unread("The Authorization header is no Bearer token.")
+        raise _Unread("The Authorization header is not a Bearer token.")
     return token.strip(" ")
 
 

@@ -129,7 +129,7 @@ def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
     """A sentence for each variable that looks like a setting but is not, with a suggestion."""
     known = {PREFIX + name.upper() for name in get_type_hints(Settings)} | ELSEWHERE
     strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
-    return [f"{name} is no setting{_meant(name, known)}." for name in strangers]
+    return [f"{name} is not a setting{_meant(name, known)}." for name in strangers]
 
 
 def _check_urls(read: Settings) -> None:
@@ -187,7 +187,7 @@ def _read(variable: str, text: str, kind: Any) -> Any:
             return Networks(text)
         except ValueError:
             raise InvalidSetting(
-                f"{variable} is {text[:50]!r}. Give it addresses and networks such as 10.0.0.0/8, with commas between."
+                f"{variable} is {text[:50]!r}. Give it addresses and networks such as 10.0.0.0/8, separated by commas."
             ) from None
     if kind is Origins:
         try:
@@ -195,7 +195,7 @@ def _read(variable: str, text: str, kind: Any) -> Any:
         except ValueError:
             raise InvalidSetting(
                 f"{variable} is {text[:50]!r}. Give it origins such as https://portal.example.org or "
-                "http://localhost:3000, with commas between, as browsers write them: no path, usual port or wildcard."
+                "http://localhost:3000, separated by commas, as browsers write them: no path, usual port or wildcard."
             ) from None
     if (choices := get_args(kind)) and text not in choices:
         raise InvalidSetting(f"{variable} is {text[:50]!r}. Give it one of {', '.join(choices)}.")

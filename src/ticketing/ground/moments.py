@@ -26,7 +26,7 @@ def parse(text: str) -> datetime:
     if found is None:
         if _RFC_3339.fullmatch(text.replace(" ", "+")):
             raise ValueError("This has a blank where its offset begins. In a URL, write + as %2B.")
-        raise ValueError("This is no date and time like 2026-11-24T10:00:00Z.")
+        raise ValueError("This is not a date and time like 2026-11-24T10:00:00Z.")
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
     is_leap = second == "60"
     try:

@@ -66,7 +66,7 @@ def _fault(url: str) -> str:
         return "A URL to send to holds no user name and no password."
     if not "".join(re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[1:]).isascii():
         return "The path and query of a URL to send to are ASCII: write ü as %C3%BC."
-    return "This is no URL that can be sent to: its host, port or path is not well-formed."
+    return "This URL cannot be sent to: its host, port or path is not well-formed."
 
 
 def _ipv6(text: str) -> str:

@@ -232,7 +232,7 @@ def received(media_type: str, filename: str | None, content: bytes) -> dict[str,
         ([TITLE, PAGE, (FORM_DATA.format(""), b"x")], {"#/": "There is no property of this name here."}),
         ([TITLE, (FORM_DATA.format("page") + "\r\nContent-Type: text/html", b"x")], {"#/page": None}),
         ([TITLE, (FORM_DATA.format("page"), b"x")], {"#/page": None}),
-        ([(FORM_DATA.format("title") + '; filename="t"', b"x"), PAGE], {"#/title": "This is no file."}),
+        ([(FORM_DATA.format("title") + '; filename="t"', b"x"), PAGE], {"#/title": "This is not a file."}),
         ([(FORM_DATA.format("title"), b"a\0b"), PAGE], {"#/title": "This text holds the character NUL."}),
         (
             [(FORM_DATA.format("title") + "\r\nContent-Type: text/plain; charset=latin-1", b"x"), PAGE],

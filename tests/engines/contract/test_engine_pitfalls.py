@@ -304,5 +304,5 @@ def test_connexion_serves_no_pages_of_its_own() -> None:
 
 def test_rules_of_3_1_are_enforced() -> None:
     assert post(b'{"title":"x","kind":"atlas","scale":1000}').status == 201
-    assert post(b'{"title":"x","kind":"novel","scale":1000}').faults() == {"#/scale": "This may not be here."}
+    assert post(b'{"title":"x","kind":"novel","scale":1000}').faults() == {"#/scale": "This is not allowed here."}
     assert post(b'{"title":"x","kind":"novel","pages":null}').status == 201

@@ -165,7 +165,7 @@ class Protocol(HttpToolsProtocol):
         elif self.parser.get_method() == b"PRI":
             self._refuse(MalformedRequest("HTTP/2 is not supported. Use HTTP/1.1."))
         elif is_request:
-            self._refuse(NotImplementedHere("This method is none that HTTP knows."))  # RFC 9110, 9.1
+            self._refuse(NotImplementedHere("HTTP does not know this method."))  # RFC 9110, 9.1
         elif isinstance(error, httptools.HttpParserCallbackError):
             self._refuse(MalformedRequest("The target of the request cannot be read. Encode it as RFC 3986 has it."))
         else:
