@@ -327,8 +327,8 @@ async def _rules(conn: sql.Connection, project: str, default_type: sql.TicketTyp
     if place["archived"]:
         _fail(f"The project {project!r} is archived and takes no tickets. Name another with --project.", 2)
     types = place["ticket_types"]
-    taken = [type_ for type_ in (default_type, *labels.TYPES) if type_ in types]
-    return Rules(types=types, default_type=taken[0], now=datetime.now(UTC))
+    usable = [type_ for type_ in (default_type, *labels.TYPES) if type_ in types]
+    return Rules(types=types, default_type=usable[0], now=datetime.now(UTC))
 
 
 @contextmanager

@@ -143,13 +143,13 @@ def note(error: psycopg.Error) -> Cause:
     outage = _open.get(code)
     if outage is None:
         _open[code] = _Outage(now, now, now)
-        _tell(code, meaning, error=message(error))
+        _log(code, meaning, error=message(error))
         return meaning
     outage.last = now
     outage.times += 1
     if now - outage.reported >= REMINDER_SECONDS:
         outage.reported = now
-        _tell(code, meaning, error=message(error), times=outage.times, seconds=round(now - outage.began))
+        _log(code, meaning, error=message(error), times=outage.times, seconds=round(now - outage.began))
     return meaning
 
 
@@ -199,6 +199,6 @@ def message(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."
 
 
-def _tell(code: str, meaning: Cause, **figures: object) -> None:
-    tell = log.error if meaning.total else log.warning
-    tell("database error", sqlstate=code, meaning=meaning.sentence, remedy=meaning.remedy, **figures)
+def _log(code: str, meaning: Cause, **figures: object) -> None:
+    write_line = log.error if meaning.total else log.warning
+    write_line("database error", sqlstate=code, meaning=meaning.sentence, remedy=meaning.remedy, **figures)

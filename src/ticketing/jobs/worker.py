@@ -172,12 +172,12 @@ class Worker:
         """Without Redis: claim and start due jobs."""
         if not self._link.away:
             return False
-        taken = await self._execution.take(self._threads)
-        for job in taken:
+        claimed = await self._execution.take(self._threads)
+        for job in claimed:
             task = asyncio.ensure_future(job)
             self._direct.add(task)
             task.add_done_callback(self._direct.discard)
-        return bool(taken)
+        return bool(claimed)
 
     async def _stop(self) -> None:
         """Stop fetching, let running jobs finish in time, and give the rest back."""

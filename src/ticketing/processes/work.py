@@ -62,10 +62,10 @@ async def _work(chosen: Settings, threads: int, queues: Sequence[str], beat: Cal
 
 
 def _await_signal() -> None:
-    told = threading.Event()
+    stop = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: told.set())
-    told.wait()
+        signal.signal(each, lambda *_: stop.set())
+    stop.wait()
 
 
 def _end_with_parent() -> None:

@@ -92,7 +92,7 @@ class Change:
     ticket: sql.ImportedTicket
     comments: list[Comment] = field(default_factory=list)
     event: str | None = None
-    taken: set[str] = field(default_factory=set)
+    applied: set[str] = field(default_factory=set)
     reworded: list[tuple[Row, Comment]] = field(default_factory=list)
     differs: bool = False
 
@@ -102,7 +102,7 @@ class Change:
         plan.notes.add(note, self.issue.id)
 
     def __bool__(self) -> bool:
-        return bool(self.comments or self.event or self.taken or self.reworded)
+        return bool(self.comments or self.event or self.applied or self.reworded)
 
 
 @dataclass(slots=True)
@@ -119,10 +119,10 @@ class Plan:
 
     def people(self) -> dict[str, str]:
         """Everyone who is needed, in their first spelling, by their logins in lower case."""
-        taken = [change.issue for change in self.changes if "assignee" in change.taken]
+        changed = [change.issue for change in self.changes if "assignee" in change.applied]
         names = chain(
             (issue.author for issue in self.new),
-            (issue.assignee for issue in chain(self.new, taken) if issue.assignee),
+            (issue.assignee for issue in chain(self.new, changed) if issue.assignee),
             (comment.author for comment in self.comments()),
         )
         people: dict[str, str] = {}
@@ -398,7 +398,7 @@ class Loading:
             elif fields.changed_here(ticket["written"] or {}, kept, name):
                 change.stay(f"{name} was edited there and changed here, and stays as it is here", plan)
             elif self.update:
-                change.taken.add(name)
+                change.applied.add(name)
                 plan.notes.add(f"{name} was edited there, and taken over", issue.id)
             else:
                 change.stay(f"{name} was edited there, and stays as it is here; --update takes it over", plan)
@@ -505,7 +505,7 @@ class Loading:
             written = fields.digests(fields.here(row))
             now = fields.digests(fields.there(change.issue, change.ticket["seen"] or {}))
             moved = {"resolution", "closed_at"} if change.event else set()
-            fresh = change.taken | (moved & now.keys())
+            fresh = change.applied | (moved & now.keys())
             notes.append(
                 {
                     "ticket": row["number"],
@@ -515,7 +515,7 @@ class Loading:
                     | {name: digest for name, digest in written.items() if name in fresh},
                 }
             )
-            if change.taken:
+            if change.applied:
                 events.append(_edited(change, row))
             if change.event is not None:
                 events.append(_moved(change, change.event))
@@ -586,11 +586,11 @@ class Loading:
         ticket, wanted = change.ticket, self._ticket_row(change.issue, people)
         names = ("number", "version", "title", "description", "tags", "type", "assignee_id", "environment")
         row: Row = {name: ticket[name] for name in names}  # type: ignore[literal-required]
-        row |= {name: wanted[name] for name in ("title", "description", "tags") if name in change.taken}
-        if "assignee" in change.taken:
+        row |= {name: wanted[name] for name in ("title", "description", "tags") if name in change.applied}
+        if "assignee" in change.applied:
             row["assignee_id"] = wanted["assignee_id"]
         environment = {**ticket["environment"]}
-        for name in change.taken & set(fields.ENVIRONMENT):
+        for name in change.applied & set(fields.ENVIRONMENT):
             environment[name] = change.issue.environment.get(name, "")
         row["environment"] = {name: value for name, value in environment.items() if value}
         return row | _status(change) | {"updated_at": change.issue.updated_at}
@@ -715,9 +715,9 @@ def _status(change: Change) -> Row:
         if now["status"] != "resolved":
             now |= {"resolution": change.issue.resolution, "resolved_at": closed_at}
         now |= {"status": "closed", "closed_at": closed_at}
-    if "resolution" in change.taken:
+    if "resolution" in change.applied:
         now["resolution"] = change.issue.resolution
-    if "closed_at" in change.taken:
+    if "closed_at" in change.applied:
         now |= {"closed_at": closed_at, "resolved_at": closed_at}
     return now
 

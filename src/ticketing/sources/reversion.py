@@ -101,10 +101,10 @@ async def _remove(conn: sql.Connection, tickets: list[int], reversion: Reversion
     run = reversion.run["number"]
     try:
         async with conn.transaction():
-            taken = {row["number"] for row in await sql.imports.lock_tickets_of_run(conn, run=run, tickets=tickets)}
-            touched = await sql.imports.list_touched_tickets(conn, run=run, tickets=list(taken))
+            locked = {row["number"] for row in await sql.imports.lock_tickets_of_run(conn, run=run, tickets=tickets)}
+            touched = await sql.imports.list_touched_tickets(conn, run=run, tickets=list(locked))
             kept = {row["ticket"]: str(row["reason"]) for row in touched}
-            gone = sorted(taken - kept.keys())
+            gone = sorted(locked - kept.keys())
             await sql.imports.delete_tickets(conn, tickets=gone, event_ids=[uuids.uuid7() for _ in gone])
     except psycopg.errors.ForeignKeyViolation as error:
         if len(tickets) == 1:
@@ -120,10 +120,10 @@ async def _remove(conn: sql.Connection, tickets: list[int], reversion: Reversion
 
 async def _take_back(conn: sql.Connection, said: sql.CommentOfRun, reversion: Reversion) -> None:
     async with conn.transaction():
-        taken = await sql.imports.lock_comment_of_run(conn, run=reversion.run["number"], comment_id=said["id"])
-        if not taken:
+        locked = await sql.imports.lock_comment_of_run(conn, run=reversion.run["number"], comment_id=said["id"])
+        if not locked:
             reversion.kept_comments[said["ticket"]] = reversion.kept_comments.get(said["ticket"], 0) + 1
             return
         await sql.comments.delete_comment(conn, event_id=uuids.uuid7(), actor_id=None, comment_id=said["id"])
-        await sql.imports.forget_comment(conn, comment_id=said["id"], pristine=bool(taken[0]["pristine"]))
+        await sql.imports.forget_comment(conn, comment_id=said["id"], pristine=bool(locked[0]["pristine"]))
     reversion.comments += 1
