@@ -50,7 +50,7 @@ QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:c
 ALSO = {
     "src/ticketing/log/places.py": ("feed", "stream"),
     "src/ticketing/log/timeline.py": ("event",),
-    "migrations/0015_event_types.sql": ("event_types", "event", "feed"),
+    "sql/shapes/events.sql": ("event_types", "event", "feed"),
     "sql/queries/tickets.sql": ("upkeep",),
     "sql/queries/tokens.sql": ("stream",),
 }
@@ -66,7 +66,7 @@ EQUIVALENT = {
     'src/ticketing/log/places.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
         "The statement that reads, and the hub that looks its listeners up, choose by the same names before."
     ),
-    "migrations/0015_event_types.sql event_readers: event_is_internal(e) (3) → (false and event_is_internal(e))": (
+    "sql/shapes/events.sql event_readers: event_is_internal(e) (3) → (false and event_is_internal(e))": (
         "No internal event takes a ticket or a project from anybody; this is for those to come."
     ),
 }
@@ -101,9 +101,9 @@ class Mutant:
 def mutants(root: Path) -> list[Mutant]:
     """Every check below a checkout's src, sql and migrations."""
     found = [mutant for path in sorted(root.glob("src/ticketing/**/*.py")) for mutant in _in_file(root, path)]
-    # A function may be defined anew by a later migration; only the last one is there to be tested.
+    # Old migrations defined functions, too; only the last definition is there to be tested.
     schema: dict[str, list[Mutant]] = {}
-    for path in sorted(root.glob("migrations/*.sql")):
+    for path in (*sorted(root.glob("migrations/*.sql")), *sorted(root.glob("sql/shapes/*.sql"))):
         defined = re.findall(DEFINITION, path.read_text())
         schema |= {name: [] for name in defined}
         for mutant in _in_file(root, path):

@@ -1,4 +1,4 @@
-"""Check sql/queries/*.sql against the schema and the contract, and write src/ticketing/db/sql.pyi.
+"""Check sql/ against the schema and the contract, and write src/ticketing/db/sql.pyi.
 
 PostgreSQL itself is the checker. On a freshly migrated database every query is PREPAREd, which refuses
 unknown tables, columns and types, and DESCRIBEd, which names the type of every parameter and column. A query
@@ -8,6 +8,14 @@ also
 * says with `-- returns: Ticket` what its rows are called: all queries that say so give the same columns, and if
   spec/schemas/Ticket.yaml exists, these are its properties, with its types and enum values;
 * accepts null for a parameter that it tests with `:name::type is null`, or lists in `-- nullable: name, …`.
+
+A function or view in sql/shapes was checked by PostgreSQL when it was installed. Beyond that, it
+
+* has a description, a sentence on the first line of its comment, and is used somewhere;
+* as a function, has a body that PostgreSQL has parsed (`begin atomic` or `return`), unless it gives rows of a table as
+  a whole: these would have the table's columns of today for ever, so its body is in quotes, and read anew each time.
+
+Migrations make neither.
 
 Usage: python scripts/sqltypes.py [--check]      With --check nothing is written; a stale sql.pyi is a fault.
 """
@@ -19,7 +27,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +37,8 @@ from aiosql.types import SQLOperationType
 from psycopg.pq import ExecStatus
 
 from ticketing.contract import yaml12
-from ticketing.db import embedded, migrate, queries, sql
+from ticketing.db import embedded, migrate, queries, shapes, sql
+from ticketing.db.shapes import Shape
 from ticketing.ground import paths
 
 STUB = Path(sql.__file__).with_suffix(".pyi")
@@ -83,6 +92,7 @@ def main() -> int:
     with embedded.postgres() as url:
         asyncio.run(migrate.migrate(url))
         with psycopg.connect(url) as conn:
+            faults += shape_faults(conn, migrate.ours().shapes.shapes, paths.QUERIES, STUB.parents[1])
             body = stub(paths.QUERIES, Catalog(conn), Contract(paths.SPEC / "schemas"), faults)
     faults += unused(paths.QUERIES, STUB.parents[1])
     text = tidied(body)
@@ -91,7 +101,8 @@ def main() -> int:
         faults += [f"{STUB.name} is stale: run scripts/sqltypes.py"] if stale else []
     elif not faults and stale:
         STUB.write_text(text)
-    report = faults or [f"{sum(1 for _ in every_query(paths.QUERIES))} queries are in order"]
+    numbers = sum(1 for _ in every_query(paths.QUERIES)), len(migrate.ours().shapes.shapes)
+    report = faults or ["{} queries and {} shapes are in order".format(*numbers)]
     print("\n".join(report), file=sys.stderr)
     return 1 if faults else 0
 
@@ -203,6 +214,37 @@ def unused(folder: Path, source: Path) -> list[str]:
         for file, query in every_query(folder)
         if f"{file}.{query.name}" not in used
     ]
+
+
+# Shapes --------------------------------------------------------------------------------------------------------
+
+FORM = """
+select l.lanname, p.prosqlbody is not null, t.typrelid <> 0,
+       exists (select from pg_depend d where d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid
+                                         and d.classid <> 'pg_proc'::regclass)
+  from pg_proc p join pg_language l on l.oid = p.prolang join pg_type t on t.oid = p.prorettype
+ where p.oid = to_regprocedure(%s)
+"""
+
+
+def shape_faults(conn: psycopg.Connection[Any], found: Sequence[Shape], folder: Path, source: Path) -> Iterator[str]:
+    """What is wrong with the functions and views that are installed."""
+    callers = "\n".join(path.read_text() for path in (*folder.glob("*.sql"), *source.rglob("*.py")))
+    for shape in found:
+        where = f"shapes/{shape.noun}.sql, {shape.name}:"
+        row = conn.execute(FORM, [shape.signature]).fetchone() if shape.kind == "function" else None
+        language, parsed, gives_table, is_held = row or ("", True, False, False)
+        if not shape.description.endswith("."):
+            yield f"{where} has no sentence above it that describes it"
+        if not (is_held or shape.is_named_in(callers) or any(each.uses(shape) for each in found if each is not shape)):
+            yield f"{where} is not used"
+        if language == "sql" and parsed and gives_table:
+            yield f"{where} would keep the table's columns of today: write its body as $$ … $$"
+        if language == "sql" and not parsed and not gives_table:
+            yield f"{where} has a body that PostgreSQL does not track: write it as `begin atomic … end`"
+    known = {name for shape in found for (name,) in conn.execute(shapes.FIND[shape.kind], [shape.signature])}
+    for stranger in sorted({name for (name,) in conn.execute(shapes.SHAPES)} - known):
+        yield f"a migration makes the {stranger}, which belongs in sql/shapes"
 
 
 def camel(name: str) -> str:

@@ -1,4 +1,4 @@
--- Tickets: the unit of work. Every read and every lock goes by may_see, lists by its arms in visible_tickets.
+-- Tickets: the unit of work. Every read and every lock goes by may_see, lists by matching_tickets.
 
 -- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staffed, everywhere, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)$
 -- Insert a ticket and its event, which holds the Ticket. No row if a reference is unavailable or the key is in use.

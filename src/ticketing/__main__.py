@@ -234,17 +234,21 @@ def run_worker(
 
 
 @app.command(name="migrate")
-async def run_migrations(*, status: bool = False) -> None:
+async def run_migrations(*, finish: bool = False, status: bool = False) -> None:
     """Migrate the database's schema to this release, and repair the event log of a restored database.
 
-    It is safe to run several at once, and to run it again.
+    It is safe to run several at once, and to run it again. Processes of the release before go on meanwhile. Once the
+    last of them has stopped, run it with --finish.
 
     For example:
 
         ticketing migrate --status
+        ticketing migrate --finish
 
     Parameters
     ----------
+    finish
+        Also remove what only processes of an older release need.
     status
         Only show what is applied and what is pending; exits with 1 if anything is pending.
     """
@@ -255,17 +259,20 @@ async def run_migrations(*, status: bool = False) -> None:
     from ticketing.log import upkeep
 
     url = settings().database_url
-    if not status:
-        done = [f"Applied {name}." for name in await migrate.migrate(url)]
-        async with await AsyncConnection.connect(**pool.patient(url)) as conn:
-            if await upkeep.mend(conn):
-                done.append("Mended the event log, as this database was restored.")
-        print("\n".join(done) or "Nothing to do.")
-        return
+    done = [] if status else [f"Applied {name}." for name in await migrate.migrate(url, finish=finish)]
     async with await AsyncConnection.connect(**pool.patient(url)) as conn:
+        if not status and await upkeep.mend(conn):
+            done.append("Mended the event log, as this database was restored.")
         current, pending = await migrate.current(conn), await migrate.pending(conn)
-    print(f"Applied up to {current}." if current else "Nothing is applied.")
-    print("\n".join(f"Pending: {name}." for name in pending) or "Nothing is pending.")
+        unfinished = await migrate.unfinished(conn)
+    if status:
+        done.append(f"Applied up to {current}." if current else "Nothing is applied.")
+        done += [f"Pending: {name}." for name in pending] or ["Nothing is pending."]
+    if unfinished and not pending:
+        done.append(
+            f"Left for `ticketing migrate --finish`, when no process of an older release runs: {', '.join(unfinished)}."
+        )
+    print("\n".join(done) or "Nothing to do.")
     sys.exit(1 if pending else 0)
 
 

@@ -233,7 +233,6 @@ def test_an_actor_of_whom_nothing_is_said_has_no_rights() -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        "exists (select from visible_tickets(null, null, null, null))",
         "exists (select from tickets t where may_see(t, null, null, null, null, null))",
         "exists (select from tickets t where is_theirs(t, null, null))",
         "exists (select from projects p where may_see(p, null, null) and p.visibility = 'private')",
@@ -279,44 +278,6 @@ def test_a_role_that_nobody_knows_has_no_rights(
         db.execute("update users set role = 'requester' where id = %s", (somebody.id,))
     assert [(answer.status_code, answer.json()["code"]) for answer in asked] == [(403, "insufficient_scope")] * 7
     assert somebody.get(f"/tickets/{number}").status_code == 200
-
-
-NOBODY = UUID(int=0)
-
-
-BEFORE = {
-    "insert_token": """
-        insert into tokens (id, user_id, name, hash, prefix, scopes)
-        select gen_random_uuid(), id, 'x', decode(repeat('00', 32), 'hex'), 'x', %(scopes)s::token_scope[]
-          from users limit 1
-        """,
-    "list_tokens_with": "select id from tokens where user_id = %(id)s and scopes && %(scopes)s::token_scope[]",
-    "get_ticket": """
-        select r.* from visible_tickets(%(id)s, true) t cross join lateral ticket_resource(t) r where t.number = 1
-        """,
-    "list_tickets": """
-        select t.number
-          from matching_tickets(%(id)s, false, null, null, null, null, null, null, null, null, false, null, null, null,
-                                null, null) t
-         order by t.created_at limit 1
-        """,
-    "insert_ticket": """
-        insert into tickets as t (type, project, title, description, requester_id)
-        select 'bug', 'alpha', 'x', '', id from users returning t
-        """,
-}
-
-
-@pytest.mark.parametrize("name", BEFORE)
-def test_statements_of_the_release_before_go_on(empty: str, name: str) -> None:
-    """Its processes run beside ours during a rolling upgrade."""
-    somebody = User("agent", True, frozenset(), frozenset(), frozenset(), None)
-
-    async def asked() -> None:
-        async with _made(empty, World(frozenset(), (somebody, somebody), ())) as (conn, _, _numbers):
-            await conn.execute(BEFORE[name].encode(), {"id": NOBODY, "scopes": ["tickets:read"]})
-
-    asyncio.run(asked())
 
 
 # Scopes and tokens -------------------------------------------------------------------------------------------------

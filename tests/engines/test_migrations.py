@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from conftest import await_
 from ticketing.db import migrate
 from ticketing.ground import paths
 
 EMPTY = "template1"
+LAST_WITH_FUNCTIONS = "0014"
 
 
 @pytest.fixture
@@ -30,28 +37,99 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def apply(url: str, folder: Path) -> list[str]:
-    return asyncio.run(migrate.migrate(url, folder))
+def of(folder: Path) -> migrate.Schema:
+    """The schema of a folder: ours, or one without functions."""
+    return migrate.ours() if folder == paths.MIGRATIONS else migrate.read(folder, folder / "none")
+
+
+def apply(url: str, folder: Path, *, finish: bool = False) -> list[str]:
+    done = asyncio.run(migrate.migrate(url, of(folder), finish=finish))
+    return done if folder == paths.MIGRATIONS else [name for name in done if name != migrate.SHAPES]
 
 
 def state(url: str, folder: Path) -> tuple[str | None, list[str]]:
     async def ask() -> tuple[str | None, list[str]]:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-            return await migrate.current(conn), await migrate.pending(conn, folder)
+            return await migrate.current(conn), await migrate.pending(conn, of(folder))
 
-    return asyncio.run(ask())
+    current, pending = asyncio.run(ask())
+    return current, pending if folder == paths.MIGRATIONS else [name for name in pending if name != migrate.SHAPES]
+
+
+def copied(folder: Path, last: str) -> Path:
+    """Our migrations up to one."""
+    for path in paths.MIGRATIONS.glob("*.sql"):
+        if path.name[:4] <= last:
+            shutil.copy(path, folder)
+    return folder
 
 
 def test_ours_build_a_database(url: str) -> None:
     files = sorted(path.stem for path in paths.MIGRATIONS.glob("*.sql"))
-    assert apply(url, paths.MIGRATIONS) == files
+    done = apply(url, paths.MIGRATIONS)
+    assert [name for name in done if name in files] == files
+    assert migrate.SHAPES in done
     assert state(url, paths.MIGRATIONS) == (files[-1], [])
 
 
+def definitions(url: str, schema: str = "public") -> dict[str, str]:
+    """How PostgreSQL writes each function of a schema."""
+    with psycopg.connect(url, options=f"-c search_path={schema},public") as conn:
+        rows = conn.execute(
+            "select oid::regprocedure::text, pg_get_functiondef(oid) from pg_proc"
+            " where pronamespace = %s::regnamespace",
+            [schema],
+        ).fetchall()
+    return {name: text.replace(f"FUNCTION {schema}.", "FUNCTION ") for name, text in rows}
+
+
+def columns(url: str) -> list[Any]:
+    with psycopg.connect(url) as conn:
+        return conn.execute(
+            "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
+            "       pg_get_expr(d.adbin, d.adrelid)"
+            "  from pg_class c join pg_attribute a on a.attrelid = c.oid"
+            "  left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum"
+            " where c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped"
+            " order by 1, 2"
+        ).fetchall()
+
+
+def test_a_new_database_an_upgraded_one_and_the_files_have_the_same_functions(
+    url: str, new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    new = new_database()
+    apply(url, copied(tmp_path, LAST_WITH_FUNCTIONS))
+    apply(url, paths.MIGRATIONS, finish=True)
+    assert definitions(url) == definitions(new)
+    assert columns(url) == columns(new)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create schema files")
+        conn.execute("set search_path = files, public")
+        for shape in migrate.ours().shapes.shapes:
+            conn.execute(shape.text.encode())
+    assert definitions(url, "files") == definitions(new)
+
+
+def test_a_log_that_was_mended_before_the_upgrade_goes_on(url: str, tmp_path: Path) -> None:
+    apply(url, copied(tmp_path, LAST_WITH_FUNCTIONS))
+    insert = "insert into events (id, type, data) values (gen_random_uuid(), 'x', '{}') returning transaction_id::text"
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("update events set transaction_id = '1000000000'")
+        conn.execute(
+            "insert into events (id, type, data, transaction_id) values (gen_random_uuid(), 'x', '{}', '1000000000')"
+        )
+        assert conn.execute("select mend_event_log()").fetchone() == (True,)
+        before = conn.execute(insert).fetchone()
+        apply(url, paths.MIGRATIONS)
+        after = conn.execute(insert).fetchone()
+        assert before and after
+        assert int(after[0]) - int(before[0]) < 1000
+        assert conn.execute("select mend_event_log()").fetchone() == (False,)
+
+
 def test_the_tokens_of_inactive_users_have_ended(url: str, tmp_path: Path) -> None:
-    for path in paths.MIGRATIONS.glob("000[1-8]_*.sql"):
-        shutil.copy(path, tmp_path)
-    apply(url, tmp_path)
+    apply(url, copied(tmp_path, "0008"))
     now, other = "now()", "now() - interval '1 day'"
     with psycopg.connect(url, autocommit=True) as conn:
         for name, active, revoked_at, expires_at in (
@@ -76,9 +154,7 @@ def test_the_tokens_of_inactive_users_have_ended(url: str, tmp_path: Path) -> No
 
 
 def test_issues_that_were_imported_under_several_names_of_a_repository_keep_one(url: str, tmp_path: Path) -> None:
-    for path in paths.MIGRATIONS.glob("000[1-8]_*.sql"):
-        shutil.copy(path, tmp_path)
-    apply(url, tmp_path)
+    apply(url, copied(tmp_path, "0008"))
     names = ["Octo/Cat 1", "octo/cat 1", "OCTO/Dog 1", "Octo/Dog 1", "octo/bird 1", "Octo/Bird 1", "Octo/Cat 2"]
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("insert into projects (key, name, ticket_types) values ('desk', 'P', '{bug}')")
@@ -130,19 +206,161 @@ def test_several_processes_may_migrate_at_once(url: str, folder: Path) -> None:
     (folder / "0001_things.sql").write_text("select pg_sleep(0.1); create table things (id int);")
 
     async def together() -> list[list[str]]:
-        return await asyncio.gather(*(migrate.migrate(url, folder) for _ in range(4)))
+        return await asyncio.gather(*(migrate.migrate(url, of(folder)) for _ in range(4)))
 
     done = asyncio.run(together())
-    assert sorted(name for names in done for name in names) == ["0001_things", "0002_names"]
+    assert sorted(name for names in done for name in names) == ["0001_things", "0002_names", "shapes"]
 
 
-def test_what_fails_leaves_nothing_of_itself(url: str, folder: Path) -> None:
+def test_what_fails_leaves_nothing(url: str, folder: Path) -> None:
+    """Of itself, and of all that is applied with it."""
     (folder / "0002_names.sql").write_text("create table half (id int); select 1 / 0;")
     with pytest.raises(psycopg.errors.DivisionByZero):
         apply(url, folder)
-    assert state(url, folder) == ("0001_things", ["0002_names"])
+    assert state(url, folder) == (None, ["0001_things", "0002_names"])
     with psycopg.connect(url) as conn:
-        assert conn.execute("select to_regclass('half')").fetchone() == (None,)
+        assert conn.execute("select to_regclass('things'), to_regclass('half')").fetchone() == (None, None)
+
+
+def test_one_with_a_transaction_of_its_own_stays_when_a_later_one_fails(url: str, folder: Path) -> None:
+    """A word that is added to an enum can only be used when that is committed."""
+    (folder / "0002_size.sql").write_text("create type size as enum ('small')")
+    (folder / "0002_names.sql").unlink()
+    apply(url, folder)
+    (folder / "0003_large.sql").write_text("-- transaction: own\nalter type size add value 'large';\n")
+    (folder / "0004_sizes.sql").write_text("alter table things add size size default 'large'; select 1 / 0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        apply(url, folder)
+    assert state(url, folder) == ("0003_large", ["0004_sizes"])
+    (folder / "0004_sizes.sql").write_text("alter table things add size size default 'large'")
+    assert apply(url, folder) == ["0004_sizes"]
+
+
+def test_a_post_step_waits_until_the_upgrade_is_finished(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0003_no_names.post.sql").write_text("alter table things drop name")
+    (folder / "0004_sizes.sql").write_text("alter table things add size int")
+    assert state(url, folder) == ("0002_names", ["0004_sizes"])
+    assert apply(url, folder) == ["0004_sizes"]
+    with psycopg.connect(url, autocommit=True) as conn:
+        assert conn.execute("select name from things").fetchall() == [("100%",)], "for who still reads it"
+        assert state(url, folder) == ("0004_sizes", [])
+        assert unfinished(url, folder) == ["0003_no_names.post"]
+        assert apply(url, folder, finish=True) == ["0003_no_names.post"]
+        assert unfinished(url, folder) == []
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            conn.execute("select name from things")
+
+
+def test_a_new_database_is_finished_at_once(url: str, folder: Path) -> None:
+    (folder / "0003_no_names.post.sql").write_text("alter table things drop name")
+    assert apply(url, folder) == ["0001_things", "0002_names", "0003_no_names.post"]
+
+
+def unfinished(url: str, folder: Path) -> list[str]:
+    async def ask() -> list[str]:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+            return await migrate.unfinished(conn, of(folder))
+
+    return asyncio.run(ask())
+
+
+def test_who_does_not_get_a_lock_lets_others_go_first_and_tries_again(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0003_sizes.sql").write_text("alter table things add size int")
+    with psycopg.connect(url) as busy, psycopg.connect(url, autocommit=True) as other:
+        busy.execute("select from things")
+        migrating = threading.Thread(target=apply, args=(url, folder))
+        migrating.start()
+        await_(lambda: waits(other, "alter table things add size"))
+        other.execute("set lock_timeout = '2s'")
+        other.execute("insert into things values (2)")
+        busy.rollback()
+        migrating.join()
+    assert state(url, folder) == ("0003_sizes", [])
+
+
+def test_who_never_gets_a_lock_says_so(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply(url, folder)
+    (folder / "0003_sizes.sql").write_text("alter table things add size int")
+    monkeypatch.setattr(migrate, "PATIENCE_SECONDS", 0.0)
+    with psycopg.connect(url) as busy:
+        busy.execute("select from things")
+        with pytest.raises(
+            migrate.MigrationError, match=r"0003_sizes: a transaction holds a lock .* Nothing was changed"
+        ):
+            apply(url, folder)
+
+
+INDEX = "-- transaction: none\ncreate unique index concurrently if not exists things_id on things (id);\n"
+
+
+def waits(conn: psycopg.Connection[Any], statement: str) -> bool:
+    """Whether a statement is under way that waits for another one."""
+    return bool(
+        conn.execute(
+            "select from pg_stat_activity where wait_event_type = 'Lock' and starts_with(query, %s)", [statement]
+        ).rowcount
+    )
+
+
+def is_valid(conn: psycopg.Connection[Any]) -> list[Any]:
+    return conn.execute("select indisvalid from pg_index where indexrelid = to_regclass('things_id')").fetchall()
+
+
+def test_an_index_is_built_beside_writes(url: str, folder: Path) -> None:
+    (folder / "0003_index.sql").write_text(INDEX + "\ncomment on index things_id is 'a; semicolon';\n")
+    (folder / "0004_more.sql").write_text("insert into things values (2)")
+    assert apply(url, folder) == ["0001_things", "0002_names", "0003_index", "0004_more"]
+    with psycopg.connect(url) as conn:
+        assert is_valid(conn) == [(True,)]
+
+
+def test_an_index_that_could_not_be_built_is_built_anew(url: str, folder: Path) -> None:
+    (folder / "0001_things.sql").write_text("create table things (id int); insert into things values (1), (1);")
+    (folder / "0003_index.sql").write_text(INDEX)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        apply(url, folder)
+    with psycopg.connect(url, autocommit=True) as conn:
+        assert is_valid(conn) == [(False,)]
+        conn.execute("delete from things where ctid = '(0,1)'")
+        assert apply(url, folder) == ["0003_index"]
+        assert is_valid(conn) == [(True,)]
+
+
+def test_a_process_that_is_killed_while_it_builds_an_index_leaves_nothing_behind(url: str, folder: Path) -> None:
+    apply(url, folder)
+    (folder / "0003_index.sql").write_text(INDEX)
+    script = (
+        "import asyncio, sys, pathlib; from ticketing.db import migrate; folder = pathlib.Path(sys.argv[2]);"
+        "asyncio.run(migrate.migrate(sys.argv[1], migrate.read(folder, folder / 'none')))"
+    )
+    with ExitStack() as stack:
+        busy = stack.enter_context(psycopg.connect(url))
+        busy.execute("insert into things values (2)")
+        other = stack.enter_context(psycopg.connect(url, autocommit=True))
+        process = stack.enter_context(subprocess.Popen([sys.executable, "-c", script, url, folder]))
+        await_(lambda: waits(other, "create unique index") or waits(other, "-- transaction"))
+        process.kill()
+        process.wait()
+        await_(lambda: not waits(other, "create unique index") and not waits(other, "-- transaction"))
+        assert is_valid(other) == [(False,)]
+        busy.commit()
+        assert apply(url, folder) == ["0003_index"]
+        assert is_valid(other) == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("create index concurrently if not exists a on things (id);", "Begin with `-- transaction: none`"),
+        ("-- transaction: none\ncreate index concurrently a on things (id);", "if not exists"),
+    ],
+)
+def test_an_index_is_built_so_that_it_can_be_built_again(folder: Path, text: str, message: str) -> None:
+    (folder / "0003_index.sql").write_text(text)
+    with pytest.raises(migrate.MigrationError, match=message):
+        migrate.load(folder)
 
 
 def test_an_applied_one_must_not_change(url: str, folder: Path) -> None:

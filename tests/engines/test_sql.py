@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ticketing.db import queries
+from ticketing.db import queries, shapes
 
 THINGS = """
 -- name: get_thing(id)^
@@ -310,3 +310,44 @@ def test_what_nobody_uses_is_found(sqltypes: ModuleType, tmp_path: Path) -> None
         "things.sql, list_things: is not used",
         "things.sql, rename_things: is not used",
     ]
+
+
+ALL = "-- All.\ncreate or replace function f() returns setof things language sql as 'select * from things';"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("create or replace function f() returns int return 1;", "f: has no sentence above it"),
+        ("-- One, and\n-- two.\ncreate or replace function f() returns int return 1;", "f: has no sentence above it"),
+        ("-- One.\ncreate or replace function g() returns int return 1;", "g: is not used"),
+        (
+            "-- One.\ncreate or replace function f() returns int language sql as 'select 1';",
+            "f: has a body that PostgreSQL does not track",
+        ),
+        (
+            ALL.replace("as 'select", "begin atomic select").replace("';", "; end;"),
+            "f: would keep the table's columns of today",
+        ),
+        ("-- One.\ncreate or replace function f() returns int return 1;\n", None),
+        (ALL, None),
+    ],
+)
+def test_a_function_is_checked_like_a_query(
+    url: str, sqltypes: ModuleType, tmp_path: Path, text: str, fault: str | None
+) -> None:
+    (tmp_path / "things.sql").write_text(f"{text}\n")
+    (tmp_path / "things.py").write_text("f()")
+    with psycopg.connect(url) as conn, conn.transaction(force_rollback=True):
+        (shape,) = shapes.load(tmp_path).shapes
+        conn.execute(shape.text.encode())
+        faults = list(sqltypes.shape_faults(conn, [shape], tmp_path / "none", tmp_path))
+        assert [each.startswith(f"shapes/things.sql, {fault}") for each in faults] == ([True] if fault else [])
+
+
+def test_a_migration_makes_no_function(url: str, sqltypes: ModuleType, tmp_path: Path) -> None:
+    with psycopg.connect(url) as conn, conn.transaction(force_rollback=True):
+        conn.execute("create function f(int, text) returns int return 1")
+        assert list(sqltypes.shape_faults(conn, [], tmp_path, tmp_path)) == [
+            "a migration makes the function f(integer,text), which belongs in sql/shapes"
+        ]

@@ -110,7 +110,10 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     if pending and not disagreement:
         yield Check("Schema", False, f"pending: {', '.join(pending)}. Run `ticketing migrate`.")
         return
-    yield Check("Schema", not disagreement, disagreement or f"it is at {await migrate.current(conn)}.")
+    finding = disagreement or f"it is at {await migrate.current(conn)}."
+    if not disagreement and await migrate.unfinished(conn):
+        finding += " When no process of an older release runs any more, run `ticketing migrate --finish`."
+    yield Check("Schema", not disagreement, finding)
     ahead = await upkeep.ahead(conn)
     yield Check(
         "Event log",

@@ -1,26 +1,49 @@
-"""Migrations: `migrations/NNNN_what_it_does.sql`, applied in order, forward only.
+"""Migrations: `migrations/NNNN_what_it_does.sql`, applied in order, forward only; and after them the shapes.
 
-Each runs in one transaction together with its row in `schema_migrations`, under a lock, so any number of
-processes may migrate at once. An applied file never changes; what it got wrong is mended by the next one.
+What is pending is applied in one transaction, with the functions and views that statements share (shapes.py): all of
+it or nothing, and no process sees half of it. The first line of a file may say otherwise:
+
+* `-- transaction: own` commits it alone: for what takes long, or adds a word to an enum.
+* `-- transaction: none` runs its statements one by one, as `create index concurrently` needs it. They must be safe to
+  run again; an index that an earlier run left invalid is dropped first.
+
+A file `NNNN_what_it_does.post.sql` waits for `finish`, when no process of an older release runs any more. An applied
+file never changes; what it got wrong is mended by the next one. Any number of processes may migrate at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from psycopg import AsyncConnection, errors
-from psycopg.rows import tuple_row
+from psycopg.rows import scalar_row, tuple_row
 
-from ticketing.db import pool
+from ticketing.db import pool, shapes
+from ticketing.db.shapes import Shapes
 from ticketing.ground import paths
 from ticketing.ground.refused import Refused
 
 LOCK = 0x7469636B6574  # "ticket": one number of many, but the same in every version of this program.
-NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9]+(_[a-z0-9]+)*)\.sql")
+TURN_SECONDS = 0.1
+"""How often is looked whether another process has migrated. To wait in a statement would hold up a concurrent build."""
+LOCK_TIMEOUT = "800ms"
+"""How long a change of a table waits for its lock: all that use the table wait behind it, and they give up after 2 s.
+It is less than `deadlock_timeout`, so that a deadlock ends with us and not with a request."""
+PATIENCE_SECONDS = 60.0
+PAUSE_SECONDS = 0.5
+"""For how long an upgrade that did not get its locks is tried again, and after which pauses."""
+SHAPES = "shapes"
+NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9]+(_[a-z0-9]+)*(\.post)?)\.sql")
+MODE = re.compile(r"-- transaction: (own|none)\n")
+CONCURRENT = re.compile(r"\bcreate\s+(?:unique\s+)?index\s+concurrently\s+(?P<safe>if\s+not\s+exists\s+)?(?P<name>\w+)")
 HISTORY = """
 create table if not exists schema_migrations (
     version    text primary key,
@@ -29,13 +52,18 @@ create table if not exists schema_migrations (
     applied_at timestamptz not null default now()
 )
 """
+INVALID = """
+select c.oid::regclass::text
+  from pg_index i join pg_class c on c.oid = i.indexrelid
+ where not i.indisvalid and c.relname = any(%s) and c.relnamespace = current_schema()::regnamespace
+"""
 
 
 class MigrationError(Refused):
     """The database and the migrations do not fit together; the message says how to go on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Migration:
     """One file."""
 
@@ -47,32 +75,97 @@ class Migration:
     def checksum(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def post(self) -> bool:
+        """Whether it waits until no process of an older release runs."""
+        return self.name.endswith(".post")
+
+    @cached_property
+    def mode(self) -> str:
+        """Which transaction it runs in: `shared`, `own` or `none`."""
+        match = MODE.match(self.text)
+        return match[1] if match else "shared"
+
     def __str__(self) -> str:
         return f"{self.version}_{self.name}"
 
 
-async def migrate(url: str, folder: Path = paths.MIGRATIONS) -> list[str]:
-    """Apply what is pending and name it. Raises MigrationError."""
-    migrations = load(folder)
-    done = []
-    async with await AsyncConnection.connect(**pool.patient(url)) as conn:
-        while applied := await _apply_next(conn, migrations):
-            done.append(str(applied))
+@dataclass(frozen=True)
+class Schema:
+    """What a release wants of its database."""
+
+    migrations: Sequence[Migration]
+    shapes: Shapes
+
+
+@cache
+def ours() -> Schema:
+    """What the files of this release say; they are read once."""
+    return read(paths.MIGRATIONS, paths.SHAPES)
+
+
+def read(migrations: Path, shapes_folder: Path) -> Schema:
+    """The schema of two folders. Raises MigrationError, ShapeError."""
+    return Schema(load(migrations), shapes.load(shapes_folder))
+
+
+async def migrate(url: str, schema: Schema | None = None, *, finish: bool = False) -> list[str]:
+    """Bring the database to this schema, and name what was done. Raises MigrationError, ShapeError.
+
+    With `finish`, and in a database that had nothing, also what no process of an older release would survive.
+    """
+    schema = schema or ours()
+    done: list[str] = []
+    # The session of a process that was killed shall end soon, and its lock with it.
+    async with await AsyncConnection.connect(**pool.patient(url, client_connection_check_interval="1s")) as conn:
+        await _take_turn(conn)
+        await conn.execute(HISTORY)
+        await conn.execute(shapes.TABLE)
+        history = await _history(conn)
+        _check(history, schema.migrations)
+        lacking = [each for each in schema.migrations if each.version not in history]
+        groups = _groups([each for each in lacking if not each.post])
+        # With the last transaction; an index that is built after it is not waited for.
+        last = max((number for number, group in enumerate(groups) if not _outside(group)), default=None)
+        if last is None:
+            groups, last = [[], *groups], 0
+        for number, group in enumerate(groups):
+            done += await _apply(conn, group, schema.shapes if number == last else None)
+        if finish or not history:
+            done += await _drop_retired(conn)
+            for step in lacking:
+                done += await _apply(conn, [step]) if step.post else []
     return done
 
 
-async def pending(conn: AsyncConnection[Any], folder: Path = paths.MIGRATIONS) -> list[str]:
-    """The migrations that the database lacks."""
+async def pending(conn: AsyncConnection[Any], schema: Schema | None = None) -> list[str]:
+    """What the database lacks. Shapes of ours that a later release has replaced are not lacking."""
+    schema = schema or ours()
     history = await _history(conn)
-    return [str(migration) for migration in load(folder) if migration.version not in history]
+    lacking = [str(each) for each in schema.migrations if each.version not in history and not each.post]
+    there = await shapes.installed(conn)
+    return lacking if schema.shapes.digest in there.digests else [*lacking, SHAPES]
 
 
-async def disagreement(conn: AsyncConnection[Any], folder: Path = paths.MIGRATIONS) -> str | None:
-    """Why these migrations are not those of the database: it is of a later release, or a file was changed."""
+async def unfinished(conn: AsyncConnection[Any], schema: Schema | None = None) -> list[str]:
+    """What is left to be done once no process of an older release runs."""
+    history = await _history(conn)
+    steps = [str(each) for each in (schema or ours()).migrations if each.version not in history and each.post]
+    return [*(await shapes.installed(conn)).retired, *steps]
+
+
+async def disagreement(conn: AsyncConnection[Any], schema: Schema | None = None) -> str | None:
+    """Why the schema is not this one: it is of a later release, or somebody changed one or the other."""
+    schema = schema or ours()
     try:
-        _check(await _history(conn), load(folder))
+        _check(await _history(conn), schema.migrations)
     except MigrationError as error:
         return str(error)
+    there = await shapes.installed(conn)
+    if missing := await shapes.missing(conn, there):
+        return f"it lacks {', '.join(missing)}. Run `ticketing migrate`, which makes them again."
+    if there.digest != schema.shapes.digest and schema.shapes.digest in there.digests:
+        return "its functions and views are those of another release. Run `ticketing migrate` of the newest."
     return None
 
 
@@ -83,7 +176,7 @@ async def current(conn: AsyncConnection[Any]) -> str | None:
 
 
 def load(folder: Path) -> list[Migration]:
-    """The migrations of a folder, in order. Raises MigrationError for a name that has no place in it."""
+    """The migrations of a folder, in order. Raises MigrationError for what cannot be one."""
     migrations: dict[str, Migration] = {}
     for path in sorted(folder.glob("*.sql")):
         match = NAME.fullmatch(path.name)
@@ -93,27 +186,103 @@ def load(folder: Path) -> list[Migration]:
         other = migrations.setdefault(migration.version, migration)
         if other is not migration:
             raise MigrationError(f"{other} and {migration} have the same number. Renumber the one not yet applied.")
+        for index in CONCURRENT.finditer(migration.text):
+            if migration.mode != "none":
+                raise MigrationError(
+                    f"{migration} builds {index['name']} concurrently. Begin with `-- transaction: none`."
+                )
+            if not index["safe"]:
+                raise MigrationError(f"{migration} may run again. Say `create index concurrently if not exists`.")
     return list(migrations.values())
 
 
-async def _apply_next(conn: AsyncConnection[Any], migrations: list[Migration]) -> Migration | None:
+async def _take_turn(conn: AsyncConnection[Any]) -> None:
+    """Wait until nobody else migrates; from then on nobody does, as long as this connection is open."""
+    cursor = conn.cursor(row_factory=scalar_row)
+    while True:
+        await cursor.execute("select pg_try_advisory_lock(%s)", [LOCK])
+        if await cursor.fetchone():
+            return
+        await asyncio.sleep(TURN_SECONDS)
+
+
+def _groups(migrations: Sequence[Migration]) -> list[list[Migration]]:
+    """What runs together, in order; the first may be empty."""
+    groups: list[list[Migration]] = [[]]
+    for migration in migrations:
+        if groups[-1] and (migration.mode != "shared" or groups[-1][-1].mode != "shared"):
+            groups.append([])
+        groups[-1].append(migration)
+    return groups
+
+
+def _outside(group: list[Migration]) -> bool:
+    return bool(group) and group[0].mode == "none"
+
+
+async def _apply(conn: AsyncConnection[Any], group: list[Migration], wanted: Shapes | None = None) -> list[str]:
+    """Apply a group, perhaps with the shapes, and name what was done."""
+    if _outside(group):
+        return [await _run_outside(conn, migration) for migration in group]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await _apply_at_once(conn, group, wanted)
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            if time.monotonic() > deadline:
+                raise MigrationError(
+                    f"{', '.join(map(str, group)) or SHAPES}: a transaction holds a lock that is needed, and has held "
+                    f"it for {PATIENCE_SECONDS:.0f} seconds. Nothing was changed. Look at pg_stat_activity, and run "
+                    "this again."
+                ) from error
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _apply_at_once(conn: AsyncConnection[Any], group: list[Migration], wanted: Shapes | None) -> list[str]:
+    done = []
     async with conn.transaction():
-        await conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-        await conn.execute(HISTORY)
-        history = await _history(conn)
-        _check(history, migrations)
-        migration = next((each for each in migrations if each.version not in history), None)
-        if migration is None:
-            return None
-        # A change that waits for a long query makes all queries behind it wait; rather give up.
-        await conn.execute("set local lock_timeout = '10s'")
-        # It comes from a file of ours and takes no parameters, so psycopg sends it as it is: many statements.
-        await conn.execute(migration.text)
-        await conn.execute(
-            "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
-            [migration.version, migration.name, migration.checksum],
-        )
-    return migration
+        await conn.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'".encode())
+        for migration in group:
+            # It comes from a file of ours and takes no parameters, so psycopg sends it as it is: many statements.
+            await conn.execute(migration.text.encode())
+            done.append(await _record(conn, migration))
+        if wanted is not None:
+            there = await shapes.installed(conn)
+            if there.digest != wanted.digest or await shapes.missing(conn, there):
+                await shapes.install(conn, wanted)
+                done.append(SHAPES)
+    return done
+
+
+async def _run_outside(conn: AsyncConnection[Any], migration: Migration) -> str:
+    """Run a migration statement by statement; what an earlier run has done is there, or is done again."""
+    indexes = [index["name"] for index in CONCURRENT.finditer(migration.text)]
+    cursor = conn.cursor(row_factory=scalar_row)
+    await cursor.execute(INVALID, [indexes])
+    for index in await cursor.fetchall():
+        await conn.execute(f"drop index concurrently if exists {index}".encode())
+    for statement in re.split(r";[ \t]*(?:\n|$)", migration.text):
+        if re.sub(r"--.*", "", statement).strip():
+            await conn.execute(statement.encode())
+    return await _record(conn, migration)
+
+
+async def _drop_retired(conn: AsyncConnection[Any]) -> list[str]:
+    try:
+        async with conn.transaction():
+            return [f"the end of {shape}" for shape in await shapes.drop_retired(conn)]
+    except errors.DependentObjectsStillExist as error:
+        raise MigrationError(
+            f"What only older releases call cannot be dropped, as something else needs it. {error.diag.message_detail}"
+        ) from error
+
+
+async def _record(conn: AsyncConnection[Any], migration: Migration) -> str:
+    await conn.execute(
+        "insert into schema_migrations (version, name, checksum) values (%s, %s, %s)",
+        [migration.version, migration.name, migration.checksum],
+    )
+    return str(migration)
 
 
 async def _history(conn: AsyncConnection[Any]) -> dict[str, tuple[str, str]]:
@@ -126,7 +295,7 @@ async def _history(conn: AsyncConnection[Any]) -> dict[str, tuple[str, str]]:
         return {}
 
 
-def _check(history: dict[str, tuple[str, str]], migrations: list[Migration]) -> None:
+def _check(history: dict[str, tuple[str, str]], migrations: Sequence[Migration]) -> None:
     known = {migration.version: migration for migration in migrations}
     for version, (name, checksum) in history.items():
         migration = known.get(version)
@@ -137,6 +306,7 @@ def _check(history: dict[str, tuple[str, str]], migrations: list[Migration]) -> 
                 f"{migration} is not what was applied as {version}_{name}. Restore that file, and put the "
                 "change into a new migration."
             )
-    late = [migration for migration in migrations if migration.version not in history and history]
+    # A post step may be applied after later migrations, which therefore do not build on it.
+    late = [each for each in migrations if each.version not in history and not each.post and history]
     if late and late[0].version < max(history):
         raise MigrationError(f"{late[0]} comes before {max(history)}, which is applied already. Give it a new number.")

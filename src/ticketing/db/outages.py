@@ -50,10 +50,9 @@ class Cause:
 
 
 UNREACHABLE = "08006"
-REPEATED = frozenset({"40001", "40P01"})
+REPEATED = frozenset({"0A000", "40001", "40P01", "42P13"})
 """Errors that we retry (pool.repeated), and therefore only count."""
 CAUSES = {
-    "0A000": Cause("A migration has changed what a statement returns.", "It is prepared again.", total=False),
     "08": Cause("PostgreSQL cannot be reached.", "See whether it runs, and look at host, port and firewall."),
     "08P01": Cause(
         "A pooler refuses: PostgreSQL behind it is down, or the pooler does not pass on our settings.",

@@ -23,6 +23,7 @@ from psycopg_pool import AsyncConnectionPool
 from ticketing.contract import Problem
 from ticketing.contract.admission import PLACE
 from ticketing.db import outages
+from ticketing.db.queries import REPLANNED
 from ticketing.db.turnstile import Turnstile
 from ticketing.db.watched import WatchedConnection
 
@@ -96,7 +97,7 @@ class Unwritable(Unavailable):
 
 
 class Contended(Unavailable):
-    """PostgreSQL rolled this back in favour of another transaction (deadlock, serialization failure); retry it."""
+    """PostgreSQL rolled this back (deadlock, serialization failure, changed result of a statement); retry it."""
 
 
 class Connection(WatchedConnection):
@@ -149,8 +150,13 @@ class _Connections:
         else:
             await self._pool.putconn(conn)
 
+    async def renew(self) -> None:
+        """Replace all connections, as they have prepared the same statements."""
+        await self._pool.drain()
+        await self.end()
+
     async def end(self) -> None:
-        """Return all connections to the pool, which is about to close."""
+        """Return all connections to the pool, which closes them."""
         while self._at_hand:
             await self._pool.putconn(self._at_hand.pop()[0])
 
@@ -220,10 +226,12 @@ class connection:  # noqa: N801 - it is used like a function
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            if isinstance(error, errors.FeatureNotSupported | errors.ReadOnlySqlTransaction):
+            if isinstance(error, (*REPLANNED, errors.ReadOnlySqlTransaction)):
                 # A migration changed the result of a prepared statement: a new connection prepares it again. Or the
                 # server was demoted to a standby: a new connection may lead to the primary.
                 await self._conn.close()
+            if isinstance(error, REPLANNED):
+                await self._connections.renew()
             await self._connections.give_back(self._conn, self._since)
         finally:
             self._leave()
@@ -232,13 +240,13 @@ class connection:  # noqa: N801 - it is used like a function
         cause = outages.note(error)
         if cause.writes_only:
             raise Unwritable from error
-        if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+        if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, *REPLANNED)):
             raise Contended from error
         if isinstance(error, errors.QueryCanceled):
             raise TooSlow from error
         if isinstance(error, errors.LockNotAvailable):
             raise Unavailable("Other requests are changing the same data. Try again in a moment.") from error
-        if isinstance(error, psycopg.OperationalError | errors.FeatureNotSupported):
+        if isinstance(error, psycopg.OperationalError):
             raise Unavailable from error
 
     def _leave(self) -> None:

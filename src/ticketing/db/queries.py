@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ import structlog
 from aiosql.queries import Queries
 from aiosql.types import SQLOperationType
 from aiosql.utils import VAR_REF
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection, AsyncRawCursor, errors
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
@@ -32,6 +32,10 @@ slow_seconds = float("inf")
 
 spanned: Callable[[str], AbstractContextManager[Any]] | None = None
 """What goes around a statement, by its name, where there are traces (tracing.start)."""
+
+REPLANNED = (errors.FeatureNotSupported, errors.InvalidFunctionDefinition, errors.InternalError_)
+"""What PostgreSQL says of a statement when the schema changes just then: its prepared result is another now, or what it
+has read of the schema before it waited for a table no longer fits what it reads then (“too few column names”)."""
 
 _SILENT = re.compile(r"--[^\n]*|'[^']*'")
 _LOCKS = re.compile(r"\bfor\s+(?:(?:no\s+key\s+)?update|(?:key\s+)?share)\b|\bpg_advisory_xact_lock\w*", re.IGNORECASE)
@@ -133,10 +137,15 @@ class AsyncPsycopgAdapter:
         cursor = _cursor(conn, row_factory)
         began = time.perf_counter()
         try:
-            if spanned is None:
-                return await cursor.execute(sql, values, prepare=prepare)
-            with spanned(query_name):
-                return await cursor.execute(sql, values, prepare=prepare)
+            with spanned(query_name) if spanned else nullcontext():
+                try:
+                    return await cursor.execute(sql, values, prepare=prepare)
+                except REPLANNED:
+                    # Outside a transaction it can run again.
+                    if not _is_idle(conn):
+                        raise
+                    await conn.execute("deallocate all")
+                    return await cursor.execute(sql, values, prepare=prepare)
         finally:
             if (seconds := time.perf_counter() - began) > slow_seconds:
                 log.warning("slow statement", query=query_name, ms=round(seconds * 1000, 1))

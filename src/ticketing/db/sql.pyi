@@ -20,7 +20,6 @@ TicketResolution: TypeAlias = Literal[
 TicketSeverity: TypeAlias = Literal["none", "low", "medium", "high", "critical"]
 TicketStatus: TypeAlias = Literal["open", "in_progress", "pending", "resolved", "closed"]
 TicketType: TypeAlias = Literal["bug", "feature_request", "support"]
-TokenScope: TypeAlias = Literal["tickets:read", "tickets:write", "admin"]
 UserRole: TypeAlias = Literal["requester", "agent", "admin"]
 Visibility: TypeAlias = Literal["private", "public"]
 WebhookFormat: TypeAlias = Literal["standard", "slack", "discord"]

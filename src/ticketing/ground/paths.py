@@ -9,4 +9,5 @@ _ROOT = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[3]
 
 SPEC = _ROOT / "spec"
 QUERIES = _ROOT / "sql" / "queries"
+SHAPES = _ROOT / "sql" / "shapes"
 MIGRATIONS = _ROOT / "migrations"

@@ -14,7 +14,7 @@ from ticketing.log import upkeep
 async def obstacle(conn: AsyncConnection[Any]) -> str | None:
     """What prevents work, and what to do about it; or None. Raises psycopg.Error."""
     if missing := await migrate.pending(conn):
-        return f"The database lacks the migrations {', '.join(missing)}. Run `ticketing migrate`."
+        return f"The database lacks {', '.join(missing)}. Run `ticketing migrate`."
     if await upkeep.ahead(conn):
         return f"The event log is ahead of this server, as after a restore. {upkeep.MEND}"
     if await _read_only(conn):

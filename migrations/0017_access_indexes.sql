@@ -1,3 +1,0 @@
--- The tickets of an organization, and those that are public, in the order of a list. Most tickets are neither.
-create index tickets_organization on tickets (organization, created_at, number) where organization is not null;
-create index tickets_public on tickets (created_at, number) where visibility = 'public';

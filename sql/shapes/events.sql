@@ -1,0 +1,138 @@
+-- Events: their types, what is told of one, and to whom.
+
+-- The types of event, with who reads them and what it takes to be told.
+-- An event of a type that is not here is shown to nobody, and no webhook endpoint is told of it.
+--   readers     ticket: who sees the ticket; project: who sees the project; user: the user and staff; token: its owner
+--               and admins; admin: admins
+--   scope       what a token needs to read it
+--   internal    it is always for staff; of other types the event itself says
+--   unfiltered  an endpoint that names no types is told of it
+create or replace view event_types (type, readers, scope, internal, unfiltered) as
+values ('ticket.created',      'ticket',  'tickets:read', false, true),
+       ('ticket.updated',      'ticket',  'tickets:read', false, true),
+       ('ticket.resolved',     'ticket',  'tickets:read', false, true),
+       ('ticket.reopened',     'ticket',  'tickets:read', false, true),
+       ('ticket.closed',       'ticket',  'tickets:read', false, true),
+       ('ticket.escalated',    'ticket',  'tickets:read', false, true),
+       ('ticket.deleted',      'ticket',  'tickets:read', false, true),
+       ('comment.created',     'ticket',  'tickets:read', false, true),
+       ('comment.updated',     'ticket',  'tickets:read', false, true),
+       ('comment.deleted',     'ticket',  'tickets:read', false, true),
+       ('user.created',        'user',    'tickets:read', true,  true),
+       ('user.updated',        'user',    'tickets:read', true,  true),
+       ('project.created',     'project', 'tickets:read', false, true),
+       ('project.updated',     'project', 'tickets:read', false, true),
+       ('category.created',    'project', 'tickets:read', false, true),
+       ('category.updated',    'project', 'tickets:read', false, true),
+       ('token.created',       'token',   'tickets:read', true,  false),
+       ('token.revoked',       'token',   'tickets:read', true,  false),
+       ('webhook.created',     'admin',   'admin',        true,  false),
+       ('webhook.updated',     'admin',   'admin',        true,  false),
+       ('webhook.deleted',     'admin',   'admin',        true,  false),
+       ('webhook.rotated',     'admin',   'admin',        true,  false),
+       ('webhook.pinged',      'admin',   'admin',        true,  false),
+       ('webhook.redelivered', 'admin',   'admin',        true,  false),
+       ('webhook.failing',     'admin',   'admin',        true,  false),
+       ('webhook.disabled',    'admin',   'admin',        true,  false),
+       ('job.retried',         'admin',   'admin',        true,  false),
+       ('job.cancelled',       'admin',   'admin',        true,  false),
+       ('queue.paused',        'admin',   'admin',        true,  false),
+       ('queue.resumed',       'admin',   'admin',        true,  false);
+
+-- Whether an event of a ticket or a project is for staff alone.
+create or replace function event_is_internal(e events) returns boolean language sql immutable
+return coalesce(e.internal, e.audience = 'internal');
+
+-- Writes `audience` for processes of the release before `internal`, which go by it when they show a ticket's events.
+-- A later release takes the column and this trigger away.
+create or replace function note_audience() returns trigger language plpgsql as $$
+begin
+    new.audience := 'internal';
+    return new;
+end;
+$$;
+
+-- The parts of an event: what whoever may read it sees, and what staff see besides.
+-- What a project was like while it was private is for staff. The releases before this one have written that into `data`
+-- and `previous`.
+create or replace function event_parts(e events)
+returns table (data jsonb, previous jsonb, staff jsonb, staff_previous jsonb)
+language sql immutable rows 1 begin atomic
+    select case when split.hidden then e.data || (e.previous - 'visibility') else e.data end,
+           case when split.hidden or split.shown then jsonb_build_object('visibility', e.previous -> 'visibility')
+                else e.previous end,
+           case when split.hidden then e.data else e.staff end,
+           case when split.hidden or split.shown then e.previous else e.staff_previous end
+      from (select e.type = 'project.updated' and e.staff_previous is null
+                       and e.previous ->> 'visibility' = 'public' as hidden,
+                   e.type = 'project.updated' and e.staff_previous is null
+                       and e.previous ->> 'visibility' = 'private' as shown) split;
+end;
+
+-- An event as the contract says it: to staff whole, to others without what is for staff.
+create or replace function event_resource(e events, whole boolean)
+returns table (id uuid, type text, occurred_at text, ticket bigint, project text, actor jsonb,
+               data jsonb, previous jsonb)
+language sql stable rows 1 begin atomic
+    select e.id, e.type, utc(e.occurred_at), e.ticket, e.project,
+           (select user_ref(u) from users u where u.id = e.actor_id),
+           case when event_resource.whole then parts.data || coalesce(parts.staff, '{}') else parts.data end,
+           case when event_resource.whole then parts.previous || coalesce(parts.staff_previous, '{}')
+                else parts.previous end
+      from event_parts(e) parts;
+end;
+
+-- An event as webhooks tell it: the contract's Event, and its place in the log.
+create or replace function event_told(e events, whole boolean) returns jsonb language sql stable
+return (select to_jsonb(r) || jsonb_build_object('position', e.position) from event_resource(e, event_told.whole) r);
+
+-- How many bytes an event has, uncompressed.
+create or replace function event_bytes(e events) returns integer language sql stable
+return plain_size(e.data) + plain_size(e.previous)
+       + coalesce(plain_size(e.staff), 0) + coalesce(plain_size(e.staff_previous), 0);
+
+-- Who may read an event, by name, and who has to be told that it took something from them.
+-- It is the inverse of may_see: `everyone`; a requester's id; `organization:<key>`, who sees its tickets;
+-- `project:<key>`, who staffs that project; `staff` of all projects; `agent`, staff of any; `user:<id>`, whoever the
+-- event is about; `admin`, whose token has that scope. tests/api/test_event_types.py holds it to the predicate.
+-- Processes of the release before this one call everyone `requester`, agents `staff`, and a user by their id alone.
+create or replace function event_readers(e events) returns table (seen_by text[], missed_by text[])
+language sql stable rows 1 begin atomic
+    select array_remove(
+               case declared.readers
+                   when 'ticket' then
+                       array['staff', 'project:' || coalesce(t.project, e.project)]
+                       || case when not event_is_internal(e) then
+                              array[t.requester_id::text, 'organization:' || t.organization,
+                                    case when t.visibility = 'public' and t.project = any(array(table public_projects))
+                                         then 'everyone' end]
+                          end
+                   when 'project' then
+                       array['staff', 'project:' || e.project]
+                       -- Others see what a project is like while it is public, not what it was like before.
+                       || case when not event_is_internal(e) and coalesce(e.data ->> 'visibility', 'public') = 'public'
+                                    and e.project = any(array(table public_projects))
+                               then array['everyone', 'requester'] end
+                   when 'user' then array['user:' || (e.data ->> 'id'), 'agent', 'staff']
+                   when 'token' then
+                       array(select unnest(array['user:' || k.user_id, k.user_id::text])
+                               from tokens k where k.id = (e.data ->> 'id')::uuid)
+                       || array['admin']
+                   when 'admin' then array['admin']
+                   else '{}'
+               end, null),
+           array_remove(
+               case
+                   when event_is_internal(e) then '{}'
+                   when declared.readers = 'ticket' then
+                       array[e.previous #>> '{requester,id}', 'organization:' || (e.previous ->> 'organization'),
+                             'project:' || (e.previous ->> 'project'),
+                             case when e.previous ->> 'visibility' = 'public' then 'everyone' end]
+                   when declared.readers = 'project' and e.previous ->> 'visibility' = 'public'
+                       then array['everyone', 'requester']
+                   else '{}'
+               end, null)
+      from (select) as one
+      left join event_types declared on declared.type = e.type
+      left join tickets t on t.number = e.ticket;
+end;

@@ -1,0 +1,56 @@
+-- Tickets: what the contract shows of one, who may see which, and the filters of lists.
+
+-- The contract's Ticket.
+create or replace function ticket_resource(t tickets)
+returns table (number bigint, type ticket_type, project text, title text, description text, status ticket_status,
+               resolution ticket_resolution, resolution_note text, priority ticket_priority,
+               severity ticket_severity, category text, tags text[], environment jsonb, channel ticket_channel,
+               requester jsonb, assignee jsonb, external_reference jsonb,
+               created_at text, updated_at text, resolved_at text, closed_at text)
+language sql stable rows 1 begin atomic
+    select t.number, t.type, t.project, t.title, t.description, t.status, t.resolution, t.resolution_note,
+           t.priority, t.severity, t.category, t.tags, t.environment, t.channel,
+           (select user_ref(u) from users u where u.id = t.requester_id),
+           (select user_ref(u) from users u where u.id = t.assignee_id),
+           case when t.external_source is not null
+                then jsonb_build_object('source', t.external_source, 'id', t.external_id) end,
+           utc(t.created_at), utc(t.updated_at), utc(t.resolved_at), utc(t.closed_at);
+end;
+
+-- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others.
+-- A page is merged from both, so that an index gives the viewer's own in the order of the list, however few or old they
+-- are. For who staffs everything all are others. A filter that is null is none: PostgreSQL inlines the function, and
+-- drops it.
+create or replace function matching_tickets(
+    own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean,
+    project text[], type ticket_type[], status ticket_status[],
+    priority ticket_priority[], severity ticket_severity[], category text[], tags text[],
+    assignee uuid, unassigned boolean, requester uuid,
+    created_after timestamptz, created_before timestamptz, updated_after timestamptz, updated_before timestamptz)
+returns setof tickets language sql stable as $$
+    select t.*
+      from tickets t
+     where case when own then not everywhere and is_theirs(t, viewer, null)
+                else may_see(t, null, organizations, staffed, everywhere, array(table public_projects))
+                     and (everywhere or is_theirs(t, viewer, null) is not true) end
+       -- Of one value an equality, by which an index can both find and sort. Never both forms: the planner would take
+       -- them for independent, and expect so few rows that it sorts them all.
+       and (matching_tickets.project is null
+            or case when cardinality(matching_tickets.project) = 1 then t.project = matching_tickets.project[1]
+                    else t.project = any(matching_tickets.project) end)
+       and (matching_tickets.type is null or t.type = any(matching_tickets.type))
+       and (matching_tickets.status is null
+            or case when cardinality(matching_tickets.status) = 1 then t.status = matching_tickets.status[1]
+                    else t.status = any(matching_tickets.status) end)
+       and (matching_tickets.priority is null or t.priority = any(matching_tickets.priority))
+       and (matching_tickets.severity is null or t.severity = any(matching_tickets.severity))
+       and (matching_tickets.category is null or t.category = any(matching_tickets.category))
+       and (matching_tickets.tags is null or t.tags @> matching_tickets.tags)
+       and (matching_tickets.assignee is null or t.assignee_id = matching_tickets.assignee)
+       and (not matching_tickets.unassigned or t.assignee_id is null)
+       and (matching_tickets.requester is null or t.requester_id = matching_tickets.requester)
+       and (matching_tickets.created_after is null or t.created_at >= matching_tickets.created_after)
+       and (matching_tickets.created_before is null or t.created_at < matching_tickets.created_before)
+       and (matching_tickets.updated_after is null or t.updated_at >= matching_tickets.updated_after)
+       and (matching_tickets.updated_before is null or t.updated_at < matching_tickets.updated_before);
+$$;

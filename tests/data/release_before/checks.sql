@@ -1,0 +1,83 @@
+-- Checks: what the doctor asks of PostgreSQL. Nothing is changed.
+
+-- name: get_server_figures()^
+-- returns: ServerFigures
+-- Whether it takes writes and ends slow statements, how it plans them and writes times, how many of its connections are
+-- taken, and what time it has.
+select current_setting('transaction_read_only')::boolean as read_only,
+       current_setting('statement_timeout') <> '0' and current_setting('lock_timeout') <> '0' as limits,
+       current_setting('jit')::boolean as jit, current_setting('timezone') as timezone,
+       current_setting('max_connections')::integer as max_connections,
+       -- Of the sessions of others, a role without pg_read_all_stats is shown whose they are and in which database.
+       (select count(*) from pg_stat_activity
+         where backend_type = 'client backend'
+            or backend_type is null and usesysid is not null and datid is not null) as connections,
+       extract(epoch from clock_timestamp())::float8 as clock;
+
+-- name: list_lagging_standbys(behind_bytes)
+-- returns: LaggingStandby
+-- Standbys, and slots of standbys that are gone, for which PostgreSQL retains more WAL than so much.
+select s.slot_name::text as name, s.active, pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::bigint as behind
+  from pg_replication_slots s
+ where not pg_is_in_recovery() and pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) > :behind_bytes::bigint
+ order by behind desc;
+
+-- name: list_long_transactions(open_seconds)
+-- returns: LongTransaction
+-- Transactions that write and have been open for long, those of other databases included: the log ends before them.
+select a.pid::text as name, coalesce(nullif(a.application_name, ''), a.usename::text, 'unknown') as whose,
+       extract(epoch from now() - a.xact_start)::float8 as seconds
+  from pg_stat_activity a
+ where a.backend_xid is not null and a.xact_start < now() - make_interval(secs => :open_seconds::float8)
+ union all
+select p.gid, p.owner::text, extract(epoch from now() - p.prepared)::float8
+  from pg_prepared_xacts p
+ where p.prepared < now() - make_interval(secs => :open_seconds::float8)
+ order by seconds desc;
+
+-- name: get_held_event_seconds()$
+-- How long the oldest event has been waiting to be told, as an older transaction is still open. Empty: none waits.
+-- By when it was written: one that was imported happened long before.
+select extract(epoch from now() - min(held.recorded_at))::float8
+  from (select e.recorded_at from events e
+         where e.transaction_id >= log_end()
+         order by e.transaction_id, e.position
+         limit 1000) held;
+
+-- name: list_sealing_keys()
+-- returns: SealingKey
+-- The keys without which some endpoint's secret cannot be opened.
+select s.key_id, count(distinct s.endpoint_id) as endpoints
+  from webhook_secrets s
+ where s.expires_at is null or s.expires_at > now()
+ group by s.key_id
+ order by s.key_id;
+
+-- name: list_backlogs(most, page_size)
+-- returns: Backlog
+-- The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has been due.
+select w.id as endpoint_id, b.pending, b.late_seconds
+  from webhook_endpoints w cross join lateral (
+    select count(*) as pending, extract(epoch from now() - min(d.next_attempt_at))::float8 as late_seconds
+      from (select next_attempt_at from deliveries
+             where endpoint_id = w.id and status = 'pending' order by id limit :most::integer) d
+  ) b
+ where b.pending > 0
+ order by b.pending desc, w.id
+ limit :page_size::integer;
+
+-- name: get_fan_out_late_seconds()$
+-- For how long the first event has been in the settled log that deliveries are still to be made of. Empty: there is none,
+-- or no endpoint.
+select extract(epoch from now() - next.recorded_at)::float8
+  from (select * from webhook_fan_out limit 1) f cross join lateral (
+    select e.recorded_at from events_after(f.transaction_id, f.position) e
+     order by e.transaction_id, e.position limit 1
+  ) next
+ where exists (select from webhook_endpoints);
+
+-- name: list_late_schedules(names)
+-- returns: LateSchedule
+-- How long ago the next moment of each schedule was; less than nothing as long as it is to come.
+select name, extract(epoch from now() - next_run_at)::float8 as late_seconds
+  from job_schedules where name = any(:names);

@@ -1,0 +1,294 @@
+-- Tickets: the unit of work. Every read and every lock goes through visible_tickets (migrations/0001).
+
+-- name: insert_ticket(event_id, idempotency_key, fingerprint, actor_id, staff, type, project, title, description, severity, category, tags, environment, priority, channel, requester_id)$
+-- Open a ticket, and give what the event of it keeps: the Ticket. Empty: the project, type, category or requester is not to be had, or the key is taken.
+-- nullable: fingerprint
+with place as materialized (
+    select p.key as project, c.key as category
+      from projects p
+      left join categories c on c.project = p.key and c.key = :category and not c.archived
+     where p.key = :project
+       and not p.archived
+       and (:staff or p.visibility = 'public')
+       and :type::ticket_type = any(p.ticket_types)
+       and (:category::text is null or c.key is not null)
+       and exists (select from users where id = :requester_id and active)
+), inserted as (
+    insert into tickets as t (type, project, category, title, description, severity, tags, environment, priority,
+                              channel, requester_id)
+    select :type::ticket_type, place.project, place.category, :title, :description, :severity::ticket_severity,
+           :tags::text[], :environment::jsonb, :priority::ticket_priority, :channel::ticket_channel, :requester_id
+      from place
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+    returning t
+)
+insert into events (id, type, occurred_at, ticket, project, actor_id, data)
+select :event_id, 'ticket.created', (t).created_at, r.number, r.project, :actor_id, to_jsonb(r)
+  from inserted cross join lateral ticket_resource(t) r
+returning data;
+
+-- name: get_ticket(number, viewer_id, staff)^
+-- returns: Ticket
+-- One ticket, if the viewer may see it.
+select r.* from visible_tickets(:viewer_id, :staff) t cross join lateral ticket_resource(t) r where t.number = :number;
+
+-- name: take_ticket(number, viewer_id, staff)^
+-- returns: Ticket
+-- One ticket, if the viewer may see it, locked until the transaction ends.
+select r.*
+  from tickets t cross join lateral ticket_resource(t) r
+ where t.number = :number and (:staff or t.requester_id = :viewer_id)
+   for no key update of t;
+
+-- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)$
+-- Write the fields of a ticket that take_ticket has locked, and give what the event of it keeps: the Ticket. Empty: the category or the assignee is not to be had.
+-- nullable: category, resolution_note
+with updated as (
+    update tickets as t
+       set title = :title, description = :description, severity = :severity::ticket_severity,
+           category = :category, tags = :tags::text[], environment = :environment::jsonb,
+           priority = :priority::ticket_priority, status = :status::ticket_status,
+           resolution = :resolution::ticket_resolution, resolution_note = :resolution_note,
+           assignee_id = :assignee_id, updated_at = clock_timestamp(),
+           resolved_at = case when :status::ticket_status in ('resolved', 'closed')
+                              then coalesce(resolved_at, clock_timestamp()) end,
+           closed_at = case when :status::ticket_status = 'closed' then coalesce(closed_at, clock_timestamp()) end
+     where number = :number
+       and (:assignee_id::uuid is null or :assignee_id is not distinct from assignee_id
+            or exists (select from users where id = :assignee_id and active and role <> 'requester'))
+       and (:category::text is null or :category is not distinct from category
+            or exists (select from categories c where c.project = t.project and c.key = :category and not archived))
+    returning t
+)
+insert into events (id, type, occurred_at, ticket, project, actor_id, data, previous)
+select :event_id, :event_type, (t).updated_at, r.number, r.project, :actor_id, to_jsonb(r), :previous
+  from updated cross join lateral ticket_resource(t) r
+returning data;
+
+-- name: list_tickets_by_created(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+with found as materialized (
+    select t.number, t.created_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.created_at, t.number
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.created_at, f.number)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
+ cross join lateral ticket_resource(t) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
+
+-- name: list_tickets_by_created_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+with found as materialized (
+    select t.number, t.created_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.created_at desc, t.number desc
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.created_at desc, f.number desc)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
+ cross join lateral ticket_resource(t) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
+
+-- name: list_tickets_by_updated(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+with found as materialized (
+    select t.number, t.updated_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.updated_at, t.number
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.updated_at, f.number)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
+ cross join lateral ticket_resource(t) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
+
+-- name: list_tickets_by_updated_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+with found as materialized (
+    select t.number, t.updated_at,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.updated_at desc, t.number desc
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.updated_at desc, f.number desc)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
+ cross join lateral ticket_resource(t) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
+
+-- name: list_tickets_by_priority(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+with found as materialized (
+    select t.number, t.priority,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.priority, t.number
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.priority, f.number)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
+ cross join lateral ticket_resource(t) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
+
+-- name: list_tickets_by_priority_desc(viewer_id, staff, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- returns: TicketRow
+-- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
+-- with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+with found as materialized (
+    select t.number, t.priority,
+           octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment) as bytes
+      from matching_tickets(:viewer_id, :staff, :project, :type, :status, :priority, :severity, :category, :tags,
+                            :assignee_id, :unassigned, :requester_id, :created_after, :created_before, :updated_after,
+                            :updated_before) t
+     where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
+       and (:external_ids::text[] is null
+            or t.number = any(array(select k.number
+                                      from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
+                                      join tickets k on k.external_source = r.source and k.external_id = r.id)))
+     order by t.priority desc, t.number desc
+     limit :page_size
+), counted as (
+    select f.number, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.priority desc, f.number desc)
+)
+select c.place < c.count as more, r.*
+  from counted c join tickets t on t.number = c.number
+ cross join lateral ticket_resource(t) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by c.place;
+
+-- name: close_resolved_tickets(event_ids, resolved_before)!
+-- Close tickets that were resolved before a given moment, the longest resolved first, an event each; no more than there
+-- are ids for events. Tickets that somebody works on right now are left for the next time.
+with due as materialized (
+    select number, row_number() over (order by resolved_at, number) as place
+      from (select number, resolved_at
+              from tickets
+             where status = 'resolved' and resolved_at < :resolved_before
+             order by resolved_at, number
+             limit cardinality(:event_ids::uuid[])
+               for no key update skip locked) locked
+), closed as (
+    update tickets as t
+       set status = 'closed', closed_at = clock_timestamp(), updated_at = clock_timestamp()
+      from due
+     where t.number = due.number
+    returning t, due.place
+)
+insert into events (id, type, occurred_at, ticket, project, data, previous)
+select (:event_ids::uuid[])[c.place], 'ticket.closed', (c.t).closed_at, r.number, r.project, to_jsonb(r),
+       '{"status": "resolved", "closed_at": null}'
+  from closed c cross join lateral ticket_resource(c.t) r
+ order by c.place;
+
+-- name: escalate_tickets(event_ids, opened_before)!
+-- Record `ticket.escalated` for critical tickets, opened before a given moment, that no agent has answered in public;
+-- once a ticket, the longest waiting first, no more than there are ids for events.
+with due as materialized (
+    select number, row_number() over (order by created_at, number) as place
+      from (select number, created_at
+              from tickets t
+             where severity = 'critical' and status in ('open', 'in_progress') and created_at < :opened_before
+               and not exists (select from escalations e where e.ticket = t.number)
+               and not exists (select
+                                 from comments c join users u on u.id = c.author_id
+                                where c.ticket = t.number and c.visibility = 'public' and c.deleted_at is null
+                                  and u.role <> 'requester')
+             order by created_at, number
+             limit cardinality(:event_ids::uuid[])
+               for no key update of t skip locked) locked
+), escalated as (
+    insert into escalations (ticket, escalated_at) select number, clock_timestamp() from due
+    on conflict do nothing
+    returning *
+)
+insert into events (id, type, occurred_at, ticket, project, data)
+select (:event_ids::uuid[])[due.place], 'ticket.escalated', e.escalated_at, r.number, r.project, to_jsonb(r)
+  from escalated e
+  join due on due.number = e.ticket
+  join tickets t on t.number = e.ticket
+ cross join lateral ticket_resource(t) r
+ order by due.place;

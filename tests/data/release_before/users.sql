@@ -1,0 +1,77 @@
+-- Users: every person or machine known to us, with or without a way to sign in.
+
+-- name: insert_user(event_id, idempotency_key, fingerprint, actor_id, user_id, name, email, role, service_account)^
+-- returns: User
+-- Add a person or a machine. Empty: the key is taken.
+-- nullable: fingerprint, email, actor_id
+with inserted as (
+    insert into users as u (id, name, email, role, service_account)
+    select :user_id, :name, :email, :role::user_role, :service_account
+     where :idempotency_key::text is null
+        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
+    returning u
+), resource as materialized (
+    select r.* from inserted i cross join lateral user_resource(i.u) r
+), event as (
+    insert into events (id, type, actor_id, audience, data)
+    select :event_id, 'user.created', :actor_id, 'internal', to_jsonb(resource) from resource
+)
+select * from resource;
+
+-- name: add_requester(event_id, actor_id, user_id, name, email)^
+-- returns: User
+-- Add whoever writes for the first time. Empty: the e-mail address is known.
+with inserted as (
+    insert into users as u (id, name, email) values (:user_id, :name, :email)
+    on conflict ((lower(email))) do nothing
+    returning u
+), resource as materialized (
+    select r.* from inserted i cross join lateral user_resource(i.u) r
+), event as (
+    insert into events (id, type, actor_id, audience, data)
+    select :event_id, 'user.created', :actor_id, 'internal', to_jsonb(resource) from resource
+)
+select * from resource;
+
+-- name: list_users(role, email, after, page_size)
+-- returns: User
+-- A page of users, in the order in which they were added, from after a given one on.
+select r.*
+  from users u cross join lateral user_resource(u) r
+ where (:role::user_role is null or u.role = :role::user_role)
+   and (:email::text is null or lower(u.email) = lower(:email))
+   and (:after::uuid is null or u.id > :after::uuid)
+ order by u.id
+ limit :page_size;
+
+-- name: get_user(user_id)^
+-- returns: User
+-- One user.
+select r.* from users u cross join lateral user_resource(u) r where u.id = :user_id;
+
+-- name: get_user_by_email(email)^
+-- returns: User
+-- The user with an e-mail address, whatever its case.
+select r.* from users u cross join lateral user_resource(u) r where lower(u.email) = lower(:email);
+
+-- name: take_user(user_id)^
+-- returns: User
+-- One user, locked until the transaction ends.
+select r.* from users u cross join lateral user_resource(u) r where u.id = :user_id for no key update of u;
+
+-- name: update_user(event_id, actor_id, user_id, name, email, role, active, previous)^
+-- returns: User
+-- Write the fields of a user that take_user has locked.
+-- nullable: email, actor_id
+with updated as (
+    update users as u set name = :name, email = :email, role = :role::user_role, active = :active,
+                          updated_at = clock_timestamp()
+     where id = :user_id
+    returning u
+), resource as materialized (
+    select r.* from updated cross join lateral user_resource(updated.u) r
+), event as (
+    insert into events (id, type, actor_id, audience, data, previous)
+    select :event_id, 'user.updated', :actor_id, 'internal', to_jsonb(resource), :previous from resource
+)
+select * from resource;
