@@ -20,6 +20,10 @@ up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ct
 test: $(venv)/for-dev $(node_tools) ## Run the whole suite on its own servers, in parallel, and measure coverage
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
 
+.PHONY: test-fast
+test-fast: $(venv)/for-dev ## Run the tests that start no process and do not sleep: a minute
+	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest -m "not slow" $(ARGS)
+
 .PHONY: check
 check: style types layers generated contract ## Run every check but the tests: the next five
 

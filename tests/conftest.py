@@ -33,7 +33,7 @@ from ticketing.ground import config
 from ticketing.processes import serve
 from working import SETTLED
 
-pytest_plugins = ["receiving"]
+pytest_plugins = ["receiving", "tiers"]
 
 TEMPLATE = "ticketing_template"
 ALL_SCOPES = ("tickets:read", "tickets:write", "admin")

@@ -112,6 +112,7 @@ def empty(new_database: Callable[..., str]) -> str:
     return new_database()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=WORLDS)
 def test_every_statement_sees_what_the_model_sees(empty: str, world: World) -> None:

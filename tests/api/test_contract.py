@@ -21,6 +21,7 @@ from ticketing.ground import errors, paths
 DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     "options",

@@ -108,6 +108,7 @@ def test_health(web: httpx.Client) -> None:
     assert web.get("/health/ready").text == "ok\n"
 
 
+@pytest.mark.slow
 def test_a_service_without_its_schema_is_not_ready(new_database: Callable[..., str]) -> None:
     with spawned(new_database("template0")) as url:
         response = httpx.get(f"{url}/health/ready")
@@ -115,6 +116,7 @@ def test_a_service_without_its_schema_is_not_ready(new_database: Callable[..., s
         assert "0001_initial" in response.text
 
 
+@pytest.mark.slow
 def test_a_service_without_its_database_says_so_and_comes_back(
     server_url: str, new_database: Callable[..., str]
 ) -> None:
@@ -214,6 +216,7 @@ def test_what_operators_need_is_for_their_networks(web: httpx.Client, proxied: h
         assert proxied.get(path, headers=headers).status_code == 404, forged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("header", "prefix"), [({}, "/desk"), ({"X-Forwarded-Prefix": "/help/it"}, "/help/it")])
 def test_links_begin_with_what_the_client_sees(
     proxied: httpx.Client, admin: Person, project: str, header: dict[str, str], prefix: str

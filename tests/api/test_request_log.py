@@ -64,7 +64,7 @@ def _live(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def log(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+def log(database_url: str, tmp_path_factory: pytest.TempPathFactory, slowly: None) -> Iterator[Log]:
     path = tmp_path_factory.mktemp("log") / "requests"
     with logging_service(database_url, path, TICKETING_TRUSTED_PROXIES="127.0.0.0/8") as log:
         yield log
@@ -130,6 +130,7 @@ def test_what_is_served_beside_the_api_is_logged_too(log: Log, path: str) -> Non
     assert (line["operation"], line["path"], line["status"]) == ("page", path, 200)
 
 
+@pytest.mark.slow
 def test_a_request_that_cannot_be_answered_just_now_is_a_warning(
     new_database: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -88,7 +88,7 @@ class Stand:
 
 
 @pytest.fixture(scope="module")
-def stand(new_database: Callable[..., str]) -> Iterator[Stand]:
+def stand(new_database: Callable[..., str], slowly: None) -> Iterator[Stand]:
     database_url = new_database()
     settings = {
         "TICKETING_HEARTBEAT_SECONDS": "1",

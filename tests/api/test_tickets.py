@@ -450,6 +450,7 @@ def test_a_repeated_request_is_answered_whatever_has_changed_since(
     assert sender.post("/tickets", json=body).status_code == (422 if change else 403)
 
 
+@pytest.mark.slow
 def test_a_request_that_waits_in_vain_for_its_twin_is_told_so(
     requester: Person, project: str, database_url: str
 ) -> None:
@@ -465,6 +466,7 @@ def test_a_request_that_waits_in_vain_for_its_twin_is_told_so(
     assert requester.post("/tickets", json=body, headers={"Idempotency-Key": key}).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_request_that_waits_in_vain_for_something_else_is_not_told_of_a_twin(
     requester: Person, new_ticket: New, database_url: str
 ) -> None:

@@ -167,6 +167,7 @@ def test_an_expired_token_is_refused(agent: Person, anonymous: Judged, db: psyco
     assert signed_in(anonymous, made["token"]).status_code == 401
 
 
+@pytest.mark.slow
 def test_a_remembered_token_still_expires(
     sign_in: Callable[..., Person], database_url: str, db: psycopg.Connection[Any]
 ) -> None:

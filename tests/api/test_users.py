@@ -191,6 +191,7 @@ def test_an_admin_keeps_their_own_rights(admin: Person) -> None:
     assert change(admin, admin.id, active=False).status_code == 409
 
 
+@pytest.mark.slow
 def test_two_admins_who_take_each_other_s_rights_leave_one(new_database: Callable[..., str]) -> None:
     """In an installation in which there is nobody else; what both ask for is under way before either is done."""
     url, lock = new_database(), "(hashtextextended('users.admins', 0))"

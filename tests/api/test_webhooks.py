@@ -509,7 +509,7 @@ def receive_one(
         (receiving.trickling, None, "no answer within 0.5 seconds"),
         (receiving.endless_interim_answers, None, "had not ended after 65,536 bytes"),
         (receiving.no_http, None, "broke off"),
-        (receiving.slow(3), None, "no answer within 0.5 seconds"),
+        pytest.param(receiving.slow(3), None, "no answer within 0.5 seconds", marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -589,7 +589,7 @@ def test_a_host_that_is_not_public_any_more(
         (receiving.answering(202, b"\xff\0"), "\ufffd\ufffd"),
         (receiving.broken_off_later, "half of"),
         (receiving.babbling, "x" * 1024),
-        (receiving.slow(0.3), ""),
+        pytest.param(receiving.slow(0.3), "", marks=pytest.mark.slow),
         (receiving.endless_trailers, "x"),
         (receiving.interim, "ok"),
     ],
@@ -921,6 +921,7 @@ def test_redeliver_all_failed(
     assert [d["status"] for d in deliveries(admin, endpoint)] == ["failed", "delivered", "delivered", "delivered"]
 
 
+@pytest.mark.slow
 def test_replay(
     admin: Person,
     requester: Person,
@@ -1213,6 +1214,7 @@ def repeated(db: Database, ticket: int, times: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_long_edits_by_one_requester_stop_nobody(
     requester: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
 ) -> None:
@@ -1351,6 +1353,7 @@ def spawned_workers(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
         yield workers
 
 
+@pytest.mark.slow
 def test_workers_race_and_die(
     admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
 ) -> None:
@@ -1367,6 +1370,7 @@ def test_workers_race_and_die(
     assert len(deliveries(admin, endpoint)) == 60
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_before_it_notes_what_it_sent_sends_it_again(
     admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
 ) -> None:
@@ -1392,6 +1396,7 @@ def test_a_worker_that_dies_before_it_notes_what_it_sent_sends_it_again(
     assert (first.id, first.body) == (second.id, second.body)
 
 
+@pytest.mark.slow
 def test_one_dead_receiver_of_twenty(new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint) -> None:
     """The others are told within two seconds, although it has as many messages as the worker has threads."""
     dead, alive = new_receiver(), [new_receiver() for _ in range(19)]

@@ -102,7 +102,7 @@ class Own(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def own(new_database: Callable[..., str]) -> Iterator[Own]:
+def own(new_database: Callable[..., str], slowly: None) -> Iterator[Own]:
     database_url = new_database()
     with spawned(database_url) as url, psycopg.connect(database_url, autocommit=True) as conn:
         yield Own(url, database_url, conn)

@@ -21,6 +21,8 @@ from chaos.run import Plan, run
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
+@pytest.mark.database
+@pytest.mark.slow
 def test_commit_then_send_is_seen_to_lose() -> None:
     outcome = run(Plan(seconds=5, faults=2, seed=7, naive=True, only="Valkey: kill", rate=40, quiet=3))
     lost = {entry.what: entry.wrong for entry in outcome.entries}

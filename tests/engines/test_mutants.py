@@ -85,6 +85,7 @@ def test_checks_in_sql(statement: str, kind: str, text: str) -> None:
     assert mutant.instead in mutant.applied(query.encode()).decode()
 
 
+@pytest.mark.slow
 def test_every_kind_is_found_here_and_every_equivalent() -> None:
     found = mutants.mutants(mutants.ROOT)
     names = [mutant.name for mutant in found]
@@ -96,6 +97,7 @@ def test_every_kind_is_found_here_and_every_equivalent() -> None:
     assert mutants.EQUIVALENT.keys() <= set(names)
 
 
+@pytest.mark.slow
 def test_each_file_has_tests() -> None:
     for mutant in mutants.mutants(mutants.ROOT):
         assert mutants.tests_of(mutant.path)

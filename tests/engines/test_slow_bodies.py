@@ -63,6 +63,7 @@ def expire(_admin: Person, person: Person, db: Database) -> None:
     db.execute("update tokens set expires_at = now() where user_id = %s", (person.id,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [revoke, deactivate, expire])
 def test_what_ends_while_a_body_comes_does_not_write(
     admin: Person,
@@ -95,6 +96,7 @@ def test_what_ends_while_a_body_comes_does_not_write(
     assert new_events() == []
 
 
+@pytest.mark.slow
 def test_a_role_that_is_lost_while_a_body_comes_is_lost(
     admin: Person,
     sign_in: Callable[..., Person],
@@ -116,6 +118,7 @@ def test_a_role_that_is_lost_while_a_body_comes_is_lost(
     assert new_events() == []
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_late_is_taken(
     requester: Person, held: Callable[..., socket.socket], project: str, new_events: Events
 ) -> None:

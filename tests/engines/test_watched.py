@@ -110,6 +110,7 @@ def test_the_end_of_the_server_side_is_an_error_once_and_never_a_hang(
     run(work)
 
 
+@pytest.mark.slow
 def test_a_goodbye_while_nobody_waits_does_not_keep_the_loop_busy(run: Callable[[Work], Any], server_url: str) -> None:
     async def work(conn: WatchedConnection) -> float:
         await value(conn, "select 1")

@@ -58,7 +58,7 @@ def serving(**settings: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def hasty(service: str) -> Iterator[str]:
+def hasty(service: str, slowly: None) -> Iterator[str]:
     """A service that waits for a second at most."""
     with serving(head_seconds="1", body_seconds="1", idle_seconds="2") as url:
         yield url
@@ -154,6 +154,7 @@ def test_a_head_within_its_bounds_is_taken(service: str) -> None:
             assert answer(client)[0] == 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("beginning", "more"),
     [
@@ -319,6 +320,7 @@ def test_a_body_that_nobody_reads_is_waited_for_only_so_long(hasty: str) -> None
         await_closed(client, b"x")
 
 
+@pytest.mark.slow
 def test_a_busy_connection_stays(hasty: str) -> None:
     with connected(hasty) as client:
         for _ in range(6):
@@ -343,6 +345,7 @@ def test_a_stream_stays(hasty: str, requester: Person) -> None:
 # Connections ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_connections_are_bounded_for_an_address_and_in_all(service: str) -> None:
     """An address has as many as are left, so a half while alone, and whoever comes next has some."""
     with serving(connections="8", streams="4") as url, ExitStack() as stack:
@@ -420,6 +423,7 @@ def _streamed_soon(url: str, by: Person, whence: str) -> socket.socket:
     return opened[0]
 
 
+@pytest.mark.slow
 def test_who_is_turned_away_hears_of_it_whatever_they_send(service: str) -> None:
     """A connection that is closed with something unread in it is reset, and the answer may be lost (RFC 9112, 9.6)."""
     with serving(connections="2") as url, _opened(url), _opened(url, "127.0.0.2"), connected(url) as client:
@@ -432,6 +436,7 @@ def test_who_is_turned_away_hears_of_it_whatever_they_send(service: str) -> None
         assert client.recv(1) == b"", "closed, and not reset"
 
 
+@pytest.mark.slow
 def test_who_is_turned_away_holds_nothing(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_PARTING", 4)
     with serving(connections="2") as url, _opened(url), _opened(url, "127.0.0.2"), ExitStack() as stack:
@@ -490,6 +495,7 @@ def test_a_network_of_ipv6_counts_as_one_address(address: str, whose: str) -> No
     assert subscriber(address) == whose
 
 
+@pytest.mark.slow
 def test_a_process_may_open_the_files_that_its_settings_promise_or_says_why_not() -> None:
     program = """if True:
         import resource
@@ -545,6 +551,7 @@ def long_page(service: str, admin: Person, requester: Person) -> bytes:
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_done_ahead_for_who_does_not_read(
     service: str, long_page: bytes, requester: Person, project: str
 ) -> None:
@@ -571,6 +578,7 @@ def _status(received: BinaryIO) -> int:
     return status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", [b"", b"Connection: close\r\n"], ids=["to go on", "to close"])
 def test_an_answer_that_is_not_taken_is_broken_off(service: str, monkeypatch: pytest.MonkeyPatch, field: bytes) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
@@ -586,6 +594,7 @@ def _sip(client: socket.socket) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_taken_at_the_least_rate_arrives(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 1)
     monkeypatch.setattr(protocol, "LEAST_RATE", 500_000)
@@ -596,6 +605,7 @@ def test_an_answer_that_is_taken_at_the_least_rate_arrives(service: str, monkeyp
     assert (status, int(header["content-length"])) == (200, len(body))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", [b"", b"Connection: close\r\n"], ids=["to go on", "to close"])
 def test_what_clients_have_yet_to_take_is_bounded_in_all(
     service: str, long_page: bytes, monkeypatch: pytest.MonkeyPatch, field: bytes
@@ -789,6 +799,7 @@ def test_who_is_refused_is_not_told_to_go_on(service: str, requester: Person, ca
     assert [record.getMessage() for record in caplog.records] == []
 
 
+@pytest.mark.slow
 def test_who_was_gone_before_being_accepted_is_nobody(new_database: Callable[..., str], tmp_path: Path) -> None:
     """A connection whose other end cannot be told must not pass for one of a Unix socket."""
     log = tmp_path / "log"
@@ -810,6 +821,7 @@ def test_who_was_gone_before_being_accepted_is_nobody(new_database: Callable[...
     assert {line["client"] for line in lines if "client" in line} == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_written_keeps_nobody_from_an_answer(new_database: Callable[..., str]) -> None:
     env = environment(new_database(), TICKETING_LOG_LEVEL="info", TICKETING_HEAD_SECONDS="1")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -831,6 +843,7 @@ def test_a_log_that_cannot_be_written_keeps_nobody_from_an_answer(new_database: 
                 assert problem(slow)["status"] == 408
 
 
+@pytest.mark.slow
 def test_what_ends_one_connection_may_fail_and_others_are_looked_at_again() -> None:
     class Waiting:
         due = 0.0

@@ -21,6 +21,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ticketing.db import embedded
 
+pytestmark = pytest.mark.database
+
 RUNNER = """
 import sys, time
 from pathlib import Path

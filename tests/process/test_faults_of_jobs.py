@@ -20,6 +20,8 @@ from chaos.processes import await_
 from chaos.run import kept_alive
 from chaos.stand import PROJECT, Stand, standing
 
+pytestmark = pytest.mark.database
+
 LEASE = 3
 RESEND = 3
 SLACK = 3.0

@@ -29,6 +29,8 @@ from ticketing import app
 from ticketing.db import pool, watched
 from ticketing.ground.config import Settings
 
+pytestmark = pytest.mark.database
+
 BODY = {"type": "bug", "project": PROJECT, "title": "Playback stops", "description": "After ten minutes."}
 
 

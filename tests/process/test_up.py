@@ -25,6 +25,8 @@ import pytest
 from ticketing.commands import up
 from ticketing.ground.config import PREFIX
 
+pytestmark = pytest.mark.database
+
 SECONDS = 90
 """Patience for machines that do much else."""
 

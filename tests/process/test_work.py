@@ -153,6 +153,7 @@ def test_a_worker_s_figures_need_a_port_of_their_own(settings: dict[str, str]) -
     assert err.startswith(f"ticketing: Cannot listen on 127.0.0.1, port {port}: ")
 
 
+@pytest.mark.database
 def test_a_worker_that_dies_is_started_again_and_none_outlives_its_parent(home: Path) -> None:
     with started("up", "--home", str(home), "--json", "--port", "0") as command:
         command.ready()

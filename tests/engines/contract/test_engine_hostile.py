@@ -195,6 +195,7 @@ def test_a_body_of_200_mb_takes_no_memory() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_no_broken_promise() -> None:
     """A few examples of each operation in process, judged by all checks of schemathesis."""
     config = SchemathesisConfig.from_dict({"generation": {"database": "none", "allow-x00": False}})

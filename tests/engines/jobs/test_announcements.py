@@ -30,7 +30,7 @@ NEVER = {"job_resend_seconds": 3600}
 
 
 @pytest.fixture
-def place(new_database: Callable[..., str], redis_url: str) -> Iterator[Place]:
+def place(new_database: Callable[..., str], redis_url: str, slowly: None) -> Iterator[Place]:
     """A database and a Redis of its own, and no schedules."""
     with sample.place(new_database(), redis_url, **NEVER) as place, pytest.MonkeyPatch.context() as patch:
         patch.setattr(kinds, "SCHEDULES", {})

@@ -16,7 +16,7 @@ from ticketing.jobs import kinds
 
 
 @pytest.fixture
-def place(new_database: Callable[..., str], redis_url: str) -> Iterator[Place]:
+def place(new_database: Callable[..., str], redis_url: str, slowly: None) -> Iterator[Place]:
     """A database and a Redis of its own, and no schedules."""
     with sample.place(new_database(), redis_url) as place, pytest.MonkeyPatch.context() as patch:
         patch.setattr(kinds, "SCHEDULES", {})

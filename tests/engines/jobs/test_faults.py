@@ -20,7 +20,7 @@ from ticketing.jobs import figures, kinds, messages
 
 
 @pytest.fixture
-def place(new_database: Callable[..., str], redis_url: str) -> Iterator[Place]:
+def place(new_database: Callable[..., str], redis_url: str, slowly: None) -> Iterator[Place]:
     """A database and a Redis of its own, and no schedules."""
     with sample.place(new_database(), redis_url) as place, pytest.MonkeyPatch.context() as patch:
         patch.setattr(kinds, "SCHEDULES", {})
@@ -180,6 +180,7 @@ def test_messages_that_come_twice_or_late_do_no_harm(place: Place) -> None:
     assert len(place.effects()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["absent", "frozen"])
 def test_without_redis_jobs_come_straight_from_postgresql(
     new_database: Callable[..., str], fault: str, monkeypatch: pytest.MonkeyPatch
