@@ -467,6 +467,20 @@ def world(
     return World(requester, agent_here, agent_elsewhere, agent, admin, db)
 
 
+@pytest.fixture(scope="session")
+def shared_world(
+    requester: Person,
+    colleague: Person,
+    agent_here: Person,
+    agent_elsewhere: Person,
+    agent: Person,
+    admin: Person,
+    db: psycopg.Connection[dict[str, Any]],
+) -> World:
+    """One world for all requests that must be refused: they change nothing in it."""
+    return World(requester, agent_here, agent_elsewhere, agent, admin, db)
+
+
 def test_the_table_is_complete() -> None:
     assert {row.partition(":")[0] for row in MATRIX} == OPERATIONS.keys() <= MATRIX.keys()
     assert {row for row in MATRIX if ":" in row} <= SPECIAL.keys() <= MATRIX.keys()
@@ -516,11 +530,11 @@ def _look(response: httpx.Response, by: Person) -> int | str:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_scope(sign_in: Callable[..., Person], world: World, operation_id: str) -> None:
+def test_scope(sign_in: Callable[..., Person], shared_world: World, operation_id: str) -> None:
     """An admin's token without the operation's scope is refused, whatever else it may do."""
     (needed,) = OPERATIONS[operation_id][2]
     others = tuple(scope for scope in ("tickets:read", "tickets:write", "admin") if scope != needed)
-    response = world.call(operation_id, sign_in("admin", scopes=others))
+    response = shared_world.call(operation_id, sign_in("admin", scopes=others))
     assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
     assert f'scope="{needed}"' in response.headers["www-authenticate"]
 
@@ -549,8 +563,8 @@ def dead_tokens(
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 @pytest.mark.parametrize("kind", ["none", "unknown", "no bearer", "expired", "revoked", "inactive"])
 def test_nobody(
-    anonymous: Judged, dead_tokens: dict[str, dict[str, str]], world: World, operation_id: str, kind: str
+    anonymous: Judged, dead_tokens: dict[str, dict[str, str]], shared_world: World, operation_id: str, kind: str
 ) -> None:
-    response = world.call(operation_id, anonymous, dead_tokens[kind])
+    response = shared_world.call(operation_id, anonymous, dead_tokens[kind])
     assert response.status_code == 401
     assert response.headers["www-authenticate"].startswith("Bearer")
