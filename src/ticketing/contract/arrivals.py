@@ -19,7 +19,7 @@ MOST_ARRIVING_BYTES = 64 * 1024 * 1024
 T = TypeVar("T")
 
 Grow = Callable[[int], None]
-"""Told of each piece how many bytes it has, or negatively how many are held no more. Raises Overloaded."""
+"""Called with the size of each piece, or, negated, with the bytes no longer held. Raises Overloaded."""
 
 
 class Arrivals:

@@ -98,14 +98,14 @@ async def read(receive: Any, headers: Mapping[bytes, bytes], cap: int, grow: Gro
 
 
 def check_declared(headers: Mapping[bytes, bytes], cap: int) -> None:
-    """Raise ContentTooLarge for a body that is said to have more than `cap` bytes."""
+    """Raise ContentTooLarge for a body whose Content-Length is more than `cap` bytes."""
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and (len(declared) > 18 or int(declared) > cap):
         raise too_large(cap)
 
 
 def too_large(cap: int) -> ContentTooLarge:
-    """What is said of a body with more than `cap` bytes."""
+    """The problem of a body with more than `cap` bytes."""
     return ContentTooLarge(f"The body may have at most {cap} bytes.", headers={"Connection": "close"})
 
 

@@ -96,7 +96,7 @@ def _check_security(document: Document, operation: Operation, signing: Signing) 
         raise ContractError(f"{operation.label} names a security scheme twice.")
     places = {schemes[name].get("in") for name in named}
     if "query" in places and "requestBody" in operation.spec:
-        # Whoever sends a long body is asked for the credential once more; and a POST's address ends up in logs.
+        # A slow body has its credential checked again, and a POST's address ends up in logs.
         raise ContractError(f"{operation.label} has a body, so a key in its address cannot sign in to it.")
     if "cookie" in places and operation.method.upper() not in SAFE and signing.genuine is None:
         raise ContractError(f"{operation.label} is signed in to by a cookie, but nothing tells genuine requests.")

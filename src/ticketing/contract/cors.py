@@ -13,7 +13,7 @@ from ticketing.contract.document import Document, operations, resolve
 from ticketing.contract.exchange import Exchange, Lines
 
 MAX_AGE = 600
-"""Seconds for which a browser need not ask again."""
+"""Seconds for which browsers cache a preflight."""
 ALWAYS_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 ALWAYS_TAKEN = ("Content-Type", "X-Request-Id")
 
@@ -32,7 +32,7 @@ class Origins(str):
             if not _ORIGIN.fullmatch(word):
                 raise ValueError(word)
             parts = urlsplit(word)
-            if parts.port == _USUAL[parts.scheme]:  # Browsers leave it out; so it would never be matched.
+            if parts.port == _USUAL[parts.scheme]:  # Browsers omit it, so it would never match.
                 raise ValueError(word)
         self.known = frozenset(word.encode() for word in words)
 
@@ -64,12 +64,12 @@ _VARY = (b"vary", b"Origin")
 
 
 def is_preflight(exchange: Exchange) -> bool:
-    """Whether a browser asks on behalf of a page that may use us, before it sends the page's request."""
+    """Whether this is a browser's preflight for a page of an allowed origin."""
     return b"access-control-request-method" in exchange.headers and any(n == ALLOWED for n, _ in exchange.sharing)
 
 
 def preflight(methods: str, headers: str) -> Lines:
-    """What a browser is told of the operations of a path: these methods, and of the one it asks for these headers."""
+    """The headers of the answer to a preflight: a path's methods, and the headers of the requested one."""
     return (
         (b"access-control-allow-methods", methods.encode()),
         (b"access-control-allow-headers", headers.encode()),
@@ -79,7 +79,7 @@ def preflight(methods: str, headers: str) -> Lines:
 
 
 def taken(operation: Any) -> str:
-    """The request headers that an operation of the skeleton knows."""
+    """The request headers that an operation of the skeleton declares."""
     declared = [parameter["name"] for parameter in operation.parameters if parameter["in"] == "header"]
     return ", ".join(sorted({*ALWAYS_TAKEN, *declared, *(("Authorization",) if operation.security else ())}))
 

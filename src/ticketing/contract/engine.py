@@ -49,21 +49,21 @@ def build(
     body_seconds: float | None = None,
     origins: Origins = NO_ORIGINS,
 ) -> Any:
-    """The application that keeps this contract. Raises ContractError if it cannot.
+    """The application that serves this contract. Raises ContractError if the contract does not fit.
 
     Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
-    parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each tells all faults it finds.
-    What is left is answered by the handler of the operationId. `authenticators` has one for each security scheme, by
-    its name; where an operation says so, a request without a credential is let in as the actor `anonymous`. `genuine`
-    refuses, of the requests that are signed in by a cookie and may change something, those that another site made a
-    browser send. Pages of `origins` may read what is answered to them. `observe` is told of each request once it is
-    answered.
-    Text is brought into the `forms` that the contract names before it is judged (`forms.py`).
-    Beyond `at_once` requests that are worked on, the next is refused (503) before all of this, unless its path is one
-    of `always`. Whom a request comes from, and what its links begin with, `proxies` tell if they are trusted. `beside`
-    puts an application around this one, for what is served beside the contract; the edge is around both. A body
-    in JSON that is not complete after `body_seconds` is waited for no longer (408); others have more time with each
-    byte.
+    parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each reports all faults it finds.
+    Then the handler of the operationId answers.
+
+    `authenticators` has one per security scheme, by its name; if an operation allows it, a request without a credential
+    is admitted as the actor `anonymous`. `genuine` refuses requests that are authenticated by a cookie, may change
+    something, and may come from another site. Pages of `origins` may read answers to their requests. Text is normalised
+    by the `forms` that the contract names before it is validated (`forms.py`).
+
+    More than `at_once` running requests are refused (503) before all of this, except on the paths in `always`. Trusted
+    `proxies` say where a request comes from, and what its links begin with. `beside` wraps another application around
+    this one, for what is served beside the contract; the edge is around both. A JSON body must be complete within
+    `body_seconds` (408); other bodies have more time with each byte. `observe` is called with each answered request.
     """
     signing = Signing(authenticators, authorize, anonymous, genuine)
     checks.check(document, handlers, signing)

@@ -19,7 +19,7 @@ from ticketing.contract.problems import RangeNotSatisfiable
 
 PIECE_BYTES = 64 * 1024
 TAKE_SECONDS = 30
-"""How long a client may leave us waiting that takes a file, and longer with each byte it has taken."""
+"""How long a client that reads a file may keep us waiting; longer with each byte it has read."""
 
 _RANGE = re.compile(
     rb"bytes[ \t]*=[ \t]*(?:([0-9]{1,18})[ \t]*-[ \t]*([0-9]{1,18})?|-[ \t]*([0-9]{1,18}))[ \t]*", re.IGNORECASE
@@ -37,9 +37,9 @@ class File:
     """Bytes."""
     media_type: str
     pieces: Callable[[int, int], AsyncGenerator[bytes, None]]
-    """The bytes from a first one up to, and without, a last one."""
+    """The bytes from a first one up to, but not including, a last one."""
     tag: str | None = None
-    """A strong entity tag, with its quotes: other bytes have another one."""
+    """A strong entity tag, with its quotes: different bytes have different tags."""
     modified: datetime | None = None
     headers: Headers = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class File:
         return cls(about.st_size, media_type, pieces, tag, modified, headers or {})
 
     async def send(self, exchange: Exchange, receive: Any) -> None:
-        """Answer with it. Raises RangeNotSatisfiable, and ClientGone for a client that does not take it."""
+        """Send it as the answer. Raises RangeNotSatisfiable, and ClientGone for a client that does not read it."""
         head = exchange.head(self.headers)
         if self.tag is not None:
             head.append((b"etag", self.tag.encode()))
@@ -96,7 +96,7 @@ class File:
             leaving.cancel()
 
     def _is_held(self, exchange: Exchange) -> bool:
-        """Whether the client has these bytes; a tag tells more than a moment (RFC 9110, 13.2.2)."""
+        """Whether the client has these bytes; a tag takes precedence over a date (RFC 9110, 13.2.2)."""
         if exchange.method not in ("GET", "HEAD"):
             return False
         if b"if-none-match" in exchange.headers:
@@ -105,7 +105,7 @@ class File:
         return since is not None and self.modified is not None and _second(self.modified) <= since
 
     def _part(self, exchange: Exchange) -> tuple[int, int] | None:
-        """The bytes that are asked for; None for all, also if several parts are. Raises RangeNotSatisfiable."""
+        """The requested range; None for all, also if several ranges are requested. Raises RangeNotSatisfiable."""
         given = exchange.headers.get(b"range")
         if given is None or exchange.method != "GET" or not self._is_the_same(exchange.headers.get(b"if-range")):
             return None
@@ -119,7 +119,7 @@ class File:
         else:
             start, end = first or 0, self.size if last is None else min(last + 1, self.size)
             if last is not None and last < start:
-                return None  # It is no range (RFC 9110, 14.1.1).
+                return None  # Not a range (RFC 9110, 14.1.1).
             unsatisfiable = start >= self.size
         if unsatisfiable:
             raise RangeNotSatisfiable(
@@ -129,7 +129,7 @@ class File:
         return (start, end) if start < end else None
 
     def _is_the_same(self, condition: bytes | None) -> bool:
-        """Whether what the client has a part of is this (If-Range, RFC 9110, 13.1.5)."""
+        """Whether the client's part is from these bytes (If-Range, RFC 9110, 13.1.5)."""
         if condition is None:
             return True
         if condition.endswith(b'"'):
@@ -152,7 +152,7 @@ def _second(moment: datetime) -> datetime:
 
 
 def _moment(header: bytes | None) -> datetime | None:
-    """An HTTP date (RFC 9110, 5.6.7); None for what is none, which is as if it were not there."""
+    """An HTTP date (RFC 9110, 5.6.7); None if it is invalid, which counts as absent."""
     if header is None:
         return None
     try:

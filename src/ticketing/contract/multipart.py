@@ -42,13 +42,13 @@ MOST_SPOOLED_BYTES = 1024 * 1024 * 1024
 IN_MEMORY_BYTES = 64 * 1024
 """A file up to this length stays in memory."""
 SLICE_BYTES = 64 * 1024
-"""How much is read at once, before others have their turn."""
+"""How much is parsed at once before other requests get their turn."""
 
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 _PLAIN = ("", "7bit", "8bit", "binary")
 
 log = logging.getLogger(__name__)
-# It tells each fault of a client twice, and the first time in the log.
+# The parser also logs each fault of a client, which we answer.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
@@ -126,7 +126,7 @@ class Form:
         return self._incoming.complete
 
     async def read(self, spool: Grow, hold: Grow) -> None:
-        """Read all of it, telling what is kept on disk and in memory. Raises MalformedRequest, ContentTooLarge,
+        """Read all of it, reporting what is held on disk and in memory. Raises MalformedRequest, ContentTooLarge,
         ValidationFailed, Overloaded, and what reading a body raises.
         """
         async for piece in self._incoming:
@@ -143,7 +143,7 @@ class Form:
             raise MalformedRequest("The form ends before its last boundary.")
 
     def value(self) -> dict[str, Any]:
-        """What it says, as JSON would; a file is an empty text. Raises MalformedRequest, ContentTooLarge."""
+        """Its value as JSON, with an empty text for each file. Raises MalformedRequest, ContentTooLarge."""
         return {field.name: _value(field, parts) for field, parts in self._given()}
 
     def with_files(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Form:
         return value | files
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close and delete the files."""
         for part in self._parts:
             if part.upload is not None:
                 part.upload.file.close()
@@ -193,7 +193,7 @@ class Form:
         part.name = part.value = b""
 
     def _open(self) -> None:
-        """See what part it is, once its headers are here."""
+        """Find the part's field, once its headers are complete."""
         part = self._parts[-1]
         kind, options = parse_options_header(part.headers.get("content-disposition", b""))
         if kind != b"form-data" or b"name" not in options:
@@ -236,7 +236,7 @@ class Form:
 
 
 async def _keep(part: _Part, spool: Grow, hold: Grow) -> None:
-    """Put what has come of a part where it stays."""
+    """Store the bytes of a part that have arrived."""
     if not part.pending:
         return
     data, part.pending = b"".join(part.pending), []
@@ -275,7 +275,7 @@ def _one(field: _Field, encoded: bytes) -> Any:
         except strict_json.Excessive as error:
             raise ContentTooLarge(str(error)) from None
         except (strict_json.Unreadable, strict_json.Unkept) as fault:
-            raise MalformedRequest(f"The part {field.name} cannot be taken as JSON. {fault}") from None
+            raise MalformedRequest(f"The part {field.name} cannot be read as JSON. {fault}") from None
     text = _decoded(encoded)
     if "\0" in text:
         raise _invalid(field.name, "This text holds the character NUL.")
@@ -297,7 +297,7 @@ def _invalid(name: str, detail: str) -> ValidationFailed:
 
 
 class FormBody:
-    """The forms of one operation, as connexion's `validator_map` wants them."""
+    """The forms of one operation, as connexion's `validator_map` expects."""
 
     def __init__(
         self,
@@ -320,7 +320,7 @@ class FormBody:
         self._seconds = seconds
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
-        """Add the form to the exchange, a dict with texts and Uploads. Raises what is wrong with it."""
+        """Add the form to the exchange, a dict with texts and Uploads. Raises the Problem with it, if there is one."""
         exchange: Exchange = scope[KEY]
         given = exchange.headers.get(b"content-type", b"")
         incoming = Incoming(exchange, receive, given.decode("latin-1"), self._cap, self._seconds)
@@ -351,9 +351,9 @@ def fields(document: Document, pointer: str, cap: int) -> dict[str, _Field]:
     encoding = at(document, pointer.rpartition("/")[0]).get("encoding", {})
     where = f"The form at {pointer}"
     if not isinstance(schema, Mapping) or schema.get("type") != "object" or not schema.get("properties"):
-        raise ContractError(f"{where} is no object with properties.")
+        raise ContractError(f"{where} is not an object with properties.")
     if schema.get("additionalProperties") is not False:
-        raise ContractError(f"{where} lets in properties that it does not name.")
+        raise ContractError(f"{where} allows properties that it does not name.")
     found = {}
     for name, node in schema["properties"].items():
         single = _resolved(document, node)

@@ -156,7 +156,7 @@ class Parameters:
 
 
 def cast(text: str, kinds: Container[str]) -> Any:
-    """The JSON value of one of these types that the text is; what is none stays text, which the schema refuses."""
+    """The text as a JSON value of one of these types; otherwise the text itself, which the schema refuses."""
     if "integer" in kinds and _INTEGER.fullmatch(text):
         return int(text)
     if "number" in kinds and _NUMBER.fullmatch(text):

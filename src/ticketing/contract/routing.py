@@ -114,7 +114,7 @@ class Routing(SpecMiddleware):
 
 
 def _options(exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
-    """What is said of a path; nothing to a browser that asks for a method that the path does not have."""
+    """The headers of the answer to OPTIONS; none for a preflight of a method that the path does not have."""
     lines = [(b"allow", route.allow.encode())]
     if is_preflight(exchange):
         method = exchange.headers[b"access-control-request-method"].decode("latin-1")

@@ -1,8 +1,9 @@
-"""Who is asking, and may they do this at all: the ways to sign in that an operation names, as alternatives.
+"""Authentication and scopes: who is asking, by one of the operation's security alternatives, and whether they may.
 
-A bearer token (RFC 6750), a cookie, or a key in the address. One of them is judged for each request: the token before
-the key, and both before the cookie, which browsers send unasked. If it does not hold, the answer is 401, whatever else
-the request has. Only a request with none of them can be anonymous, and only where the operation says `x-anonymous`.
+The alternatives are a bearer token (RFC 6750), a cookie, and a key in the address. Only one credential of a request is
+checked: the token before the key, and both before the cookie, which browsers send unasked. If it is not valid, the
+answer is 401, whatever else the request has. Only a request without any credential can be anonymous, and only if the
+operation says `x-anonymous`.
 """
 
 # connexion has no types.
@@ -28,7 +29,7 @@ from ticketing.contract.routing import following
 from ticketing.contract.skeleton import ANONYMOUS
 
 Authenticate = Callable[[str], Awaitable[Any | None]]
-"""Gives the actor behind a credential, which has an `id` or is one; None, or raises InvalidToken, if there is none."""
+"""Returns the actor of a credential, which has an `id` or is one. None, or InvalidToken, if there is none."""
 
 Authorize = Callable[[Any, Sequence[str]], None]
 """Raises a Problem for an actor who lacks one of these scopes."""
@@ -40,7 +41,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 
 WRONG_A_SECOND, WRONG_AT_FIRST = 20, 200
-"""How many credentials that were looked up in vain an address may send, before it is told late."""
+"""How many unknown credentials an address may send before its refusals are delayed."""
 
 MISTYPED = "This is no {} of this service: it was not copied whole, or mistyped."
 ENDED = "This {} is not known, has expired, or {}."
@@ -48,32 +49,32 @@ ENDED = "This {} is not known, has expired, or {}."
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What the application knows of its users."""
+    """The application's functions for authentication and authorization."""
 
     authenticators: Mapping[str, Authenticate]
-    """By the name of the security scheme."""
+    """Authenticators by the name of their security scheme."""
     authorize: Authorize | None = None
     anonymous: Any = None
-    """The actor of a request without a credential, where that may be."""
+    """The actor of a request without a credential, where operations allow that."""
     genuine: Genuine | None = None
     patience: Patience = field(default_factory=lambda: Patience(WRONG_A_SECOND, WRONG_AT_FIRST))
 
     def handlers(self) -> dict[str, Any]:
-        """What connexion calls a `security_map`."""
+        """The `security_map` of connexion."""
         return {"bearer": partial(_Bearer, self), "apiKey": partial(_Key, self), ANONYMOUS: partial(_Nobody, self)}
 
 
 class _Unread(Exception):
-    """There is a credential, but not a well-formed one: why, in a sentence."""
+    """A credential is malformed; the message is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to sign in to one operation."""
+    """One security alternative of one operation."""
 
     signing: Signing
     rank: int
-    """Of several credentials in a request, the one of the lowest rank is judged."""
+    """Of several credentials in a request, the one with the lowest rank is checked."""
     read: Callable[[Exchange], str | None]
     """The credential of a request, or None. Raises _Unread."""
     scopes: Sequence[str] = ()
@@ -87,7 +88,7 @@ class Way:
 
 
 class _Handler(AbstractSecurityHandler):
-    """As connexion wants it for a kind of scheme; gives a Way instead of a function."""
+    """A connexion handler for a kind of scheme; returns a Way instead of a function."""
 
     def __init__(self, signing: Signing) -> None:
         self._signing = signing
@@ -163,7 +164,7 @@ def _one(given: Sequence[str], what: str) -> str | None:
 
 
 class Door:
-    """What a request has to pass to come to an operation."""
+    """The check that a request must pass to reach an operation."""
 
     def __init__(self, ways: Sequence[Way]) -> None:
         self._signing = ways[0].signing
@@ -174,7 +175,7 @@ class Door:
         self._challenges = [way.challenge for way in named]
 
     async def verify(self, exchange: Exchange) -> None:
-        """Find out who is asking, and whether they may. It is asked again if a body takes its time.
+        """Authenticate and authorize the request; done again at the end of a slow body.
 
         Raises Unauthenticated, and what the application raises.
         """
@@ -225,7 +226,7 @@ class Door:
         return actor
 
     def _refusal(self, detail: str, wrong: Way | None = None) -> Unauthenticated:
-        """401, with what would be taken instead (RFC 9110, 11.6.1)."""
+        """401, with the accepted schemes (RFC 9110, 11.6.1)."""
         challenges = self._challenges
         if wrong is not None and wrong.rank == 0:
             challenges = ['Bearer error="invalid_token"', *challenges[1:]]
@@ -234,7 +235,7 @@ class Door:
 
 class _Operation(SecurityOperation):
     def _get_verification_fn(self) -> Any:
-        """The check of this operation, made once. connexion's would take any error for a reason to try the next way."""
+        """The check of this operation, made once. connexion's own would try the next alternative after any error."""
         if not self.security:
             return super()._get_verification_fn()
         return Door(
@@ -246,7 +247,7 @@ class _Operation(SecurityOperation):
         ).verify
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        # The exchange is the request, so that none has to be built of the scope.
+        # The exchange serves as the request, so that none has to be built from the scope.
         await self.verification_fn(scope[KEY])
         await self.next_app(scope, receive, send)
 

@@ -440,9 +440,9 @@ def change(alter: Callable[[dict[str, Any]], object]) -> Callable[[], Any]:
 @pytest.mark.parametrize(
     ("alter", "complaint"),
     [
-        (lambda schema: schema.pop("properties"), "is no object with properties"),
-        (lambda schema: schema.update(type="array"), "is no object with properties"),
-        (lambda schema: schema.pop("additionalProperties"), "lets in properties that it does not name"),
+        (lambda schema: schema.pop("properties"), "is not an object with properties"),
+        (lambda schema: schema.update(type="array"), "is not an object with properties"),
+        (lambda schema: schema.pop("additionalProperties"), "allows properties that it does not name"),
         (lambda schema: schema["properties"]["page"].update(minLength=1), "says minLength of the file page"),
         (lambda schema: schema["properties"].update(odd={"enum": ["a"]}), "says enum of the file odd"),
     ],
