@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 import uuid_utils.compat as uuids
+from hypothesis import HealthCheck, given
 from psycopg.types.json import Jsonb
+from test_access import PROJECTS, WORLDS, World, _made, sees, staffs
 from test_comments import comment
 from test_feed import end, in_every_way
 from test_tickets import New
@@ -20,6 +25,7 @@ from conftest import Person, settled
 from ticketing import contract
 from ticketing.access import bearer
 from ticketing.ground import paths
+from ticketing.log.places import Reader
 
 Db = psycopg.Connection[dict[str, Any]]
 ROOT = paths.SPEC.parent
@@ -198,6 +204,58 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
         seen = in_every_way(reader, cursor_of[reader.token], lambda _: True)
         assert {event["id"] for event in seen if event["id"] in recorded} == expected, who
         reader.close()
+
+
+@pytest.fixture(scope="module")
+def empty(new_database: Callable[..., str]) -> str:
+    return new_database()
+
+
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=WORLDS)
+def test_the_readers_of_events_are_those_who_see_what_they_are_about(empty: str, world: World) -> None:
+    """By the model of test_access.py, which the predicate for lists and gets is held to; and how they see it."""
+    asyncio.run(_compare(empty, world))
+
+
+async def _compare(url: str, world: World) -> None:
+    async with _made(url, world) as (conn, actors, numbers):
+        for number, ticket in numbers.items():
+            await _happened(conn, "ticket.updated", number, ticket.project, False, {})
+            await _happened(conn, "comment.created", number, ticket.project, False, {"visibility": "public"})
+            await _happened(conn, "comment.created", number, ticket.project, True, {"visibility": "internal"})
+        for key in PROJECTS:
+            await _happened(conn, "category.created", None, key, key not in world.public, {})
+        for actor in actors.values():
+            await _happened(conn, "user.updated", None, None, None, {"id": str(actor.id)})
+        cursor = await conn.execute(
+            "select e.*, d.scope, r.* from events e join event_types d on d.type = e.type, event_readers(e) r"
+        )
+        entries: list[Any] = await cursor.fetchall()
+        for who, actor in actors.items():
+            user = None if who is None else world.users[who]
+            reader = Reader(replace(actor, scopes=frozenset({READ})), None, None)
+            for entry in entries:
+                if entry["type"] == "user.updated":
+                    own = actor.id and entry["data"]["id"] == str(actor.id)
+                    expected = "whole" if actor.staffs_any else "public" if own else None
+                elif entry["ticket"]:
+                    seen = sees(world, who, numbers[entry["ticket"]])
+                    expected = "whole" if staffs(user, entry["project"]) else "public" if seen else None
+                    expected = None if entry["internal"] and expected != "whole" else expected
+                else:
+                    shown = entry["project"] in world.public
+                    expected = "whole" if staffs(user, entry["project"]) else "public" if shown else None
+                assert reader.view(entry) == expected, (entry["type"], entry["seen_by"], reader.names)
+
+
+async def _happened(
+    conn: Any, kind: str, ticket: int | None, project: str | None, internal: bool | None, data: dict[str, Any]
+) -> None:
+    await conn.execute(
+        "insert into events (id, type, ticket, project, internal, data) values (%s, %s, %s, %s, %s, %s)",
+        (uuids.uuid7(), kind, ticket, project, internal, Jsonb(data)),
+    )
 
 
 def with_scopes(db: Db, person: Person, scopes: tuple[str, ...]) -> Person:

@@ -396,6 +396,7 @@ RIGHTS = [
     "update tokens set scopes = '{tickets:write}' where user_id = %s",
     "update users set active = false where id = %s",
     "update users set role = 'requester' where id = %s",
+    "update users set everywhere = false where id = %s",
 ]
 
 

@@ -7,6 +7,7 @@ how much happened that the reader may not see.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from ticketing.ground.errors import CursorExpired
 from ticketing.writing import paging
 
 View = Literal["whole", "public", "gone"]
-_PACKED = struct.Struct(">BQQ")
+_PACKED = struct.Struct(">8sQQ")
+_PACKED_BEFORE = struct.Struct(">BQQ")
+"""A cursor of the release before this one, which says whether its reader is staff."""
 
 
 class Place(NamedTuple):
@@ -38,11 +41,19 @@ class Reader:
     actor: Actor
     types: Sequence[str] | None
     project: Sequence[str] | None
-    #: What stands for them in `event_readers`.
+    #: What stands for them in `event_readers`; of these, what lets them see the whole event, and not its public part.
     names: frozenset[str] = field(init=False)
+    whole: frozenset[str] = field(init=False)
+    #: A digest of all that decides on what they see. Their cursors have it.
+    rights: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", frozenset({*_rights(self.actor), "everyone", str(self.actor.id)}))
+        whole = frozenset(_staff(self.actor))
+        names = whole.union(_others(self.actor))
+        text = "\n".join([*sorted(names), "", *sorted(self.actor.scopes - {"tickets:write"})])
+        object.__setattr__(self, "whole", whole)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "rights", hashlib.blake2b(text.encode(), digest_size=8).digest())
 
     @property
     def listing(self) -> list[Any]:
@@ -59,17 +70,32 @@ class Reader:
         """How they see an event; None if they do not. An event of a type that is not declared has no scope."""
         if entry["scope"] not in self.actor.scopes:
             return None
+        if not self.whole.isdisjoint(entry["seen_by"] or ()):
+            return "whole"
         if not self.names.isdisjoint(entry["seen_by"] or ()):
-            return "whole" if self.actor.everywhere else "public"
+            return "public"
         return None if self.names.isdisjoint(entry["missed_by"] or ()) else "gone"
 
 
-def _rights(actor: Actor) -> Iterator[str]:
-    """What else stands for an actor among the readers of events. An admin's token has to hold that scope as well."""
+def _staff(actor: Actor) -> Iterator[str]:
+    if actor.staffs_any:
+        yield "agent"
     if actor.everywhere:
         yield "staff"
     if actor.admin and "admin" in actor.scopes:
         yield "admin"
+    for project in actor.projects:
+        yield f"project:{project}"
+
+
+def _others(actor: Actor) -> Iterator[str]:
+    yield "everyone"
+    if actor.id is not None:
+        yield f"user:{actor.id}"
+    if actor.requester_id is not None:
+        yield str(actor.requester_id)
+    for organization in actor.organizations:
+        yield f"organization:{organization}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +117,7 @@ class Seal:
 
     def cursor(self, place: Place) -> str:
         """The cursor of a place."""
-        return paging.sealed(self.key, self.listing, _PACKED.pack(self.reader.actor.everywhere, *place))
+        return paging.sealed(self.key, self.listing, _PACKED.pack(self.reader.rights, *place))
 
 
 async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_end: bool) -> tuple[Seal, Place]:
@@ -102,10 +128,9 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
     end = Place(log["ends_before"] or 0, 0)
     if cursor is None:
         return seal, end if at_end else START
-    staff, *numbers = _PACKED.unpack(paging.unsealed(log["key"], seal.listing, cursor))
-    place = Place(*numbers)
-    if staff != reader.actor.everywhere:
-        raise CursorExpired("Your role has changed since, and what you may see with it. Read everything anew.")
+    rights, place = _opened(paging.unsealed(log["key"], seal.listing, cursor))
+    if rights not in (reader.rights, reader.actor.everywhere):
+        raise CursorExpired("Your rights have changed since, and what you may see with them. Read everything anew.")
     if place < Place(log["expired_transaction"] or 0, log["expired_position"]):
         raise CursorExpired("Not all events that came after this cursor are still kept. Read everything anew.")
     # Between the last event that a restored log has and the first one written since, nobody can have been who has read
@@ -115,6 +140,15 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
             "The service was restored from a backup that is older than this cursor. Read everything anew."
         )
     return seal, place
+
+
+def _opened(text: bytes) -> tuple[bytes | bool, Place]:
+    """What a cursor holds of its reader's rights, and its place."""
+    if len(text) == _PACKED.size:
+        rights, *numbers = _PACKED.unpack(text)
+        return rights, Place(*numbers)
+    staff, *numbers = _PACKED_BEFORE.unpack(text)
+    return bool(staff), Place(*numbers)
 
 
 def place_of(entry: sql.LogEntry) -> Place:
