@@ -16,7 +16,7 @@ with recursive groups as (
     -- From one combination to the next in the index, so that the cost is by combinations and pages, not by jobs.
     (select j.kind, j.queue, j.state
        from jobs j
-      where :kind::text is null or j.kind = :kind
+      where j.kind >= coalesce(:kind::text, '')
       order by j.kind, j.queue, j.state
       limit 1)
     union all
@@ -24,10 +24,11 @@ with recursive groups as (
       from groups g cross join lateral (
         select j.kind, j.queue, j.state
           from jobs j
-         where (j.kind, j.queue, j.state) > (g.kind, g.queue, g.state) and (:kind::text is null or j.kind = :kind)
+         where (j.kind, j.queue, j.state) > (g.kind, g.queue, g.state)
          order by j.kind, j.queue, j.state
          limit 1
       ) next
+     where :kind::text is null or g.kind = :kind
 ), page as materialized (
     select newest.id
       from groups g cross join lateral (
@@ -37,7 +38,9 @@ with recursive groups as (
          order by j.id desc
          limit :page_size
       ) newest
-     where (:state::job_state is null or g.state = :state) and (:queue::text is null or g.queue = :queue)
+     where (:kind::text is null or g.kind = :kind)
+       and (:queue::text is null or g.queue = :queue)
+       and (:state::job_state is null or g.state = :state)
      order by newest.id desc
      limit :page_size
 )

@@ -438,16 +438,16 @@ select d.id
  order by d.id
  limit :page_size;
 
--- name: list_stray_deliveries(overdue_seconds, after, page_size)
--- returns: HeldBack
--- Pending deliveries that were due long ago and should have a job.
--- nullable: after
-select d.id
+-- name: list_stray_deliveries(overdue_seconds, after_due, after, page_size)
+-- returns: StrayDelivery
+-- Pending deliveries that were due long ago and should have a job, the one due first first, from after a given one on.
+-- nullable: after_due, after
+select d.id, d.next_attempt_at as due
   from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
  where d.status = 'pending' and w.state <> 'paused'
    and d.next_attempt_at < now() - make_interval(secs => :overdue_seconds::float8)
-   and (:after::uuid is null or d.id > :after)
- order by d.id
+   and (:after_due::timestamptz is null or (d.next_attempt_at, d.id) > (:after_due::timestamptz, :after::uuid))
+ order by d.next_attempt_at, d.id
  limit :page_size;
 
 -- name: revive_deliveries(endpoint_id, delivery_id, failed_since, after, page_size)
@@ -521,8 +521,7 @@ with old as materialized (
     delete from deliveries d where d.id = any(array(select id from old)) returning d.id, d.event_id
 ), untold as (
     delete from webhook_messages m
-     using deleted x
-     where m.event_id = x.event_id
+     where m.event_id = any(array(select x.event_id from deleted x))
        and not exists (select from deliveries d
                         where d.event_id = m.event_id and d.id not in (select deleted.id from deleted))
 )
@@ -549,8 +548,7 @@ with recursive named as (
     delete from deliveries d where d.id = any(array(select id from orphaned)) returning d.id, d.event_id
 ), untold as (
     delete from webhook_messages m
-     using deleted x
-     where m.event_id = x.event_id
+     where m.event_id = any(array(select x.event_id from deleted x))
        and not exists (select from deliveries d
                         where d.event_id = m.event_id and d.id not in (select deleted.id from deleted))
 )

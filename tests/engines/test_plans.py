@@ -17,6 +17,8 @@ from ticketing.db import sql
 
 MANY = 20_000
 """Events, and as many deliveries; a fourth as many jobs of each sort."""
+BUSY = 10
+"""Endpoints that share as many deliveries again, none of which is due."""
 AHEAD = 5_000
 """Events that the fan-out has yet to read."""
 LITTLE = 700
@@ -40,6 +42,11 @@ select new_job_id(), '{ENDPOINT}', new_job_id(), 'ticket.created',
        case when i % 10 = 0 then 'pending' else 'delivered' end::delivery_status,
        case when i % 10 <> 0 then now() end, case when i % 20 = 0 then now() - interval '1 day' end
   from generate_series(1, {MANY}) i;
+insert into webhook_endpoints (id, url) select new_job_id(), 'https://a.example' from generate_series(1, {BUSY}) i;
+insert into deliveries (id, endpoint_id, event_id, type, next_attempt_at)
+select new_job_id(), w.id, new_job_id(), 'ticket.created', now() + interval '1 hour'
+  from webhook_endpoints w cross join generate_series(1, {MANY // BUSY}) i where w.state = 'active';
+insert into webhook_messages (event_id, format, body) select d.event_id, 'standard', '{{}}' from deliveries d;
 insert into job_pauses (queue) values ('paused');
 insert into jobs (id, kind, queue, priority, args, shown, max_attempts, run_at, lane, lane_limit, state, finished_at)
 select new_job_id(), 'sample', k.queue, 2, '{{}}', '{{}}', 3, now() + k.due, k.lane, k.lane_limit, k.state,
@@ -56,7 +63,10 @@ select new_job_id(), 'sample', k.queue, 2, '{{}}', '{{}}', 3, now() + k.due, k.l
 STATES = {
     "never counted, as after a restore": (FILL,),
     "counted in a quiet hour, and no page known to be visible": ("analyze", FILL),
-    "counted": (FILL, "vacuum analyze events, jobs, deliveries, webhook_fan_out, webhook_endpoints, job_pauses"),
+    "counted": (
+        FILL,
+        "vacuum analyze events, jobs, deliveries, webhook_messages, webhook_fan_out, webhook_endpoints, job_pauses",
+    ),
 }
 READ = """
 select t.relname, coalesce(sum(pg_stat_get_xact_numscans(t.oid)) filter (where part.oid = t.oid), 0)::int as scans,
@@ -64,7 +74,7 @@ select t.relname, coalesce(sum(pg_stat_get_xact_numscans(t.oid)) filter (where p
   from pg_class t
   join (select oid as table_id, oid from pg_class union all select indrelid, indexrelid from pg_index) part
     on part.table_id = t.oid
- where t.relname in ('events', 'jobs', 'deliveries')
+ where t.relname in ('events', 'jobs', 'deliveries', 'webhook_messages')
  group by t.relname
  order by t.relname
 """
@@ -73,6 +83,11 @@ Statement = Callable[[psycopg.AsyncConnection[Any]], Awaitable[Any]]
 
 def ids(number: int) -> list[UUID]:
     return [uuids.uuid7() for _ in range(number)]
+
+
+async def jobs_of(conn: psycopg.AsyncConnection[Any], **given: Any) -> None:
+    filters: dict[str, Any] = {"state": None, "kind": None, "queue": None} | given
+    await sql.jobs.list_jobs_of(conn, **filters, after=None, page_size=101)
 
 
 RUN: dict[str, tuple[int, Statement]] = {
@@ -119,13 +134,24 @@ RUN: dict[str, tuple[int, Statement]] = {
     ),
     "list_stray_deliveries": (
         PAGE,
-        lambda c: sql.webhooks.list_stray_deliveries(c, overdue_seconds=900.0, after=None, page_size=1000),
+        lambda c: sql.webhooks.list_stray_deliveries(
+            c, overdue_seconds=900.0, after_due=None, after=None, page_size=500
+        ),
     ),
     "list_held_back": (PAGE, lambda c: sql.webhooks.list_held_back(c, endpoint_id=ENDPOINT, after=None, page_size=500)),
     "delete_old_deliveries": (PAGE, lambda c: sql.webhooks.delete_old_deliveries(c, days=30, batch=1000)),
+    "delete_old_deliveries, with many": (PAGE, lambda c: sql.webhooks.delete_old_deliveries(c, days=0, batch=300)),
     "delete_orphaned_deliveries": (PAGE, lambda c: sql.webhooks.delete_orphaned_deliveries(c, batch=1000)),
+    "list_jobs, of a kind that is misspelt": (LITTLE, lambda c: jobs_of(c, kind="sampel")),
+    "list_jobs, in a queue": (LITTLE, lambda c: jobs_of(c, queue="strange")),
+    "list_jobs, in a state that none is in": (LITTLE, lambda c: jobs_of(c, state="discarded")),
+    "list_jobs, in a state": (LITTLE, lambda c: jobs_of(c, kind="sample", state="completed")),
+    "list_unheard": (
+        LITTLE,
+        lambda c: sql.filters.list_unheard(c, kind="sampel", queue="strnage", kinds=["other"], queues=["other"]),
+    ),
     "is_queue": (LITTLE, lambda c: sql.queues.is_queue(c, known=["default"], name="absent")),
-    "list_backlogs": (PAGE, lambda c: sql.doctor.list_backlogs(c, glance=100, most=1000, page_size=20)),
+    "list_backlogs": (PAGE, lambda c: sql.doctor.list_backlogs(c, glance=10, most=100, page_size=20)),
     "dispatch_jobs": (
         PAGE,
         lambda c: sql.job_engine.dispatch_jobs(
@@ -180,7 +206,15 @@ def filled(request: pytest.FixtureRequest, new_database: Callable[..., str]) -> 
     """A database with much in it, of which the planner knows little."""
     url = new_database()
     with psycopg.connect(url, autocommit=True) as conn:
-        for table in ("events", "jobs", "deliveries", "webhook_fan_out", "webhook_endpoints", "job_pauses"):
+        for table in (
+            "events",
+            "jobs",
+            "deliveries",
+            "webhook_messages",
+            "webhook_fan_out",
+            "webhook_endpoints",
+            "job_pauses",
+        ):
             conn.execute(f"alter table {table} set (autovacuum_enabled = false)")
         for text in STATES[request.param]:
             conn.execute(text)

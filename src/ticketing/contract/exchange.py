@@ -119,8 +119,8 @@ def etag(resource: Any, edited: Collection[str] = ()) -> str:
     """
     if not edited:
         return f'"{_digest(resource)}"'
-    own = {name: value for name, value in resource.items() if name in edited}
-    rest = {name: value for name, value in resource.items() if name not in edited}
+    rest = dict(resource)
+    own = {name: rest.pop(name) for name in edited if name in rest}
     return f'"{_digest(own)}.{_digest(rest)}"'
 
 

@@ -387,6 +387,10 @@ class ServerFigures(TypedDict):
     connections: int | None
     clock: float | None
 
+class StrayDelivery(TypedDict):
+    id: UUID
+    due: datetime | None
+
 class TakenComment(TypedDict):
     ticket: int
     pristine: bool | None
@@ -1377,8 +1381,8 @@ class _Jobs:
         kind: str | None,
         after: UUID | None,
         page_size: int,
-        state: JobState | None,
         queue: str | None,
+        state: JobState | None,
     ) -> list[Job]:
         """A page of the jobs of a kind, in a queue or in a state, newest first, from after a given one on."""
     async def retry_job(
@@ -2230,10 +2234,13 @@ class _Webhooks:
         conn: Connection,
         *,
         overdue_seconds: float,
+        after_due: datetime | str | None,
         after: UUID | None,
         page_size: int,
-    ) -> list[HeldBack]:
-        """Pending deliveries that were due long ago and should have a job."""
+    ) -> list[StrayDelivery]:
+        """Pending deliveries that were due long ago and should have a job, the one due first first, from after a
+        given one on.
+        """
     async def list_unknown_projects(
         self,
         conn: Connection,

@@ -49,9 +49,9 @@ async def reseal(conn: sql.Connection) -> None:
 
 async def pick_up_strays(conn: sql.Connection) -> None:
     """A delivery whose job was cancelled by an operator, or discarded with its workers, gets another one."""
-    after = None
+    due, after = None, None
     while rows := await sql.webhooks.list_stray_deliveries(
-        conn, overdue_seconds=OVERDUE_SECONDS, after=after, page_size=BATCH
+        conn, overdue_seconds=OVERDUE_SECONDS, after_due=due, after=after, page_size=BATCH
     ):
         await sql.webhooks.enqueue_deliveries(conn, delivery_ids=[row["id"] for row in rows], **delivering())
-        after = rows[-1]["id"]
+        due, after = rows[-1]["due"], rows[-1]["id"]
