@@ -73,6 +73,7 @@ def test_it_is_good_once(agent: Person, anonymous: Judged) -> None:
     assert refused(anonymous, ticket=ticket)[0] == 401
 
 
+@pytest.mark.slow
 def test_of_many_who_come_with_it_at_once_to_two_processes_one_gets_in(
     service: str, database_url: str, agent: Person
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_scope_that_is_lost_meanwhile_is_lost(sign_in: Callable[..., Person], 
     assert anonymous.get(STREAM, params={"ticket": ticket}).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_log_holds_no_ticket(new_database: Callable[..., str], capfd: pytest.CaptureFixture[str]) -> None:
     database_url = new_database()
     with psycopg.connect(database_url, autocommit=True) as conn:
@@ -202,6 +204,7 @@ def test_those_that_nobody_used_are_deleted(agent: Person, db: Db) -> None:
     assert (hash_token(old) in kept, hash_token(new) in kept) == (False, True)
 
 
+@pytest.mark.slow
 def test_pages_of_another_origin_may_use_it(new_database: Callable[..., str]) -> None:
     """As a browser asks: a preflight for the ticket, then the ticket, then the stream, which needs none."""
     portal = "https://portal.example.org"

@@ -299,7 +299,7 @@ def test_sealing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sealing.unseal(key_id, sealed, b"here") == b"secret"
         assert sealing.seal(b"secret", b"here")[0] == sealing.first_key() != key_id
         for box, context in ((sealed, b"elsewhere"), (sealed[:-1] + b"x", b"here"), (b"", b"here")):
-            with pytest.raises(sealing.NoKey, match="changed, or belongs elsewhere"):
+            with pytest.raises(sealing.NoKey, match="changed, or belongs to another context"):
                 sealing.unseal(key_id, box, context)
         use(monkeypatch, new)
         with pytest.raises(sealing.NoKey, match="not in TICKETING_SECRET_KEYS"):

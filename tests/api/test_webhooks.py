@@ -229,11 +229,11 @@ def test_a_repeated_request_whose_secret_cannot_be_opened_any_more_is_told_so(
         ("https://10.0.0.1/", "not public"),
         ("https://[::ffff:127.0.0.1]/", "not public"),
         ("https://2130706433/", "four decimal numbers"),
-        ("http://1.1.1.1/", "only https"),
+        ("http://1.1.1.1/", "need https://"),
         ("https://1.1.1.1:22/", "port 22"),
         ("https://user:pass@hooks.lumen.example/", "no user name"),
         ("https://hooks.lumen.example/#top", "no fragment"),
-        ("http://hooks.lumen.example/", "only https"),
+        ("http://hooks.lumen.example/", "need https://"),
         ("https://hooks.lumen.example:8443/", "port 8443"),
     ],
 )

@@ -328,6 +328,7 @@ def test_an_index_that_could_not_be_built_is_built_anew(url: str, folder: Path) 
         assert is_valid(conn) == [(True,)]
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_while_it_builds_an_index_leaves_nothing_behind(url: str, folder: Path) -> None:
     apply(url, folder)
     (folder / "0003_index.sql").write_text(INDEX)

@@ -145,6 +145,7 @@ def test_whoever_gets_no_connection_in_time_is_told_so(url: str, monkeypatch: py
     assert 0.15 < connected(url, work, size=1) < 1
 
 
+@pytest.mark.database
 @pytest.mark.slow
 def test_the_pool_outlives_an_outage(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "WAIT_SECONDS", 0.5)

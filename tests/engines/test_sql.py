@@ -204,6 +204,7 @@ def test_other_operations_are_refused(tmp_path: Path) -> None:
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sqltypes.py"
 
 
+@pytest.mark.database
 @pytest.mark.slow
 def test_our_queries_are_in_order_and_their_types_fresh() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, check=False, text=True, timeout=60)
