@@ -153,6 +153,30 @@ def test_the_tokens_of_inactive_users_have_ended(url: str, tmp_path: Path) -> No
         assert revoked == [("ends",), ("had ended",)]
 
 
+def test_endpoints_that_name_only_what_is_for_staff_keep_what_they_got(url: str, tmp_path: Path) -> None:
+    """Others do not get internal comments besides, as they would with `include_internal`."""
+    for path in sorted(paths.MIGRATIONS.glob("*.sql"))[:14]:
+        shutil.copy(path, tmp_path)
+    apply(url, tmp_path)
+    named = {
+        "watcher": "{webhook.failing,user.created}",
+        "mixed": "{webhook.failing,comment.created}",
+        "everything": "{}",
+    }
+    with psycopg.connect(url, autocommit=True) as conn:
+        for name, types in named.items():
+            conn.execute(
+                "insert into webhook_endpoints (id, url, description, event_types)"
+                " values (gen_random_uuid(), 'https://x.example', %s, %s)",
+                (name, types),
+            )
+        apply(url, paths.MIGRATIONS)
+        internal = conn.execute("select description from webhook_endpoints where include_internal").fetchall()
+        assert internal == [("watcher",)]
+        told = conn.execute("select type, data ->> 'include_internal', previous from events").fetchall()
+        assert told == [("webhook.updated", "true", {"include_internal": False})]
+
+
 def test_issues_that_were_imported_under_several_names_of_a_repository_keep_one(url: str, tmp_path: Path) -> None:
     apply(url, copied(tmp_path, "0008"))
     names = ["Octo/Cat 1", "octo/cat 1", "OCTO/Dog 1", "Octo/Dog 1", "octo/bird 1", "Octo/Bird 1", "Octo/Cat 2"]
