@@ -68,7 +68,7 @@ select s.transaction_id::text::bigint as until_transaction, s.position as until_
              parts.staff_previous
         from events_after(:after_transaction::bigint::text::xid8, :after_position) l
         left join event_types d on d.type = l.type
-       cross join lateral event_readers(l) readers
+       cross join lateral event_readers(l, d.readers) readers
        cross join lateral event_resource(l, false) r
        cross join lateral event_parts(l) parts
        where (l.transaction_id, l.position) <= (s.transaction_id, s.position)

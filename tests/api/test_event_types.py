@@ -229,7 +229,8 @@ async def _compare(url: str, world: World) -> None:
         for actor in actors.values():
             await _happened(conn, "user.updated", None, None, None, {"id": str(actor.id)})
         cursor = await conn.execute(
-            "select e.*, d.scope, r.* from events e join event_types d on d.type = e.type, event_readers(e) r"
+            "select e.*, d.scope, r.*"
+            "  from events e join event_types d on d.type = e.type cross join lateral event_readers(e, d.readers) r"
         )
         entries: list[Any] = await cursor.fetchall()
         for who, actor in actors.items():
