@@ -46,6 +46,8 @@ def test_what_cannot_be_read_is_named(environ: dict[str, str], message: str) -> 
 
 
 def test_networks_and_prefixes_that_cannot_be_read_are_named() -> None:
+    with pytest.raises(InvalidSetting, match=r"TICKETING_CORS_ORIGINS is '\*'\. Give it origins"):
+        Settings.from_environ(DATABASE | {"TICKETING_CORS_ORIGINS": "*"})
     with pytest.raises(InvalidSetting, match=r"TICKETING_TRUSTED_PROXIES is '10\.0\.0\.1/8'"):
         Settings.from_environ(DATABASE | {"TICKETING_TRUSTED_PROXIES": "10.0.0.1/8"})
     with pytest.raises(InvalidSetting, match=r"TICKETING_PUBLIC_URL is 'https://example\.org/a//b'"):

@@ -267,11 +267,14 @@ class Exchange:
 
     def head(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         """These headers as they are sent. Raises ValueError for one that would end before its end."""
-        return [
-            (name.lower().encode(), self._seen(name, line))
-            for name, value in headers.items()
-            for line in ((value,) if isinstance(value, str) else value)
-        ]
+        lines: list[tuple[bytes, bytes]] = []
+        for name, value in headers.items():
+            lowered = name.lower().encode()
+            if isinstance(value, str):
+                lines.append((lowered, self._seen(name, value)))
+            else:
+                lines += [(lowered, self._seen(name, line)) for line in value]
+        return lines
 
     def _seen(self, name: str, value: str) -> bytes:
         """The value of a header, with links as the client sees us."""

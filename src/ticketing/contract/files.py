@@ -85,6 +85,8 @@ class File:
                     message = {"type": "http.response.body", "body": piece, "more_body": True}
                     await allowance.wait(exchange.send(message))
                     allowance.earn(len(piece))
+                    # The connection writes in the next turn, and only then can it say that it is full.
+                    await asyncio.sleep(0)
                     if leaving.done():
                         raise ClientGone
             await exchange.send({"type": "http.response.body", "body": b""})

@@ -195,10 +195,11 @@ class Form:
     def _open(self) -> None:
         """Find the part's field, once its headers are complete."""
         part = self._parts[-1]
-        kind, options = parse_options_header(part.headers.get("content-disposition", b""))
+        headers, part.headers = part.headers, {}
+        kind, options = parse_options_header(headers.get("content-disposition", b""))
         if kind != b"form-data" or b"name" not in options:
             raise MalformedRequest("Each part of a form needs a Content-Disposition of form-data with a name.")
-        if part.headers.get("content-transfer-encoding", b"").decode("latin-1").strip().lower() not in _PLAIN:
+        if headers.get("content-transfer-encoding", b"").decode("latin-1").strip().lower() not in _PLAIN:
             raise MalformedRequest("The parts of a form must not be encoded (RFC 7578, 4.7).")
         name, filename = _decoded(options[b"name"]), options.get(b"filename")
         field = self._fields.get(name)
@@ -207,7 +208,7 @@ class Form:
         if not field.is_repeated and any(other.field is field for other in self._parts):
             raise _invalid(name, "This is given twice.")
         part.field = field
-        media_type, parameters = parse_options_header(part.headers.get("content-type", b""))
+        media_type, parameters = parse_options_header(headers.get("content-type", b""))
         given = media_type.decode("latin-1")
         if not field.kinds:
             given = given or "application/octet-stream"
