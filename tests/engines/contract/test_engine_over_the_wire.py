@@ -19,6 +19,7 @@ from conftest import await_, served
 from ticketing.contract import Answer, File, Incoming
 from ticketing.contract.exchange import ClientGone
 
+pytestmark = pytest.mark.slow
 MEGABYTE = 1024 * 1024
 IN_BETWEEN = 4 * MEGABYTE
 """More than all that lies between a handler and its client: our buffers, and those of the system on both sides."""
