@@ -162,9 +162,9 @@ async def measure(url: str, tickets: int, rounds: int) -> None:
                 try:
                     times = [await _timed(ask, conn, actor) for _ in range(rounds + 1)][1:]
                     async with conn.transaction(force_rollback=True):
-                        before = await _read(conn)
+                        before = await rows_read(conn)
                         found = await ask(conn, actor)
-                        rows = await _read(conn) - before
+                        rows = await rows_read(conn) - before
                 except psycopg.errors.QueryCanceled:
                     print(f"{reader:24}{question:34}  no answer in time")
                     continue
@@ -181,7 +181,8 @@ async def _timed(ask: Question, conn: Connection, actor: Actor) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-async def _read(conn: Connection) -> int:
+async def rows_read(conn: Connection) -> int:
+    """How many rows and entries of indexes this transaction has read so far."""
     row: Any = await (await conn.execute(READ.encode())).fetchone()
     return int(row["rows"])
 

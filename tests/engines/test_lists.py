@@ -1,0 +1,41 @@
+"""A page of tickets reads about a page, whoever asks: nobody's list is a walk through all tickets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+import lists
+
+TICKETS = 10_000
+MOST = 400
+"""Rows and entries of indexes; a page has 26 tickets, and each of its people is a row more."""
+
+
+@pytest.fixture(scope="module")
+def filled(new_database: Callable[..., str]) -> str:
+    url = new_database()
+    lists.fill(url, TICKETS)
+    return url
+
+
+@pytest.mark.parametrize("question", ["newest", "newest, from the middle"])
+@pytest.mark.parametrize("reader", lists.readers())
+def test_a_page_reads_about_a_page(filled: str, reader: str, question: str) -> None:
+    actor = lists.readers()[reader]
+    ask = lists.questions(TICKETS, 0)[question]
+
+    async def asked() -> tuple[int, Any]:
+        async with await psycopg.AsyncConnection.connect(filled, row_factory=dict_row) as conn:
+            before = await lists.rows_read(conn)
+            found = await ask(conn, actor)
+            return await lists.rows_read(conn) - before, found
+
+    rows, found = asyncio.run(asked())
+    assert len(found) == 26
+    assert rows <= MOST
