@@ -305,7 +305,7 @@ def test_sealing(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(sealing.NoKey, match="not in TICKETING_SECRET_KEYS"):
             sealing.unseal(key_id, sealed, b"here")
         use(monkeypatch, "")
-        with pytest.raises(sealing.NoKey, match="has to set TICKETING_SECRET_KEYS"):
+        with pytest.raises(sealing.NoKey, match="must set TICKETING_SECRET_KEYS"):
             sealing.seal(b"secret", b"here")
         for nonsense in ("x", "AAAA", f"{new}x", f"{new} {old}"):
             use(monkeypatch, nonsense)
