@@ -50,6 +50,7 @@ QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:c
 ALSO = {
     "src/ticketing/log/places.py": ("feed", "stream"),
     "src/ticketing/log/timeline.py": ("event",),
+    "sql/shapes/tickets.sql": ("access",),
     "sql/shapes/events.sql": ("event_types", "canary", "event", "feed"),
     "sql/queries/tickets.sql": ("upkeep",),
     "sql/queries/tokens.sql": ("stream",),
