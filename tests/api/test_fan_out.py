@@ -101,7 +101,7 @@ def test_a_pool_without_a_connection_is_no_fault_of_the_events(url: str) -> None
 
     with capture_logs() as logged:
         asyncio.run(none_left())
-    assert logged == []
+    assert "messages are left to their deliveries" not in [line["event"] for line in logged]
 
 
 @pytest.mark.parametrize("code", ["22021", "54000", "57014", "XX000"])
