@@ -272,6 +272,7 @@ def test_a_role_that_nobody_knows_has_no_rights(
     number = new_ticket(by=somebody)["number"]
     db.execute("update users set role = 'auditor' where id = %s", (somebody.id,))
     try:
+        identity: Any = db.execute("select * from identities where user_id = %s", (somebody.id,)).fetchone()
         asked = [
             somebody.get(f"/tickets/{number}"),
             somebody.get("/tickets"),
@@ -284,6 +285,7 @@ def test_a_role_that_nobody_knows_has_no_rights(
     finally:
         db.execute("update users set role = 'requester' where id = %s", (somebody.id,))
     assert [(answer.status_code, answer.json()["code"]) for answer in asked] == [(403, "insufficient_scope")] * 7
+    assert signed_in(identity, b"").viewer() == ANONYMOUS.viewer()
     assert somebody.get(f"/tickets/{number}").status_code == 200
 
 
@@ -326,6 +328,17 @@ def test_a_token_for_some_projects_has_the_rights_of_staff_in_these_and_no_other
     assert outside["project"] == inside["project"]
     assert machine.get(f"/projects/{other}").status_code == 404
     assert machine.post("/projects", json={"key": "nothing", "name": "x"}).status_code == 403, "not an admin's"
+
+
+def test_a_token_for_some_projects_is_limited_by_what_its_agent_staffs(empty: str) -> None:
+    agent = User("agent", False, frozenset({"alpha", "beta"}), frozenset(), frozenset(), frozenset({"beta", "gamma"}))
+
+    async def signed() -> Actor:
+        async with _made(empty, World(frozenset(), (agent, agent), ())) as (_, actors, _numbers):
+            return actors[0]
+
+    actor = asyncio.run(signed())
+    assert (actor.projects, actor.everywhere, actor.requester_id) == (frozenset({"beta"}), False, None)
 
 
 def test_a_token_for_some_projects_makes_none_that_can_do_more(
