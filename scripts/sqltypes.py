@@ -229,20 +229,21 @@ select l.lanname, p.prosqlbody is not null, t.typrelid <> 0,
 
 def shape_faults(conn: psycopg.Connection[Any], found: Sequence[Shape], folder: Path, source: Path) -> Iterator[str]:
     """What is wrong with the functions and views that are installed."""
-    callers = "\n".join(path.read_text() for path in (*folder.glob("*.sql"), *source.rglob("*.py")))
+    callers = shapes.words("\n".join(path.read_text() for path in (*folder.glob("*.sql"), *source.rglob("*.py"))))
     for shape in found:
         where = f"shapes/{shape.noun}.sql, {shape.name}:"
         row = conn.execute(FORM, [shape.signature]).fetchone() if shape.kind == "function" else None
         language, parsed, gives_table, is_held = row or ("", True, False, False)
         if not shape.description.endswith("."):
             yield f"{where} has no sentence above it that describes it"
-        if not (is_held or shape.is_named_in(callers) or any(each.uses(shape) for each in found if each is not shape)):
+        if not (is_held or shape.is_named_by(callers) or any(each.uses(shape) for each in found if each is not shape)):
             yield f"{where} is not used"
         if language == "sql" and parsed and gives_table:
             yield f"{where} would keep the table's columns of today: write its body as $$ … $$"
         if language == "sql" and not parsed and not gives_table:
             yield f"{where} has a body that PostgreSQL does not track: write it as `begin atomic … end`"
-    known = {name for shape in found for (name,) in conn.execute(shapes.FIND[shape.kind], [shape.signature])}
+    names = [[shape.kind for shape in found], [shape.signature for shape in found]]
+    known = {name for (name,) in conn.execute(shapes.FIND, names)}
     for stranger in sorted({name for (name,) in conn.execute(shapes.SHAPES)} - known):
         yield f"a migration makes the {stranger}, which belongs in sql/shapes"
 

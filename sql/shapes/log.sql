@@ -1,7 +1,8 @@
 -- The event log: the order of its transactions, how far it is settled, and its pages.
 
 -- The log's number for a transaction of this server: the server's own, and what `mend_event_log` has added.
--- Each insert into events calls it. PL/pgSQL keeps the plan; an SQL function would be planned each time.
+-- It is what an insert into events calls once the log was mended. PL/pgSQL keeps the plan; an SQL function would be
+-- planned each time.
 create or replace function log_id(id xid8) returns xid8 language plpgsql stable as $$
 begin
     return (id::text::bigint + (select l.added from event_log l))::text::xid8;
@@ -75,6 +76,7 @@ return coalesce((select e.transaction_id from events e order by e.transaction_id
 
 -- Makes log_id count on from above all that is in the log; false if there is nothing to mend.
 -- The steps are so large that no place before one can be after it, so places that readers hold stay what they are.
+-- Nothing is locked unless there is something to mend.
 create or replace function mend_event_log() returns boolean language plpgsql as $$
 declare
     step   constant bigint := 2 ^ 44;
@@ -82,7 +84,10 @@ declare
     latest events;
     base   bigint;
 begin
-    lock table events in share row exclusive mode;
+    if not event_log_is_ahead() then
+        return false;
+    end if;
+    lock table events in access exclusive mode;
     if not event_log_is_ahead() then
         return false;
     end if;
@@ -95,6 +100,7 @@ begin
      where position > latest.position
        and transaction_id < log_id(pg_snapshot_xmax(pg_current_snapshot()));
     update event_log set added = base, added_after = latest.transaction_id;
+    alter table events alter column transaction_id set default log_id(pg_current_xact_id());
     return true;
 end;
 $$;

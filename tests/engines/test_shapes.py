@@ -272,10 +272,12 @@ def test_a_prepared_statement_survives_a_new_column(release: Release, tmp_path: 
             found += [await things.get_thing(conn, id=1) for _ in range(2)]
             async with conn.transaction():
                 found.append(await things.get_thing(conn, id=1))
-            return found
+            release.shape(RESOURCE)
+            await migrate.migrate(release.url, release.schema())
+            return [*found, *[await things.get_thing(conn, id=1) for _ in range(2)]]
 
     thing = {"id": 1, "name": "ball"}
-    assert asyncio.run(within()) == [thing, *[thing | {"large": True}] * 3]
+    assert asyncio.run(within()) == [thing, *[thing | {"large": True}] * 3, thing, thing]
 
 
 @pytest.mark.parametrize(

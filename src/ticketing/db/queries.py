@@ -144,7 +144,8 @@ class AsyncPsycopgAdapter:
                     # Outside a transaction it can run again.
                     if not _is_idle(conn):
                         raise
-                    await conn.execute("deallocate all")
+                    # psycopg forgets what it has prepared when it sees this for the first time.
+                    await conn.execute(f"deallocate all -- {time.monotonic_ns()}".encode())
                     return await cursor.execute(sql, values, prepare=prepare)
         finally:
             if (seconds := time.perf_counter() - began) > slow_seconds:

@@ -37,7 +37,7 @@ create table if not exists schema_shapes (
 """Every set that was ever installed; the last is what there is: `shapes` has the digest of each, `retired` is what only
 older releases use. A shape is called as in `drop function f(text)` and `drop view v`."""
 
-PART = r"(?:[^,()'\"]|'[^']*'|\"[^\"]*\"|\([^()]*\))+"
+PART = r"[^,()'\"]|'[^']*'|\"[^\"]*\"|\([^()]*\)"
 DEFINITION = re.compile(
     rf"create or replace (?P<kind>function|view) (?P<name>\w+)\s*(?:\((?P<arguments>(?:{PART}|,)*)\))?"
 )
@@ -48,10 +48,12 @@ select 'function ' || p.oid::regprocedure from pg_proc p where p.pronamespace = 
 select 'view ' || c.oid::regclass from pg_class c
  where c.relkind = 'v' and c.relnamespace = current_schema()::regnamespace
 """
-FIND = {
-    "function": "select 'function ' || to_regprocedure(%s)",
-    "view": "select 'view ' || to_regclass(%s)",
-}
+FIND = """
+select case kind when 'function' then 'function ' || to_regprocedure(signature)
+                 when 'view' then 'view ' || to_regclass(signature) end
+  from unnest(%s::text[], %s::text[]) with ordinality as s (kind, signature, place)
+ order by place
+"""
 OID: dict[str, LiteralString] = {
     "function": "select to_regprocedure(%s)::oid::bigint",
     "view": "select to_regclass(%s)::oid::bigint",
@@ -98,11 +100,15 @@ class Shape:
 
     def uses(self, other: Shape) -> bool:
         """Whether it names another one."""
-        return other.is_named_in(self.text[self.text.index(self.name) + len(self.name) :])
+        return other.is_named_by(self._words)
 
-    def is_named_in(self, text: str) -> bool:
-        """Whether SQL names it."""
-        return re.search(rf"\b{self.name}\b" if self.kind == "view" else rf"\b{self.name}\(", text) is not None
+    def is_named_by(self, words: frozenset[str]) -> bool:
+        """Whether SQL of these words names it."""
+        return (self.name if self.kind == "view" else f"{self.name}(") in words
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return words(self.text[self.text.index(self.name) + len(self.name) :])
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,11 @@ class Installed:
     shapes: Mapping[str, str] = field(default_factory=dict)
     retired: Sequence[str] = ()
     digests: frozenset[str] = frozenset()
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of SQL, each also with the parenthesis that follows it."""
+    return frozenset(re.findall(r"\w+", text)) | frozenset(re.findall(r"\w+\(", text))
 
 
 def load(folder: Path) -> Shapes:
@@ -170,17 +181,16 @@ async def install(conn: AsyncConnection[Any], wanted: Shapes) -> None:
     """Make what the database has what the files say, within the caller's transaction. Raises ShapeError."""
     before = await installed(conn)
     ours = {*before.shapes, *before.retired} & set(await _all(conn, SHAPES))
-    kept = {await _found(conn, shape) for shape in wanted.shapes}
-    new: dict[str | None, str] = {}
+    kept = await _found(conn, wanted.shapes)
     for shape, digest in wanted.digests.items():
-        old = await _found(conn, shape)
+        old = kept.get(shape)
         # To replace a view, all statements that use it are waited for.
         if old is None or before.shapes.get(old) != digest:
             await _create(conn, shape, ours)
-            rivals = await _all(conn, RIVALS, shape.signature) if shape.kind == "function" else []
-            for rival in set(rivals) & ours - kept:
+        if old is None and shape.kind == "function":
+            for rival in {*await _all(conn, RIVALS, shape.signature)} & ours - {*kept.values()}:
                 await _rename(conn, shape, rival, ours)
-        new[await _found(conn, shape)] = digest
+    new = {name: wanted.digests[shape] for shape, name in (await _found(conn, wanted.shapes)).items()}
     await conn.execute(
         "insert into schema_shapes (digest, shapes, retired) values (%s, %s, %s)"
         " on conflict (digest) do update set shapes = excluded.shapes, retired = excluded.retired,"
@@ -217,8 +227,8 @@ async def _create(conn: AsyncConnection[Any], shape: Shape, ours: set[str]) -> N
         async with conn.transaction():
             await conn.execute(shape.text.encode())
     except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition) as error:
-        old = await _found(conn, shape)
-        if old not in ours:
+        old = (await _found(conn, [shape])).get(shape)
+        if old is None or old not in ours:
             raise _refused(shape, error) from error
         await _rename(conn, shape, old, ours)
         await conn.execute(shape.text.encode())
@@ -245,10 +255,10 @@ async def _rename(conn: AsyncConnection[Any], shape: Shape, old: str, ours: set[
     ours.add(old.replace(shape.name, name, 1))
 
 
-async def _found(conn: AsyncConnection[Any], shape: Shape) -> str | None:
-    """A shape as PostgreSQL calls it, if it is there."""
-    (found,) = await _all(conn, FIND[shape.kind], shape.signature)
-    return str(found) if found else None
+async def _found(conn: AsyncConnection[Any], shapes: Sequence[Shape]) -> dict[Shape, str]:
+    """Those of the shapes that are there, and how PostgreSQL calls them."""
+    names = await _all(conn, FIND, [shape.kind for shape in shapes], [shape.signature for shape in shapes])
+    return {shape: name for shape, name in zip(shapes, names, strict=True) if name}
 
 
 async def _all(conn: AsyncConnection[Any], statement: str, *values: Any) -> list[Any]:
@@ -279,7 +289,7 @@ def _read(path: Path) -> Iterable[Shape]:
             raise ShapeError(f"{path.name}: {line!r} begins neither `create or replace function` nor `… view`.")
         end = _end(path, text, place)
         above = comment[0].strip("\n") if not comment[0].endswith("\n\n") else ""
-        arguments = re.findall(PART, found["arguments"] or "") if found["kind"] == "function" else []
+        arguments = re.findall(rf"(?:{PART})+", found["arguments"] or "") if found["kind"] == "function" else []
         yield Shape(
             noun=path.stem,
             kind=found["kind"],
