@@ -83,7 +83,7 @@ bench-streams: $(venv)/for-dev ## Measure what 1,000 open event streams cost, an
 
 .PHONY: bench-jobs
 bench-jobs: $(venv)/for-dev ## Compare background jobs with plain Dramatiq
-	@$(python) scripts/bench/jobs.py $(ARGS)
+	@$(python) scripts/bench/job_engine.py $(ARGS)
 
 .PHONY: bench-webhooks
 bench-webhooks: $(venv)/for-dev ## Measure deliveries, also beside a dead receiver

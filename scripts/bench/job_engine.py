@@ -1,6 +1,6 @@
 """Compares the throughput of jobs with plain Dramatiq, and measures how soon one starts on an idle worker.
 
-    python scripts/bench/jobs.py [--quick] [--rounds N] [--jobs N] [--json FILE]
+    python scripts/bench/job_engine.py [--quick] [--rounds N] [--jobs N] [--json FILE]
 
 Each side is one process with eight threads, on the same Valkey and PostgreSQL (which waits for the disk for neither),
 and they take turns; every figure is the median of the rounds. The handler writes one row, in a transaction. Plain
