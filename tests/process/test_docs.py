@@ -88,7 +88,7 @@ def test_every_fault_is_shown_by_a_test() -> None:
         assert measured, fault
         assert re.search(rf"^def {test.strip('`')}\(", tests, re.MULTILINE), fault
     named = {row[3].strip("`") for row in rows}
-    for path in (ROOT / "tests").glob("test_faults_of_*.py"):
+    for path in (ROOT / "tests").rglob("test_faults_of_*.py"):
         shown = set(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
         assert shown <= named, shown - named
 
