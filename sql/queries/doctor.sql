@@ -62,7 +62,8 @@ with longest as (
     select w.id, p.pending
       from webhook_endpoints w cross join lateral (
         select count(*) as pending
-          from (select from deliveries where endpoint_id = w.id and status = 'pending' limit :glance::integer) d
+          from (select from deliveries where endpoint_id = w.id and status = 'pending'
+                 order by id limit :glance::integer) d
       ) p
      where p.pending > 0
      order by p.pending desc, w.id

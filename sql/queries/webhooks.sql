@@ -431,11 +431,13 @@ select count(*) from updated;
 
 -- name: list_held_back(endpoint_id, after, page_size)
 -- returns: HeldBack
--- The pending deliveries of an endpoint, the oldest first, from after a given one on.
+-- The pending deliveries of an endpoint, the oldest first, from after a given one on. `between` makes the order one that
+-- only deliveries_pending has; of an equality the planner walks all deliveries by id, and filters.
 select d.id
   from deliveries d
- where d.endpoint_id = :endpoint_id and d.status = 'pending' and (:after::uuid is null or d.id > :after::uuid)
- order by d.id
+ where d.endpoint_id between :endpoint_id and :endpoint_id and d.status = 'pending'
+   and (:after::uuid is null or d.id > :after::uuid)
+ order by d.endpoint_id, d.id
  limit :page_size;
 
 -- name: list_stray_deliveries(overdue_seconds, after_due, after, page_size)

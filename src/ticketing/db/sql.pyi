@@ -2219,7 +2219,9 @@ class _Webhooks:
         after: UUID | None,
         page_size: int,
     ) -> list[HeldBack]:
-        """The pending deliveries of an endpoint, the oldest first, from after a given one on."""
+        """The pending deliveries of an endpoint, the oldest first, from after a given one on. `between` makes the
+        order one that
+        """
     async def list_secrets_to_reseal(
         self,
         conn: Connection,

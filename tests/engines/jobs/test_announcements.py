@@ -15,10 +15,10 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jobs import sample
 from jobs.sample import Place, spawned, working
 
 from conftest import await_
-from jobs import sample
 from ticketing import jobs
 from ticketing.db import pool
 from ticketing.jobs import Job, figures, kinds, messages, relay

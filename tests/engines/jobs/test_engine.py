@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from jobs import sample
 from jobs.sample import Place, working
 
 from conftest import await_
-from jobs import sample
 from ticketing.jobs import kinds
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from jobs import sample
 from jobs.sample import Place, spawned, working
 
 from conftest import await_
-from jobs import sample
 from ticketing.db import embedded
 from ticketing.jobs import figures, kinds, messages
 

@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from jobs import sample
 from jobs.sample import Place, working
 from prometheus_client import REGISTRY
 from structlog.testing import CapturingLogger
 
 from conftest import await_
-from jobs import sample
 from ticketing.db import pool
 from ticketing.jobs import execution, kinds, messages, relay
 from ticketing.jobs.relay import Link, Relay
