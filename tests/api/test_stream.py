@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import re
 import secrets
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -459,6 +461,11 @@ def dripping(line: socket.socket) -> bytes:
     return received
 
 
+def readable(line: socket.socket) -> int:
+    """How many bytes have arrived that nobody has read."""
+    return int.from_bytes(fcntl.ioctl(line, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 @contextmanager
 def unread(stand: Stand, person: Person, last_event_id: str | None = None) -> Iterator[socket.socket]:
     """A stream of which nobody reads more than the first line."""
@@ -493,6 +500,7 @@ def test_what_is_on_its_way_to_a_slow_reader_is_dropped_with_the_right_to_it(sta
         await_(lambda: stand.open_streams() == 1)
         if not missed:
             spoken(4)
+        await_(lambda: readable(line) > 2000)  # Of the first one, all that the client takes unread.
         taken_away(stand, RIGHTS[0], person)
         await_(lambda: stand.open_streams() == 0)
         said(stand, other, number, 1)
