@@ -54,6 +54,7 @@ select case kind when 'function' then 'function ' || to_regprocedure(signature)
   from unnest(%s::text[], %s::text[]) with ordinality as s (kind, signature, place)
  order by place
 """
+KNOWN = "select name from unnest(%s::text[]) name where to_regtype(name) is not null"
 OID: dict[str, LiteralString] = {
     "function": "select to_regprocedure(%s)::oid::bigint",
     "view": "select to_regclass(%s)::oid::bigint",
@@ -257,7 +258,11 @@ async def _rename(conn: AsyncConnection[Any], shape: Shape, old: str, ours: set[
 
 async def _found(conn: AsyncConnection[Any], shapes: Sequence[Shape]) -> dict[Shape, str]:
     """Those of the shapes that are there, and how PostgreSQL calls them."""
-    names = await _all(conn, FIND, [shape.kind for shape in shapes], [shape.signature for shape in shapes])
+    types = {type for shape in shapes for type in shape.arguments}
+    # PostgreSQL 15 refuses to look for a function of a type that is not there yet.
+    known = {*await _all(conn, KNOWN, sorted(types))}
+    signatures = [shape.signature if known.issuperset(shape.arguments) else None for shape in shapes]
+    names = await _all(conn, FIND, [shape.kind for shape in shapes], signatures)
     return {shape: name for shape, name in zip(shapes, names, strict=True) if name}
 
 
