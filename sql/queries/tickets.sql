@@ -86,9 +86,7 @@ with named as (
 ), found as materialized (
     select f.number, f.created_at, f.bytes
       from (
-        (select t.number, t.created_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -97,9 +95,7 @@ with named as (
           order by t.created_at, t.number
           limit :page_size)
          union all
-        (select t.number, t.created_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -133,9 +129,7 @@ with named as (
 ), found as materialized (
     select f.number, f.created_at, f.bytes
       from (
-        (select t.number, t.created_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -144,9 +138,7 @@ with named as (
           order by t.created_at desc, t.number desc
           limit :page_size)
          union all
-        (select t.number, t.created_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -180,9 +172,7 @@ with named as (
 ), found as materialized (
     select f.number, f.updated_at, f.bytes
       from (
-        (select t.number, t.updated_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -191,9 +181,7 @@ with named as (
           order by t.updated_at, t.number
           limit :page_size)
          union all
-        (select t.number, t.updated_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -227,9 +215,7 @@ with named as (
 ), found as materialized (
     select f.number, f.updated_at, f.bytes
       from (
-        (select t.number, t.updated_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -238,9 +224,7 @@ with named as (
           order by t.updated_at desc, t.number desc
           limit :page_size)
          union all
-        (select t.number, t.updated_at,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -274,9 +258,7 @@ with named as (
 ), found as materialized (
     select f.number, f.priority, f.bytes
       from (
-        (select t.number, t.priority,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -285,9 +267,7 @@ with named as (
           order by t.priority, t.number
           limit :page_size)
          union all
-        (select t.number, t.priority,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -321,9 +301,7 @@ with named as (
 ), found as materialized (
     select f.number, f.priority, f.bytes
       from (
-        (select t.number, t.priority,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t
@@ -332,9 +310,7 @@ with named as (
           order by t.priority desc, t.number desc
           limit :page_size)
          union all
-        (select t.number, t.priority,
-                octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment)
-                  as bytes
+        (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
                                  :created_after, :created_before, :updated_after, :updated_before) t

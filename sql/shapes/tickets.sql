@@ -17,6 +17,10 @@ language sql stable rows 1 begin atomic
            utc(t.created_at), utc(t.updated_at), utc(t.resolved_at), utc(t.closed_at);
 end;
 
+-- How many bytes the long texts of a ticket have, uncompressed.
+create or replace function ticket_bytes(t tickets) returns integer language sql stable
+return octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment);
+
 -- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others.
 -- A page is merged from both, so that an index gives the viewer's own in the order of the list, however few or old they
 -- are. For who staffs everything all are others. A filter that is null is none: PostgreSQL inlines the function, and
