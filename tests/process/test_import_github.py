@@ -27,6 +27,7 @@ from conftest import Person
 from ticketing.commands.importing import app as import_app
 from ticketing.ground import texts
 from ticketing.sources import github, references
+from ticketing.sources.files import Unreadable
 from ticketing.sources.issues import Rules
 
 SMALL = Path(__file__).parents[1] / "data" / "gh-issues.json"
@@ -537,7 +538,7 @@ def test_what_postgresql_refuses_is_bad_as_well(own: tuple[str, Database], tmp_p
     ],
 )
 def test_a_broken_file(data: bytes, reason: str) -> None:
-    with pytest.raises(github.Unreadable, match=reason):
+    with pytest.raises(Unreadable, match=reason):
         github.read(io.BytesIO(data), ALL_TYPES)
 
 

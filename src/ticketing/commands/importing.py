@@ -22,6 +22,7 @@ from ticketing.db import migrate, outages, pool, sql
 from ticketing.ground.config import settings
 from ticketing.sources import github, labels, repositories
 from ticketing.sources.files import FIELDS, NAME, Unreadable
+from ticketing.sources.github.fields import NEEDED
 from ticketing.sources.issues import Issues, Rules, Source
 from ticketing.sources.loading import Loading, Mismatch, Occupied
 from ticketing.sources.people import Introduction, UnknownPerson, introductions
@@ -173,7 +174,7 @@ def _write_map(file: Path, source: Source, issues: Issues, numbers: dict[str, in
 def _fields(without: list[str]) -> set[str]:
     """The fields that may be missing."""
     named = {name.strip() for each in without for name in each.split(",")}
-    possible = [name for name in FIELDS.split(",") if name not in github.NEEDED]
+    possible = [name for name in FIELDS.split(",") if name not in NEEDED]
     if unknown := sorted(named - set(possible)):
         _fail(f"--without cannot leave out {', '.join(unknown)}. It can: {', '.join(possible)}.", 2)
     return named

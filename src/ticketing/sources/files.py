@@ -1,4 +1,4 @@
-"""Files of issues: finds the entries in every format that `gh` writes, and recognises those of other systems.
+"""Files of issues: finds the entries in every format that `gh` writes.
 
 A file may be larger than memory. It is read once, piece by piece, and its entries are kept in a temporary file, from
 which each can be read again.
@@ -13,9 +13,11 @@ import re
 import tempfile
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Protocol, cast
 from weakref import finalize
+
+from ticketing.sources import recognition
 
 GZIP = b"\x1f\x8b"
 FIELDS = (
@@ -75,8 +77,8 @@ class Entries:
         names: set[str] = set()
         for entry, text in _entries(file):
             if isinstance(entry, dict):
-                _refuse(_ENTRIES, entry)
-                like_githubs = like_githubs or _is_like_githubs(entry)
+                _refuse(recognition.ENTRIES, entry)
+                like_githubs = like_githubs or recognition.is_like_githubs(entry)
                 if len(names) < MOST_NAMES:
                     names |= entry.keys()
             self._keep(text)
@@ -104,16 +106,16 @@ class Entries:
 def _entries(file: Readable) -> Iterator[tuple[Any, str]]:
     """The entries of a file with their texts."""
     for depth, value, text in _values(_Text(file)):
-        if depth == 0 or (depth == 1 and not _has("number")(value)):
-            _refuse(_ANSWERS, value)
+        if depth == 0 or (depth == 1 and not (isinstance(value, dict) and "number" in value)):
+            _refuse(recognition.ANSWERS, value)
         if isinstance(value, dict) and isinstance(value.get("items"), list) and "total_count" in value:
             yield from ((entry, json.dumps(entry)) for entry in value["items"])
         else:
             yield value, text
 
 
-def _refuse(others: dict[str, Callable[[Any], bool]], value: Any) -> None:
-    if found := next((name for name, fits in others.items() if fits(value)), None):
+def _refuse(others: Mapping[str, Callable[[Any], bool]], value: Any) -> None:
+    if found := recognition.recognised(others, value):
         raise Unreadable(f"It is {found}. {WANTED}")
 
 
@@ -208,7 +210,7 @@ class _Text:
     def broken(self, what: str, at: int | None = None) -> Unreadable:
         """The error for a text that is not JSON at this place, or else at the next character."""
         begin = self._begin.lstrip()
-        if begin[:1] not in ("[", "{") and (found := next((n for n, fits in _TEXTS.items() if fits(begin)), None)):
+        if begin[:1] not in ("[", "{") and (found := recognition.recognised(recognition.TEXTS, begin)):
             return Unreadable(f"It is {found}. {WANTED}")
         at = self._at if at is None else at
         lines, column = self._counted(at)
@@ -263,93 +265,3 @@ def _read(file: Readable, size: int) -> bytes:
 
 _decode = json.JSONDecoder().raw_decode
 _BLANK = re.compile(r"[\s\x1e]*")
-
-
-# What else people have ------------------------------------------------------------------------------------------
-
-
-def _nodes(entry: Any) -> bool:
-    parts = (entry.get(name) for name in ("comments", "labels", "assignees", "author"))
-    return any(isinstance(part, dict) and ("nodes" in part or "edges" in part) for part in parts)
-
-
-def _is_like_githubs(entry: Any) -> bool:
-    """Whether it may be a GitHub issue or comment; other systems have numbers as well, such as `INC001`."""
-    return "issue_url" in entry or (type(entry.get("number")) is int and ("title" in entry or "state" in entry))
-
-
-def _is_of_jira(value: Any) -> bool:
-    """Whether it is a page of Jira's answer to a search, which may be empty."""
-    return _has("issues", "total")(value) and bool(value.keys() & {"expand", "startAt", "maxResults"})
-
-
-def _has(*keys: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(key in value for key in keys)
-
-
-def _list_of(key: str, *keys: str) -> Callable[[Any], bool]:
-    """A test for an object with a list whose first entry has these fields."""
-
-    def fits(value: Any) -> bool:
-        listed = value.get(key) if isinstance(value, dict) else None
-        return isinstance(listed, list) and bool(listed) and _has(*keys)(listed[0])
-
-    return fits
-
-
-def _error(value: Any) -> bool:
-    return _has("message", "documentation_url")(value) or (_has("errors")(value) and "number" not in value)
-
-
-def _head(*words: str) -> Callable[[str], bool]:
-    """A test for a table whose first line names these columns."""
-
-    def fits(text: str) -> bool:
-        first = text.partition("\n")[0].lower()
-        return all(re.search(rf"(^|[,;\t])\s*\"?{word}\"?\s*($|[,;\t\r])", first) for word in words)
-
-    return fits
-
-
-def _starts(pattern: str) -> Callable[[str], bool]:
-    return lambda text: re.match(pattern, text[:2000], re.IGNORECASE | re.DOTALL) is not None
-
-
-#: Recognised by the whole JSON value.
-_ANSWERS: dict[str, Callable[[Any], bool]] = {
-    "an answer of GraphQL": lambda value: isinstance(value, dict) and isinstance(value.get("data"), dict),
-    "an error message of GitHub instead of issues": _error,
-    "a part of an answer of GraphQL": _has("nodes", "pageInfo"),
-    "an export of Jira": lambda value: _is_of_jira(value) or _list_of("issues", "key", "fields")(value),
-    "an export of Redmine": _list_of("issues", "id", "subject"),
-    "an export of YouTrack": _list_of("issues", "idReadable"),
-    "an export of Zendesk": _list_of("tickets", "id", "subject"),
-    "an export of Bugzilla": _has("bugs"),
-    "an export of Trello": _has("cards", "lists"),
-    "an export of Linear": _list_of("issues", "identifier"),
-    "an export of ticketing itself, page by page": _list_of("items", "number", "external_reference"),
-}
-#: Recognised by one of the entries.
-_ENTRIES: dict[str, Callable[[Any], bool]] = {
-    "an export of GitLab": lambda entry: "iid" in entry and "number" not in entry,
-    "an export of Jira": _has("key", "fields"),
-    "an export of Freshdesk": lambda entry: _has("subject", "requester_id")(entry) and type(entry.get("status")) is int,
-    "an export of Zendesk": lambda entry: "subject" in entry and "number" not in entry and "requester_id" in entry,
-    "an export of Gitea or Forgejo": lambda entry: "original_author" in entry,
-    "an export of Linear": _has("identifier", "team"),
-    "an export of YouTrack": _has("idReadable"),
-    "an answer of GraphQL": _nodes,
-    "an export of ticketing itself": _has("number", "external_reference"),
-}
-#: Recognised by the beginning of a text that is not JSON.
-_TEXTS: dict[str, Callable[[str], bool]] = {
-    "an export of Jira (XML)": _starts(r"(<\?xml.*)?<(!--|rss).*jira"),
-    "a page of HTML": _starts(r"<(!doctype )?html"),
-    "XML": _starts(r"<(\?xml|\w+)"),
-    "an export of Jira (CSV)": _head("issue key"),
-    "an export of GitLab (CSV)": _head("issue id", "title"),
-    "an export of Zendesk (CSV)": lambda text: _head("ticket id")(text) or _head("requester", "subject")(text),
-    "an export of Redmine (CSV)": _head("tracker", "subject"),
-    "an export of Bugzilla (CSV)": _head("bug id"),
-    "a table (CSV)": lambda text: len(re.findall(r"[,;\t]", text.partition("\n")[0])) > 1,
-}
