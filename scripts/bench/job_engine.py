@@ -57,7 +57,7 @@ INSERT = "insert into effects (number) values (%s)"
 @jobs.handler("bench.note", queue="bench", group_limit=2)
 async def note(job: jobs.Job) -> None:
     """Ours."""
-    async with job.finish() as conn:
+    async with job.finish(ring=False) as conn:
         await conn.execute(INSERT, (job.args["number"],))
 
 

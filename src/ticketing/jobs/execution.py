@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from ticketing.db import bell, pool, sql
+from ticketing.db import pool, sql
 from ticketing.jobs import figures, kinds
 from ticketing.jobs.job import Cancel, Fenced, Job, Snooze
 from ticketing.jobs.together import Together
@@ -156,8 +156,7 @@ class Execution:
             "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
         )
         if job.laned:
-            self._freed()
-            bell.ring()  # The next one in its lane may run now, here or elsewhere.
+            self._freed()  # The next one in its lane may run now, here or elsewhere.
 
     async def _settle(self, held: _Held, error: BaseException | None) -> str:
         """Record how a job ended, unless its handler has; return the name of the outcome."""

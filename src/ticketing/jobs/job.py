@@ -89,20 +89,23 @@ class Job:
         self.outcome: str | None = None
 
     @asynccontextmanager
-    async def finish(self) -> AsyncIterator[sql.Connection]:
+    async def finish(self, *, ring: bool = True) -> AsyncIterator[sql.Connection]:
         """A transaction that completes the job together with what the block writes. Raises Fenced.
 
         It locks the job's row first, so an attempt that has lost the job writes nothing at all. Do nothing slow in
-        it, and nothing that reaches outside the database.
+        it, and nothing that reaches outside the database. The commit rings the bell; a block that writes neither
+        events nor jobs does without, as every ring has all workers look.
         """
-        async with self._ending("completed", self._complete) as conn:
+        async with self._ending("completed", self._complete, ring=ring) as conn:
             yield conn
 
     @asynccontextmanager
     async def retry(self, after_seconds: float, error: str) -> AsyncIterator[sql.Connection]:
         """As `finish`, but the job runs again after so many seconds, or is discarded after its last attempt."""
         outcome = "failed" if self.attempt < self.max_attempts else "discarded"
-        async with self._ending(outcome, partial(self.fail, after_seconds=after_seconds, error=error)) as conn:
+        async with self._ending(
+            outcome, partial(self.fail, after_seconds=after_seconds, error=error), ring=True
+        ) as conn:
             yield conn
 
     async def fail(self, conn: sql.Connection, *, after_seconds: float, error: str) -> sql.JobState | None:
@@ -120,7 +123,7 @@ class Job:
 
     @asynccontextmanager
     async def _ending(
-        self, outcome: str, end: Callable[[sql.Connection], Awaitable[Any]]
+        self, outcome: str, end: Callable[[sql.Connection], Awaitable[Any]], *, ring: bool
     ) -> AsyncIterator[sql.Connection]:
         self.ending = True
         try:
@@ -131,4 +134,5 @@ class Job:
         finally:
             self.ending = False
         self.outcome = outcome
-        bell.ring()
+        if ring:
+            bell.ring()

@@ -68,6 +68,7 @@ class Worker:
         self._beat = beat
         self._bell = heard
         self._threads = dict.fromkeys(queues, threads)
+        self._all_queues = set(kinds.queues()) <= set(queues)
         self._lease = timedelta(seconds=settings.job_lease_seconds)
         self._execution = Execution(self._lease, self._look_again)
         self._loop = asyncio.get_running_loop()
@@ -140,9 +141,15 @@ class Worker:
                     await asyncio.wait({look})
 
     def _look_again(self) -> None:
-        """A lane has room: wake this process's relay without waiting for the bell."""
+        """A lane has room: wake this process's relay at once, and other processes' if it may not announce the next job.
+
+        Any process may run what it announces, so the others need not look. If this process dies before it looks, they
+        find the job within `POLL_SECONDS`.
+        """
         if self._dispatching is not None:
             self._bell.wake(self._dispatching)
+        if self._link.away or not self._all_queues:
+            bell.ring()
 
     def _schedules(self) -> Callable[[], Awaitable[bool]]:
         registered = False

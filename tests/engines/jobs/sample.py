@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -224,8 +224,8 @@ def place(database_url: str, redis_url: str, **settings: Any) -> Iterator[Place]
 
 
 @contextmanager
-def working(place: Place, *, threads: int = 8, workers: int = 1) -> Iterator[None]:
-    """Workers in a thread of this process, for as long as the block runs."""
+def working(place: Place, *, threads: int = 8, workers: int = 1, queues: Sequence[str] = ("sample",)) -> Iterator[None]:
+    """Workers in a thread of this process, for as long as the block runs: so many of each queue."""
     ready = threading.Event()
     stops: list[Callable[[], Any]] = []
 
@@ -238,7 +238,7 @@ def working(place: Place, *, threads: int = 8, workers: int = 1) -> Iterator[Non
             bell.ringing(settings.database_url),
             bell.Bell(settings.database_url) as heard,
         ):
-            several = [worker.Worker(settings, heard, threads, ["sample"]) for _ in range(workers)]
+            several = [worker.Worker(settings, heard, threads, [queue]) for queue in queues for _ in range(workers)]
             await asyncio.gather(*(each.run(stopping) for each in several))
 
     thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)

@@ -21,7 +21,7 @@ from jobs.sample import Place, spawned, working
 from conftest import await_
 from ticketing import jobs
 from ticketing.db import pool
-from ticketing.jobs import Job, figures, kinds, messages, relay
+from ticketing.jobs import Job, figures, kinds, messages, relay, worker
 from ticketing.jobs.execution import Execution
 from ticketing.jobs.relay import Link, Relay
 
@@ -134,6 +134,21 @@ def test_messages_whose_way_to_us_got_lost_are_given_back(place: Place, monkeypa
     with working(place):
         place.await_state(place.enqueue("test.note"), "completed")
     assert lost
+
+
+def test_a_lane_goes_on_in_another_queue_though_its_worker_is_asleep(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever ends a job looks for the next one in its lane, and wakes the others if that may not be theirs to find."""
+    monkeypatch.setattr(worker, "POLL_SECONDS", 3600)
+    with working(place, queues=("sample", "default")):
+        for number in range(6):
+            place.conn.execute(
+                "select enqueue_job('test.nothing', '{}', %s, ordering_key => 'lane')",
+                (("sample", "default")[number % 2],),
+            )
+        place.conn.execute("notify ticketing")
+        await_(lambda: undone(place) == 0)
 
 
 @pytest.mark.parametrize("workers", [2, 4])

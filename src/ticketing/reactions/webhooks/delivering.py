@@ -164,7 +164,7 @@ def _since(clock: float) -> int:
 
 async def _accepted(job: jobs.Job, delivery: sql.DeliveryToSend, attempt: Attempt) -> None:
     assert attempt.status is not None
-    async with job.finish() as conn:
+    async with job.finish(ring=False) as conn:
         await sql.webhooks.record_success(
             conn,
             delivery_id=delivery["id"],
