@@ -6,15 +6,18 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
 import pytest
+from test_authorization import OPERATIONS
 from test_comments import edit
 from test_idempotency_keys import POSTS
 from test_jobs import NewJob, new_job
 from test_tickets import Events, New, patch
 
-from conftest import Person, signed_up
+from conftest import ALL_SCOPES, Person
+from ticketing.access import bearer
 from ticketing.db import queries
 
 __all__ = ["new_job"]
@@ -241,20 +244,81 @@ def test_a_project_that_was_hidden_or_archived_answers_whoever_wrote(requester: 
 
 
 def test_another_token_of_the_same_user_is_answered_and_nobody_else(
-    service: str, sign_in: SignIn, project: str, db: Db
+    sign_in: SignIn, other_token: Callable[..., Person], project: str, db: Db
 ) -> None:
     user = sign_in("requester")
     body = {"type": "bug", "project": project, "title": "x", "description": "x"}
     key = {"Idempotency-Key": secrets.token_hex(8)}
     first = user.post("/tickets", json=body, headers=key)
-    *_, secret = signed_up(db, "requester")
     db.execute("update tokens set revoked_at = now() where user_id = %s", (user.id,))
-    db.execute("update tokens set user_id = %s where prefix = %s", (user.id, secret[:12]))
     assert user.post("/tickets", json=body, headers=key).status_code == 401
-    with Person(service, user.id, user.name, user.role, secret) as rotated:  # type: ignore[arg-type]
-        assert told(rotated.post("/tickets", json=body, headers=key)) == told(first)
+    assert told(other_token(user).post("/tickets", json=body, headers=key)) == told(first)
     other = sign_in("requester").post("/tickets", json=body, headers=key)
     assert (other.status_code, other.json()["number"]) == (201, first.json()["number"] + 1)
+
+
+@pytest.fixture
+def other_token(service: str, db: Db) -> Iterator[Callable[..., Person]]:
+    """Another token of somebody, with these scopes, and limited to these projects if any are given."""
+    made: list[Person] = []
+
+    def other_token(of: Person, *, scopes: tuple[str, ...] = ALL_SCOPES, projects: list[str] | None = None) -> Person:
+        secret = bearer.new_token()
+        db.execute(
+            "insert into tokens (id, user_id, name, hash, prefix, scopes, projects)"
+            " values (gen_random_uuid(), %s, 'test', %s, %s, %s, %s)",
+            (of.id, bearer.hash_token(secret), secret[:12], list(scopes), projects),
+        )
+        made.append(Person(service, UUID(of.id), of.name, of.role, secret))
+        return made[-1]
+
+    yield other_token
+    for person in made:
+        person.close()
+
+
+@pytest.mark.parametrize("operation", POSTS)
+def test_a_token_that_can_do_less_is_not_answered_for_one_that_can_do_more(
+    operation: str, posts: dict[str, Post], other_token: Callable[..., Person], project: str, new_events: Events
+) -> None:
+    post, key = posts[operation], {"Idempotency-Key": secrets.token_hex(8)}
+    first = sent(post, key)
+    assert first.is_success, first.text
+    new_events()
+    for projects in (["elsewhere"], [project]):
+        answer = sent(post._replace(by=other_token(post.by, projects=projects)), key)
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused"), answer.text
+        assert "location" not in answer.headers
+    for scope in ALL_SCOPES:
+        less = other_token(post.by, scopes=tuple(each for each in ALL_SCOPES if each != scope))
+        answer = sent(post._replace(by=less), key)
+        if scope == OPERATIONS[operation][2][0]:
+            assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+        elif "token" in first.json():
+            assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        else:
+            assert told(answer) == told(first)
+    assert new_events() == []
+    assert told(sent(post, key)) == told(first)
+
+
+@pytest.mark.parametrize("operation", ["create_ticket", "create_comment", "create_token"])
+def test_a_limited_token_is_answered_for_what_it_did(
+    operation: str, posts: dict[str, Post], other_token: Callable[..., Person], project: str, new_events: Events, db: Db
+) -> None:
+    limited = other_token(posts[operation].by, projects=[project, "elsewhere"])
+    post, key = posts[operation]._replace(by=limited), {"Idempotency-Key": secrets.token_hex(8)}
+    first = sent(post, key)
+    assert first.status_code == 201, first.text
+    new_events()
+    with demoted(db, limited):
+        assert told(sent(post, key)) == told(first)
+    twin = sent(post._replace(by=other_token(limited, projects=["elsewhere", project])), key)
+    assert told(twin) == told(first) if operation != "create_token" else twin.status_code == 409
+    for projects in (None, [project]):
+        answer = sent(post._replace(by=other_token(limited, projects=projects)), key)
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert new_events() == []
 
 
 def test_a_replay_adds_no_requester(agent: Person, project: str, db: Db, new_events: Events) -> None:

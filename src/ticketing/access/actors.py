@@ -46,6 +46,8 @@ class Actor:
     everywhere: bool = False
     admin: bool = False
     scopes: frozenset[str] = frozenset()
+    #: The projects that the token is limited to; None if it is not limited.
+    limits: frozenset[str] | None = None
     #: All that the rights follow from, in one text: another one means other rights.
     rights: str = ""
     token_id: UUID | None = None
@@ -87,12 +89,13 @@ ANONYMOUS = Actor()
 
 def signed_in(identity: sql.Identity, seed: bytes) -> Actor:
     """The actor behind a token that holds. A role that nobody knows has no rights, and a scope neither."""
-    role, limits = identity["role"], identity["limits"]
+    role = identity["role"]
+    limits = None if identity["limits"] is None else frozenset(identity["limits"])
     admin = role == "admin"
     everywhere = admin or (role == "agent" and bool(identity["everywhere"]))
     staffed = frozenset(identity["staffed"] or ()) if role == "agent" and not everywhere else frozenset()
     whole = limits is None and role in scopes.OF_ROLE
-    limited = frozenset(limits or ())
+    limited = limits or frozenset()
     return Actor(
         id=identity["user_id"],
         name=identity["name"] or "",
@@ -103,6 +106,7 @@ def signed_in(identity: sql.Identity, seed: bytes) -> Actor:
         everywhere=everywhere and whole,
         admin=admin and whole,
         scopes=frozenset(identity["scopes"] or ()) if role in scopes.OF_ROLE else frozenset(),
+        limits=limits,
         rights=identity["rights"] or "",
         token_id=identity["token_id"],
         token_expires_at=identity["expires_at"],

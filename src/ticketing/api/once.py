@@ -41,7 +41,8 @@ def once(
 
         @wraps(handler)
         async def operation(*, actor: Actor, idempotency_key: str | None = None, **request: Any) -> Answer:
-            claim = idempotency.claim(idempotency_key, handler.__name__, *_payload(taken, request))
+            payload = _payload(taken, request)
+            claim = idempotency.claim(idempotency_key, handler.__name__, *payload, limits=actor.limits)
             refusal: Problem | None = None
             resource: Mapping[str, Any] = {}
             before: Mapping[str, Any] | None = None

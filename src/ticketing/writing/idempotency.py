@@ -58,11 +58,17 @@ class Claim:
         return resource
 
 
-def claim(key: str | None, operation: str, *payload: object) -> Claim:
-    """The claim of a request: its header (bare or as a quoted string) and all that makes it this request."""
+def claim(key: str | None, operation: str, *payload: object, limits: frozenset[str] | None = None) -> Claim:
+    """The claim of a request: its header (bare or as a quoted string) and all that makes it this request.
+
+    That includes the projects that its token is limited to, as another token of the same user may be limited more.
+    """
     if key is None:
         return Claim()
     canonical = orjson.dumps([operation, *payload], option=orjson.OPT_SORT_KEYS)
+    if limits is not None:
+        # JSON holds no NUL, so this is the fingerprint of no other request.
+        canonical += b"\0" + orjson.dumps(sorted(limits))
     return Claim(key=_bare(key), fingerprint=hashlib.sha256(canonical).digest())
 
 
@@ -80,8 +86,8 @@ def done(row: T | None) -> T:
 async def stored(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
     """What this very request was answered when it was first sent, or None if its key is free.
 
-    Raises KeyReused if the key was used for another request, Conflict if its answer is gone. The retention of events
-    takes none: it keeps them for longer than a key holds.
+    Raises KeyReused if the key was used for another request or with other limits, Conflict if its answer is gone. The
+    retention of events takes none: it keeps them for longer than a key holds.
     """
     if claim.key is None or actor.id is None:
         return None
@@ -89,7 +95,10 @@ async def stored(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str,
     if row is None:
         return None
     if row["fingerprint"] != claim.fingerprint:
-        raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
+        raise KeyReused(
+            "This Idempotency-Key was used for another request, or with a token that is limited to other projects. Use"
+            " a new key for a new request."
+        )
     if row["answer"] is None or row["event_id"] is None:
         raise Conflict("The request with this Idempotency-Key was done, but its answer is no longer kept.")
     claim.event_id = row["event_id"]
