@@ -739,3 +739,23 @@ def test_a_requester_says_why_only_with_the_end(requester: Person, new_ticket: N
     assert staffs.json()["detail"] == "Only agents and admins may set priority."
     assert new_events() == []
     assert patch(requester, number, {}, status="closed", resolution="duplicate").status_code == 200
+
+
+@pytest.mark.parametrize("fields", [{}, {"resolution": "none"}, {"resolution": "none", "resolution_note": None}])
+def test_a_requester_reopens_with_all_that_they_read(
+    agent: Person, requester: Person, new_ticket: New, new_events: Events, fields: dict[str, Any]
+) -> None:
+    number = new_ticket()["number"]
+    read = patch(agent, number, status="resolved", resolution="fixed", resolution_note="In 4.3.").json()
+    new_events()
+    answer = patch(requester, number, **{**read, "status": "open", **fields})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["status"], answer.json()["resolution"], answer.json()["resolution_note"]) == (
+        *("open", "none"),
+        None,
+    )
+    (event,) = new_events()
+    assert event["type"] == "ticket.reopened"
+    assert event["previous"] == {
+        name: read[name] for name in ("status", "resolution", "resolution_note", "resolved_at")
+    }

@@ -44,6 +44,8 @@ async def create(
     Agents may set the priority and open it for another requester, `{"id": …}` or `{"email": …, "name": …}`; the
     latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, Conflict.
     """
+    if not actor.writes_in(project):
+        raise Invalid.at("#/project", f"There is no project {project!r} that takes tickets from your token.")
     given = {"priority": priority, "requester": requester}
     policy.require_staff_for(actor, project, (name for name, value in given.items() if value is not None))
     requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.user_id
@@ -116,7 +118,7 @@ async def update(
     changed = {name for name, value in wanted.items() if value != _current(ticket, name)}
     if not changed:
         return ticket
-    policy.check_fields(actor, ticket, patch.keys() & {_property(name) for name in changed}, wanted["status"])
+    policy.check_fields(actor, ticket, _asked(patch, changed, wanted), wanted["status"])
     policy.check_status(actor, ticket, wanted["status"])
     _check_fields(ticket, wanted)
     updated: sql.Ticket | None = await sql.tickets.update_ticket(
@@ -145,9 +147,18 @@ def _patched(ticket: sql.Ticket, patch: Mapping[str, Any]) -> dict[str, Any]:
     if wanted["status"] not in ENDED and ticket["status"] in ENDED:
         # What was read and is sent back as it was asks for nothing.
         asked = {name for name in policy.RESOLUTION_FIELDS & patch.keys() if patch[name] != _current(ticket, name)}
-        wanted |= {"resolution": "none", "resolution_note": None} | {name: patch[name] for name in asked}
+        wanted |= CLEARED | {name: patch[name] for name in asked}
     return wanted
 
+
+def _asked(patch: Mapping[str, Any], changed: set[str], wanted: Mapping[str, Any]) -> set[str]:
+    """The fields that a patch asks to change; that a ticket without an end has no resolution follows from its status."""
+    follows = {} if wanted["status"] in ENDED else CLEARED
+    return {_property(name) for name in changed if (name, wanted[name]) not in follows.items()} & patch.keys()
+
+
+CLEARED: dict[str, Any] = {"resolution": "none", "resolution_note": None}
+"""What reopening a ticket makes of its resolution."""
 
 CHANGEABLE = (
     "title",
