@@ -10,7 +10,9 @@ with seen as materialized (
       from tickets t
      where number = :ticket
        and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
-       and (staffs(project, :staffed, :everywhere) or (status <> 'closed' and :visibility::comment_visibility = 'public'))
+       and (staffs(project, :staffed, :everywhere)
+            -- A viewer without an id is a token that is limited to other projects.
+            or (:viewer_id::uuid is not null and status <> 'closed' and :visibility::comment_visibility = 'public'))
        for no key update
 ), claimed as materialized (
     select number, project

@@ -392,3 +392,34 @@ def test_other_rights_have_another_digest(
     after = db.execute(identity, (somebody.id,)).fetchone()
     assert before and after
     assert before["rights"] != after["rights"]
+
+
+def test_a_token_for_some_projects_writes_nowhere_else(
+    sign_in: Callable[..., Person],
+    db: psycopg.Connection[Any],
+    new_ticket: Callable[..., Any],
+    new_events: Callable[[], list[Any]],
+) -> None:
+    """Not even what everybody may who has signed in."""
+    machine = sign_in("agent")
+    here, public = new_ticket(), new_ticket()
+    project = f"q-{here['number']}"
+    db.execute("insert into projects (key, name, ticket_types) values (%s, 'x', '{bug}')", (project,))
+    db.execute("update tickets set visibility = 'public' where number = %s", (public["number"],))
+    said = machine.post(f"/tickets/{public['number']}/comments", json={"body": "x"}).json()["id"]
+    path = f"/tickets/{public['number']}/comments"
+    limited(db, machine, project)
+    new_events()
+    assert machine.get(path).json()["items"][0]["id"] == said
+    patch = {"Content-Type": "application/merge-patch+json"}
+    body = {"type": "bug", "project": public["project"], "title": "x", "description": ""}
+    answers = [
+        machine.post("/tickets", json=body),
+        machine.post(path, json={"body": "x"}),
+        machine.request("PATCH", f"{path}/{said}", json={"body": "y"}, headers=patch),
+        machine.delete(f"{path}/{said}"),
+        machine.request("PATCH", f"/tickets/{public['number']}", json={"title": "y"}, headers=patch),
+    ]
+    assert [answer.status_code for answer in answers] == [422, 403, 403, 403, 403]
+    assert new_events() == []
+    assert machine.post("/tickets", json={**body, "project": project}).status_code == 201

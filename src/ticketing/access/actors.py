@@ -71,6 +71,10 @@ class Actor:
         """Whether they have the rights of staff in a project."""
         return self.everywhere or project in self.projects
 
+    def writes_in(self, project: str) -> bool:
+        """Whether they may write there at all: with a token limited to some projects, only where they are staff."""
+        return self.limits is None or self.staffs(project)
+
     def staffing(self) -> Staffing:
         """What statements about projects take."""
         return {"staffed": sorted(self.projects) or None, "everywhere": self.everywhere}

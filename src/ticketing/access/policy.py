@@ -17,6 +17,9 @@
 | be assigned to a ticket                         | staff of its project                                               |
 | see users                                       | each themselves; staff of any project all of them                  |
 | configure and operate everything else           | admins                                                             |
+
+A token that is limited to some projects has its user's rights as staff in these. Beyond that it reads what is public,
+and writes nothing.
 """
 
 from __future__ import annotations
@@ -85,6 +88,12 @@ def require_change(actor: Actor, ticket: sql.Ticket) -> None:
     """Refuse those who see a ticket that is neither their own nor in a project of theirs. Raises Forbidden."""
     if not may_change(actor, ticket):
         raise Forbidden("Only its requester and the agents of its project may change this ticket.")
+
+
+def require_writing(actor: Actor, ticket: sql.Ticket) -> None:
+    """Refuse a token that is limited to other projects than a ticket's. Raises Forbidden."""
+    if not actor.writes_in(ticket["project"]):
+        raise Forbidden("Your own token is limited to other projects than this ticket's.")
 
 
 def promoted(before: sql.UserRole, after: sql.UserRole) -> bool:

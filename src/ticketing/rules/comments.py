@@ -48,6 +48,7 @@ async def create(
     if comment:
         return comment
     ticket = await tickets.get(conn, actor, number)
+    policy.require_writing(actor, ticket)
     if visibility == "internal":
         policy.require_staff_for(actor, ticket["project"], ["visibility"])
     if not policy.may_comment(actor, ticket):
@@ -111,7 +112,7 @@ async def update(
         raise Conflict("This comment is deleted.")
     if patch["body"] is None:
         raise Invalid.at("#/body", "The text of a comment cannot be taken out. Delete the comment.")
-    await _check_open(conn, actor, number)
+    await _check_writable(conn, actor, number)
     reworded: sql.Comment | None = await sql.comments.update_comment(
         conn,
         event_id=Claim().event_id,
@@ -134,15 +135,22 @@ async def delete(
     if not policy.may_delete(actor, comment):
         raise Forbidden("Only its author or an admin may delete a comment.")
     if comment["deleted_at"] is None:
-        await _check_open(conn, actor, number)
+        await _check_writable(conn, actor, number)
         await sql.comments.delete_comment(
             conn, event_id=Claim().event_id, actor_id=actor.user_id, comment_id=comment_id
         )
 
 
-async def _check_open(conn: sql.Connection, actor: Actor, number: int) -> None:
-    """Refuse all but staff any change of what was said on a ticket that is closed. `_take` has locked it."""
-    if not actor.everywhere and not policy.may_comment(actor, await tickets.get(conn, actor, number)):
+async def _check_writable(conn: sql.Connection, actor: Actor, number: int) -> None:
+    """Refuse all but staff any change of what was said on a ticket that is closed. `_take` has locked it.
+
+    Raises TicketClosed, and Forbidden for a token that is limited to other projects.
+    """
+    if actor.everywhere:
+        return
+    ticket = await tickets.get(conn, actor, number)
+    policy.require_writing(actor, ticket)
+    if not policy.may_comment(actor, ticket):
         raise TicketClosed("This ticket is closed, so what was said on it stays. Open a new one instead.")
 
 

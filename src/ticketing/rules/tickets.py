@@ -152,7 +152,7 @@ def _patched(ticket: sql.Ticket, patch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _asked(patch: Mapping[str, Any], changed: set[str], wanted: Mapping[str, Any]) -> set[str]:
-    """The fields that a patch asks to change; that a ticket without an end has no resolution follows from its status."""
+    """The fields that a patch asks to change. What reopening clears is not asked for, but follows from the status."""
     follows = {} if wanted["status"] in ENDED else CLEARED
     return {_property(name) for name in changed if (name, wanted[name]) not in follows.items()} & patch.keys()
 
