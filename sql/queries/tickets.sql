@@ -45,8 +45,9 @@ select r.*
  where t.number = :number and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
    for no key update of t;
 
--- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, assignee_id)$
+-- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, reassigned, assignee_id)$
 -- Update a locked ticket and insert its event, which holds the Ticket. No row if the category or assignee is unavailable.
+-- The assignee stays unless reassigned: lock_ticket does not see one who was added while it waited for the lock.
 -- nullable: category, resolution_note
 with updated as (
     update tickets as t
@@ -54,12 +55,13 @@ with updated as (
            category = :category, tags = :tags::text[], environment = :environment::jsonb,
            priority = :priority::ticket_priority, status = :status::ticket_status,
            resolution = :resolution::ticket_resolution, resolution_note = :resolution_note,
-           assignee_id = :assignee_id, updated_at = clock_timestamp(),
+           assignee_id = case when :reassigned then :assignee_id::uuid else assignee_id end,
+           updated_at = clock_timestamp(),
            resolved_at = case when :status::ticket_status in ('resolved', 'closed')
                               then coalesce(resolved_at, clock_timestamp()) end,
            closed_at = case when :status::ticket_status = 'closed' then coalesce(closed_at, clock_timestamp()) end
      where number = :number
-       and (:assignee_id::uuid is null or :assignee_id is not distinct from assignee_id
+       and (not :reassigned or :assignee_id::uuid is null
             or exists (select from staff_of(t.project) s where s.user_id = :assignee_id and s.active))
        and (:category::text is null or :category is not distinct from category
             or exists (select from categories c where c.project = t.project and c.key = :category and not archived))

@@ -15,11 +15,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from conftest import Person
+from conftest import Person, await_
+from ticketing import contract
 from ticketing.access import actors
 from ticketing.ground.errors import Invalid
 from ticketing.rules import tickets
-from ticketing.writing import paging
+from ticketing.writing import paging, preconditions
 from ticketing.writing.idempotency import Claim
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
@@ -401,6 +402,25 @@ def test_what_if_match_means(
     assert len(new_events()) == (status == 200)
 
 
+def test_a_list_of_tags_costs_one_digest(
+    agent: Person, new_ticket: New, monkeypatch: pytest.MonkeyPatch, new_events: Events
+) -> None:
+    """A ticket may be long, and the list as well."""
+    number = new_ticket()["number"]
+    tag = agent.get(f"/tickets/{number}").headers["etag"]
+    digests = []
+
+    def noted(resource: Any, edited: Any) -> str:
+        digests.append(resource)
+        return contract.etag(resource, edited)
+
+    monkeypatch.setattr(preconditions, "etag", noted)
+    many = ",".join(['""'] * 150)
+    assert patch(agent, number, {"If-Match": many}, title="y").status_code == 412
+    assert patch(agent, number, {"If-Match": f"{many},{tag}"}, title="y").status_code == 200
+    assert len(digests) == 2
+
+
 def test_of_two_writers_with_one_etag_one_wins(agent: Person, new_ticket: New, new_events: Events) -> None:
     number = new_ticket()["number"]
     new_events()
@@ -739,6 +759,33 @@ def test_a_requester_says_why_only_with_the_end(requester: Person, new_ticket: N
     assert staffs.json()["detail"] == "Only agents and admins may set priority."
     assert new_events() == []
     assert patch(requester, number, {}, status="closed", resolution="duplicate").status_code == 200
+
+
+def test_a_change_that_waits_for_another_takes_none_of_it_back(
+    agent: Person,
+    sign_in: Callable[..., Person],
+    new_ticket: New,
+    new_events: Events,
+    db: psycopg.Connection[Any],
+    database_url: str,
+) -> None:
+    """The other one assigns the ticket to somebody who has been added since the waiting began."""
+    number = new_ticket()["number"]
+    new_events()
+    waits = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    with psycopg.connect(database_url) as other, ThreadPoolExecutor() as threads:
+        other.execute("select from tickets where number = %s for no key update", (number,))
+        answer = threads.submit(patch, agent, number, title="y")
+        await_(lambda: db.execute(waits).rowcount > 0)
+        newcomer = sign_in("agent")
+        other.execute("update tickets set assignee_id = %s where number = %s", (newcomer.id, number))
+        other.commit()
+        changed = answer.result(20)
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["title"], changed.json()["assignee"]) == ("y", newcomer.ref)
+    assert agent.get(f"/tickets/{number}").json() == changed.json()
+    (event,) = new_events()
+    assert (event["data"], event["previous"]) == (changed.json(), {"title": "Playback stops"})
 
 
 @pytest.mark.parametrize("fields", [{}, {"resolution": "none"}, {"resolution": "none", "resolution_note": None}])

@@ -128,10 +128,9 @@ def _digest(value: Any) -> str:
     return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
 
-def same_edit(tag: str, resource: Any, edited: Collection[str]) -> bool:
-    """Whether a tag that was sent names a version from which no client has changed the resource since."""
-    current = etag(resource, edited)
-    return tag == current or (bool(edited) and tag.partition(".")[0] == current.partition(".")[0])
+def same_edit(tag: str, current: str) -> bool:
+    """Whether a tag that was sent names a version from which no client has made the current one."""
+    return tag.partition(".")[0] == current.partition(".")[0]
 
 
 class Exchange:

@@ -1820,6 +1820,7 @@ class _Tickets:
         status: TicketStatus,
         resolution: TicketResolution,
         resolution_note: str | None,
+        reassigned: bool,
         assignee_id: UUID | None,
         number: int,
         event_id: UUID,

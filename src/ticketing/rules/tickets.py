@@ -128,6 +128,7 @@ async def update(
         actor_id=actor.user_id,
         previous=Jsonb(_previous(ticket, changed, wanted)),
         number=number,
+        reassigned="assignee_id" in changed,
         **{**wanted, "environment": Jsonb(wanted["environment"])},
     )
     if updated is None:

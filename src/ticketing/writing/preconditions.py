@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ticketing.contract import same_edit
+from ticketing.contract import etag, same_edit
 from ticketing.ground.errors import InvalidParameter, PreconditionFailed
 
 _ENTITY_TAG = re.compile(r'(W/)?("[!#-~\x80-\xff]*")')
@@ -28,7 +28,8 @@ def match(if_match: str | None, resource: Mapping[str, Any], edited: Collection[
             "If-Match", "Send the ETag as you got it, with its quotation marks; several with commas between."
         )
     tags = _ENTITY_TAG.findall(if_match)
-    if any(not weak and same_edit(tag, resource, edited) for weak, tag in tags):
+    current = etag(resource, edited)
+    if any(not weak and same_edit(tag, current) for weak, tag in tags):
         return True
     if any(weak for weak, _ in tags):
         raise InvalidParameter.named(
