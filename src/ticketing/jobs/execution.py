@@ -118,15 +118,24 @@ class Execution:
     async def _claim(self, job_ids: list[UUID]) -> dict[UUID, _Held | Literal["locked"]]:
         async with pool.connection() as conn:
             rows = await sql.job_engine.claim_jobs(conn, job_ids=job_ids, lease=self._lease)
-            held = [self._hold(cast(Claimed, row)) for row in rows]
-            replies: dict[UUID, _Held | Literal["locked"]] = {each.job.id: each for each in held}
-            if missed := [job_id for job_id in job_ids if job_id not in replies]:
-                for left in await sql.job_engine.list_missed_jobs(conn, job_ids=missed):
-                    if left["locked"]:
-                        replies[left["id"]] = "locked"
-                    else:
-                        self._freed()  # Its lane had room when it was announced, and may have room by now.
+        claimed = {row["id"]: cast(Claimed, row) for row in rows}
+        replies: dict[UUID, _Held | Literal["locked"]] = {}
+        if missed := [job_id for job_id in job_ids if job_id not in claimed]:
+            replies.update(dict.fromkeys(await self._locked(missed), "locked"))
+        # Last, so that none is held, and its lease extended, for which nobody gets a reply.
+        replies.update((job_id, self._hold(row)) for job_id, row in claimed.items())
         return replies
+
+    async def _locked(self, missed: list[UUID]) -> list[UUID]:
+        """Those of the jobs that a claim did not get that have to be claimed again."""
+        try:
+            async with pool.connection() as conn:
+                left = await sql.job_engine.list_missed_jobs(conn, job_ids=missed)
+        except pool.Unavailable:
+            return missed  # Any of them may be locked.
+        if not all(job["locked"] for job in left):
+            self._freed()  # A lane had room when its job was announced, and may have room by now.
+        return [job["id"] for job in left if job["locked"]]
 
     def _hold(self, row: Claimed) -> _Held:
         figures.WAITED.labels(row["queue"]).observe(max(0.0, row["waited"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from jobs.sample import Place, spawned, working
 
 from conftest import await_
 from ticketing import jobs
-from ticketing.db import pool
+from ticketing.db import pool, sql
 from ticketing.jobs import Job, figures, kinds, messages, relay, worker
 from ticketing.jobs.execution import Execution
 from ticketing.jobs.relay import Link, Relay
@@ -90,6 +90,33 @@ def test_a_claim_outlasts_a_postgresql_that_is_away(place: Place, monkeypatch: p
     monkeypatch.setattr(Execution, "_claim", failing)
     with working(place):
         place.await_state(place.enqueue("test.note"), "completed")
+
+
+def test_what_is_claimed_is_run_although_the_look_at_the_rest_fails(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One claim gets a job and misses another, and PostgreSQL goes away before it has said why."""
+    look, faults = sql.job_engine.list_missed_jobs, iter(range(1))
+
+    async def cut_off(conn: sql.Connection, **given: Any) -> Any:
+        if next(faults, None) is not None:
+            place.conn.execute("select pg_terminate_backend(%s)", (conn.info.backend_pid,))
+        return await look(conn, **given)
+
+    monkeypatch.setattr(sql.job_engine, "list_missed_jobs", cut_off)
+    due = place.enqueue("test.note")
+    later = place.enqueue("test.note", run_at=datetime.now(UTC) + timedelta(hours=1))
+
+    async def together() -> None:
+        settings = place.settings
+        async with pool.connected(settings.database_url, 4), asyncio.timeout(10):
+            execution = Execution(timedelta(seconds=60))
+            await asyncio.gather(*(execution.run(job_id, "sample") for job_id in (due, later) if job_id))
+
+    asyncio.run(together())
+    assert next(faults, None) is None, "it was cut off"
+    assert [place.job(job_id)["state"] for job_id in (due, later)] == ["completed", "available"]
+    assert [effect["attempt"] for effect in place.effects()] == [1]
 
 
 def test_quick_jobs_fetched_ahead_do_not_wait_behind_slow_ones(place: Place) -> None:
