@@ -45,22 +45,32 @@ returning jobs.id;
 
 -- name: fail_job(job_id, fence, error, delay)$
 -- Note what went wrong and let the job be tried again later, or discard it after its last attempt; gives its new state.
--- Empty: it is not ours any more.
-update jobs
-   set state = case when attempt < max_attempts then 'available' else 'discarded' end::job_state,
-       finished_at = case when attempt < max_attempts then null else now() end,
-       run_at = case when attempt < max_attempts then clock_timestamp() + :delay else run_at end,
+-- It is cancelled if an operator wants that. Empty: it is not ours any more.
+with ours as (
+    select id, case when cancel_requested_at is not null then 'cancelled'
+                    when attempt < max_attempts then 'available' else 'discarded' end::job_state as next
+      from jobs
+     where id = :job_id and fence = :fence and lease_until is not null
+       for update
+)
+update jobs j
+   set state = ours.next,
+       finished_at = case when ours.next <> 'available' then now() end,
+       run_at = case when ours.next = 'available' then clock_timestamp() + :delay else run_at end,
        lease_until = null, lane_slot = null, errors = with_error(errors, attempt, :error)
- where id = :job_id and fence = :fence and lease_until is not null
-returning state;
+  from ours
+ where j.id = ours.id
+returning j.state;
 
 -- name: snooze_job(job_id, fence, delay)$
--- Give a job back without using up its attempt. Empty: it is not ours any more.
+-- Give a job back without using up its attempt, or cancel it if an operator wants that; gives its new state.
+-- Empty: it is not ours any more.
 update jobs
-   set state = 'available', attempt = attempt - 1, run_at = clock_timestamp() + :delay, lease_until = null,
-       lane_slot = null
+   set state = case when cancel_requested_at is null then 'available' else 'cancelled' end::job_state,
+       finished_at = case when cancel_requested_at is not null then now() end,
+       attempt = attempt - 1, run_at = clock_timestamp() + :delay, lease_until = null, lane_slot = null
  where id = :job_id and fence = :fence and lease_until is not null
-returning true;
+returning state;
 
 -- name: abandon_job(job_id, fence, error)$
 -- End a job that is not wanted any more. Empty: it is not ours any more.

@@ -98,7 +98,7 @@ select * from resource;
 -- nullable: fingerprint, actor_id
 with taken as materialized (
     select id, state from jobs
-     where id = :job_id and state in ('available', 'running') and cancel_requested_at is null
+     where id = :job_id and (state = 'available' or (state = 'running' and cancel_requested_at is null))
        for update
 ), claimed as materialized (
     select * from taken

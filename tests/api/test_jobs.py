@@ -131,6 +131,15 @@ def test_a_waiting_job_is_cancelled_and_a_running_one_is_asked_to_end(
         assert (response.status_code, response.json()["code"]) == (409, "conflict")
 
 
+def test_a_job_that_waits_again_is_cancelled_although_it_was_asked_to_end_before(
+    admin: Person, new_job: NewJob, db: Db
+) -> None:
+    job_id = new_job()
+    db.execute("update jobs set cancel_requested_at = now() - interval '1 hour' where id = %s", (job_id,))
+    response = admin.post(f"/jobs/{job_id}/cancel")
+    assert (response.status_code, response.json()["state"]) == (200, "cancelled"), response.text
+
+
 def test_a_key_is_for_one_action_on_one_job(admin: Person, new_job: NewJob) -> None:
     key = {"Idempotency-Key": secrets.token_hex(8)}
     assert admin.post(f"/jobs/{new_job('discarded')}/retry", headers=key).status_code == 200

@@ -18,7 +18,7 @@ import structlog
 
 from ticketing.db import pool, sql
 from ticketing.jobs import figures, kinds
-from ticketing.jobs.job import Cancel, Fenced, Job, Snooze
+from ticketing.jobs.job import Cancel, Fenced, Job, Snooze, storable
 from ticketing.jobs.together import Together
 
 UNKNOWN_KIND_SECONDS = 10.0
@@ -118,13 +118,11 @@ class Execution:
     async def _claim(self, job_ids: list[UUID]) -> dict[UUID, _Held | Literal["locked"]]:
         async with pool.connection() as conn:
             rows = await sql.job_engine.claim_jobs(conn, job_ids=job_ids, lease=self._lease)
-        claimed = {row["id"]: cast(Claimed, row) for row in rows}
-        replies: dict[UUID, _Held | Literal["locked"]] = {}
-        if missed := [job_id for job_id in job_ids if job_id not in claimed]:
-            replies.update(dict.fromkeys(await self._locked(missed), "locked"))
-        # Last, so that none is held, and its lease extended, for which nobody gets a reply.
-        replies.update((job_id, self._hold(row)) for job_id, row in claimed.items())
-        return replies
+        claimed = {row["id"]: row for row in cast(list[Claimed], rows)}
+        missed = [job_id for job_id in job_ids if job_id not in claimed]
+        locked = await self._locked(missed) if missed else []
+        # Held last: the lease of a job for which nobody gets a reply would be extended for ever.
+        return {job_id: self._hold(row) for job_id, row in claimed.items()} | dict.fromkeys(locked, "locked")
 
     async def _locked(self, missed: list[UUID]) -> list[UUID]:
         """Those of the jobs that a claim did not get that have to be claimed again."""
@@ -184,9 +182,10 @@ class Execution:
             case Snooze():
                 delay = timedelta(seconds=error.seconds)
                 ours = await _written(partial(_statement, sql.job_engine.snooze_job, **own, delay=delay))
-                outcome = "snoozed"
+                outcome = "cancelled" if ours == "cancelled" else "snoozed"
             case Cancel():
-                ours = await _written(partial(_statement, sql.job_engine.abandon_job, **own, error=_sentence(error)))
+                reason = storable(_sentence(error))
+                ours = await _written(partial(_statement, sql.job_engine.abandon_job, **own, error=reason))
                 outcome = "cancelled"
             case asyncio.CancelledError() if held.reason == "lost":
                 return "fenced"
@@ -197,12 +196,11 @@ class Execution:
                 outcome = "cancelled"
             case asyncio.CancelledError() if held.reason == "stopping":
                 ours = await _written(partial(_statement, sql.job_engine.snooze_job, **own, delay=timedelta()))
-                outcome = "released"
+                outcome = "cancelled" if ours == "cancelled" else "released"
             case _:
                 log.warning("job failed", id=str(job.id), kind=job.kind, attempt=job.attempt, exc_info=error)
                 fail = partial(job.fail, after_seconds=kinds.pause(job.attempt), error=_sentence(error))
-                ours = await _written(partial(_statement, fail))
-                outcome = "discarded" if ours == "discarded" else "failed"
+                outcome = ours = await _written(partial(_statement, fail))
         return outcome if ours else "fenced"
 
     async def _complete(self, jobs: list[tuple[UUID, int]]) -> dict[tuple[UUID, int], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from ticketing.db import bell, pool, sql
 from ticketing.jobs import kinds
 
 LONGEST_ERROR = 500
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Snooze(Exception):
@@ -96,39 +98,35 @@ class Job:
         it, and nothing that reaches outside the database. The commit rings the bell; a block that writes neither
         events nor jobs does without, as every ring has all workers look.
         """
-        async with self._ending("completed", self._complete, ring=ring) as conn:
+        async with self._ending(self._complete, ring=ring) as conn:
             yield conn
 
     @asynccontextmanager
     async def retry(self, after_seconds: float, error: str) -> AsyncIterator[sql.Connection]:
         """As `finish`, but the job runs again after so many seconds, or is discarded after its last attempt."""
-        outcome = "failed" if self.attempt < self.max_attempts else "discarded"
-        async with self._ending(
-            outcome, partial(self.fail, after_seconds=after_seconds, error=error), ring=True
-        ) as conn:
+        async with self._ending(partial(self.fail, after_seconds=after_seconds, error=error), ring=True) as conn:
             yield conn
 
-    async def fail(self, conn: sql.Connection, *, after_seconds: float, error: str) -> sql.JobState | None:
-        """Record a failure, and return the job's new state. None if the job is not ours any more."""
-        return await sql.job_engine.fail_job(
-            conn,
-            job_id=self.id,
-            fence=self.fence,
-            error=error[:LONGEST_ERROR],
-            delay=timedelta(seconds=after_seconds),
+    async def fail(self, conn: sql.Connection, *, after_seconds: float, error: str) -> str | None:
+        """Record a failure, and return the outcome: `failed` if the job runs again, `discarded` after its last
+        attempt, `cancelled` if an operator wants it to end. None if the job is not ours any more.
+        """
+        state = await sql.job_engine.fail_job(
+            conn, job_id=self.id, fence=self.fence, error=storable(error), delay=timedelta(seconds=after_seconds)
         )
+        return "failed" if state == "available" else state
 
-    async def _complete(self, conn: sql.Connection) -> bool | None:
-        return await sql.job_engine.complete_job(conn, job_id=self.id, fence=self.fence)
+    async def _complete(self, conn: sql.Connection) -> str | None:
+        return "completed" if await sql.job_engine.complete_job(conn, job_id=self.id, fence=self.fence) else None
 
     @asynccontextmanager
     async def _ending(
-        self, outcome: str, end: Callable[[sql.Connection], Awaitable[Any]], *, ring: bool
+        self, end: Callable[[sql.Connection], Awaitable[str | None]], *, ring: bool
     ) -> AsyncIterator[sql.Connection]:
         self.ending = True
         try:
             async with pool.transaction() as conn:
-                if not await end(conn):
+                if not (outcome := await end(conn)):
                     raise Fenced
                 yield conn
         finally:
@@ -136,3 +134,8 @@ class Job:
         self.outcome = outcome
         if ring:
             bell.ring()
+
+
+def storable(error: str) -> str:
+    """The beginning of an error's message, without what PostgreSQL's text cannot hold: NUL and halves of letters."""
+    return UNSTORABLE.sub("\ufffd", error[:LONGEST_ERROR])

@@ -128,6 +128,34 @@ async def stubborn(job: Job) -> None:
         await note(conn, job)
 
 
+@jobs.handler("test.fails_when_cancelled", queue="sample")
+async def failing_when_cancelled(job: Job) -> None:
+    """Say that it began, and fail as soon as an operator wants it to end."""
+    await _cancelled(job)
+    raise RuntimeError("something else")
+
+
+@jobs.handler("test.snoozes_when_cancelled", queue="sample")
+async def snoozing_when_cancelled(job: Job) -> None:
+    """Say that it began, and give the job back as soon as an operator wants it to end."""
+    await _cancelled(job)
+    raise jobs.Snooze(60)
+
+
+async def _cancelled(job: Job) -> None:
+    asked = "select from jobs where id = %s and cancel_requested_at is not null"
+    async with pool.connection() as conn:
+        await note(conn, job, "began")
+        while not (await conn.execute(asked, (job.id,), prepare=False)).rowcount:
+            await asyncio.sleep(0.002)
+
+
+@jobs.handler("test.odd", queue="sample", max_attempts=2)
+async def odd(_: Job) -> None:
+    """Fail with a message that PostgreSQL does not take."""
+    raise RuntimeError("NUL \0, half a letter \ud83d")
+
+
 @jobs.handler("test.poison", queue="sample", max_attempts=2)
 async def poison(_: Job) -> None:
     """Take the whole worker down."""

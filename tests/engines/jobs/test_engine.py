@@ -104,6 +104,13 @@ def test_only_the_newest_errors_are_kept(place: Place) -> None:
     assert job["errors"][19]["attempt"] == 1
 
 
+def test_an_error_is_kept_whatever_its_message_holds(place: Place) -> None:
+    with working(place):
+        job_id = place.enqueue("test.odd")
+        job = place.await_job(job_id, lambda job: bool(job["errors"]))
+    assert job["errors"][0]["error"] == "RuntimeError: NUL \ufffd, half a letter \ufffd"
+
+
 def test_of_unique_jobs_there_is_one_until_it_is_done(place: Place) -> None:
     first = place.enqueue("test.note", unique_key="once")
     assert place.enqueue("test.note", unique_key="once") is None

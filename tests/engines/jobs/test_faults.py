@@ -87,6 +87,17 @@ def test_an_operator_cancels_a_running_job_and_its_handler_ends(place: Place) ->
     assert [effect["note"] for effect in place.effects(job_id)] == ["began"]
 
 
+@pytest.mark.parametrize("kind", ["test.fails_when_cancelled", "test.snoozes_when_cancelled"])
+def test_a_job_that_an_operator_wants_to_end_does_not_come_back(place: Place, kind: str) -> None:
+    """Its handler gives it back before anybody has told it to end."""
+    with working(place):
+        job_id = place.enqueue(kind)
+        place.await_effect(job_id, "began")
+        place.conn.execute("update jobs set cancel_requested_at = now() where id = %s", (job_id,))
+        job = place.await_job(job_id, lambda job: job["state"] != "running", seconds=5)
+    assert (job["state"], bool(job["finished_at"])) == ("cancelled", True)
+
+
 def test_a_handler_that_will_not_end_may_finish_its_job(place: Place) -> None:
     with working(place):
         job_id = place.enqueue("test.stubborn")
