@@ -308,8 +308,16 @@ delete from webhook_messages m
 -- name: get_delivery_to_send(delivery_id)^
 -- returns: DeliveryToSend
 -- A pending delivery with all that sending it takes, and what time it is for all workers alike. The secrets are the
--- newest first; `body` is null if the message was not written yet.
+-- newest first; `body` is null if the message was not written yet. It is `withheld` if it is for staff only, and the
+-- endpoint gets nothing that is any more, except for its own pings.
 select d.id, d.endpoint_id, d.event_id, w.format, d.tries, w.url, w.state, clock_timestamp() as now,
+       not w.include_internal
+       and exists (select from event_types declared
+                    where declared.type = d.type
+                      and (declared.internal
+                           or exists (select from events e where e.id = d.event_id and event_is_internal(e))))
+       and not exists (select from events e where e.id = d.event_id and e.type = 'webhook.pinged'
+                                              and e.data ->> 'id' = w.id::text) as withheld,
        (select message_body(m, w) from webhook_messages m
          where m.event_id = d.event_id and m.format = w.format) as body,
        array(select s.key_id from webhook_secrets s
@@ -356,8 +364,8 @@ select coalesce(extract(epoch from clock_timestamp() - w.failing_since), 0)::flo
   from webhook_endpoints w
  where w.id = :endpoint_id;
 
--- name: record_untellable(delivery_id, error)!
--- Give a delivery up of whose event no message can be written, which is no fault of its endpoint.
+-- name: record_unsent(delivery_id, error)!
+-- Give a delivery up that cannot or may not be sent, which is no fault of its endpoint.
 with updated as (
     update deliveries
        set status = 'failed', attempt_count = attempt_count + 1, tries = tries + 1, next_attempt_at = null,

@@ -817,6 +817,36 @@ def test_a_disabled_endpoint_keeps_nothing(
     assert [message.json["ticket"] for message in receiver.messages] == [second["number"], first["number"]]
 
 
+def test_what_is_for_staff_is_not_sent_any_more_once_an_endpoint_gets_none_of_it(
+    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    """Nor what waits already, nor what is resent; an admin sees why."""
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver, include_internal=True)
+    change(admin, endpoint, state="paused")
+    number = new_ticket()["number"]
+    comment(agent, number, "canary", visibility="internal")
+    comment(agent, number, "said aloud")
+    admin.post("/users", json={"name": "Ada", "email": f"{secrets.token_hex(5)}@lumen.example"})
+    assert admin.post(f"/webhook-endpoints/{endpoint['id']}/pings").status_code == 202
+    read_the_log()
+    assert change(admin, endpoint, state="active", include_internal=False).status_code == 200
+
+    settled_ = "select from deliveries where endpoint_id = %s and status <> 'pending'"
+    work(lambda: db.execute(settled_, (endpoint["id"],)).rowcount == 5)
+    assert sorted(receiver.types) == ["comment.created", "ticket.created", "webhook.pinged"]
+    withheld = deliveries(admin, endpoint, status="failed")
+    assert [delivery["type"] for delivery in withheld] == ["comment.created", "user.created"]
+    (attempt,) = admin.get(f"/webhook-deliveries/{withheld[0]['id']}").json()["attempts"]
+    assert (attempt["status"], attempt["error"]) == (None, delivering.WITHHELD)
+
+    path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
+    assert admin.post(path, json={"delivery_id": withheld[0]["id"]}).status_code == 202
+    work(lambda: tried(db, endpoint) == 6)
+    assert not any(b"canary" in message.body for message in receiver.messages)
+    assert admin.get(f"/webhook-endpoints/{endpoint['id']}").json()["failing_since"] is None
+
+
 @pytest.mark.parametrize(("state", "status"), [("disabled", "failed"), ("active", "delivered")])
 def test_a_pause_that_ends_otherwise(
     admin: Person,

@@ -108,6 +108,7 @@ class DeliveryToSend(TypedDict):
     url: str
     state: WebhookState
     now: datetime | None
+    withheld: bool | None
     body: str | None
     key_ids: list[str] | None
     sealed: list[bytes] | None
@@ -1249,10 +1250,10 @@ class _JobEngine:
         self,
         conn: Connection,
         *,
-        delay: timedelta,
-        error: str,
         job_id: UUID,
         fence: int,
+        delay: timedelta,
+        error: str,
     ) -> JobState | None:
         """Note what went wrong and let the job be tried again later, or discard it after its last attempt; gives its
         new state.
@@ -1328,8 +1329,8 @@ class _JobEngine:
         delay: timedelta,
         job_id: UUID,
         fence: int,
-    ) -> bool | None:
-        """Give a job back without using up its attempt. Empty: it is not ours any more."""
+    ) -> JobState | None:
+        """Give a job back without using up its attempt, or cancel it if an operator wants that; gives its new state."""
     async def tell_time(
         self,
         conn: Connection,
@@ -2326,14 +2327,14 @@ class _Webhooks:
         answer: str,
     ) -> int:
         """Note an attempt that was accepted; the endpoint is not failing any more."""
-    async def record_untellable(
+    async def record_unsent(
         self,
         conn: Connection,
         *,
         delivery_id: UUID,
         error: str,
     ) -> int:
-        """Give a delivery up of whose event no message can be written, which is no fault of its endpoint."""
+        """Give a delivery up that cannot or may not be sent, which is no fault of its endpoint."""
     async def replace_webhook_secret(
         self,
         conn: Connection,

@@ -24,6 +24,7 @@ AT_ONCE = 2
 HELD_SECONDS = 60.0
 """How long a delivery waits where nothing is sent, until that is asked again."""
 USER_AGENT = "ticketing-webhooks/1"
+WITHHELD = "This is for staff only, and the endpoint does not include internal events any more."
 
 ATTEMPTS = Counter("ticketing_webhook_attempts", "Attempts to deliver a webhook message.", ["outcome"])
 UNTELLABLE = Counter(
@@ -61,7 +62,7 @@ class Attempt:
     shown=("delivery_id",),
 )
 async def deliver(job: jobs.Job) -> None:
-    """Send a delivery, unless it was settled, its endpoint is not sent to now, or nothing is."""
+    """Send a delivery, unless it was settled, its endpoint is not sent it any more, or nothing is sent now."""
     if settings().outbound == "off":
         raise jobs.Snooze(HELD_SECONDS)
     async with pool.connection() as conn:
@@ -73,6 +74,9 @@ async def deliver(job: jobs.Job) -> None:
     elif delivery["state"] == "disabled":
         async with job.finish() as conn:
             await sql.webhooks.give_up_delivery(conn, delivery_id=delivery["id"])
+    elif delivery["withheld"]:
+        async with job.finish() as conn:
+            await sql.webhooks.record_unsent(conn, delivery_id=delivery["id"], error=WITHHELD)
     else:
         await _tell(job, delivery)
 
@@ -201,7 +205,7 @@ async def _untellable(job: jobs.Job, delivery: sql.DeliveryToSend, error: str) -
         "webhook event cannot be told", delivery=str(delivery["id"]), event_id=str(delivery["event_id"]), reason=error
     )
     async with job.finish() as conn:
-        await sql.webhooks.record_untellable(conn, delivery_id=delivery["id"], error=error)
+        await sql.webhooks.record_unsent(conn, delivery_id=delivery["id"], error=error)
 
 
 async def _judge(conn: sql.Connection, endpoint_id: UUID, failing_seconds: float, gone: bool) -> None:
