@@ -28,6 +28,10 @@ update import_runs
    set created = created + :created::int, updated = updated + :updated::int, comments = comments + :comments::int
  where number = :run;
 
+-- name: was_interrupted(source, run)$
+-- Whether the import of the source before this one was interrupted.
+select ended_at is null from import_runs where source = :source and number < :run order by number desc limit 1;
+
 -- name: end_run(run)!
 -- Note that an import has come to its end.
 update import_runs set ended_at = clock_timestamp() where number = :run;
@@ -152,11 +156,7 @@ select i.id, t.number, t.xmin::text as version, t.project, t.type, t.title, t.de
           from imported_comments k join comments c on c.id = k.comment
          where k.ticket = t.number and not k.taken_back) as comments,
        (select max(e.occurred_at) from events e where e.ticket = t.number and e.type = 'ticket.reopened')
-           as reopened_at,
-       -- Closed by the source itself, and not by somebody here.
-       coalesce((select e.actor_id is null from events e
-                  where e.ticket = t.number and e.type = 'ticket.closed' order by e.position desc limit 1), false)
-           as closed_there
+           as reopened_at
   from imported_issues i join tickets t on t.number = i.ticket cross join lateral ticket_resource(t) r
  where i.source = :source and i.id = any(:ids) and i.seen is not null;
 
@@ -225,21 +225,32 @@ select r.id, r.ticket, :run, r.occasion, r.seen, r.written
 -- References ---------------------------------------------------------------------------------------------------------
 
 -- name: list_texts_that_mention(words)
--- returns: ImportedText
--- Imported texts with one of these words (in lower case) in them; of tickets, and of comments that are still there.
-select t.number as ticket, null::uuid as comment, i.source, t.description as body, t.xmin::text as version,
-       i.written ->> 'description' as written, t.updated_at
+-- returns: MentioningText
+-- Where imported texts have one of these words (in lower case) in them: tickets, and comments that are still there.
+select t.number as ticket, null::uuid as comment
   from imported_issues i join tickets t on t.number = i.ticket
  where i.seen is not null
    and exists (select from unnest(:words::text[]) as word where strpos(lower(t.description), word) > 0)
+union all
+select c.ticket, c.id
+  from imported_comments k join comments c on c.id = k.comment
+ where c.body is not null
+   and exists (select from unnest(:words::text[]) as word where strpos(lower(c.body), word) > 0);
+
+-- name: list_imported_texts(tickets, comments)
+-- returns: ImportedText
+-- The texts of these tickets and comments, unless a comment has been deleted.
+select t.number as ticket, null::uuid as comment, i.source, t.description as body, t.xmin::text as version,
+       i.written ->> 'description' as written, t.updated_at
+  from imported_issues i join tickets t on t.number = i.ticket
+ where t.number = any(:tickets)
 union all
 select c.ticket, c.id, i.source, c.body, c.xmin::text, k.written, t.updated_at
   from imported_comments k
   join comments c on c.id = k.comment
   join imported_issues i on i.ticket = c.ticket
   join tickets t on t.number = c.ticket
- where c.body is not null
-   and exists (select from unnest(:words::text[]) as word where strpos(lower(c.body), word) > 0);
+ where k.comment = any(:comments) and c.body is not null;
 
 -- name: reword_description(ticket, version, body, written)$
 -- Let a description refer to tickets, unless somebody has written the ticket meanwhile.

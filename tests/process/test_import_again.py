@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -435,6 +436,62 @@ def test_references_lead_to_another_repository_whichever_came_first(own: tuple[s
     rows = conn.execute("select number, description from tickets order by number").fetchall()
     cat, dog = (row["number"] for row in rows)
     assert [row["description"] for row in rows] == [f"Like #{dog}.", f"Like #{cat}."]
+
+
+# Interrupted runs -------------------------------------------------------------------------------------------------
+
+
+def test_references_are_settled_by_the_run_after_one_that_was_killed(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    said = [comment("a", "Like #2.")]
+    imported(url, written(tmp_path, [issue(1, body="After #2.", comments=said)]), "player")
+    conn.execute(
+        "create function stall() returns trigger language plpgsql as"
+        " $$ begin perform pg_advisory_xact_lock(1); return new; end $$"
+    )
+    conn.execute("create trigger stall before update of description on tickets for each row execute function stall()")
+    conn.execute("select pg_advisory_lock(1)")
+    file = written(tmp_path, [issue(1, body="After #2.", comments=said), issue(2)])
+    process = subprocess.Popen(command(file, "player"), env=environ(url), stdout=subprocess.DEVNULL)
+    await_locked(conn)
+    process.kill()
+    process.wait()
+    conn.execute("select pg_advisory_unlock(1)")
+    conn.execute("drop trigger stall on tickets")
+    query = "select number, description, (select body from comments where ticket = number) as body from tickets"
+    one, two = conn.execute(f"{query} order by number".encode()).fetchall()
+    assert (one["description"], one["body"]) == ("After lumen/player#2.", "Like lumen/player#2.")
+
+    imported(url, file, "player")
+
+    one, two = conn.execute(f"{query} order by number".encode()).fetchall()
+    assert (one["description"], one["body"]) == (f"After #{two['number']}.", f"Like #{two['number']}.")
+
+
+def test_a_number_that_was_only_reserved_is_no_ticket(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, conn = own
+    # As an interrupted run leaves it.
+    conn.execute(
+        "insert into imported_issues (source, id, ticket, author, created_at)"
+        " values ('github:lumen/player', '9', 999, 'maren', '2024-03-01T09:00:00Z')"
+    )
+    first = issue(1, body="See #9.")
+    imported(url, written(tmp_path, [first]), "player")
+    query = "select description from tickets where external_id = '1'"
+    assert conn.execute(query).fetchall() == [{"description": "See lumen/player#9."}]
+    imported(url, written(tmp_path, [first, issue(9)]), "player")
+    assert conn.execute(query).fetchall() == [{"description": "See #999."}]
+
+
+def test_texts_that_refer_elsewhere_are_not_all_in_memory_at_once(own: tuple[str, Database], tmp_path: Path) -> None:
+    url, _ = own
+    long = "x" * 100_000 + " See #999."
+    imported(url, written(tmp_path, [issue(n, body=long) for n in range(1, 301)]), "player")
+    tracemalloc.start()
+    imported(url, written(tmp_path, [issue(301)]), "player")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 25_000_000
 
 
 # People and maps ------------------------------------------------------------------------------------------------

@@ -41,11 +41,16 @@ class _Comparison:
         self.notes.add(note, self.change.issue.id)
 
     def status(self) -> None:
+        """Close or reopen the ticket, unless somebody here, or the service, has done otherwise since.
+
+        This follows from what imports have written, because events may have expired.
+        """
         issue, ticket = self.change.issue, self.change.ticket
+        seen, written = ticket["seen"] or {}, ticket["written"] or {}
         if issue.closed_at is None:
-            if ticket["status"] == "closed" and ticket["closed_there"]:
+            if "closed_at" in written and not fields.changed_here(written, fields.here(ticket), "closed_at"):
                 self.change.event = "ticket.reopened"
-        elif ticket["status"] != "closed":
+        elif ticket["status"] != "closed" and seen.get("closed_at") != fields.digest(fields.moment(issue.closed_at)):
             reopened_at = ticket["reopened_at"]
             if reopened_at is None or reopened_at < issue.closed_at:
                 self.change.event = "ticket.closed"

@@ -12,6 +12,9 @@ from ticketing.sources import fields, references
 from ticketing.sources.issues import Issue, Notes, Source
 from ticketing.sources.loading.rows import as_json
 
+AT_ONCE = 100
+"""Most texts in memory while references are settled."""
+
 
 @dataclass(slots=True)
 class Links:
@@ -64,32 +67,42 @@ class Links:
         """Rewrite references in texts of earlier runs, of any repository, to tickets that did not exist then."""
         home, _, name = self.repository.rpartition("/")
         words = [f"{home.rpartition('/')[2]}/{name}{mark}" for mark in ("#", "/issues/")]
-        texts: list[Any] = await sql.imports.list_texts_that_mention(self.conn, words=words)
-        for row in texts:
-            of = row["source"].removeprefix("github:")
-            text, led = references.rewritten(row["body"], of, self._find_own, bare=False)
-            if not led:
-                continue
-            # A text that was changed here stays marked as changed.
-            digest = fields.digest_of_text if row["comment"] else fields.digest
-            written = digest(text) if row["written"] in (None, digest(row["body"])) else row["written"]
-            event = {
-                "id": uuids.uuid7(),
-                "type": "comment.updated" if row["comment"] else "ticket.updated",
-                "occurred_at": row["updated_at"],
-                "ticket": row["ticket"],
-                "comment": row["comment"],
-                "was": {},
-                "previous": {"body" if row["comment"] else "description": row["body"]},
-            }
-            given = {"version": row["version"], "body": text, "written": written}
-            async with self.conn.transaction():
-                if row["comment"]:
-                    done = await sql.imports.reword_comment(self.conn, comment_id=row["comment"], **given)
-                else:
-                    done = await sql.imports.reword_description(self.conn, ticket=row["ticket"], **given)
-                if done is not None:
-                    await sql.imports.insert_events(self.conn, rows=as_json([event]))
+        places: list[Any] = await sql.imports.list_texts_that_mention(self.conn, words=words)
+        for start in range(0, len(places), AT_ONCE):
+            some = places[start : start + AT_ONCE]
+            texts = await sql.imports.list_imported_texts(
+                self.conn,
+                tickets=[place["ticket"] for place in some if place["comment"] is None],
+                comments=[place["comment"] for place in some if place["comment"]],
+            )
+            for row in texts:
+                await self._settle(row)
+
+    async def _settle(self, row: Any) -> None:
+        of = row["source"].removeprefix("github:")
+        text, led = references.rewritten(row["body"], of, self._find_own, bare=False)
+        if not led:
+            return
+        # A text that was changed here stays marked as changed.
+        digest = fields.digest_of_text if row["comment"] else fields.digest
+        written = digest(text) if row["written"] in (None, digest(row["body"])) else row["written"]
+        event = {
+            "id": uuids.uuid7(),
+            "type": "comment.updated" if row["comment"] else "ticket.updated",
+            "occurred_at": row["updated_at"],
+            "ticket": row["ticket"],
+            "comment": row["comment"],
+            "was": {},
+            "previous": {"body" if row["comment"] else "description": row["body"]},
+        }
+        given = {"version": row["version"], "body": text, "written": written}
+        async with self.conn.transaction():
+            if row["comment"]:
+                done = await sql.imports.reword_comment(self.conn, comment_id=row["comment"], **given)
+            else:
+                done = await sql.imports.reword_description(self.conn, ticket=row["ticket"], **given)
+            if done is not None:
+                await sql.imports.insert_events(self.conn, rows=as_json([event]))
 
     def _find_own(self, repository: str, number: str) -> int | None:
         return self.numbers.get(number) if repository == self.repository else None

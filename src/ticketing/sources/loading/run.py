@@ -74,7 +74,8 @@ class Loading:
             loaded.add((await self._plan(batch)).outcome() if self.dry_run else await self._write(batch))
             advance(len(batch))
         if self.run:
-            if loaded.created:
+            # An interrupted run may have left its references unsettled.
+            if loaded.created or await sql.imports.was_interrupted(self.conn, source=self.source.name, run=self.run):
                 await self.links.settle()
             await sql.imports.end_run(self.conn, run=self.run)
         return loaded
@@ -113,8 +114,10 @@ class Loading:
     async def _look_up(self, issues: Sequence[Head]) -> None:
         """Find the numbers of the source's issues. Raises Mismatch if an issue is not the one known by its number."""
         rows = {row["id"]: row for row in await sql.imports.list_imported_issues(self.conn, source=self.source.name)}
-        self.links.numbers = {id_: row["ticket"] for id_, row in rows.items()}
         self.known = {id_ for id_, row in rows.items() if row["imported"]}
+        # An interrupted run may have reserved numbers for issues that will never come.
+        coming = self.known | {issue.id for issue in issues}
+        self.links.numbers = {id_: row["ticket"] for id_, row in rows.items() if id_ in coming}
         known = [(issue, rows[issue.id]) for issue in issues if issue.id in rows]
         others = [issue.id for issue, row in known if abs(issue.created_at - row["created_at"]) >= SAME_MOMENT]
         renamed = [(issue, row) for issue, row in known if _apart(issue.author.lower(), row["author"])]
