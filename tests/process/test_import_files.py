@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+import subprocess
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from test_import_github import Database, Issue, called, closed, comment, imported, issue, own, written
+from test_import_github import Database, Issue, called, closed, command, comment, environ, imported, issue, own, written
 
 from ticketing.sources import files, github, repositories
 from ticketing.sources.files import LINE, Entries, Unreadable
@@ -105,8 +106,8 @@ def test_comments_of_the_rest_api_are_a_list_of_their_own() -> None:
     assert [(bad.number, bad.reason) for bad in reading.bad] == [
         ("9", "it is a comment on an issue that is not in the file")
     ]
-    assert reading.notes.issues["comments that GitHub counts are not in the file"] == ["2", "2"]
-    assert reading.notes.issues["comments on pull requests are left out"] == ["3"]
+    assert reading.notes.issues["comments that GitHub counts are not in the file"] == {"2": 2}
+    assert reading.notes.issues["comments on pull requests are left out"] == {"3": 1}
 
 
 @pytest.mark.parametrize("person", ["maren", {"login": "maren"}])
@@ -286,7 +287,7 @@ def test_what_the_rest_api_only_counts_is_asked_about() -> None:
         read([rest(1), rest(2, comments=3)])
     assert missing.value.fields == ["comments"]
     reading = read([rest(1), rest(2, comments=3)], without="comments")
-    assert reading.notes.issues["comments that GitHub counts are not in the file"] == ["2", "2", "2"]
+    assert reading.notes.issues["comments that GitHub counts are not in the file"] == {"2": 3}
     assert len(read([rest(1), rest(2)]).issues) == 2
 
 
@@ -294,7 +295,7 @@ def test_a_field_that_some_issues_lack_is_noted() -> None:
     entry = issue(2)
     del entry["body"]
     notes = read([issue(1), entry]).notes.issues
-    assert notes == {"the field body is missing here, though other issues have it": ["2"]}
+    assert notes == {"the field body is missing here, though other issues have it": {"2": 1}}
 
 
 def test_only_fields_of_issues_can_be_left_out(own: tuple[str, Database], tmp_path: Path) -> None:
@@ -442,3 +443,46 @@ def test_what_is_in_the_file_twice_is_taken_once() -> None:
     assert [len(each.comments) for each in reading.issues] == [1]
     assert (reading.left_out, reading.bad) == ([1], [])
     assert len(reading.notes.issues) == 2
+
+
+# Odd files --------------------------------------------------------------------------------------------------------
+
+
+def test_files_that_were_put_together_may_have_marks_in_the_middle() -> None:
+    one, two = (json.dumps([issue(n)]).encode("utf-8-sig") for n in (1, 2))
+    assert [each.id for each in github.read(io.BytesIO(one + b"\r\n" + two), RULES).issues] == ["1", "2"]
+
+
+@pytest.mark.parametrize("repository", ["octo/pull", "pull/7"])
+def test_an_issue_of_a_repository_called_pull_is_no_pull_request(repository: str) -> None:
+    url = f"https://github.com/{repository}"
+    reading = read([issue(1, url=f"{url}/issues/1"), issue(2, url=f"{url}/pull/2"), issue(3, url=f"{url}/pull/3#x")])
+    assert ([each.id for each in reading.issues], reading.left_out) == (["1"], [1, 2])
+
+
+@pytest.mark.parametrize("count", [10**12, 10**30, -(10**12)])
+def test_a_count_of_comments_that_cannot_be_takes_no_time(count: int) -> None:
+    reading = read([rest(1, comments=count)], without="comments")
+    assert len(reading.issues) == 1
+    (note,) = [note for note in reading.notes.entries() if "GitHub counts" in note["note"]] or [{"count": 0}]
+    assert note["count"] == (2**31 if count > 0 else 0)
+
+
+@pytest.mark.parametrize("number", ["\ud800", "7" * 100_000, "\0"])
+def test_a_comment_on_what_cannot_be_a_number_is_reported(
+    own: tuple[str, Database], tmp_path: Path, number: str
+) -> None:
+    said = {"issue_url": f"https://api.github.com/repos/octo/cat/issues/{number}", "created_at": "2024-03-01T10:00:00Z"}
+    file = tmp_path / "issues.json"
+    file.write_text(json.dumps([rest(1, comments=1), said | {"user": {"login": "joon"}, "body": "Hm."}]))
+    report = imported(own[0], file, "player", "--repository", "octo/cat", code=1)
+    (bad,) = report["bad"]
+    assert bad["reason"] == "it is a comment on an issue that is not in the file"
+    assert len(bad["number"]) <= 200
+
+
+def test_standard_input_that_is_closed_cannot_be_read(own: tuple[str, Database]) -> None:
+    closed_ = ["sh", "-c", 'exec "$@" <&-', "sh", *command("-", "player")]
+    done = subprocess.run(closed_, env=environ(own[0]), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ticketing: Standard input is closed. Name a file,")

@@ -306,7 +306,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
     """A file, or standard input, read as far as needed."""
     try:
         if str(file) == "-":
-            yield sys.stdin.buffer
+            with open(0, "rb", closefd=False) as given:
+                yield given
         else:
             with file.open("rb") as opened:
                 yield opened

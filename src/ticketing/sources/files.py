@@ -209,7 +209,7 @@ class _Text:
 
     def broken(self, what: str, at: int | None = None) -> Unreadable:
         """The error for a text that is not JSON at this place, or else at the next character."""
-        begin = self._begin.lstrip()
+        begin = self._begin.lstrip("\ufeff \t\r\n")
         if begin[:1] not in ("[", "{") and (found := recognition.recognised(recognition.TEXTS, begin)):
             return Unreadable(f"It is {found}. {WANTED}")
         at = self._at if at is None else at
@@ -232,7 +232,6 @@ class _Text:
             at = self._bytes + len(data) - len(error.object) + error.start
             raise Unreadable(f"It is not JSON, and not even text: {error.reason} at byte {at}. {WANTED}") from None
         self._ended = not data
-        text = text if self._bytes else text.removeprefix("\ufeff")
         self._bytes += len(data)
         self._lines, self._column = self._counted(self._at)
         self._characters += self._at
@@ -264,4 +263,5 @@ def _read(file: Readable, size: int) -> bytes:
 
 
 _decode = json.JSONDecoder().raw_decode
-_BLANK = re.compile(r"[\s\x1e]*")
+# Also the marks at the beginning of files (BOM), which may have been put together, and of records (RFC 7464).
+_BLANK = re.compile(r"[\s\x1e\ufeff]*")

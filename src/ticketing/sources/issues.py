@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,21 +97,21 @@ class Bad:
 class Notes:
     """What an import changes or leaves out: sentences, each with the numbers of the issues that it is true of."""
 
-    issues: dict[str, list[str]] = field(default_factory=dict)
+    issues: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add(self, sentence: str, issue: str) -> None:
+    def add(self, sentence: str, issue: str, times: int = 1) -> None:
         """Note a sentence about an issue; noting it again for the same issue counts again."""
-        self.issues.setdefault(sentence, []).append(issue)
+        self.issues.setdefault(sentence, Counter())[issue] += times
 
     def extend(self, other: Notes) -> None:
         """Add all notes of the other."""
         for sentence, issues in other.issues.items():
-            self.issues.setdefault(sentence, []).extend(issues)
+            self.issues.setdefault(sentence, Counter()).update(issues)
 
     def entries(self) -> list[dict[str, Any]]:
         """For machines: each sentence, how often it is true, and for which issues."""
         return [
-            {"note": sentence, "count": len(issues), "issues": list(dict.fromkeys(issues))}
+            {"note": sentence, "count": issues.total(), "issues": list(issues)}
             for sentence, issues in sorted(self.issues.items())
         ]
 

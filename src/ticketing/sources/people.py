@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -35,9 +36,9 @@ class Introduction:
 async def introductions(conn: sql.Connection, file: str) -> list[Introduction]:
     """The people in a file; a third column is the name of a user to be added. Raises UnknownPerson."""
     found = [await _introduction(conn, line, *row) for line, row in _rows(file)]
-    twice = next((each.login for each in found if sum(other.login == each.login for other in found) > 1), None)
-    if twice:
-        raise UnknownPerson(f"{twice} is in it twice.")
+    ((login, times),) = Counter(each.login for each in found).most_common(1) or [("", 0)]
+    if times > 1:
+        raise UnknownPerson(f"{login} is in it twice.")
     return found
 
 

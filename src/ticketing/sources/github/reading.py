@@ -17,6 +17,8 @@ from ticketing.sources.github.values import BadEntry, Values
 from ticketing.sources.issues import Bad, Head, Issue, Issues, Notes, Rules
 
 COUNTED = "comments that GitHub counts are not in the file"
+MOST_COMMENTS = 2**31
+"""More than any issue has; a larger count is a mistake."""
 
 
 class Missing(Exception):
@@ -128,8 +130,9 @@ def _read_entry(index: int, reading: Reading, seen: dict[str, int]) -> None:
         reading.notes.add("pull requests are left out: only issues become tickets", number or "unknown")
         return
     if isinstance(row, dict) and type(entry.get("comments")) is int:
-        for _ in range(entry["comments"] - len(row.get("comments", ()))):
-            reading.notes.add(COUNTED, str(row.get("number")))
+        lacking = min(entry["comments"], MOST_COMMENTS) - len(row.get("comments", ()))
+        if lacking > 0:
+            reading.notes.add(COUNTED, number or "unknown", lacking)
     notes, bad, unused = Notes(), list[Bad](), Counter[str]()
     try:
         issue = reading.issue(index, row, notes, bad)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ticketing.sources import repositories
+from ticketing.sources.github.values import LONGEST_NAME, storable
 from ticketing.sources.issues import Entry
 
 #: The REST API's names of fields that `gh` names differently.
@@ -21,6 +23,8 @@ REST = {
 }
 #: `gh`'s name of the REST API's `type`.
 GH = {"issueType": "type"}
+# A repository or its owner may also be called `pull`.
+_URL_OF_PULL_REQUEST = re.compile(r"/pull/[0-9]+/?(?:[?#].*)?$")
 
 
 def key_of_comment(entry: Any) -> tuple[str, str] | None:
@@ -28,7 +32,7 @@ def key_of_comment(entry: Any) -> tuple[str, str] | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("issue_url"), str) or "title" in entry:
         return None
     repository, _, number = entry["issue_url"].rpartition("/issues/")
-    return repositories.canonical(repository) or "", number
+    return repositories.canonical(repository) or "", storable(number)[:LONGEST_NAME]
 
 
 def key(row: Entry) -> tuple[str, str]:
@@ -63,5 +67,5 @@ def is_pull_request(row: Entry) -> bool:
         row.get("state") in ("MERGED", "merged")
         or row.get("isPullRequest") is True
         or any(row.get(name) for name in ("pull_request", "mergedAt", "merged_at", "headRefName", "baseRefName"))
-        or "/pull/" in str(row.get("url"))
+        or _URL_OF_PULL_REQUEST.search(str(row.get("url"))) is not None
     )

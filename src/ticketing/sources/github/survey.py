@@ -7,6 +7,7 @@ from typing import Any
 
 from ticketing.sources import repositories
 from ticketing.sources.github import fields, logins, shapes
+from ticketing.sources.github.values import LONGEST_NAME
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Survey:
         if not isinstance(row, dict):
             return
         if shapes.is_pull_request(row):
-            self.pull_requests.add(str(row.get("number")))
+            self.pull_requests.add(str(row.get("number"))[:LONGEST_NAME])
             return
         self.issues += 1
         self.fields |= row.keys() & fields.OF_ISSUES

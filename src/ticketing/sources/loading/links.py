@@ -53,9 +53,8 @@ class Links:
     def text(self, text: str, issue: str, notes: Notes | None = None) -> str:
         """A text with references to issues rewritten to their tickets."""
         text, led = references.rewritten(text, self.repository, self._find)
-        if notes is not None:
-            for _ in range(led):
-                notes.add("references to issues became references to their tickets", issue)
+        if notes is not None and led:
+            notes.add("references to issues became references to their tickets", issue, led)
         return text
 
     def _find(self, repository: str, number: str) -> int | None:
