@@ -6,6 +6,7 @@ Each command imports what it needs when it runs, so that none waits for another'
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import signal
@@ -48,6 +49,9 @@ for group, module, purpose in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command of the arguments, by default those of the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal cannot show must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             app(sys.argv[1:] if arguments is None else arguments)
@@ -71,13 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _said(error: Exception) -> str | None:
-    """What PostgreSQL or a rule says; None if it is a fault of ours."""
+    """What is wrong with an argument, or what PostgreSQL or a rule says; None if it is a fault of ours."""
     import psycopg
 
     from ticketing.commands import console
     from ticketing.contract import Problem
     from ticketing.db import outages
 
+    if isinstance(error, UnicodeEncodeError):
+        return "An argument is not UTF-8."
     if isinstance(error, psycopg.Error):
         return f"PostgreSQL cannot be used: {outages.message(error)} {outages.cause(outages.sqlstate(error))}"
     return console.said(error) if isinstance(error, Problem) else None
@@ -281,6 +287,10 @@ async def check_everything(*, json: bool = False) -> None:
     """Check the settings, PostgreSQL, the schema, Redis and more, with remedies; exits with 1 if anything is wrong.
 
     It changes nothing. It checks this machine's view: run it wherever a process of the service runs.
+
+    For example:
+
+        ticketing doctor --json
 
     Parameters
     ----------

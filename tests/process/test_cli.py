@@ -100,22 +100,23 @@ def test_a_command_on_the_database_waits_for_no_server_s_library(url: str) -> No
     assert OF_SERVERS.isdisjoint(done.stderr.split())
 
 
-COMMANDS = ("up", "serve", "work", "migrate", "doctor", "import github")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(run: Run, command: str) -> None:
-    code, out, _ = run(*command.split(), "--help")
-    assert code == 0
-    assert f"Usage: ticketing {command}" in out
-
-
 def explained(app: App, *names: str) -> Iterator[tuple[str, ...]]:
     """Every command and group of commands, as it is typed."""
     yield names
     for name in app:
         if not name.startswith("-"):
             yield from explained(app[name], *names, name)
+
+
+COMMANDS = [names for names in explained(__main__.app) if reduce(App.__getitem__, names, __main__.app).default_command]
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_by_an_example(run: Run, names: tuple[str, ...]) -> None:
+    code, out, _ = run(*names, "--help")
+    assert code == 0
+    assert f"Usage: ticketing {' '.join(names)}" in out
+    assert f"For example: ticketing {' '.join(names)}" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("names", list(explained(__main__.app)), ids=" ".join)
@@ -135,6 +136,20 @@ def test_command_lines_in_a_help_can_be_copied(
         if span.startswith(("ticketing ", "gh ", ". ")):
             assert any(span in line for line in lines), f"{span} is broken; let it stand alone"
     assert not re.search(r": (?:ticketing|gh) \w", docstring), "a command line stands alone, so that it is not broken"
+
+
+@pytest.mark.parametrize("command", ["user show", "user list --email", "jobs list --kind", "token list --user"])
+def test_an_argument_that_is_not_utf_8_is_refused_in_one_sentence(run: Run, url: str, command: str) -> None:
+    assert run(*command.split(), "\udcff", url=url) == (1, "", "ticketing: An argument is not UTF-8.\n")
+
+
+def test_what_a_terminal_cannot_show_ends_no_command(run: Run, url: str) -> None:
+    assert run("user", "create", "--name", "Åsa 不具合", "--email", "a@example.com", url=url)[0] == 0
+    environ = os.environ | {"TICKETING_DATABASE_URL": url, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "ticketing", "user", "list"]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, env=environ)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Åsa \\u4e0d\\u5177\\u5408".encode("latin-1") in done.stdout
 
 
 @pytest.mark.parametrize("arguments", ["doctor", "user list", "--help"])

@@ -30,13 +30,6 @@ def command(run: Run, database_url: str, admin: Person) -> Callable[..., Any]:
     return command
 
 
-@pytest.mark.parametrize("name", ["list", "show", "retry", "cancel", "queues", "pause", "resume", "schedules"])
-def test_every_command_has_an_example(command: Callable[..., Any], name: str) -> None:
-    code, out, _ = command(name, "--help")
-    assert code == 0
-    assert any(line.startswith(f"ticketing jobs {name}") for line in out.partition("For example:")[2].splitlines())
-
-
 def test_the_command_lists_and_shows(command: Callable[..., Any], new_job: NewJob, db: Db) -> None:
     job_id = new_job("discarded", args={"ticket": 7, "secret": "canary"}, shown=["ticket"])
     new_job("completed")

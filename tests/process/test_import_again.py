@@ -717,7 +717,7 @@ def test_staff_and_requester_hear_that_a_ticket_is_gone(
 def test_runs_are_listed(own: tuple[str, Database], tmp_path: Path) -> None:
     url, _ = own
     assert ran(url, "list", "--json") == ""
-    file = written(tmp_path, [issue(1, comments=[comment("a", "Yes.")])])
+    file = written(tmp_path, [issue(1, comments=[comment("a", "Yes.")])]).rename(tmp_path / f"{'long' * 50}.json")
     imported(url, file, "player")
     imported(url, written(tmp_path, [issue(1, **closed())]), "player")
     ran(url, "revert", "2")

@@ -82,10 +82,14 @@ def print_page(page: paging.Page, columns: Sequence[str], *, json: bool) -> None
     """Print a page as a table of some columns, or as a JSON array; on standard error, say if there are more items."""
     if page["next"] is not None:
         print("There are more. --limit says how many to show.", file=sys.stderr)
-    rows = page["items"]
     if json:
-        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
-        return
+        print(orjson.dumps(page["items"], option=orjson.OPT_INDENT_2).decode())
+    else:
+        print_table(page["items"], columns)
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print some columns of rows, under their names."""
     # Not a table of rich, which would cut ids to the terminal's width, so that they could not be copied.
     head = [column.replace("_", " ") for column in columns]
     body = [[_text(_last_error(row) if column == "error" else row[column]) for column in columns] for row in rows]

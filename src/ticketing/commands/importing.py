@@ -15,9 +15,9 @@ from cyclopts import App, Parameter
 from psycopg import AsyncConnection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ticketing.access.actors import OPERATOR
+from ticketing.commands.console import print_table
 from ticketing.db import migrate, outages, pool, sql
 from ticketing.ground.config import settings
 from ticketing.sources import github, labels, repositories
@@ -233,14 +233,7 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
     if json:
         sys.stdout.buffer.write(b"".join(orjson.dumps(run) + b"\n" for run in runs))
         return
-    table = Table(box=None, header_style="bold")
-    for column in ("run", "source", "project", "file", "started", "created", "updated", "comments", "state"):
-        table.add_column(column, no_wrap=True)
-    for run in runs:
-        figures = (f"{run[name]:,}" for name in ("created", "updated", "comments"))
-        named = (str(run[name]) for name in ("number", "source", "project", "file", "started_at"))
-        table.add_row(*named, *figures, str(run["state"]))
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    print_table(runs, ("number", "state", "source", "project", "file", "started_at", "created", "updated", "comments"))
 
 
 @app.command(name="revert")
@@ -306,8 +299,9 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
     """A file, or standard input, read as far as needed."""
     try:
         if str(file) == "-":
-            with open(0, "rb", closefd=False) as given:
-                yield given
+            if sys.stdin is None:
+                _fail("Standard input is closed. Name a file, or redirect one to it.", 2)
+            yield sys.stdin.buffer
         else:
             with file.open("rb") as opened:
                 yield opened
