@@ -39,6 +39,7 @@ WHOLE = (
     "Schema",
     "Event log",
     "Transactions",
+    "Worker",
     "Webhooks",
     "Secrets",
     "Redis",
@@ -248,3 +249,50 @@ def test_without_redis_it_is_said_what_to_do(run: Run, url: str) -> None:
     (line,) = [line for line in out.splitlines() if "Redis" in line]
     assert line.startswith("WRONG  Redis: ")
     assert "See whether it runs, and look at TICKETING_REDIS_URL." in line
+
+
+def test_a_worker_that_does_not_run_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "insert into job_schedules (name, kind, queue, cron, next_run_at) values"
+            " ('escalate_tickets', 'tickets.escalate', 'upkeep', '* * * * *', now() - interval '1 hour'),"
+            " ('expire_events', 'events.expire', 'upkeep', '*/10 * * * *', now() + interval '1 minute'),"
+            " ('of_an_older_release', 'old', 'upkeep', '* * * * *', now() - interval '1 year')"
+        )
+        assert wrong(url)["Worker"].startswith("the schedule escalate_tickets has been due for 3600 s.")
+        conn.execute("update job_schedules set next_run_at = now() + interval '1 minute'")
+    assert "Worker" not in wrong(url)
+
+
+def test_a_standby_for_which_wal_is_retained_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    monkeypatch.setattr(doctor, "BEHIND_BYTES", 1)
+    with psycopg.connect(url, autocommit=True) as conn:
+        # As PostgreSQL shows it. The tests' server keeps no WAL for standbys.
+        conn.execute(
+            "create view pg_replication_slots as"
+            " select 'gone'::name as slot_name, false as active, '0/0'::pg_lsn as restart_lsn"
+        )
+    found = wrong(make_conninfo(url, options="-c search_path=public,pg_catalog"))
+    assert found["Standbys"].startswith("PostgreSQL retains WAL for gone (")
+    assert "GiB, not connected)" in found["Standbys"]
+
+
+def test_events_without_deliveries_are_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    monkeypatch.setattr(doctor, "LATE_SECONDS", 1e-6)
+    event = "insert into events (id, type, data) values (%s, 'ticket.created', '{}')"
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(event, [uuids.uuid7()])
+        assert "Webhooks" not in wrong(url)
+        conn.execute("insert into webhook_endpoints (id, url) values (gen_random_uuid(), 'https://hooks.example.org')")
+        conn.execute(event, [uuids.uuid7()])
+    assert "has no deliveries yet. See whether `ticketing work` runs" in wrong(url)["Webhooks"]
+
+
+def test_a_pooler_that_exchanges_sessions_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    # What one session sets, another one has.
+    found = wrong(make_conninfo(url, options="-c ticketing.session=mine"))
+    assert found["Sessions"].startswith("a pooler exchanges sessions.")

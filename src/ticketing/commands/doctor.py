@@ -14,10 +14,12 @@ from psycopg.rows import tuple_row
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+import ticketing.reactions.background  # noqa: F401 (so that all schedules are known)
 from ticketing import sealing
 from ticketing.db import migrate, outages, pool, sql
 from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings, settings
+from ticketing.jobs import kinds
 from ticketing.log import upkeep
 from ticketing.monitoring import lateness, tracing
 from ticketing.reactions.webhooks import endpoints
@@ -28,7 +30,7 @@ PATIENCE_SECONDS = 5
 OPEN_SECONDS = 60.0
 """How long a writing transaction may be open. Ours end within seconds."""
 LATE_SECONDS = 60.0
-"""How long an event may wait for its webhook deliveries to be made. A running worker makes them at once."""
+"""How long a schedule, or an event's webhook deliveries, may be overdue. A running worker makes them at once."""
 BEHIND_BYTES = 1 << 30
 SPARE_CONNECTIONS = 5
 
@@ -121,6 +123,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
         f"it is ahead of this server, as after a restore. {upkeep.MEND}" if ahead else "it can be read on.",
     )
     yield await _transactions(conn, ahead=ahead)
+    yield await _worker(conn)
     yield await _fan_out(conn)
     yield await _secrets(conn, chosen)
 
@@ -226,6 +229,19 @@ async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:
         (f"open: {names}. " if names else "one that we may not see is open. ")
         + (f"Feed and webhooks have been waiting for it for {held:.0f} s. " if held else "Events wait until it ends. ")
         + "End it: `select pg_terminate_backend(pid)`, or `rollback prepared`.",
+    )
+
+
+async def _worker(conn: AsyncConnection[Any]) -> Check:
+    """Whether somebody keeps the schedules, as any worker does."""
+    schedules = await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES))
+    late, name = max(((row["late_seconds"] or 0, row["name"]) for row in schedules), default=(-1.0, ""))
+    if late < LATE_SECONDS:
+        return Check("Worker", True, "no schedule is overdue." if schedules else "none has run on this database yet.")
+    return Check(
+        "Worker",
+        False,
+        f"the schedule {name} has been due for {late:.0f} s. See whether `ticketing work` runs, and what its log says.",
     )
 
 

@@ -265,7 +265,6 @@ class ImportedTicket(TypedDict):
     written: Any | None
     comments: Any | None
     reopened_at: datetime | None
-    closed_there: bool | None
 
 class InsertedTicket(TypedDict):
     number: int
@@ -326,6 +325,10 @@ class LongTransaction(TypedDict):
     whose: str | None
     database: str | None
     seconds: float | None
+
+class MentioningText(TypedDict):
+    ticket: int | None
+    comment: UUID | None
 
 class MissedJob(TypedDict):
     id: UUID
@@ -989,6 +992,14 @@ class _Imports:
         source: str,
     ) -> list[ImportedIssue]:
         """Every issue of a source that has a number here, and what tells it from another of the same number."""
+    async def list_imported_texts(
+        self,
+        conn: Connection,
+        *,
+        tickets: list[int],
+        comments: list[UUID],
+    ) -> list[ImportedText]:
+        """The texts of these tickets and comments, unless a comment has been deleted."""
     async def list_imported_tickets(
         self,
         conn: Connection,
@@ -1021,8 +1032,8 @@ class _Imports:
         conn: Connection,
         *,
         words: list[str],
-    ) -> list[ImportedText]:
-        """Imported texts with one of these words (in lower case) in them; of tickets, and of comments that are still
+    ) -> list[MentioningText]:
+        """Where imported texts have one of these words (in lower case) in them: tickets, and comments that are still
         there.
         """
     async def list_tickets_of_issues(
@@ -1148,6 +1159,14 @@ class _Imports:
         rows: Jsonb,
     ) -> int:
         """Write tickets anew, except those that somebody has written since `version` was read."""
+    async def was_interrupted(
+        self,
+        conn: Connection,
+        *,
+        source: str,
+        run: int,
+    ) -> bool | None:
+        """Whether the import of the source before this one was interrupted."""
 
 class _JobEngine:
     async def abandon_job(
