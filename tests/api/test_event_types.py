@@ -102,7 +102,7 @@ def test_the_documents_say_what_is_declared(declared: dict[str, dict[str, Any]])
     for kind, row in declared.items():
         told = " ".join(document["webhooks"][kind]["post"]["description"].split())
         to = "the endpoints with `include_internal`" if row["internal"] else "the endpoints"
-        how = "whose filters let it pass" if row["unfiltered"] else "that name it in `event_types`"
+        how = "whose filters it passes" if row["unfiltered"] else "that name it in `event_types`"
         assert told.startswith(f"Sent for each `{kind}` to {to} {how}"), kind
 
 

@@ -130,14 +130,14 @@ async def begun(conn: sql.Connection, reader: Reader, cursor: str | None, *, at_
         return seal, end if at_end else START
     rights, place = _opened(paging.unsealed(log["key"], seal.listing, cursor))
     if rights not in (reader.rights, reader.actor.everywhere):
-        raise CursorExpired("Your rights have changed since, and what you may see with them. Read everything anew.")
+        raise CursorExpired("Your rights have changed since, and so has what you may see. Read everything again.")
     if place < Place(log["expired_transaction"] or 0, log["expired_position"]):
-        raise CursorExpired("Not all events that came after this cursor are still kept. Read everything anew.")
+        raise CursorExpired("Some events after this cursor are no longer kept. Read everything again.")
     # Between the last event that a restored log has and the first one written since, nobody can have been who has read
     # nothing but what it has.
     if place > end or (log["added_after"] or 0) < place.transaction < log["added"]:
         raise CursorExpired(
-            "The service was restored from a backup that is older than this cursor. Read everything anew."
+            "The service was restored from a backup that is older than this cursor. Read everything again."
         )
     return seal, place
 
