@@ -76,13 +76,13 @@ class Report:
         """The report in sentences, for people."""
         figures, bad, notes = self.figures(), self.bad(), self.notes()
         outcomes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures.items())
-        comments = _counted(self.loaded.comments, "comment", "comments")
+        comments = counted(self.loaded.comments, "comment", "comments")
         lines = [
-            f"{_counted(sum(figures.values()), 'issue', 'issues')} of {self.source}: {outcomes}.",
-            f"{comments} and {_counted(len(self.loaded.people), 'person', 'people')} added.",
+            f"{counted(sum(figures.values()), 'issue', 'issues')} of {self.source}: {outcomes}.",
+            f"{comments} and {counted(len(self.loaded.people), 'person', 'people')} added.",
         ]
         if self.loaded.differing:
-            lines.append(f"Different here and there: {_counted(self.loaded.differing, 'issue', 'issues')}.")
+            lines.append(f"Different here and there: {counted(self.loaded.differing, 'issue', 'issues')}.")
         if self.loaded.run is not None and (self.loaded.created or self.loaded.comments):
             lines.append(f"It was run {self.loaded.run}; `ticketing import revert {self.loaded.run}` reverts it.")
         if bad:
@@ -104,7 +104,8 @@ class Report:
         return "\n".join(lines)
 
 
-def _counted(count: int, one: str, many: str) -> str:
+def counted(count: int, one: str, many: str) -> str:
+    """How many of something there are, such as `1 comment`."""
     return f"{count:,} {one if count == 1 else many}"
 
 

@@ -11,6 +11,7 @@ import uuid_utils.compat as uuids
 
 from ticketing.db import sql
 from ticketing.sources.loading import Occupied
+from ticketing.sources.report import counted
 
 AT_ONCE = 100
 """Tickets per transaction."""
@@ -53,12 +54,14 @@ class Reversion:
 
     def text(self) -> str:
         """The outcome in sentences, for people."""
+        removed = counted(self.removed, "ticket", "tickets")
+        comments = counted(self.comments, "comment", "comments")
         lines = [
             f"Run {self.run['number']} of {self.run['source']} is {'partly ' if self.partly else ''}reverted.",
-            f"{self.removed:,} tickets are removed, and {self.comments:,} comments on tickets of earlier runs.",
+            f"Removed: {removed}, and {comments} on tickets of earlier runs.",
             *(f"  Ticket {ticket} is kept: {reason}." for ticket, reason in self.kept.items()),
             *(
-                f"  On ticket {ticket}, {count:,} comments are kept: they were changed here."
+                f"  Kept on ticket {ticket}: {counted(count, 'comment', 'comments')}, changed here."
                 for ticket, count in self.kept_comments.items()
             ),
         ]

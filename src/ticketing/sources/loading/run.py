@@ -147,27 +147,32 @@ class Loading:
     # Batches ----------------------------------------------------------------------------------------------------
 
     async def _write(self, batch: list[Issue]) -> Loaded:
+        """Write a batch in one transaction, or what fails in halves, so that one issue does not hold up the others."""
         try:
-            async with self.conn.transaction():
-                await sql.imports.lock_source(self.conn, source=self.source.system)
-                plan = await self._plan(batch)
-                await batches.write(self.conn, self.run, plan, self.target)
-                done = plan.outcome()
-                await sql.imports.advance_run(
-                    self.conn, run=self.run, created=done.created, updated=done.updated, comments=done.comments
-                )
-                return done
+            return await self._write_whole(batch)
         except batches.Overtaken:
-            return await self._write(batch)
+            pass
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(batch) == 1:
                 reason = f"PostgreSQL says: {error.diag.message_primary or error}"
                 return Loaded(bad=[Bad(batch[0].index, batch[0].id, reason)])
-        # One issue is to blame; retry one by one, so that the others are imported.
+        half = len(batch) // 2
         loaded = Loaded()
-        for issue in batch:
-            loaded.add(await self._write([issue]))
+        for part in (batch[:half], batch[half:]):
+            if part:
+                loaded.add(await self._write(part))
         return loaded
+
+    async def _write_whole(self, batch: list[Issue]) -> Loaded:
+        async with self.conn.transaction():
+            await sql.imports.lock_source(self.conn, source=self.source.system)
+            plan = await self._plan(batch)
+            await batches.write(self.conn, self.run, plan, self.target)
+            done = plan.outcome()
+            await sql.imports.advance_run(
+                self.conn, run=self.run, created=done.created, updated=done.updated, comments=done.comments
+            )
+            return done
 
     async def _plan(self, batch: list[Issue]) -> Plan:
         ids = [issue.id for issue in batch]
