@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             print(end="", flush=True)
     except CycloptsError as error:
-        _fail(f"{error} Try `ticketing --help`.", 2)
+        _fail(f"{error} Try `{' '.join(('ticketing', *(error.command_chain or ())))} --help`.", 2)
     except Refused as refusal:
         _fail(str(refusal), 1)
     except BrokenPipeError:

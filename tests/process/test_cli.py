@@ -176,6 +176,9 @@ def test_the_version_is_the_package_s(run: Run) -> None:
     ("arguments", "message"),
     [
         (["frobnicate"], 'Unknown command "frobnicate"'),
+        (["frobnicate"], "Try `ticketing --help`."),
+        (["import", "frobnicate"], "Try `ticketing import --help`."),
+        (["import", "github"], "Try `ticketing import github --help`."),
         (["up", "--port", "many"], "--port"),
         (["serve", "--port", "65536"], "--port"),
         (["serve", "--workers", "0"], "--workers"),
