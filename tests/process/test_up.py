@@ -23,6 +23,7 @@ import psycopg
 import pytest
 
 from ticketing.commands import up
+from ticketing.db.embedded import Servers
 from ticketing.ground.config import PREFIX
 
 pytestmark = pytest.mark.database
@@ -215,6 +216,27 @@ def test_the_home_is_named_by_the_environment_or_beside_us(monkeypatch: pytest.M
     assert up.default_home() == Path("/.ticketing")
     monkeypatch.setenv("TICKETING_HOME", "somewhere")
     assert up.default_home() == Path("/somewhere")
+
+
+def test_what_a_shell_has_read_of_another_home_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def used(home: Path, url: str) -> dict[str, str]:
+        home.mkdir(exist_ok=True)
+        up._use(Servers("postgresql://here", "redis://here"), home, url)
+        return {name: os.environ[f"TICKETING_{name}"] for name in ("SECRET_KEYS", "PUBLIC_URL")}
+
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "PUBLIC_URL", "LOG_FORMAT"):
+        monkeypatch.setenv(f"TICKETING_{name}", "")
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    one = used(tmp_path / "one", "http://127.0.0.1:8080")
+    two = used(tmp_path / "two", "http://127.0.0.1:9000")
+    assert two["PUBLIC_URL"] == "http://127.0.0.1:9000"
+    for name in ("SECRET_KEYS", "PUBLIC_URL"):
+        monkeypatch.delenv(f"TICKETING_{name}")
+    later = used(tmp_path / "two", "http://127.0.0.1:9000")
+    # What was encrypted then, with the first key, can still be read.
+    assert two["SECRET_KEYS"] == f"{later['SECRET_KEYS']},{one['SECRET_KEYS']}"
+    monkeypatch.setenv("TICKETING_PUBLIC_URL", "https://support.example.org")
+    assert used(tmp_path / "two", "http://127.0.0.1:9000")["PUBLIC_URL"] == "https://support.example.org"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers run as somebody else")

@@ -99,12 +99,18 @@ def _claimed(home: Path | None) -> Iterator[Path]:
 
 
 def _use(servers: embedded.Servers, home: Path, url: str) -> None:
-    """Make these servers the settings of this process, and of shells that read the file `environment`."""
+    """Make these servers the settings of this process, and of shells that read the file `environment`.
+
+    What our own shell has read there before, perhaps of another folder, must not count: its key would be gone at the
+    next start, and its port may be another one's.
+    """
+    keys = [_kept_key(home), *filter(None, os.environ.get("TICKETING_SECRET_KEYS", "").split(","))]
+    given = os.environ.get("TICKETING_PUBLIC_URL", "")
     chosen = {
         "TICKETING_DATABASE_URL": servers.database_url,
         "TICKETING_REDIS_URL": servers.redis_url,
-        "TICKETING_SECRET_KEYS": os.environ.get("TICKETING_SECRET_KEYS") or _kept_key(home),
-        "TICKETING_PUBLIC_URL": os.environ.get("TICKETING_PUBLIC_URL") or url,
+        "TICKETING_SECRET_KEYS": ",".join(dict.fromkeys(keys)),
+        "TICKETING_PUBLIC_URL": url if given.startswith(f"http://{HOST}:") else given or url,
     }
     os.environ.update(chosen)
     os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
