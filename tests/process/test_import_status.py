@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uuid_utils.compat as uuids
 from psycopg import AsyncConnection
+from test_import_again import notes
 from test_import_github import Database, closed, imported, issue, own, written
 
 from ticketing.db import pool, sql
@@ -15,6 +16,8 @@ from ticketing.db import pool, sql
 __all__ = ["own"]
 
 OPEN = "status = 'open', resolution = 'none', resolved_at = null, closed_at = null"
+CLOSED = "it is open there and was closed here, and stays closed"
+REOPENED = "it is closed there and was reopened here, and stays open"
 RESOLVED = "status = 'resolved', resolution = 'fixed', resolved_at = now(), closed_at = null"
 
 
@@ -40,7 +43,7 @@ def test_what_the_service_closed_by_itself_is_not_reopened(own: tuple[str, Datab
     conn.execute(f"update tickets set {RESOLVED}".encode())
     close_resolved(url)
     report = imported(url, written(tmp_path, [issue(1, updatedAt="2024-05-01T09:00:00Z")]), "player")
-    assert (report["unchanged"], status(conn)) == (1, ["closed"])
+    assert (report["unchanged"], notes(report), status(conn)) == (1, {CLOSED: ["1"]}, ["closed"])
 
 
 def test_what_the_service_closed_after_an_import_had_is_not_reopened(own: tuple[str, Database], tmp_path: Path) -> None:
@@ -49,7 +52,7 @@ def test_what_the_service_closed_after_an_import_had_is_not_reopened(own: tuple[
     conn.execute(f"update tickets set {RESOLVED}".encode())
     close_resolved(url)
     report = imported(url, written(tmp_path, [issue(1, updatedAt="2024-05-01T09:00:00Z")]), "player")
-    assert (report["unchanged"], status(conn)) == (1, ["closed"])
+    assert (report["unchanged"], notes(report), status(conn)) == (1, {CLOSED: ["1"]}, ["closed"])
 
 
 def test_who_closed_and_reopened_is_known_when_the_events_have_expired(
@@ -62,4 +65,5 @@ def test_who_closed_and_reopened_is_known_when_the_events_have_expired(
     later = closed("2024-06-01T09:00:00Z")
     after = [issue(1, updatedAt="2024-05-01T09:00:00Z"), issue(2, **closed()), issue(3, **later)]
     report = imported(url, written(tmp_path, after), "player")
-    assert (report["updated"], status(conn)) == (2, ["open", "open", "closed"])
+    assert (report["updated"], report["different"], notes(report)) == (2, 1, {REOPENED: ["2"]})
+    assert status(conn) == ["open", "open", "closed"]

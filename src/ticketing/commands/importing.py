@@ -65,7 +65,8 @@ async def import_github(
     reference. Labels become tags; some also set the type (bug, enhancement, question, …) or the resolution (duplicate,
     invalid, wontfix, …). A closed issue that gives no reason counts as fixed, shipped or answered.
 
-    The report names every difference between there and here. docs/importing.md has the details.
+    The report names what was changed or left out, and what was edited there and stays different here.
+    docs/importing.md has the details.
 
     Run it again with a newer file: it adds new comments and applies what was closed or reopened since. After an
     interruption it continues where it stopped.

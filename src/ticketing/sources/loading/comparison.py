@@ -47,13 +47,17 @@ class _Comparison:
         """
         issue, ticket = self.change.issue, self.change.ticket
         seen, written = ticket["seen"] or {}, ticket["written"] or {}
-        if issue.closed_at is None:
+        if issue.closed_at is None and ticket["status"] == "closed":
             if "closed_at" in written and not fields.changed_here(written, fields.here(ticket), "closed_at"):
                 self.change.event = "ticket.reopened"
-        elif ticket["status"] != "closed" and seen.get("closed_at") != fields.digest(fields.moment(issue.closed_at)):
-            reopened_at = ticket["reopened_at"]
-            if reopened_at is None or reopened_at < issue.closed_at:
+            else:
+                self.stay("it is open there and was closed here, and stays closed")
+        elif issue.closed_at is not None and ticket["status"] != "closed":
+            is_new = seen.get("closed_at") != fields.digest(fields.moment(issue.closed_at))
+            if is_new and (ticket["reopened_at"] is None or ticket["reopened_at"] < issue.closed_at):
                 self.change.event = "ticket.closed"
+            else:
+                self.stay("it is closed there and was reopened here, and stays open")
 
     def fields(self) -> None:
         issue, ticket = self.change.issue, self.change.ticket
