@@ -1,22 +1,22 @@
--- Imports: people, tickets, comments and events that happened elsewhere or earlier, many at once. Every moment is
--- given, nothing is now. `:rows` is a JSON array of objects; the order of the array is the order of the numbers.
+-- Imports: people, tickets, comments and events from elsewhere or earlier, many at once. All timestamps are given.
+-- `:rows` is a JSON array of objects; tickets are numbered in the order of the array.
 
 -- name: lock_source(source)$
 -- Let one import at a time write people and issues of a source, until the transaction ends.
 select pg_advisory_xact_lock(hashtextextended(:source, 0));
 
 -- name: occupy_source(source)$
--- Let one import or reversion of a source run at a time: wait for the others, until this session ends.
+-- Let one import or reversion of a source run at a time: wait for the others, and hold the lock until the session ends.
 select pg_advisory_lock(hashtextextended(:source, 1));
 
 -- name: try_to_occupy_source(source)$
--- The same without waiting; whether it came to that.
+-- The same without waiting; whether the lock was free.
 select pg_try_advisory_lock(hashtextextended(:source, 1));
 
 -- Runs ---------------------------------------------------------------------------------------------------------------
 
 -- name: insert_run(source, project, file)$
--- Note that an import begins, and that it runs until this session ends; its number.
+-- Record that an import begins, with a lock that shows until the session ends that it runs; return its number.
 with run as (
     insert into import_runs (source, project, file) values (:source, :project, :file) returning number
 )
@@ -33,12 +33,12 @@ update import_runs
 select ended_at is null from import_runs where source = :source and number < :run order by number desc limit 1;
 
 -- name: end_run(run)!
--- Note that an import has come to its end.
+-- Record that an import has ended.
 update import_runs set ended_at = clock_timestamp() where number = :run;
 
 -- name: list_runs(run)
 -- returns: ImportRun
--- Every import, or the one with this number; the newest first. The lock that it holds tells whether it still runs.
+-- Every import, newest first, or the one with this number. The lock of insert_run shows whether it still runs.
 -- nullable: run
 select r.number, r.source, r.project, r.file, utc(r.started_at) as started_at, utc(r.ended_at) as ended_at, r.created,
        r.updated, r.comments, utc(r.reverted_at) as reverted_at,
@@ -85,33 +85,33 @@ select g.event_id, 'user.created', (i.u).created_at, to_jsonb(r)
  order by g.created_at, g.event_id;
 
 -- name: insert_people(system, rows)!
--- Remember who people of a system are here; what was remembered of them before is forgotten. Rows: {login, user_id}
+-- Store who people of a system are here, in place of what was stored of them before. Rows: {login, user_id}
 insert into imported_people (system, login, user_id)
 select :system, r.login, r.user_id from jsonb_to_recordset(:rows) as r (login text, user_id uuid)
     on conflict (system, login) do update set user_id = excluded.user_id;
 
 -- name: list_people(system, logins)
 -- returns: ImportedPerson
--- Who people of a system are here, as far as they are known.
+-- The users who are these people of a system, as far as they are known.
 select login, user_id from imported_people where system = :system and login = any(:logins);
 
 -- Issues -------------------------------------------------------------------------------------------------------------
 
 -- name: list_imported_issues(source)
 -- returns: ImportedIssue
--- Every issue of a source that has a number here, and what tells it from another of the same number.
+-- Every issue of a source that has a number here, with what identifies it: its author and creation.
 select id, ticket, author, created_at, seen is not null as imported from imported_issues where source = :source;
 
 -- name: list_tickets_of_issues(sources, ids)
 -- returns: TicketOfIssue
--- The tickets that issues of whichever sources became.
+-- The tickets of issues, of any sources.
 select i.source, i.id, i.ticket
   from unnest(:sources::text[], :ids::text[]) as given (source, id)
   join imported_issues i on i.source = given.source and i.id = given.id
  where i.seen is not null;
 
 -- name: reserve_numbers(source, run, rows)!
--- Give issues the numbers that their tickets will have, in the order of the rows, unless they have one.
+-- Give issues the numbers of their future tickets, in the order of the rows, unless they have one.
 -- Rows: {id, author, created_at}
 insert into imported_issues (source, id, ticket, author, created_at, run)
 select :source, given.id, nextval(pg_get_serial_sequence('tickets', 'number')), given.author, given.created_at, :run
@@ -124,7 +124,7 @@ select :source, given.id, nextval(pg_get_serial_sequence('tickets', 'number')), 
 
 -- name: insert_tickets(rows)
 -- returns: InsertedTicket
--- Add tickets as they are now; answers by number, which is in the order of the rows unless they bring their own.
+-- Add tickets in their present state; return them by number. Rows without a number get one, in the order of the rows.
 -- Rows: {number?, type, project, category?, title, description, status, resolution, resolution_note?, priority, severity,
 --        tags: [], environment: {}, channel, requester_id, assignee_id?, external_source?, external_id?, created_at,
 --        updated_at, resolved_at?, closed_at?}
@@ -145,8 +145,8 @@ select number from inserted order by number;
 
 -- name: list_imported_tickets(source, ids)
 -- returns: ImportedTicket
--- The tickets of a source that are known, with what decides whether they are out of date. `version` changes with every
--- write of the row.
+-- The tickets of these issues, with what shows whether they are out of date. `version` changes with every write of the
+-- row.
 select i.id, t.number, t.xmin::text as version, t.project, t.type, t.title, t.description, t.tags, t.environment,
        t.assignee_id, r.assignee, t.status, t.resolution, t.resolution_note, r.resolved_at, r.closed_at, i.author,
        i.seen, i.written,
@@ -161,7 +161,7 @@ select i.id, t.number, t.xmin::text as version, t.project, t.type, t.title, t.de
  where i.source = :source and i.id = any(:ids) and i.seen is not null;
 
 -- name: update_tickets(rows)!
--- Write tickets anew, except those that somebody has written since `version` was read.
+-- Update tickets, except those that somebody has changed since `version` was read.
 -- Rows: {number, version, title, description, tags: [], environment: {}, assignee_id?, status, resolution,
 --        resolution_note?, resolved_at?, closed_at?, updated_at}
 with given as (
@@ -181,14 +181,14 @@ with given as (
      where t.number = g.number and t.xmin::text = g.version
     returning t.number, t.updated_at
 )
--- Who has changed a ticket here keeps it from being taken back, also if imports change it after that.
+-- A ticket that somebody here has changed is not reverted, even if imports change it after that.
 update imported_issues i
    set updated_at = case when i.updated_at = b.updated_at then u.updated_at else i.updated_at end
   from updated u join before b on b.number = u.number
  where i.ticket = u.number;
 
 -- name: note_issues(run, rows)!
--- Remember what issues were like there, and what was written of them; with `made`, that this run made their tickets.
+-- Store digests of issues as they are there, and as they were written; with `made`, that this run made their tickets.
 -- Rows: {ticket, made, seen: {}, written: {}}
 update imported_issues i
    set seen = r.seen, written = r.written, run = case when r.made then :run else i.run end,
@@ -207,7 +207,7 @@ select id, ticket, author_id, body, visibility, external_id, created_at, updated
   from jsonb_populate_recordset(null::comments, :rows);
 
 -- name: update_comments(rows)!
--- Reword comments, except those that somebody has written since `version` was read.
+-- Update comments, except those that somebody has changed since `version` was read.
 -- Rows: {id, version, body, updated_at}
 update comments c
    set body = r.body, updated_at = greatest(c.updated_at, r.updated_at)
@@ -215,7 +215,7 @@ update comments c
  where c.id = r.id and c.xmin::text = r.version;
 
 -- name: note_comments(run, rows)!
--- Remember what comments were like there, and what was written of them.
+-- Store digests of comments as they are there, and as they were written.
 -- Rows: {id, ticket, occasion, seen, written}
 insert into imported_comments (comment, ticket, run, occasion, seen, written)
 select r.id, r.ticket, :run, r.occasion, r.seen, r.written
@@ -253,7 +253,7 @@ select c.ticket, c.id, i.source, c.body, c.xmin::text, k.written, t.updated_at
  where k.comment = any(:comments) and c.body is not null;
 
 -- name: reword_description(ticket, version, body, written)$
--- Let a description refer to tickets, unless somebody has written the ticket meanwhile.
+-- Update a description, unless somebody has changed the ticket meanwhile.
 with updated as (
     update tickets set description = :body where number = :ticket and xmin::text = :version returning number
 ), noted as (
@@ -263,7 +263,7 @@ with updated as (
 select number from updated;
 
 -- name: reword_comment(comment_id, version, body, written)$
--- Let a comment refer to tickets, unless somebody has written it meanwhile.
+-- Update a comment, unless somebody has changed it meanwhile.
 with updated as (
     update comments set body = :body where id = :comment_id and xmin::text = :version returning ticket
 ), noted as (
@@ -275,7 +275,7 @@ select ticket from updated;
 -- Events -------------------------------------------------------------------------------------------------------------
 
 -- name: insert_events(rows)!
--- Record what happened to tickets and comments. Their data is the resource as it is now, but for the columns in `was`.
+-- Record events of tickets and comments. Their data is the resource as it is now, except for the columns in `was`.
 -- Rows: {id, type, occurred_at, actor_id?, ticket, comment?, was: {column: value}, previous: {property: value}}
 -- Without `comment` it is an event of the ticket.
 insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data, previous)
@@ -293,7 +293,7 @@ select r.id, r.type, r.occurred_at, t.number, t.project, r.actor_id, c.visibilit
   ) of_ticket on r.comment is null
  order by r.occurred_at, r.id;
 
--- Taking back --------------------------------------------------------------------------------------------------------
+-- Reverting ----------------------------------------------------------------------------------------------------------
 
 -- name: list_tickets_of_run(run)
 -- returns: TicketOfRun
@@ -314,7 +314,7 @@ select t.number
 
 -- name: list_touched_tickets(run, tickets)
 -- returns: TouchedTicket
--- Those of the tickets that have been touched since an import made them, and how.
+-- The tickets that have been touched since an import made them, and how.
 select touched.ticket, touched.reason
   from (select i.ticket,
                case
@@ -324,7 +324,7 @@ select touched.ticket, touched.reason
                        then 'somebody here has commented on it'
                    when exists (select from imported_comments k join comments c on c.id = k.comment
                                  where k.ticket = t.number and k.run is distinct from :run and c.deleted_at is null)
-                       then 'a later import has added comments; take that one back first'
+                       then 'a later import has added comments; revert that one first'
                    when exists (select from imported_comments k join comments c on c.id = k.comment
                                  where k.ticket = t.number and not k.taken_back
                                    and md5(coalesce(c.body, '')) is distinct from k.written)
@@ -338,8 +338,8 @@ select touched.ticket, touched.reason
  order by touched.ticket;
 
 -- name: delete_tickets(tickets, event_ids)!
--- Remove imported tickets with their comments, and record a `ticket.deleted` each, for the requester as well. There are
--- as many ids for events as tickets.
+-- Remove imported tickets with their comments, and record a `ticket.deleted` for each, with its requester, who must see
+-- it too. There are as many ids of events as tickets.
 with doomed as materialized (
     select t.number, t.project, to_jsonb(r) as data, r.requester, row_number() over (order by t.number) as place
       from tickets t cross join lateral ticket_resource(t) r
@@ -371,8 +371,8 @@ select c.id, c.ticket
 
 -- name: lock_comment_of_run(run, comment_id)
 -- returns: TakenComment
--- Lock a comment with its ticket until the transaction ends, unless it was changed here; and whether imports were the
--- last to change the ticket.
+-- Lock a comment with its ticket until the transaction ends, unless the comment was changed here; and whether only
+-- imports have changed the ticket.
 select t.number as ticket, t.updated_at is not distinct from i.updated_at as pristine
   from imported_comments k
   join comments c on c.id = k.comment
@@ -382,7 +382,7 @@ select t.number as ticket, t.updated_at is not distinct from i.updated_at as pri
    for no key update of t, c;
 
 -- name: forget_comment(comment_id, pristine)!
--- Let a comment that was taken back come again with the next import, and its ticket be as `pristine` as it was.
+-- Let the next import add a reverted comment again. If its ticket was `pristine`, it stays so.
 with forgotten as (
     update imported_comments set taken_back = true where comment = :comment_id
 ), nameless as (
@@ -393,5 +393,5 @@ update imported_issues i set updated_at = t.updated_at
  where i.ticket = n.ticket and :pristine::boolean;
 
 -- name: end_reversion(run)!
--- Note that an import was taken back, as far as nobody here had touched what it made.
+-- Record that an import was reverted, except for what somebody here had touched.
 update import_runs set reverted_at = clock_timestamp() where number = :run;

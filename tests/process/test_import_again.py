@@ -614,7 +614,7 @@ def test_an_import_is_taken_back_but_for_what_was_touched(
     assert again["created"] == 2
     assert [said["body"] for said in read_back(agent, project)["1"]["comments"]] == [None, "Me too."]
     (kept,) = json.loads(ran(database_url, "revert", str(first["run"]), "--json"))["kept"]
-    assert kept["reason"] == "a later import has added comments; take that one back first"
+    assert kept["reason"] == "a later import has added comments; revert that one first"
 
 
 def test_runs_are_taken_back_from_the_last_to_the_first(own: tuple[str, Database], tmp_path: Path) -> None:

@@ -900,8 +900,8 @@ class _Imports:
         tickets: list[int],
         event_ids: list[UUID],
     ) -> int:
-        """Remove imported tickets with their comments, and record a `ticket.deleted` each, for the requester as
-        well. There are
+        """Remove imported tickets with their comments, and record a `ticket.deleted` for each, with its requester,
+        who must see
         """
     async def end_reversion(
         self,
@@ -909,14 +909,14 @@ class _Imports:
         *,
         run: int,
     ) -> int:
-        """Note that an import was taken back, as far as nobody here had touched what it made."""
+        """Record that an import was reverted, except for what somebody here had touched."""
     async def end_run(
         self,
         conn: Connection,
         *,
         run: int,
     ) -> int:
-        """Note that an import has come to its end."""
+        """Record that an import has ended."""
     async def forget_comment(
         self,
         conn: Connection,
@@ -924,9 +924,7 @@ class _Imports:
         comment_id: UUID,
         pristine: bool,
     ) -> int:
-        """Let a comment that was taken back come again with the next import, and its ticket be as `pristine` as it
-        was.
-        """
+        """Let the next import add a reverted comment again. If its ticket was `pristine`, it stays so."""
     async def insert_comments(
         self,
         conn: Connection,
@@ -940,8 +938,8 @@ class _Imports:
         *,
         rows: Jsonb,
     ) -> int:
-        """Record what happened to tickets and comments. Their data is the resource as it is now, but for the columns
-        in `was`.
+        """Record events of tickets and comments. Their data is the resource as it is now, except for the columns in
+        `was`.
         """
     async def insert_people(
         self,
@@ -950,9 +948,7 @@ class _Imports:
         system: str,
         rows: Jsonb,
     ) -> int:
-        """Remember who people of a system are here; what was remembered of them before is forgotten. Rows: {login,
-        user_id}
-        """
+        """Store who people of a system are here, in place of what was stored of them before. Rows: {login, user_id}"""
     async def insert_run(
         self,
         conn: Connection,
@@ -961,15 +957,17 @@ class _Imports:
         project: str,
         file: str,
     ) -> int | None:
-        """Note that an import begins, and that it runs until this session ends; its number."""
+        """Record that an import begins, with a lock that shows until the session ends that it runs; return its
+        number.
+        """
     async def insert_tickets(
         self,
         conn: Connection,
         *,
         rows: Jsonb,
     ) -> list[InsertedTicket]:
-        """Add tickets as they are now; answers by number, which is in the order of the rows unless they bring their
-        own.
+        """Add tickets in their present state; return them by number. Rows without a number get one, in the order of
+        the rows.
         """
     async def insert_users(
         self,
@@ -991,7 +989,7 @@ class _Imports:
         *,
         source: str,
     ) -> list[ImportedIssue]:
-        """Every issue of a source that has a number here, and what tells it from another of the same number."""
+        """Every issue of a source that has a number here, with what identifies it: its author and creation."""
     async def list_imported_texts(
         self,
         conn: Connection,
@@ -1007,8 +1005,8 @@ class _Imports:
         source: str,
         ids: list[str],
     ) -> list[ImportedTicket]:
-        """The tickets of a source that are known, with what decides whether they are out of date. `version` changes
-        with every
+        """The tickets of these issues, with what shows whether they are out of date. `version` changes with every
+        write of the
         """
     async def list_people(
         self,
@@ -1017,14 +1015,14 @@ class _Imports:
         system: str,
         logins: list[str],
     ) -> list[ImportedPerson]:
-        """Who people of a system are here, as far as they are known."""
+        """The users who are these people of a system, as far as they are known."""
     async def list_runs(
         self,
         conn: Connection,
         *,
         run: int | None,
     ) -> list[ImportRun]:
-        """Every import, or the one with this number; the newest first. The lock that it holds tells whether it still
+        """Every import, newest first, or the one with this number. The lock of insert_run shows whether it still
         runs.
         """
     async def list_texts_that_mention(
@@ -1043,7 +1041,7 @@ class _Imports:
         sources: list[str],
         ids: list[str],
     ) -> list[TicketOfIssue]:
-        """The tickets that issues of whichever sources became."""
+        """The tickets of issues, of any sources."""
     async def list_tickets_of_run(
         self,
         conn: Connection,
@@ -1058,7 +1056,7 @@ class _Imports:
         run: int,
         tickets: list[int],
     ) -> list[TouchedTicket]:
-        """Those of the tickets that have been touched since an import made them, and how."""
+        """The tickets that have been touched since an import made them, and how."""
     async def lock_comment_of_run(
         self,
         conn: Connection,
@@ -1066,8 +1064,8 @@ class _Imports:
         run: int,
         comment_id: UUID,
     ) -> list[TakenComment]:
-        """Lock a comment with its ticket until the transaction ends, unless it was changed here; and whether imports
-        were the
+        """Lock a comment with its ticket until the transaction ends, unless the comment was changed here; and
+        whether only
         """
     async def lock_source(
         self,
@@ -1091,7 +1089,7 @@ class _Imports:
         run: int,
         rows: Jsonb,
     ) -> int:
-        """Remember what comments were like there, and what was written of them."""
+        """Store digests of comments as they are there, and as they were written."""
     async def note_issues(
         self,
         conn: Connection,
@@ -1099,7 +1097,7 @@ class _Imports:
         run: int,
         rows: Jsonb,
     ) -> int:
-        """Remember what issues were like there, and what was written of them; with `made`, that this run made their
+        """Store digests of issues as they are there, and as they were written; with `made`, that this run made their
         tickets.
         """
     async def occupy_source(
@@ -1108,7 +1106,9 @@ class _Imports:
         *,
         source: str,
     ) -> None:
-        """Let one import or reversion of a source run at a time: wait for the others, until this session ends."""
+        """Let one import or reversion of a source run at a time: wait for the others, and hold the lock until the
+        session ends.
+        """
     async def reserve_numbers(
         self,
         conn: Connection,
@@ -1117,7 +1117,7 @@ class _Imports:
         run: int,
         rows: Jsonb,
     ) -> int:
-        """Give issues the numbers that their tickets will have, in the order of the rows, unless they have one."""
+        """Give issues the numbers of their future tickets, in the order of the rows, unless they have one."""
     async def reword_comment(
         self,
         conn: Connection,
@@ -1127,7 +1127,7 @@ class _Imports:
         version: str,
         written: str,
     ) -> int | None:
-        """Let a comment refer to tickets, unless somebody has written it meanwhile."""
+        """Update a comment, unless somebody has changed it meanwhile."""
     async def reword_description(
         self,
         conn: Connection,
@@ -1137,28 +1137,28 @@ class _Imports:
         version: str,
         written: str,
     ) -> int | None:
-        """Let a description refer to tickets, unless somebody has written the ticket meanwhile."""
+        """Update a description, unless somebody has changed the ticket meanwhile."""
     async def try_to_occupy_source(
         self,
         conn: Connection,
         *,
         source: str,
     ) -> bool | None:
-        """The same without waiting; whether it came to that."""
+        """The same without waiting; whether the lock was free."""
     async def update_comments(
         self,
         conn: Connection,
         *,
         rows: Jsonb,
     ) -> int:
-        """Reword comments, except those that somebody has written since `version` was read."""
+        """Update comments, except those that somebody has changed since `version` was read."""
     async def update_tickets(
         self,
         conn: Connection,
         *,
         rows: Jsonb,
     ) -> int:
-        """Write tickets anew, except those that somebody has written since `version` was read."""
+        """Update tickets, except those that somebody has changed since `version` was read."""
     async def was_interrupted(
         self,
         conn: Connection,
