@@ -296,3 +296,10 @@ def test_a_pooler_that_exchanges_sessions_is_found(wrong: Callable[..., dict[str
     # What one session sets, another one has.
     found = wrong(make_conninfo(url, options="-c ticketing.session=mine"))
     assert found["Sessions"].startswith("a pooler exchanges sessions.")
+
+
+def test_a_server_that_is_almost_full_is_found(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    monkeypatch.setattr(doctor, "SPARE_CONNECTIONS", 100_000)
+    assert "are taken. Raise its max_connections" in wrong(url)["Connections"]
