@@ -486,3 +486,14 @@ def test_standard_input_that_is_closed_cannot_be_read(own: tuple[str, Database])
     done = subprocess.run(closed_, env=environ(own[0]), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("ticketing: Standard input is closed. Name a file,")
+
+
+@pytest.mark.parametrize("levels", [100, 101, 955, 5_000])
+def test_what_is_nested_too_deeply_is_refused_before_anything_is_written(levels: int) -> None:
+    odd = "[" * (levels - 1) + "]" * (levels - 1)
+    data = json.dumps(issue(1))[:-1].encode() + f', "odd": {odd}}}'.encode()
+    if levels <= files.DEEPEST:
+        assert len(github.read(io.BytesIO(data), RULES).issues) == 1
+    else:
+        with pytest.raises(Unreadable, match="nested too deeply"):
+            github.read(io.BytesIO(data), RULES)

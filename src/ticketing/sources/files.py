@@ -33,6 +33,8 @@ PIECE = 1 << 18
 """Bytes read at once; more while one entry is longer."""
 LONGEST_ENTRY = 1 << 26
 """Most characters in an entry: far more than a GitHub issue with all its comments has."""
+DEEPEST = 100
+"""Most lists and objects in one another: far more than a GitHub issue has, and few enough to be read again anywhere."""
 LONGEST_TOKEN = 16
 """More than the longest JSON token that must not be cut: an error nearer to the end may only be a cut token."""
 MOST_NAMES = 100
@@ -195,13 +197,16 @@ class _Text:
                 if self._ended or not near:
                     raise self.broken(error.msg, error.pos) from None
             except RecursionError:
-                raise self.broken("Its lists are nested too deeply") from None
+                raise self.broken(TOO_DEEP) from None
             except ValueError as error:
                 raise self.broken(str(error)) from None
             else:
                 # A number may continue.
                 if self._ended or end < len(self._text) - LONGEST_TOKEN:
-                    text, self._at = self._text[self._at : end], end
+                    text = self._text[self._at : end]
+                    if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
+                        raise self.broken(TOO_DEEP)
+                    self._at = end
                     return value, text
             if len(self._text) - self._at > LONGEST_ENTRY:
                 raise self.broken(f"A value that is longer than {LONGEST_ENTRY:,} characters, or does not end")
@@ -262,6 +267,16 @@ def _read(file: Readable, size: int) -> bytes:
         raise Unreadable(f"It is gzipped, but damaged: {error}.") from None
 
 
+def _depth(value: Any) -> int:
+    """How many lists and objects are in one another; without recursion."""
+    depth, level = 0, [value]
+    while level := [part for part in level if isinstance(part, list | dict)]:
+        depth += 1
+        level = [part for each in level for part in (each.values() if isinstance(each, dict) else each)]
+    return depth
+
+
+TOO_DEEP = "Its lists are nested too deeply"
 _decode = json.JSONDecoder().raw_decode
 # Also the marks at the beginning of files (BOM), which may have been put together, and of records (RFC 7464).
 _BLANK = re.compile(r"[\s\x1e\ufeff]*")
