@@ -23,6 +23,7 @@ with found as materialized (
      where t.number = :ticket
        and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
        and (staffs(t.project, :staffed, :everywhere) or not event_is_internal(e))
+       and e.type = any(array(select d.type from event_types d where d.readers = 'ticket'))
        and (:after::bigint is null or e.position > :after)
      order by e.position
      limit :page_size

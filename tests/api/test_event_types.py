@@ -114,11 +114,14 @@ def test_a_type_that_is_not_declared_is_shown_to_nobody(
     ticket = new_ticket()
     record(db, "ticket.forgotten", ticket, ticket=ticket["number"], project=ticket["project"])
     record(db, "surprise.created", {"id": requester.id, "visibility": "public"}, project=ticket["project"])
+    # One that its type does not let whoever sees a ticket read.
+    record(db, "webhook.rotated", {"id": str(uuids.uuid7())}, ticket=ticket["number"], project=ticket["project"])
     settled(db)
     for person, cursor in zip(people, cursors, strict=True):
         seen = in_every_way(person, cursor, bool)
         assert "ticket.created" in {event["type"] for event in seen}
         assert not {"ticket.forgotten", "surprise.created"} & {event["type"] for event in seen}
+        assert [event["type"] for event in person.pages(f"/tickets/{ticket['number']}/events")] == ["ticket.created"]
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/", "include_internal": True}).json()
     wanted = db.execute(
         "select e.type from events e, webhook_endpoints w where w.id = %s and webhook_wants(w, e)"

@@ -62,7 +62,10 @@ def opened(cursor: str | None, listing: object, *types: Callable[[Any], Any]) ->
             return [type_(part) for type_, part in zip(types, place, strict=True)]
     except (ValueError, TypeError, AttributeError, UnicodeEncodeError, binascii.Error):
         pass
-    raise InvalidCursor("This cursor does not belong to this list with these filters and this sort. Start without one.")
+    raise InvalidCursor(
+        "This cursor does not belong to this list with these filters and this sort, or your rights have changed since."
+        " Start without one."
+    )
 
 
 def _seal(listing: object, place: list[Any]) -> str:
@@ -98,7 +101,10 @@ def unsealed(key: bytes, listing: object, cursor: str) -> bytes:
     tag = raw[:TAG_BYTES]
     secret = _masked(key, tag, raw[TAG_BYTES : TAG_BYTES + MOST_SECRET_BYTES])
     if not hmac.compare_digest(sealed(key, listing, secret).encode(), cursor.encode()):
-        raise InvalidCursor("This cursor does not belong to this list with these filters. Start without one.")
+        raise InvalidCursor(
+            "This cursor does not belong to this list with these filters, or your rights have changed since."
+            " Start without one."
+        )
     return secret
 
 
