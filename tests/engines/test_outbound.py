@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from receiving import Receiver
 from ticketing.ground.config import InvalidSetting
 from ticketing.outbound import Destination, Failed, Guard, Refused, Unresolved, is_public, post, posting
+from ticketing.outbound import guard as guarding
 
 SPECIAL = """
 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 127.0.0.1 127.1.2.3 169.254.169.254 169.254.0.1
@@ -153,6 +154,32 @@ def test_settings_that_cannot_be_read(allowed: str, ports: str) -> None:
 def test_names_without_an_address(answer: list[str]) -> None:
     with pytest.raises(Unresolved):
         addresses(Guard(resolver=resolving(answer)), "https://nowhere.example/")
+
+
+def test_a_name_server_that_does_not_answer_holds_up_only_its_own_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look-up blocks its thread for longer than anybody waits for it; and whoever comes next asks again."""
+    answered, real = threading.Event(), socket.getaddrinfo
+
+    def look_up(host: str, *arguments: Any, **options: Any) -> Any:
+        if host != "silent.example":
+            return real("8.8.8.8", *arguments, **options)
+        answered.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(guarding, "RESOLVE_SECONDS", 0.2)
+
+    async def deliver() -> list[str]:
+        silent = (guard.addresses(Destination.of("https://silent.example/")) for _ in range(100))
+        for outcome in await asyncio.gather(*silent, return_exceptions=True):
+            assert isinstance(outcome, Unresolved)
+        return await guard.addresses(Destination.of("https://quick.example/"))
+
+    guard = Guard()
+    try:
+        assert asyncio.run(deliver()) == ["8.8.8.8"]
+    finally:
+        answered.set()
 
 
 # Connections --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,9 +17,10 @@ from ticketing.outbound.destination import Destination, Refused
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
 
 RESOLVE_SECONDS = 5.0
-#: Resolving blocks a thread for as long as the name server takes. These threads do nothing else, so that a slow name
-#: server holds up only look-ups.
+#: Resolving blocks a thread for as long as the name server takes, and nobody can end it. These threads do nothing else,
+#: and each host has one at most, so that a silent name server holds up only its own hosts.
 _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolving")
+_resolving: dict[str, Future[list[str]]] = {}
 
 
 class Unresolved(Exception):
@@ -27,10 +28,16 @@ class Unresolved(Exception):
 
 
 async def resolve(host: str) -> Sequence[str]:
-    """Every address of a host, from the system's resolver. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_threads, lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
-    return [str(entry[4][0]) for entry in found]
+    """Every address of a host, from the system's resolver; who asks meanwhile gets the same answer. Raises OSError."""
+    asked = _resolving.get(host)
+    if asked is None:
+        asked = _resolving[host] = _threads.submit(_look_up, host)
+        asked.add_done_callback(lambda _: _resolving.pop(host, None))
+    return await asyncio.shield(asyncio.wrap_future(asked))
+
+
+def _look_up(host: str) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True, slots=True)
