@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from inspect import getsource
+from itertools import product
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -221,6 +222,41 @@ def test_a_body_in_small_chunks_is_read(requester: Person, project: str) -> None
 def test_many_lines_of_one_name_are_joined() -> None:
     joined = headers([(b"a", b"b")] * 320_000 + [(b"c", b"d")])
     assert joined == {b"a": b", ".join([b"b"] * 320_000), b"c": b"d"}
+
+
+# Pages of other origins -----------------------------------------------------------------------------------------------
+
+PORTAL = b"https://portal.example.org"
+REFUSED = [
+    (b"GET /api/v1/me HTTP/1.1\r\nHost: here\r\n%b" + b"a: b\r\n" * 200, 431),
+    (b"GET /api/v1/me?" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: here\r\n%b\r\n", 414),
+    (b"GET /api/v1/me HTTP/1.1\r\n%b\r\n", 400),
+    (b"GET /api/v1/me HTTP/1.1\r\nHost: here\r\n%ba: b\r\nc\0: d\r\n\r\n", 400),
+    (b"POST /api/v1/me HTTP/1.1\r\nHost: here\r\n%bTransfer-Encoding: gzip\r\n\r\n", 501),
+    (b"GET /api/v1/me HTTP/1.1\r\nHost: here\r\n%ba: b", 408),
+]
+
+
+@pytest.mark.slow
+def test_pages_of_a_listed_origin_may_read_a_refusal_and_no_others(service: str) -> None:
+    with serving(head_seconds="1", cors_origins=PORTAL.decode()) as url:
+        for (request, status), origin in product(REFUSED, (PORTAL, b"https://evil.example.org")):
+            with connected(url) as client:
+                client.sendall(request % (b"Origin: %b\r\n" % origin))
+                found, header, _ = answer(client)
+            assert (found, header["vary"]) == (status, "Origin")
+            allowed = header.get("access-control-allow-origin", "")
+            assert allowed == (origin.decode() if origin == PORTAL else "")
+            exposed = set(header.get("access-control-expose-headers", "").split(", "))
+            assert ({"Retry-After", "X-Request-Id"} <= exposed) is bool(allowed)
+
+
+def test_where_nothing_is_shared_a_refusal_says_nothing_of_it(service: str) -> None:
+    with connected(service) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nOrigin: %b\r\n\r\n" % PORTAL)
+        found, header, _ = answer(client)
+    assert found == 400
+    assert not {"vary", "access-control-allow-origin"} & header.keys()
 
 
 # Time -----------------------------------------------------------------------------------------------------------------

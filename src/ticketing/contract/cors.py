@@ -6,6 +6,7 @@ Pages of these origins may send a token. Cookies are not shared: `Access-Control
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,19 +45,32 @@ class Sharing:
     """The CORS headers of an application's answers."""
 
     def __init__(self, origins: Origins, document: Document, prefix: str) -> None:
-        self._known = origins.known
+        self._origins = origins
         self._below = f"{prefix}/"
-        exposed = ", ".join(sorted({*ALWAYS_EXPOSED, *_headers(document)}))
-        self._exposed = (b"access-control-expose-headers", exposed.encode())
+        self._exposed = exposed({*ALWAYS_EXPOSED, *_headers(document)})
 
     def lines(self, exchange: Exchange) -> Lines:
         """The headers of the answer to a request; none for what is served beside the contract."""
         if not exchange.path.startswith(self._below):
             return ()
-        origin = exchange.headers.get(b"origin")
-        if origin is None or origin not in self._known:
-            return (_VARY,)
-        return (_VARY, (ALLOWED, origin), self._exposed)
+        return shared(self._origins, exchange.headers.get(b"origin"), self._exposed)
+
+
+def exposed(names: Iterable[str]) -> tuple[bytes, bytes]:
+    """The header that lets pages read headers with these names."""
+    return b"access-control-expose-headers", ", ".join(sorted(names)).encode()
+
+
+OF_REFUSALS = exposed(ALWAYS_EXPOSED)
+
+
+def shared(origins: Origins, origin: bytes | None, exposed: tuple[bytes, bytes] = OF_REFUSALS) -> Lines:
+    """The headers of the answer to a request with this `Origin`; none if no origin is listed."""
+    if not origins:
+        return ()
+    if origin is None or origin not in origins.known:
+        return (_VARY,)
+    return (_VARY, (ALLOWED, origin), exposed)
 
 
 ALLOWED = b"access-control-allow-origin"

@@ -175,7 +175,7 @@ class Protocol(HttpToolsProtocol):
         """Limit what is incomplete at the end of a read."""
         if self._part is HEAD:
             if self._unexplained > HEAD_BYTES:
-                self._refuse(HeadTooLarge())
+                self._refuse(self._excess())
             elif self._silent and not self._head_due:
                 self._await_head()
         elif self._part is BODY and self._unexplained > FRAMING_BYTES:
@@ -216,9 +216,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         if self._part is HEAD:
-            self.url += url
-            if len(self.url) > TARGET_BYTES:
-                self._stop(TargetTooLong())
+            self.url += url[: TARGET_BYTES + 1 - len(self.url)]
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._part is not HEAD:
@@ -232,7 +230,11 @@ class Protocol(HttpToolsProtocol):
         elif name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
         if self._head_bytes > HEAD_BYTES or len(self.headers) > FIELDS:
-            self._stop(HeadTooLarge())
+            self._stop(self._excess())
+
+    def _excess(self) -> Problem:
+        """What is too large of the head. A target is refused with the rest of its head, which may name an `Origin`."""
+        return TargetTooLong() if len(self.url) > TARGET_BYTES else HeadTooLarge()
 
     def _pass_over(self) -> None:
         """Ignore a trailer: it is not a header (RFC 9110, 6.5.1)."""
@@ -243,6 +245,8 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._replaying:
             return
+        if len(self.url) > TARGET_BYTES:
+            self._stop(TargetTooLong())
         version = self.parser.get_http_version()
         if self._framing != self._good or version != "1.1" or self.parser.should_upgrade():
             self._check(version)
@@ -403,7 +407,7 @@ class Protocol(HttpToolsProtocol):
             method=self.parser.get_method().decode() if self.url else "",
             path=self.url.partition(b"?")[0].decode("latin-1"),
             client=self._peer,
-            wished_id=dict(self.headers or ()).get(b"x-request-id"),
+            fields=dict(self.headers or ()),
             defaults=self.server_state.default_headers,
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 
 from ticketing import contract
+from ticketing.contract import cors
 from ticketing.contract.exchange import PROBLEM, UNLESS_SAID, request_id
 from ticketing.contract.problems import Catalogue, Problem, render
 from ticketing.ground import metrics, paths
@@ -26,11 +27,14 @@ def refusal(
     method: str,
     path: str,
     client: str,
-    wished_id: bytes | None,
+    fields: Mapping[bytes, bytes],
     defaults: Iterable[tuple[bytes, bytes]],
 ) -> bytes:
-    """The whole answer, with `Connection: close`. It is counted and logged like any other."""
-    name = request_id(wished_id)
+    """The whole answer, with `Connection: close`. It is counted and logged like any other.
+
+    `fields` are those of the request's head that were read.
+    """
+    name = request_id(fields.get(b"x-request-id"))
     status, body = render(problem, catalogue(), name.decode(), settings().prefix)
     metrics.observe(
         operation_id=None,
@@ -48,9 +52,10 @@ def refusal(
         PROBLEM,
         (b"content-length", b"%d" % len(body)),
         *UNLESS_SAID,
+        *cors.shared(settings().cors_origins, fields.get(b"origin")),
         (b"x-request-id", name),
         (b"connection", b"close"),
     ]
-    fields = b"".join(b"%b: %b\r\n" % field for field in dict(head).items())
-    line = b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())
-    return line + fields + b"\r\n" + (b"" if method == "HEAD" else body)
+    lines = b"".join(b"%b: %b\r\n" % field for field in dict(head).items())
+    first = b"HTTP/1.1 %d %b\r\n" % (status, HTTPStatus(status).phrase.encode())
+    return first + lines + b"\r\n" + (b"" if method == "HEAD" else body)
