@@ -15,7 +15,7 @@ from typing import Any
 
 from ticketing.contract.allowance import Allowance
 from ticketing.contract.exchange import ClientGone, Exchange, Headers, gone
-from ticketing.contract.problems import RangeNotSatisfiable
+from ticketing.contract.problems import PreconditionFailed, RangeNotSatisfiable
 
 PIECE_BYTES = 64 * 1024
 TAKE_SECONDS = 30
@@ -30,7 +30,7 @@ _RANGE = re.compile(
 class File:
     """A handler's answer of bytes that are sent in pieces, whole or the requested part.
 
-    Its operation must declare the answers 206, 304 and 416, besides 200.
+    Its operation must declare the answers 206, 304, 412 and 416, besides 200.
     """
 
     size: int
@@ -55,7 +55,12 @@ class File:
         return cls(about.st_size, media_type, pieces, tag, modified, headers or {})
 
     async def send(self, exchange: Exchange, receive: Any) -> None:
-        """Send it as the answer. Raises RangeNotSatisfiable, and ClientGone for a client that does not read it."""
+        """Send it as the answer.
+
+        Raises PreconditionFailed, RangeNotSatisfiable, and ClientGone for a client that does not read it.
+        """
+        if not self._is_wanted(exchange):
+            raise PreconditionFailed("The file has changed since you read it. Read it again from its beginning.")
         head = exchange.head(self.headers)
         if self.tag is not None:
             head.append((b"etag", self.tag.encode()))
@@ -96,6 +101,14 @@ class File:
             raise ClientGone from None
         finally:
             leaving.cancel()
+
+    def _is_wanted(self, exchange: Exchange) -> bool:
+        """Whether the client wants these bytes and no others (If-Match, If-Unmodified-Since; RFC 9110, 13.1)."""
+        if (tags := exchange.headers.get(b"if-match")) is not None:
+            wanted = [each.strip() for each in tags.decode("latin-1").split(",")]
+            return wanted == ["*"] or self.tag in wanted
+        since = _moment(exchange.headers.get(b"if-unmodified-since"))
+        return since is None or self.modified is None or _second(self.modified) <= since
 
     def _is_held(self, exchange: Exchange) -> bool:
         """Whether the client has these bytes; a tag takes precedence over a date (RFC 9110, 13.2.2)."""
@@ -159,6 +172,6 @@ def _moment(header: bytes | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(header.decode("latin-1"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

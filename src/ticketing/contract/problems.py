@@ -70,6 +70,10 @@ class RequestTimeout(Problem):
     slug = "request-timeout"
 
 
+class PreconditionFailed(Problem):
+    slug = "precondition-failed"
+
+
 class ContentTooLarge(Problem):
     slug = "content-too-large"
 
@@ -109,16 +113,19 @@ def render(problem: Problem, catalogue: Catalogue, request_id: str, prefix: str 
 def check(catalogue: Catalogue, packages: Collection[str], has_ranges: bool) -> None:
     """Refuse a catalogue that lacks a type raised by one of these packages, or half-describes one.
 
-    Ranges are only refused where there are any.
+    Ranges and preconditions of files are only refused where there are files.
     """
     for slug, known in catalogue.items():
         if not isinstance(known.get("title"), str) or known.get("status") not in range(400, 600):
             raise ContractError(f"The problem {slug!r} needs a title and a status between 400 and 599.")
     for kind in _descendants(Problem):
         ours = kind.__module__.startswith(__name__) or kind.__module__.partition(".")[0] in packages
-        if ours and kind.slug not in catalogue and (has_ranges or kind is not RangeNotSatisfiable):
+        if ours and kind.slug not in catalogue and (has_ranges or kind not in _OF_FILES):
             name = f"{kind.__module__}.{kind.__qualname__}"
             raise ContractError(f"{name} has the slug {kind.slug!r}, which the catalogue lacks.")
+
+
+_OF_FILES = {PreconditionFailed, RangeNotSatisfiable}
 
 
 def _descendants(kind: type[Problem]) -> Iterator[type[Problem]]:
