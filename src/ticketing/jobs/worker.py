@@ -132,13 +132,7 @@ class Worker:
 
     async def _dispatch(self) -> bool:
         """Run to the end even when told to stop: jobs that are marked as announced must be announced."""
-        look = asyncio.ensure_future(self._relay.dispatch())
-        try:
-            return await asyncio.shield(look)
-        finally:
-            while not look.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({look})
+        return await _to_the_end(self._relay.dispatch())
 
     def _look_again(self) -> None:
         """A lane has room: wake this process's relay at once, and other processes' if it may not announce the next job.
@@ -176,9 +170,10 @@ class Worker:
         return run
 
     async def _take(self) -> bool:
-        """Without Redis: claim and start due jobs."""
-        if not self._link.away:
-            return False
+        """Without Redis: claim and start due jobs; to the end, as what is claimed must be run or given back."""
+        return self._link.away and await _to_the_end(self._start_due())
+
+    async def _start_due(self) -> bool:
         claimed = await self._execution.take(self._threads)
         for job in claimed:
             task = asyncio.ensure_future(job)
@@ -214,6 +209,17 @@ class Worker:
             log.exception("failed", look=name)
         await asyncio.sleep(POLL_SECONDS)
         return False
+
+
+async def _to_the_end(look: Coroutine[Any, Any, bool]) -> bool:
+    """Its result. If this task is cancelled, it is so only once the look has ended."""
+    looking = asyncio.ensure_future(look)
+    try:
+        return await asyncio.shield(looking)
+    finally:
+        while not looking.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({looking})
 
 
 async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:

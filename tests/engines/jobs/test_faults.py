@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,7 +17,7 @@ from jobs import sample
 from jobs.sample import Place, spawned, working
 
 from conftest import await_
-from ticketing.db import embedded
+from ticketing.db import embedded, sql
 from ticketing.jobs import figures, kinds, messages
 
 
@@ -221,6 +223,25 @@ def test_without_redis_jobs_come_straight_from_postgresql(
                 await_(lambda: figures.DIRECT._value.get() == 0)
                 place.await_state(place.enqueue("test.note"), "completed")
             assert len(place.effects()) == len({effect["job_id"] for effect in place.effects()})
+
+
+def test_what_a_worker_claims_without_redis_while_it_is_stopped_is_not_lost(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, claimed = sql.job_engine.claim_due_jobs, threading.Event()
+
+    async def slowly_answered(conn: sql.Connection, **given: Any) -> Any:
+        if rows := await claim(conn, **given):
+            claimed.set()
+            await asyncio.sleep(0.5)
+        return rows
+
+    monkeypatch.setattr(sql.job_engine, "claim_due_jobs", slowly_answered)
+    job_id = place.enqueue("test.note")
+    with working(place.with_settings(redis_url="redis://127.0.0.1:1/0")):
+        assert claimed.wait(20)
+    job = place.job(job_id)
+    assert (job["state"], job["attempt"], job["errors"]) == ("completed", 1, [])
 
 
 def test_workers_outlive_a_postgresql_that_drops_all_connections(place: Place) -> None:
