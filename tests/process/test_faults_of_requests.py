@@ -275,7 +275,11 @@ def test_a_storm_of_locks_loses_no_change(stand: Stand, client: httpx.Client) ->
     headers = {"Content-Type": "application/merge-patch+json"}
 
     def change(title: str) -> int:
-        return client.patch(f"/tickets/{number}", json={"title": title}, headers=headers).status_code
+        for _ in range(20):
+            status = client.patch(f"/tickets/{number}", json={"title": title}, headers=headers).status_code
+            if status != 503:  # Whoever waited too long for the lock is told so, and tries again.
+                break
+        return status
 
     with ThreadPoolExecutor(20) as threads:
         assert set(threads.map(change, titles)) == {200}
