@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis import Redis
 from test_cli import Run, run, url
 
-from conftest import signed_up
+from conftest import settled, signed_up
 from ticketing import sealing
 from ticketing.commands import doctor
 from ticketing.ground.config import Settings, unknown
@@ -289,6 +289,7 @@ def test_events_without_deliveries_are_found(
         assert "Webhooks" not in wrong(url)
         conn.execute("insert into webhook_endpoints (id, url) values (gen_random_uuid(), 'https://hooks.example.org')")
         conn.execute(event, [uuids.uuid7()])
+        settled(conn)
     assert "has no deliveries yet. See whether `ticketing work` runs" in wrong(url)["Webhooks"]
 
 
