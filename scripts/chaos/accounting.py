@@ -183,13 +183,28 @@ class Span:
 
 
 def fulfilled(conn: Database) -> list[Span]:
-    """Orders, from placement to first effect."""
+    """Orders, from placement to first effect, with what happened to the attempts of each."""
     rows = conn.execute(
         "select o.id, extract(epoch from o.placed_at)::float8 as due,"
-        "       extract(epoch from min(e.done_at))::float8 as done"
+        "       extract(epoch from min(e.done_at))::float8 as done,"
+        "       (select string_agg(f->>'error', '; ') from jobs j, jsonb_array_elements(j.errors) f"
+        "         where j.kind = 'chaos.effect' and j.args->>'order' = o.id::text) as failures"
         "  from chaos_orders o join chaos_effects e on e.order_id = o.id group by o.id"
     ).fetchall()
-    return [Span(str(row["id"]), row["due"], row["done"]) for row in rows]
+    return [Span(f"{row['id']} ({row['failures'] or 'no attempt failed'})", row["due"], row["done"]) for row in rows]
+
+
+def poisoned(conn: Database, lease: float, wall: float) -> list[Inflicted]:
+    """Each death of a worker by a poison job, as a fault that ends when its lease has ended. It takes other jobs along.
+
+    The injector only enqueues a poison job, and does not know when its attempts run.
+    """
+    rows = conn.execute(
+        "select extract(epoch from (e->>'at')::timestamptz)::float8 - %s as noticed"
+        "  from jobs, jsonb_array_elements(errors) e where kind = 'chaos.poison'",
+        [wall],
+    ).fetchall()
+    return [Inflicted("worker: died of poison", "worker", row["noticed"] - lease, row["noticed"], 0.0) for row in rows]
 
 
 def told(conn: Database, received: Mapping[str, Sequence[float]]) -> list[Span]:

@@ -226,11 +226,12 @@ class _Run:
     def _lateness(self, conn: accounting.Database) -> Iterator[Entry]:
         wall = time.time() - time.monotonic()
         steady = next(each for each in self._receivers if each.name == STEADY)
+        inflicted = [*self._outcome.inflicted, *accounting.poisoned(conn, self._plan.lease, wall)]
         for what, spans in (
             ("orders whose effect came later than promised", accounting.fulfilled(conn)),
             ("events that a steady receiver was told of later than promised", accounting.told(conn, steady.received)),
         ):
-            yield accounting.late(what, spans, self._outcome.inflicted, wall)
+            yield accounting.late(what, spans, inflicted, wall)
             seconds = sorted(span.done - span.due for span in spans)
             self._outcome.counted[f"{what.partition(' ')[0]}: median seconds"] = round(seconds[len(seconds) // 2], 3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from chaos import accounting, orders
 from chaos.accounting import Span
@@ -104,8 +106,24 @@ def test_what_has_no_end_is_not_late_but_missing(conn: accounting.Database) -> N
     )
     conn.execute("insert into chaos_effects (order_id) values (%s), (%s)", [done, done])
     (span,) = accounting.fulfilled(conn)
-    assert span.what == str(done)
+    assert span.what == f"{done} (no attempt failed)"
     assert accounting.late("late", [span], [], wall=0).wrong == 1
+
+
+def test_what_died_with_a_poison_job_has_the_time_that_is_promised_after_a_dead_worker(
+    conn: accounting.Database,
+) -> None:
+    order = uuid.uuid4()
+    conn.execute("insert into chaos_orders (id, placed_at) values (%s, now() - interval '20 s')", [order])
+    conn.execute("insert into chaos_effects (order_id) values (%s)", [order])
+    for kind, args in (("chaos.effect", {"order": str(order)}), ("chaos.poison", {})):
+        conn.execute("select enqueue_job(%s, %s)", [kind, Jsonb(args)])
+    conn.execute("update jobs set errors = with_error(errors, 1, 'its lease ended')")
+    wall = time.time() - time.monotonic()
+    (span,) = accounting.fulfilled(conn)
+    assert span.what == f"{order} (its lease ended)"
+    assert accounting.late("late", [span], [], wall).wrong == 1
+    assert accounting.late("late", [span], accounting.poisoned(conn, 5, wall), wall).wrong == 0
 
 
 def test_faults_have_names_of_their_own() -> None:
