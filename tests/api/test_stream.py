@@ -288,6 +288,29 @@ def test_the_fullest_streams_end_if_all_together_hold_too_much(
     assert [each.ended for each in listeners] == [False, False, False, True], "there is room now"
 
 
+def test_streams_in_the_middle_of_a_long_event_count_and_nobody_else_ends_for_them(
+    hub: stream.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being sent is let go of only when its stream has ended, a moment later."""
+    slow, modest = [listener(hub) for _ in range(4)], listener(hub)
+    for each in slow:
+        each.permit(time.monotonic() + 60)
+        each.put(each.head(entry(0)), stream.Encoded(entry(500_000), "public"))
+    modest.put(modest.head(entry(0)), stream.Encoded(entry(10_000), "public"))
+
+    async def begun() -> None:
+        sending = [each.pieces() for each in slow]
+        for pieces in sending:
+            await anext(pieces)
+        monkeypatch.setattr(stream, "MOST_HELD_BYTES", stream.Encoded.held - 700_000)
+        for _ in range(2):
+            hub.make_room()
+            assert [each.ended for each in slow].count(True) == 2
+            assert not modest.ended
+
+    asyncio.run(begun())
+
+
 def test_what_is_taken_from_a_reader_is_not_sent_any_more(hub: stream.Hub) -> None:
     """What waits in their buffer is not told, and what is about other things is."""
     to = listener(hub)
@@ -467,9 +490,9 @@ def readable(line: socket.socket) -> int:
 
 
 @contextmanager
-def unread(stand: Stand, person: Person, last_event_id: str | None = None) -> Iterator[socket.socket]:
+def unread(url: str, person: Person, last_event_id: str | None = None) -> Iterator[socket.socket]:
     """A stream of which nobody reads more than the first line."""
-    address = urlsplit(stand.url)
+    address = urlsplit(url)
     assert address.hostname and address.port
     with socket.socket() as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -496,7 +519,7 @@ def test_what_is_on_its_way_to_a_slow_reader_is_dropped_with_the_right_to_it(sta
 
     if missed:
         spoken(10)
-    with unread(stand, person, begun if missed else None) as line:
+    with unread(stand.url, person, begun if missed else None) as line:
         await_(lambda: stand.open_streams() == 1)
         if not missed:
             spoken(4)
@@ -561,7 +584,7 @@ def test_who_may_see_a_project_changes_while_it_is_open(stand: Stand) -> None:
 def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(stand: Stand) -> None:
     slow, quick = stand.sign_in("agent"), stand.sign_in("agent")
     await_(lambda: stand.open_streams() == 0)
-    with following(quick) as (opened,), unread(stand, slow) as line:
+    with following(quick) as (opened,), unread(stand.url, slow) as line:
         await_(lambda: stand.open_streams() == 2)
         number = stand.new_ticket(quick)
         text, sent = "x" * 60_000, 0

@@ -191,6 +191,7 @@ class Listener:
                 return
             finally:
                 reading.cancel()
+                del reading  # Its page may have megabytes, and the client takes its time.
             async for piece in self.pieces():
                 yield piece
             if not (more or self.ended):
@@ -460,11 +461,15 @@ class Hub:
 
     def make_room(self) -> None:
         """End the fullest streams if all together hold too much."""
-        if Encoded.held > MOST_HELD_BYTES:
-            for listener in sorted(self._listeners, key=lambda each: each.size, reverse=True):
-                listener.cut()
-                if Encoded.held <= MOST_HELD_BYTES:
-                    break
+        if Encoded.held <= MOST_HELD_BYTES:
+            return
+        leaving = 0
+        """Bytes that ended streams were just sending: each lets go of them in a moment."""
+        for listener in sorted(self._listeners, key=lambda each: each.size, reverse=True):
+            if Encoded.held - leaving <= MOST_HELD_BYTES:
+                break
+            listener.cut()
+            leaving += listener.size
 
     async def _tried(self, work: Callable[[], Any]) -> bool:
         """What the work gives; False if it cannot be done just now, which is told once and tried again."""
