@@ -237,6 +237,7 @@ class Listener:
                 piece.append(part)
                 length += len(part)
             self._begun = (b"", None)
+            del told  # Its last piece is a copy, and may take long.
         if piece:
             yield b"".join(piece)
 
@@ -460,12 +461,12 @@ class Hub:
         return self._named(("everyone",))
 
     def make_room(self) -> None:
-        """End the fullest streams if all together hold too much."""
+        """End the fullest streams if all together hold too much, but first let go of what ended ones still hold."""
         if Encoded.held <= MOST_HELD_BYTES:
             return
         leaving = 0
         """Bytes that ended streams were just sending: each lets go of them in a moment."""
-        for listener in sorted(self._listeners, key=lambda each: each.size, reverse=True):
+        for listener in sorted(self._listeners, key=lambda each: (each.ended, each.size), reverse=True):
             if Encoded.held - leaving <= MOST_HELD_BYTES:
                 break
             listener.cut()
