@@ -73,6 +73,10 @@ select hash, token_id, user_id, name, role, scopes, organizations, staffed, ever
   from identities
  where hash = any(:hashes);
 
+-- name: get_token_refusal(token_id)$
+-- Why a token does not hold; null if it does.
+select refusal from identities where token_id = :token_id;
+
 -- name: list_ended_tokens(token_ids, rights)
 -- returns: EndedToken
 -- Which of these tokens do not hold any more, or come with other rights than before.

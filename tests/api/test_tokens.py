@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,8 @@ from test_tickets import Events
 from conftest import Person, await_, spawned
 from judged import Judged
 from ticketing import sealing
-from ticketing.access import bearer
+from ticketing.access import authentication, bearer
+from ticketing.ground.config import settings
 
 
 def in_(**delta: int) -> str:
@@ -281,6 +283,43 @@ def test_nothing_is_made_with_a_token_while_it_ends(
         (stolen["id"],),
     ).fetchall()
     assert (rows[0]["made"] > 5, rows[0]["alive"]) == (True, 0)
+
+
+@pytest.mark.parametrize("path", ["/tokens", "/users/{machine}/tokens"])
+def test_a_token_that_ended_elsewhere_makes_no_other(
+    sign_in: Callable[..., Person],
+    machine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    new_events: Events,
+    db: psycopg.Connection[dict[str, Any]],
+    path: str,
+) -> None:
+    """Another process has ended it, while this one still remembers it as accepted."""
+    monkeypatch.setattr(authentication, "settings", lambda: replace(settings(), token_cache_ms=60_000))
+    person = sign_in("admin")
+    body = {"name": "late", "scopes": ["tickets:read"]}
+    assert person.post(path.format(machine=machine), json=body).status_code == 201
+    db.execute("update tokens set revoked_at = now() where user_id = %s", (person.id,))
+    new_events()
+    refused = person.post(path.format(machine=machine), json=body)
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert new_events() == []
+    # Now this process knows as well.
+    assert person.get("/me").status_code == 401
+
+
+def test_a_role_that_changed_elsewhere_makes_no_token(
+    sign_in: Callable[..., Person], monkeypatch: pytest.MonkeyPatch, db: psycopg.Connection[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr(authentication, "settings", lambda: replace(settings(), token_cache_ms=60_000))
+    person = sign_in("agent")
+    assert person.get("/me").status_code == 200
+    db.execute("update users set role = 'requester' where id = %s", (person.id,))
+    body = {"name": "late", "scopes": ["tickets:read"]}
+    assert person.post("/tokens", json=body).status_code == 409
+    # It has learned of the change, so that the same request succeeds.
+    assert person.post("/tokens", json=body).status_code == 201
 
 
 def test_everyone_keeps_their_own_tokens(agent: Person, admin: Person) -> None:

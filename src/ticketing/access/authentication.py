@@ -12,6 +12,8 @@ from ticketing.access.actors import Actor, signed_in
 from ticketing.access.bearer import hash_token, well_formed
 from ticketing.access.identities import identity
 from ticketing.contract import InvalidToken
+from ticketing.contract.problems import Unauthenticated
+from ticketing.db import sql
 from ticketing.ground.config import settings
 from ticketing.ground.errors import InsufficientScope
 
@@ -49,6 +51,17 @@ def _remember(digest: bytes, now: float, actor: Actor) -> None:
     _accepted.move_to_end(digest)
     if len(_accepted) > CACHE_SIZE:
         _accepted.popitem(last=False)
+
+
+async def verify(conn: sql.Connection, actor: Actor) -> None:
+    """Look up again the token of an actor who was remembered. Raises Unauthenticated if it has ended elsewhere."""
+    if actor.token_id is None:
+        return
+    forget({actor.token_id})
+    if await sql.tokens.get_token_refusal(conn, token_id=actor.token_id):
+        raise Unauthenticated(
+            "This token has expired or was revoked.", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        )
 
 
 def forget(token_ids: Collection[UUID]) -> None:

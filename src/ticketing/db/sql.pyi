@@ -1880,6 +1880,13 @@ class _Tokens:
         token_id: UUID,
     ) -> UUID | None:
         """Whose token this is."""
+    async def get_token_refusal(
+        self,
+        conn: Connection,
+        *,
+        token_id: UUID,
+    ) -> str | None:
+        """Why a token does not hold; null if it does."""
     async def insert_token(
         self,
         conn: Connection,

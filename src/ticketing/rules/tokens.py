@@ -36,7 +36,7 @@ async def create(
     The secret is in the answer. Beside an Idempotency-Key it is kept for the day in which the request may be repeated,
     sealed by what only who asked knows: the calling token's secret. As all that is repeated, it is answered as it was
     then: also with a token that was revoked meanwhile.
-    Raises Forbidden, Invalid, Conflict (what asks was revoked just now).
+    Raises Forbidden, Invalid, Unauthenticated (what asks was revoked just now), Conflict (the user was changed).
     """
     assert actor.role
     return await _create(
@@ -108,7 +108,9 @@ async def _create(
     )
     if row:
         return {**row, "token": secret}
-    raise Conflict("The user or your own token has just been changed, so no token was made. Read the user again.")
+    if isinstance(actor, Actor):
+        await authentication.verify(conn, actor)
+    raise Conflict("The user has just been changed, so no token was made. Read the user, and send this again.")
 
 
 async def with_secret(conn: sql.Connection, actor: Actor, claim: Claim, token: dict[str, Any]) -> dict[str, Any]:
