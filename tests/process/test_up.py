@@ -195,7 +195,8 @@ def test_a_busy_port_is_said_before_anything_starts(home: Path) -> None:
         command = Started("up", "--home", str(home), "--port", str(port))
         _, err = command.process.communicate(timeout=SECONDS)
     assert command.process.returncode == 1
-    assert err == f"ticketing: Port {port} is in use. Choose another with --port; 0 takes any free one.\n"
+    assert err.startswith(f"ticketing: Port {port} is in use by process {os.getpid()} (")
+    assert err.endswith("). Stop that, or choose another with --port; 0 takes any free one.\n")
     assert not home.exists()
 
 

@@ -47,7 +47,7 @@ class Ready:
 def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: Callable[[Ready], None]) -> None:
     """Run everything until interrupted, on the data in `home` or, without one, on temporary data.
 
-    Raises CannotServe, CannotStart, EmbeddedError, MigrationError.
+    Raises CannotListen, CannotStart, EmbeddedError, MigrationError.
     """
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.default_int_handler)

@@ -1,7 +1,9 @@
-"""The processes of a worker: a dead one is started again, and each reports once a second that it works."""
+"""Processes with a parent: one that ends is started again, and none outlives its parent."""
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,8 @@ import structlog
 RESTART_SECONDS = 1.0
 SILENT_SECONDS = 5.0
 """How long a silent process still counts as working."""
+LAST_SECONDS = 30.0
+"""Seconds that a process has to end by itself once its parent is gone."""
 
 log = structlog.get_logger()
 
@@ -47,6 +51,23 @@ def report() -> None:
             leash.detach()
 
 
+def end_with_parent(leash: int) -> None:
+    """End this process as by SIGTERM when its parent has ended, however that ended.
+
+    The leash is a descriptor to which nothing is written, and whose other end only the parent holds.
+    """
+    threading.Thread(target=_await_end, args=(leash,), daemon=True).start()
+
+
+def _await_end(leash: int) -> None:
+    # Not by a file object such as sys.stdin: at exit Python would wait for its lock, which this thread holds.
+    with suppress(OSError):  # As when the parent ends without having read all our reports.
+        os.read(leash, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(LAST_SECONDS)
+    os._exit(1)
+
+
 @contextmanager
 def kept(pulses: Sequence[Pulse], options: Sequence[str]) -> Iterator[None]:
     """Keep a child worker running per pulse, for as long as the block or this process lasts."""
@@ -61,7 +82,7 @@ def kept(pulses: Sequence[Pulse], options: Sequence[str]) -> Iterator[None]:
 
 
 class _Child(threading.Thread):
-    """A worker process, started again whenever it dies."""
+    """A worker process, started again whenever it ends unasked."""
 
     def __init__(self, pulse: Pulse, options: Sequence[str]) -> None:
         super().__init__(daemon=True)
@@ -86,11 +107,8 @@ class _Child(threading.Thread):
                         self._pulse.beat()
                 status = process.wait()
             self._pulse.stop()
-            # It ended with 0 because it was told to, like us by Ctrl-C.
-            if status == 0:
-                return
             if not self._stopping.wait(RESTART_SECONDS):
-                log.error("a worker died and is started again", status=status)
+                log.error("a worker ended and is started again", pid=process.pid, status=status)
 
     def stop(self) -> None:
         """Let it end, and do not start it again."""

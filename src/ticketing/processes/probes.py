@@ -28,8 +28,8 @@ from ticketing.db.watched import WatchedConnection
 from ticketing.ground import metrics
 from ticketing.ground.config import Settings
 from ticketing.monitoring import readiness
+from ticketing.processes import listening
 from ticketing.processes.crew import Pulse
-from ticketing.processes.serve import CannotServe
 
 T = TypeVar("T")
 AT_ONCE = 64
@@ -47,11 +47,11 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def answered(chosen: Settings, address: tuple[str, int], pulses: Sequence[Pulse]) -> Iterator[None]:
-    """Serve at the address while the block runs, for processes with these pulses. Raises CannotServe."""
+    """Serve at the address while the block runs, for processes with these pulses. Raises CannotListen."""
     try:
         server = _Server(address, _handler(chosen, pulses))
-    except OSError as error:
-        raise CannotServe(f"Cannot listen on {address[0]}, port {address[1]}: {error.strerror}.") from None
+    except (OSError, UnicodeError) as error:
+        raise listening.refused(*address, error) from None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield
@@ -68,6 +68,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._room = threading.Semaphore(AT_ONCE)
         self._open: dict[Any, float] = {}
+        self.address_family = listening.family(address[0])
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
+import multiprocessing
 import os
 import signal
 import socket
@@ -20,8 +20,7 @@ from uvicorn.supervisors import multiprocess
 
 from ticketing.ground import metrics
 from ticketing.ground.config import settings
-from ticketing.ground.refused import Refused
-from ticketing.processes import succession
+from ticketing.processes import crew, listening, succession
 from ticketing.processes.succession import Inheritance, Successor
 
 log = logging.getLogger(__name__)
@@ -54,10 +53,6 @@ UVICORN: dict[str, Any] = {
 }
 
 
-class CannotServe(Refused):
-    """We cannot listen on the address; the message says why."""
-
-
 def run(host: str, port: int, workers: int) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests finish; or, after SIGHUP, until a successor serves on
     the same sockets. Sockets passed by systemd or a predecessor are served instead of the address.
@@ -85,15 +80,8 @@ def run(host: str, port: int, workers: int) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket of an address; port 0 is any free one. Raises CannotServe."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        if getattr(error, "errno", None) == errno.EADDRINUSE:
-            raise CannotServe(f"Port {port} is in use. Choose another with --port; 0 takes any free one.") from None
-        raise CannotServe(f"Cannot listen on {host}, port {port}: {error}.") from None
-    return _patient(listener)
+    """The socket that the API is served on; port 0 is any free one. Raises CannotListen."""
+    return _patient(listening.listen(host, port, BACKLOG))
 
 
 def _patient(listener: socket.socket) -> socket.socket:
@@ -165,7 +153,9 @@ class _OnlyServer(_Server):
 
     def hang_up(self) -> None:
         """Start a successor."""
-        if self._successor is None:
+        if self._successor:
+            self._successor.wanted_again()
+        else:
             self._successor = Successor.started(self._listeners, self._private)
 
     async def on_tick(self, counter: int) -> bool:
@@ -199,7 +189,9 @@ class _Crew(multiprocess.Multiprocess):
         """Start a successor, or end with the terminal."""
         if succession.at_a_terminal():
             self.should_exit.set()
-        elif self._successor is None:
+        elif self._successor:
+            self._successor.wanted_again()
+        else:
             self._successor = Successor.started(self.sockets, self._private)
 
     def keep_subprocess_alive(self) -> None:
@@ -265,5 +257,8 @@ class _Worker(multiprocess.Process):
         super().kill()
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        crew.end_with_parent(parent.sentinel)
         self._server = _Server(self.config)
         super().target(sockets)

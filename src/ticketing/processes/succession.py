@@ -65,7 +65,7 @@ class Successor:
         self._readable, writable = os.pipe()
         files = [writable, *(listener.fileno() for listener in listeners)]
         environment = {name: value for name, value in os.environ.items() if name not in private}
-        self._deadline = time.monotonic() + START_SECONDS
+        self._begun = time.monotonic()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "ticketing", *sys.argv[1:]],
@@ -83,24 +83,43 @@ class Successor:
     def started(cls, listeners: Sequence[socket.socket], private: Sequence[str]) -> Self | None:
         """A successor, or None, and a log line, if none can be started."""
         try:
-            return cls(listeners, private)
+            successor = cls(listeners, private)
         except OSError as error:
-            log.error("no successor can be started, so this process goes on", reason=str(error))
+            log.error("SIGHUP: no successor can be started, so this process goes on", reason=str(error))
             return None
+        log.info("SIGHUP: a successor is being started; this process serves until it answers", pid=successor.pid)
+        return successor
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def wanted_again(self) -> None:
+        """Log that a further SIGHUP changes nothing."""
+        log.info("SIGHUP: a successor is being started already", pid=self.pid, seconds=self._seconds())
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._begun, 1)
 
     def came(self) -> bool | None:
         """Whether it answers requests by now; None while it may still start. Poll it until it is not None."""
         if not select.select([self._readable], [], [], 0)[0]:
-            if time.monotonic() < self._deadline:
+            if time.monotonic() < self._begun + START_SECONDS:
                 return None
             self._process.kill()
         came = bool(os.read(self._readable, 1))
         os.close(self._readable)
         if came:
-            log.info("a successor serves", pid=self._process.pid)
-            notify(f"MAINPID={self._process.pid}", "READY=1")
+            log.info(
+                "the successor serves; this process finishes its requests and ends",
+                pid=self.pid,
+                seconds=self._seconds(),
+            )
+            notify(f"MAINPID={self.pid}", "READY=1")
         else:
-            log.error("the successor did not start, so this process goes on", status=self._process.wait())
+            status = self._process.wait()
+            log.error("the successor did not start, so this process goes on", status=status, seconds=self._seconds())
             notify("READY=1")
         return came
 

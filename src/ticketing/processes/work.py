@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 import structlog
 import uvloop
@@ -20,9 +19,6 @@ from ticketing.jobs import worker
 from ticketing.monitoring import sampling, tracing
 from ticketing.processes import crew, probes, serve
 from ticketing.reactions.webhooks import endpoints
-
-LAST_SECONDS = 30.0
-"""Seconds that a process has to end by itself once its parent is gone."""
 
 log = structlog.get_logger()
 
@@ -36,7 +32,8 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
     if chosen.outbound == "off":
         log.warning("nothing is sent", setting="TICKETING_OUTBOUND")
     if leashed:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches our parent too, which ends us.
+        crew.end_with_parent(0)
     pulses = [crew.Pulse() for _ in range(processes)]
     with ExitStack() as stack:
         stack.enter_context(serve.shared_metrics(processes))
@@ -54,7 +51,8 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
 async def _work(chosen: Settings, threads: int, queues: Sequence[str], beat: Callable[[], None]) -> None:
     stopping = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(each, stopping.set)
     async with sampling.sampled():
         tracing.start(chosen, "work")
         await worker.work(chosen, stopping, threads=threads, queues=queues, beat=beat)
@@ -66,13 +64,3 @@ def _await_signal() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stop.set())
     stop.wait()
-
-
-def _end_with_parent() -> None:
-    """Nothing is ever written to our standard input. It closes when our parent ends, however that ends."""
-    # Not by sys.stdin: at exit Python would wait for its lock, which this thread holds.
-    with suppress(OSError):  # As when the parent ends without having read all our reports.
-        os.read(0, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(LAST_SECONDS)
-    os._exit(1)
