@@ -16,7 +16,7 @@ from ticketing.contract.engine import build
 from ticketing.db import bell, outages, pool
 from ticketing.ground import metrics, paths, texts
 from ticketing.ground.config import Settings, settings
-from ticketing.log import stream
+from ticketing.log import streams
 from ticketing.monitoring import readiness, sampling, tracing
 from ticketing.reactions.webhooks import endpoints
 from ticketing.web import pages
@@ -50,7 +50,7 @@ def create(settings_: Settings | None = None) -> Any:
             pool.connected(url, chosen.pool_size),
             sampling.sampled(lambda: engine.in_flight),
             bell.ringing(url),
-            stream.serving(chosen),
+            streams.serving(chosen),
         ):
             yield
         await asyncio.to_thread(tracing.stop)
@@ -78,7 +78,7 @@ def leave() -> None:
     """Stop being ready, and end open streams, because this process is about to end."""
     global _leaving
     _leaving = True
-    stream.leave()
+    streams.leave()
 
 
 def observe(**request: Any) -> None:

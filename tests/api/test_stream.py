@@ -32,8 +32,11 @@ from conftest import Person, answers, await_, ended, environment, settled, signe
 from judged import Sent
 from ticketing.access.actors import Actor
 from ticketing.ground.config import Settings
-from ticketing.log import stream
 from ticketing.log.places import START, Reader, Seal
+from ticketing.log.streams import hub as hubs
+from ticketing.log.streams.hub import Hub
+from ticketing.log.streams.listener import Listener
+from ticketing.log.streams.messages import PIECE_BYTES, Encoded, subject_of
 
 Db = psycopg.Connection[dict[str, Any]]
 
@@ -180,7 +183,7 @@ def test_many_that_read_much_get_all_of_it(stand: Stand) -> None:
     agent = stand.sign_in("agent")
     with agent.follow() as early:
         beginning = next(early)
-        count = 3 * stream.BATCH
+        count = 3 * hubs.BATCH
         stand.db.execute(
             """
             insert into events (id, type, ticket, project, data)
@@ -245,15 +248,15 @@ def test_a_long_event_is_told_whole(stand: Stand) -> None:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> stream.Hub:
+def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setenv("TICKETING_DATABASE_URL", "postgresql://nowhere/")
-    return stream.Hub(Settings.from_environ())
+    return Hub(Settings.from_environ())
 
 
-def listener(hub: stream.Hub) -> stream.Listener:
+def listener(hub: Hub) -> Listener:
     actor = Actor(id=uuid4(), role="requester", scopes=frozenset({"tickets:read"}), token_id=uuid4())
     reader = Reader(actor, None, None)
-    listener = stream.Listener(hub, Seal(bytes(32), reader, reader.listing), START)
+    listener = Listener(hub, Seal(bytes(32), reader, reader.listing), START)
     hub.add(listener)
     return listener
 
@@ -263,26 +266,24 @@ def entry(size: int, **fields: Any) -> Any:
     return empty | {"data": {"text": "x" * size}, "previous": {}, "transaction_id": 1, "position": 1} | fields
 
 
-def test_an_event_is_held_once_for_all_who_are_told_it(hub: stream.Hub) -> None:
-    before = stream.Encoded.held
+def test_an_event_is_held_once_for_all_who_are_told_it(hub: Hub) -> None:
+    before = Encoded.held
     listeners = [listener(hub) for _ in range(100)]
-    event = stream.Encoded(entry(100_000), "public")
+    event = Encoded(entry(100_000), "public")
     for each in listeners:
-        each.put(each.head(entry(0)), event)
+        each.put(each.message(entry(0), event))
     del event
-    assert 100_000 < stream.Encoded.held - before < 101_000
+    assert 100_000 < Encoded.held - before < 101_000
     for each in listeners:
         each.end()
-    assert stream.Encoded.held == before
+    assert Encoded.held == before
 
 
-def test_the_fullest_streams_end_if_all_together_hold_too_much(
-    hub: stream.Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "MOST_HELD_BYTES", stream.Encoded.held + 1_000_000)
+def test_the_fullest_streams_end_if_all_together_hold_too_much(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "MOST_HELD_BYTES", Encoded.held + 1_000_000)
     listeners = [listener(hub) for _ in range(4)]
     for each, size in zip(listeners, (100_000, 400_000, 300_000, 500_000), strict=True):
-        each.put(each.head(entry(0)), stream.Encoded(entry(size), "public"))
+        each.put(each.message(entry(0), Encoded(entry(size), "public")))
     hub.make_room()
     assert [each.ended for each in listeners] == [False, False, False, True]
     hub.make_room()
@@ -290,20 +291,20 @@ def test_the_fullest_streams_end_if_all_together_hold_too_much(
 
 
 def test_streams_in_the_middle_of_a_long_event_count_and_nobody_else_ends_for_them(
-    hub: stream.Hub, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is being sent is let go of only when its stream has ended, a moment later."""
     slow, modest = [listener(hub) for _ in range(4)], listener(hub)
     for each in slow:
         each.permit(time.monotonic() + 60)
-        each.put(each.head(entry(0)), stream.Encoded(entry(500_000), "public"))
-    modest.put(modest.head(entry(0)), stream.Encoded(entry(10_000), "public"))
+        each.put(each.message(entry(0), Encoded(entry(500_000), "public")))
+    modest.put(modest.message(entry(0), Encoded(entry(10_000), "public")))
 
     async def begun() -> None:
         sending = [each.pieces() for each in slow]
         for pieces in sending:
             await anext(pieces)
-        monkeypatch.setattr(stream, "MOST_HELD_BYTES", stream.Encoded.held - 700_000)
+        monkeypatch.setattr(hubs, "MOST_HELD_BYTES", Encoded.held - 700_000)
         for _ in range(2):
             hub.make_room()
             assert [each.ended for each in slow].count(True) == 2
@@ -312,48 +313,48 @@ def test_streams_in_the_middle_of_a_long_event_count_and_nobody_else_ends_for_th
     asyncio.run(begun())
 
 
-def test_an_event_is_let_go_of_as_soon_as_its_last_piece_is_sent(hub: stream.Hub) -> None:
+def test_an_event_is_let_go_of_as_soon_as_its_last_piece_is_sent(hub: Hub) -> None:
     """However long the client takes to read that: it would count, and no stream could be ended for it."""
-    to, before = listener(hub), stream.Encoded.held
+    to, before = listener(hub), Encoded.held
     to.permit(time.monotonic() + 60)
-    to.put(to.head(entry(0)), stream.Encoded(entry(3 * stream.PIECE_BYTES), "public"))
+    to.put(to.message(entry(0), Encoded(entry(3 * PIECE_BYTES), "public")))
 
     async def sent() -> None:
         pieces = to.pieces()
         while not (await anext(pieces)).endswith(b"\n\n"):
-            assert stream.Encoded.held > before
-        assert (to.size, stream.Encoded.held) == (0, before)
+            assert Encoded.held > before
+        assert (to.size, Encoded.held) == (0, before)
 
     asyncio.run(sent())
 
 
-def test_streams_that_have_ended_go_before_others_end(hub: stream.Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_that_have_ended_go_before_others_end(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that was ended for reading too slowly still holds what it is just sending."""
     ending, other = listener(hub), listener(hub)
     for each, size in ((ending, 300_000), (other, 400_000)):
         each.permit(time.monotonic() + 60)
-        each.put(each.head(entry(0)), stream.Encoded(entry(size), "public"))
+        each.put(each.message(entry(0), Encoded(entry(size), "public")))
 
     async def begun() -> None:
         pieces = ending.pieces()
         await anext(pieces)
         ending.end()
-        monkeypatch.setattr(stream, "MOST_HELD_BYTES", stream.Encoded.held - 200_000)
+        monkeypatch.setattr(hubs, "MOST_HELD_BYTES", Encoded.held - 200_000)
         hub.make_room()
         assert not other.ended
 
     asyncio.run(begun())
 
 
-def test_what_is_taken_from_a_reader_is_not_sent_any_more(hub: stream.Hub) -> None:
+def test_what_is_taken_from_a_reader_is_not_sent_any_more(hub: Hub) -> None:
     """What waits in their buffer is not told, and what is about other things is."""
     to = listener(hub)
     to.permit(time.monotonic() + 60)
     abouts: list[dict[str, Any]] = [{}, {"ticket": None}, {"ticket": 2}, {"ticket": None, "project": "other"}]
     for place, fields in enumerate(abouts):
-        to.put(to.head(entry(0)), stream.Encoded(entry(0, id=f"number {place}", **fields), "public"))
-    to.take_back(stream.subject_of(entry(0, ticket=None)))
-    to.take_back(stream.subject_of(entry(0)))
+        to.put(to.message(entry(0), Encoded(entry(0, id=f"number {place}", **fields), "public")))
+    to.take_back(subject_of(entry(0, ticket=None)))
+    to.take_back(subject_of(entry(0)))
 
     async def sent() -> bytes:
         return b"".join([piece async for piece in to.pieces()])
@@ -361,30 +362,30 @@ def test_what_is_taken_from_a_reader_is_not_sent_any_more(hub: stream.Hub) -> No
     assert re.findall(rb"number \d", asyncio.run(sent())) == [b"number 2", b"number 3"]
 
 
-def test_what_is_taken_from_a_reader_while_it_waits_for_a_permit_is_not_sent(hub: stream.Hub) -> None:
+def test_what_is_taken_from_a_reader_while_it_waits_for_a_permit_is_not_sent(hub: Hub) -> None:
     to = listener(hub)
-    to.put(to.head(entry(0)), stream.Encoded(entry(0), "public"))
+    to.put(to.message(entry(0), Encoded(entry(0), "public")))
 
     async def sent() -> list[bytes]:
         pieces = to.pieces()
         first = asyncio.ensure_future(anext(pieces, b""))
         await asyncio.sleep(0)
-        to.take_back(stream.subject_of(entry(0)))
+        to.take_back(subject_of(entry(0)))
         to.permit(time.monotonic() + 60)
         return [await first, *[piece async for piece in pieces]]
 
     assert asyncio.run(sent()) == [b""]
 
 
-def test_a_long_event_that_is_taken_from_a_reader_while_it_is_sent_ends_the_stream(hub: stream.Hub) -> None:
+def test_a_long_event_that_is_taken_from_a_reader_while_it_is_sent_ends_the_stream(hub: Hub) -> None:
     to = listener(hub)
     to.permit(time.monotonic() + 60)
-    to.put(to.head(entry(0)), stream.Encoded(entry(300_000), "public"))
+    to.put(to.message(entry(0), Encoded(entry(300_000), "public")))
 
     async def sent() -> list[bytes]:
         pieces = to.pieces()
         begun = [await anext(pieces)]
-        to.take_back(stream.subject_of(entry(0)))
+        to.take_back(subject_of(entry(0)))
         return begun + [piece async for piece in pieces]
 
     assert len(asyncio.run(sent())) == 1
@@ -563,7 +564,7 @@ def test_what_is_on_its_way_to_a_slow_reader_is_dropped_with_the_right_to_it(sta
         said(stand, other, number, 1)
         received = dripping(line)
     assert CANARY.encode() not in received
-    assert len(received) < stream.PIECE_BYTES, "what the client's own side had taken"
+    assert len(received) < PIECE_BYTES, "what the client's own side had taken"
 
 
 def test_a_stream_waits_while_nobody_can_say_whether_it_may_go_on(stand: Stand) -> None:

@@ -5,7 +5,7 @@ from ticketing.access.actors import Actor
 from ticketing.api.answers import followed, listed, sent
 from ticketing.contract import Answer, Stream
 from ticketing.db import pool
-from ticketing.log import feed, stream, timeline
+from ticketing.log import feed, streams, timeline
 
 
 async def list_ticket_events(number: int, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
@@ -36,7 +36,7 @@ async def stream_events(
     last_event_id: str | None = None,
 ) -> Stream:
     # A browser that comes back sends the address of its first request again, and where it was since in the header.
-    opened = stream.opened(actor, types=types, project=project, cursor=last_event_id or cursor)
+    opened = streams.opened(actor, types=types, project=project, cursor=last_event_id or cursor)
     return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no"})
 
 
