@@ -73,6 +73,21 @@ def test_it_is_good_once(agent: Person, anonymous: Judged) -> None:
     assert refused(anonymous, ticket=ticket)[0] == 401
 
 
+def test_what_opens_no_stream_leaves_it_unused(agent: Person, anonymous: Judged) -> None:
+    """A question about the headers, and a request that is refused for anything but its ticket."""
+    ticket = ticket_of(agent)
+    head = anonymous.head(STREAM, params={"ticket": ticket})
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
+    assert anonymous.get(STREAM, params={"ticket": ticket, "types": "nothing"}).status_code == 400
+    assert anonymous.get(STREAM, params={"ticket": ticket, "cursor": "nowhere"}).status_code == 400
+    assert anonymous.get(STREAM, params={"ticket": ticket, "project": "nowhere"}).status_code == 400
+    assert anonymous.get(STREAM, params={"ticket": ticket}, headers={"Accept": "text/html"}).status_code == 406
+    assert refused(anonymous, ticket=f"{ticket[:-1]}{'x' if ticket[-1] != 'x' else 'y'}")[0] == 401
+    with anonymous.follow(ticket=ticket) as stream:
+        next(stream)
+    assert anonymous.head(STREAM, params={"ticket": ticket}).status_code == 401
+
+
 @pytest.mark.slow
 def test_of_many_who_come_with_it_at_once_to_two_processes_one_gets_in(
     service: str, database_url: str, agent: Person

@@ -35,15 +35,21 @@ async def create(conn: sql.Connection, actor: Actor) -> StreamTicket:
     return {"ticket": ticket, "expires_at": expires_at}
 
 
-async def redeem(ticket: str) -> Actor:
-    """The actor that a ticket stands for, with the rights that its token has by now; the ticket is used up.
+async def find(ticket: str) -> Actor:
+    """The actor that an unused ticket stands for, with the rights that its token has by now.
 
     Raises InvalidToken, which says why there is none, and Unavailable.
     """
     if len(ticket) != LENGTH or not ticket.startswith(PREFIX):
         raise InvalidToken("malformed")
     async with pool.connection() as conn:
-        row = await sql.stream_tickets.redeem_stream_ticket(conn, hash=hash_token(ticket))
+        row = await sql.stream_tickets.get_stream_ticket(conn, hash=hash_token(ticket))
     if row is None or row["refusal"]:
         raise InvalidToken((row and row["refusal"]) or "unknown", looked_up=True)
     return signed_in(row, seed=b"")
+
+
+async def use(ticket: str) -> bool:
+    """Use a ticket up, when its stream begins; of two requests at once, one gets True. Raises Unavailable."""
+    async with pool.connection() as conn:
+        return bool(await sql.stream_tickets.delete_stream_ticket(conn, hash=hash_token(ticket)))

@@ -63,6 +63,8 @@ def _check_schemes(document: Document, signing: Signing) -> None:
             raise ContractError(f"The security scheme {name} has a name that no cookie or parameter can have.")
     if missing := schemes.keys() - signing.authenticators.keys():
         raise ContractError(f"There is no authenticator for the security scheme {', '.join(sorted(missing))}.")
+    if unknown := signing.spend.keys() - schemes.keys():
+        raise ContractError(f"There is no security scheme whose credential {', '.join(sorted(unknown))} uses up.")
     if unknown := signing.authenticators.keys() - schemes.keys():
         raise ContractError(f"There is no security scheme for the authenticator {', '.join(sorted(unknown))}.")
 

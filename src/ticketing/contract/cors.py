@@ -15,8 +15,9 @@ from ticketing.contract.exchange import Exchange, Lines
 
 MAX_AGE = 600
 """Seconds for which browsers cache a preflight."""
-ALWAYS_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id")
-ALWAYS_TAKEN = ("Content-Type", "X-Request-Id")
+ALWAYS_EXPOSED = ("Retry-After", "WWW-Authenticate", "X-Request-Id")
+ALWAYS_TAKEN = ("Content-Type", "X-Request-Id", "traceparent", "tracestate")
+"""Those of every request; the last two are W3C Trace Context, which tracing libraries in browsers send."""
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
 _USUAL = {"http": 80, "https": 443}

@@ -25,7 +25,7 @@ from ticketing.contract.forms import Forms
 from ticketing.contract.forwarded import NOBODY, Proxies
 from ticketing.contract.problems import Catalogue
 from ticketing.contract.routing import Routing
-from ticketing.contract.security import Authenticate, Authorize, Genuine, Security, Signing
+from ticketing.contract.security import Authenticate, Authorize, Genuine, Security, Signing, Spend
 from ticketing.contract.skeleton import skeleton
 from ticketing.contract.validation import Validation, validators
 
@@ -38,6 +38,7 @@ def build(
     authorize: Authorize | None = None,
     anonymous: Any = None,
     genuine: Genuine | None = None,
+    spend: Mapping[str, Spend] | None = None,
     prefix: str = "/api/v1",
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
@@ -55,17 +56,19 @@ def build(
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each reports all faults it finds.
     Then the handler of the operationId answers.
 
-    `authenticators` has one per security scheme, by its name; if an operation allows it, a request without a credential
-    is admitted as the actor `anonymous`. `genuine` refuses requests that are authenticated by a cookie, may change
-    something, and may come from another site. Pages of `origins` may read answers to their requests. Text is normalised
-    by the `forms` that the contract names before it is validated (`forms.py`).
+    `authenticators` has one per security scheme, by its name; if an operation allows it, a request without a
+    credential is admitted as the actor `anonymous`. `genuine` refuses requests that are authenticated by a cookie, may
+    change something, and may come from another site. `spend` has, by the names of their schemes, what uses up
+    credentials that are valid once; it is called when the answer begins, unless that is a refusal or answers HEAD.
+    Pages of `origins` may read answers to their requests. Text is normalised by the `forms` that the contract names
+    before it is validated (`forms.py`).
 
     More than `at_once` running requests are refused (503) before all of this, except on the paths in `always`. Trusted
     `proxies` say where a request comes from, and what its links begin with. `beside` wraps another application around
     this one, for what is served beside the contract; the edge is around both. A JSON body must be complete within
     `body_seconds` (408); other bodies have more time with each byte. `observe` is called with each answered request.
     """
-    signing = Signing(authenticators, authorize, anonymous, genuine)
+    signing = Signing(authenticators, authorize, anonymous, genuine, spend or {})
     checks.check(document, handlers, signing)
     packages = {handler.__module__.partition(".")[0] for handler in handlers.values()}
     problems.check(catalogue, packages, has_ranges=checks.has_ranges(document))

@@ -154,6 +154,7 @@ class Exchange:
         "request_id",
         "send",
         "sharing",
+        "spend",
         "status",
         "verify",
     )
@@ -173,6 +174,8 @@ class Exchange:
         self.actor_id: str | None = None
         self.verify: Callable[[Exchange], Awaitable[Any]] | None = None
         """Once the client is known: checks again who it is, and whether they still may do this."""
+        self.spend: Callable[[], Awaitable[None]] | None = None
+        """Uses up the credential, if it is valid once. Raises Unauthenticated if another request has used it."""
         self.arguments: dict[str, Any] = {}
         self.body: Body | None = None
         self.sharing: Lines = ()
@@ -253,7 +256,9 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": b"" if body is None or self.method == "HEAD" else body})
 
     async def begin(self, status: int, head: list[tuple[bytes, bytes]]) -> None:
-        """Send the head of an answer, with what every answer carries."""
+        """Send the head of an answer, with what every answer carries. A refusal uses up no credential."""
+        if self.spend is not None and status < 400:
+            await self.spend()
         said = {name for name, _ in head}
         head += [header for header in UNLESS_SAID if header[0] not in said]
         head += self.sharing

@@ -31,6 +31,9 @@ from ticketing.contract.skeleton import ANONYMOUS
 Authenticate = Callable[[str], Awaitable[Any | None]]
 """Returns the actor of a credential, which has an `id` or is one. None, or InvalidToken, if there is none."""
 
+Spend = Callable[[str], Awaitable[bool]]
+"""Uses up a credential that is valid once; False if another request has used it meanwhile."""
+
 Authorize = Callable[[Any, Sequence[str]], None]
 """Raises a Problem for an actor who lacks one of these scopes."""
 
@@ -57,6 +60,8 @@ class Signing:
     anonymous: Any = None
     """The actor of a request without a credential, where operations allow that."""
     genuine: Genuine | None = None
+    spend: Mapping[str, Spend] = field(default_factory=dict)
+    """By the name of their security scheme: what uses up credentials that are valid once."""
     patience: Patience = field(default_factory=lambda: Patience(WRONG_A_SECOND, WRONG_AT_FIRST))
 
     def handlers(self) -> dict[str, Any]:
@@ -78,13 +83,13 @@ class Way:
     read: Callable[[Exchange], str | None]
     """The credential of a request, or None. Raises _Unread."""
     scopes: Sequence[str] = ()
-    scheme: str = ""
     noun: str = "token"
     ended: str = "was revoked"
     missing: str = ""
     challenge: str = ""
     authenticate: Authenticate | None = None
     """None for requests without a credential."""
+    spend: Spend | None = None
 
 
 class _Handler(AbstractSecurityHandler):
@@ -94,8 +99,9 @@ class _Handler(AbstractSecurityHandler):
         self._signing = signing
 
     def _way(self, scheme: Mapping[str, Any], scopes: Sequence[str], **about: Any) -> Way:
-        authenticate = self._signing.authenticators[scheme["x-name"]]
-        return Way(self._signing, scopes=scopes, scheme=scheme["x-name"], authenticate=authenticate, **about)
+        name = scheme["x-name"]
+        authenticate, spend = self._signing.authenticators[name], self._signing.spend.get(name)
+        return Way(self._signing, scopes=scopes, authenticate=authenticate, spend=spend, **about)
 
 
 class _Bearer(_Handler):
@@ -202,6 +208,8 @@ class Door:
             self._signing.genuine(exchange, actor)
         if self._authorize is not None:
             self._authorize(actor, way.scopes)
+        if way.spend is not None and exchange.method != "HEAD":
+            exchange.spend = partial(self._spend, exchange, way, way.spend, credential)
 
     def _let_in_unnamed(self, exchange: Exchange) -> None:
         if b"authorization" in exchange.headers:
@@ -224,6 +232,11 @@ class Door:
             refusal.late = invalid.looked_up and self._signing.patience.lost(subscriber(exchange.origin.address))
             raise refusal from None
         return actor
+
+    async def _spend(self, exchange: Exchange, way: Way, spend: Spend, credential: str) -> None:
+        if not await spend(credential):
+            exchange.reason = "used"
+            raise self._refusal(ENDED.format(way.noun, way.ended), way)
 
     def _refusal(self, detail: str, wrong: Way | None = None) -> Unauthenticated:
         """401, with the accepted schemes (RFC 9110, 11.6.1)."""

@@ -1543,6 +1543,22 @@ class _StreamTickets:
         conn: Connection,
     ) -> int:
         """Delete the tickets that nobody has used in time."""
+    async def delete_stream_ticket(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+    ) -> bool | None:
+        """Use up a ticket. Empty: another request has."""
+    async def get_stream_ticket(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+    ) -> Identity | None:
+        """Whose token a ticket stands for, and why that or the ticket does not hold. Empty: there is none, or it was
+        used.
+        """
     async def insert_stream_ticket(
         self,
         conn: Connection,
@@ -1552,15 +1568,6 @@ class _StreamTickets:
         seconds: float,
     ) -> str | None:
         """Keep a ticket of a token; gives when it expires."""
-    async def redeem_stream_ticket(
-        self,
-        conn: Connection,
-        *,
-        hash: bytes,
-    ) -> Identity | None:
-        """Use up a ticket, and give whose token it stands for, and why that or the ticket does not hold. Of two that
-        come at
-        """
 
 class _Tickets:
     async def close_resolved_tickets(

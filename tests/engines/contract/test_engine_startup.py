@@ -136,6 +136,8 @@ def test_what_does_not_fit_is_said(change: Change, complaint: str) -> None:
 def test_whoever_may_sign_in_is_known() -> None:
     with pytest.raises(contract.ContractError, match="no security scheme for the authenticator ghost"):
         build(authenticators={**library.AUTHENTICATORS, "ghost": library.authenticate})
+    with pytest.raises(contract.ContractError, match="no security scheme whose credential ghost uses up"):
+        build(spend={"ghost": library.authenticate})
     with pytest.raises(contract.ContractError, match="takes anonymous requests, but there is no actor for them"):
         build(anonymous=None)
     with pytest.raises(contract.ContractError, match="signed in to by a cookie, but nothing tells genuine requests"):
