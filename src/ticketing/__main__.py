@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             print(end="", flush=True)
     except CycloptsError as error:
-        _fail(f"{error} Try `{' '.join(('ticketing', *(error.command_chain or ())))} --help`.", 2)
+        from ticketing.commands import mistakes
+
+        _fail(mistakes.sentence(error), 2)
     except Refused as refusal:
         _fail(str(refusal), 1)
     except BrokenPipeError:
@@ -104,7 +106,7 @@ def _leave() -> NoReturn:
 
 
 @app.command(name="up")
-def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bool = False, json: bool = False) -> None:
+def run_everything(*, port: Port = 8080, home: str | None = None, ephemeral: bool = False, json: bool = False) -> None:
     """Run everything here: PostgreSQL, Valkey, the migrations, demo data, the API, a worker.
 
     For trying it out and for development; nothing else has to be installed or running. Ctrl-C stops it all, and the
@@ -122,7 +124,8 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
     port
         Where the API listens, on this machine only; 0 takes any free port.
     home
-        The folder of the data, instead of $TICKETING_HOME or .ticketing.
+        The folder of the data: one that it made before, or an empty or new one. By default $TICKETING_HOME, or
+        .ticketing here.
     ephemeral
         Use a temporary folder, deleted at the end.
     json
@@ -133,9 +136,11 @@ def run_everything(*, port: Port = 8080, home: Path | None = None, ephemeral: bo
 
     from ticketing.commands import up
 
-    if ephemeral and home:
+    if ephemeral and home is not None:
         raise Refused("--home and --ephemeral exclude each other.")
-    folder = None if ephemeral else (home.absolute() if home else up.default_home())
+    if home is not None and not home.strip():
+        raise Refused("--home is empty. Name a folder, or leave it out for the usual one.")
+    folder = None if ephemeral else (Path(home).absolute() if home else up.default_home())
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
     up.run(port, folder, say=progress.print, announce=_print_json if json else _print_panel)
 
@@ -234,7 +239,7 @@ def run_worker(
 
     chosen = queues.split(",") if queues else []
     if unknown := sorted(set(chosen) - set(kinds.queues())):
-        raise Refused(f"There is no queue {unknown[0]}. There are {', '.join(kinds.queues())}.")
+        raise Refused(f"There is no queue {unknown[0]!r}. There are {', '.join(kinds.queues())}.")
     address = None if port is None else (host, port)
     work.run(processes=processes, threads=threads, queues=chosen, address=address, leashed=leashed)
 

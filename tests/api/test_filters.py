@@ -93,7 +93,7 @@ def test_what_a_filter_names_has_to_be_there(
         assert problem["code"] == "invalid_parameter"
         assert [fault["parameter"] for fault in problem["errors"]] == [name] * len(values)
         for value, fault in zip(values, problem["errors"], strict=True):
-            assert fault["detail"].startswith(f"There is no {kind} '{value}' that you may see.")
+            assert fault["detail"].startswith(f"There is no {kind} '{value}'")
 
 
 @pytest.fixture

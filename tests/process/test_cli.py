@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from typing import Any
+from typing import Any, Literal, get_origin
 from uuid import UUID
 
 import httpx
@@ -29,6 +29,7 @@ from ticketing.access import bearer
 from ticketing.commands import console, doctor
 from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings
+from ticketing.jobs import kinds
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -175,7 +176,18 @@ def test_the_version_is_the_package_s(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["frobnicate"], 'Unknown command "frobnicate"'),
+        (["frobnicate"], "There is no command 'frobnicate'. There are doctor, import, "),
+        (["sevre"], "There is no command 'sevre'; perhaps you mean serve."),
+        (["--port", "80", "serve"], "There is no option --port here: options follow a command."),
+        (["serve", "--prot", "80"], "There is no option --prot; perhaps you mean --port."),
+        (["serve", "--port", "80a"], "--port takes a whole number from 0 to 65535, not '80a'."),
+        (["serve", "--port"], "--port takes a whole number from 0 to 65535, and none is given."),
+        (["serve", "8080"], "'8080' is one argument too many."),
+        (["serve", "--port", "1", "--port", "2"], "--port is given twice."),
+        (["user", "show"], "USER is missing."),
+        (["user", "create", "--nmae", "x"], "--name is missing. There is no option --nmae."),
+        (["jobs", "show", "x"], "JOB-ID takes an id such as "),
+        (["user", "list", "--role", "boss"], "--role takes requester, agent or admin, not 'boss'."),
         (["frobnicate"], "Try `ticketing --help`."),
         (["import", "frobnicate"], "Try `ticketing import --help`."),
         (["import", "github"], "Try `ticketing import github --help`."),
@@ -209,6 +221,53 @@ def test_an_absent_database_is_said_in_one_sentence(run: Run) -> None:
 
 def test_up_refuses_a_home_that_shall_be_ephemeral(run: Run) -> None:
     assert run("up", "--ephemeral", "--home", "here")[0] == 1
+
+
+@pytest.mark.parametrize("home", ["", " "])
+def test_up_refuses_an_empty_home(run: Run, home: str) -> None:
+    assert run("up", "--home", home) == (
+        1,
+        "",
+        "ticketing: --home is empty. Name a folder, or leave it out for the usual one.\n",
+    )
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_an_unknown_option_names_the_help_of_its_command(run: Run, names: tuple[str, ...]) -> None:
+    code, out, err = run(*names, "--frobnicate")
+    assert (code, out) == (2, "")
+    if "is missing" not in err:
+        assert err.startswith("ticketing: There is no option --frobnicate. ")
+    assert err.endswith(f" Try `ticketing {' '.join(names)} --help`.\n")
+
+
+@pytest.mark.parametrize("names", sorted(set(explained(__main__.app)) - set(COMMANDS)), ids=" ".join)
+def test_an_unknown_command_names_those_that_there_are(run: Run, names: tuple[str, ...]) -> None:
+    code, _, err = run(*names, "frobnicate")
+    assert code == 2
+    for command in reduce(App.__getitem__, names, __main__.app):
+        assert command.startswith("-") or command in err
+    assert err.endswith(f" Try `{' '.join(('ticketing', *names))} --help`.\n")
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_no_message_about_arguments_speaks_of_types(run: Run, names: tuple[str, ...]) -> None:
+    """Each option without a value, and with one that it does not take."""
+    for argument in reduce(App.__getitem__, names, __main__.app).assemble_argument_collection():
+        if argument.hint in (int, UUID) or get_origin(argument.hint) is Literal:
+            for given in (argument.name, f"{argument.name}=x"):
+                code, out, err = run(*names, given)
+                assert (code, out) == (2, "")
+                assert not re.search(r"convert|\bint\b|UUID|Literal|parameter|\[", err)
+
+
+def test_a_kind_of_jobs_that_nobody_knows_is_told_with_those_that_there_are(run: Run, url: str) -> None:
+    for command in ("list", "retry", "cancel"):
+        code, out, err = run("jobs", command, "--kind", "nope", *(["--yes"] if command != "list" else []), url=url)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"ticketing: There is no kind of jobs 'nope'. There are {min(kinds.KINDS)}, ")
+        assert "webhooks.deliver" in err
+        assert not re.search(r"[ ,]\.", err), "a list without words"
 
 
 def test_migrate_says_what_it_did_and_what_there_is_to_do(run: Run, new_database: Callable[..., str]) -> None:
@@ -260,7 +319,7 @@ def test_a_token_expires_when_asked_to(run: Run, url: str, span: str, expected: 
     ("command", "message"),
     [
         ("user create --name Ada", "--email"),
-        ("user create --name Ada --email ada", '--email: "ada" is not a valid email.'),
+        ("user create --name Ada --email ada", '--email: "ada" is not a valid e-mail address.'),
         ("user create --name Ada --email ADA@lumen.example", "There is a user with"),
         (f"user create --name {'x' * 101} --service-account", "--name"),
         ("token create --user nobody@lumen.example --name x", "There is no user nobody@lumen.example"),

@@ -183,6 +183,42 @@ def test_a_lock_that_others_may_read_is_closed(home: Path) -> None:
         assert stat.S_IMODE((home / "lock").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("found", [[], ["lock"], ["lock", "postgres/"], ["lock", "postgres/lock", "my notes"]])
+def test_a_home_is_what_up_made_or_an_empty_folder(home: Path, found: list[str]) -> None:
+    filled(home, found)
+    with up._claimed(home):
+        assert {path.name for path in home.iterdir()} >= {"lock"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [["README.md"], ["lock/"], ["postgres/PG_VERSION", "valkey/"], ["lock", "README.md"], ["postgres/lock"], [".git/"]],
+)
+def test_a_folder_that_holds_something_else_is_left_alone(home: Path, found: list[str]) -> None:
+    filled(home, found)
+    before = sorted(home.rglob("*"))
+    with pytest.raises(up.CannotStart, match=r"holds something else already\. Name a folder"), up._claimed(home):
+        pass
+    assert sorted(home.rglob("*")) == before
+
+
+def filled(home: Path, names: list[str]) -> None:
+    home.mkdir()
+    for name in names:
+        path = home / name
+        path.parent.mkdir(exist_ok=True)
+        path.mkdir() if name.endswith("/") else path.touch()
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "nowhere"])
+def test_what_is_no_folder_is_refused_in_one_sentence(home: Path, name: str) -> None:
+    home.mkdir()
+    (home / "file").touch()
+    (home / "nowhere").symlink_to("/none")
+    with pytest.raises(up.CannotStart, match=r"is not a folder\. Name a folder"), up._claimed(home / name):
+        pass
+
+
 def panel_url(panel: str) -> str:
     match = re.search(r"http://127\.0\.0\.1:\d+", panel)
     assert match
@@ -217,6 +253,8 @@ def test_the_home_is_named_by_the_environment_or_beside_us(monkeypatch: pytest.M
     assert up.default_home() == Path("/.ticketing")
     monkeypatch.setenv("TICKETING_HOME", "somewhere")
     assert up.default_home() == Path("/somewhere")
+    monkeypatch.setenv("TICKETING_HOME", " ")
+    assert up.default_home() == Path("/.ticketing")
 
 
 def test_what_a_shell_has_read_of_another_home_does_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

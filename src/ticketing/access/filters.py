@@ -6,7 +6,7 @@ is told exactly like what does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -43,16 +43,21 @@ async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Name
     refuse(names, hidden)
 
 
-def refuse(names: Iterable[Named], missing: Iterable[sql.Missing], hints: Mapping[str, str] | None = None) -> None:
-    """Tell which of these names are missing, with a hint for their kind. Raises InvalidParameter if any is."""
+def refuse(
+    names: Iterable[Named], missing: Iterable[sql.Missing], known: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Tell which of these names are missing, and what is known of their kind. Raises InvalidParameter if any is."""
     absent = {(row["kind"], row["key"]) for row in missing}
     faults = [
-        {
-            "detail": f"There is no {kind} {key!r} that you may see.{(hints or {}).get(kind, '')}",
-            "parameter": parameter,
-        }
+        {"detail": _absent(kind, key, (known or {}).get(kind)), "parameter": parameter}
         for parameter, kind, key in names
         if (kind, key) in absent
     ]
     if faults:
         raise InvalidParameter(faults[0]["detail"], errors=faults)
+
+
+def _absent(kind: str, key: str, known: Sequence[str] | None) -> str:
+    if known is None:
+        return f"There is no {kind} {key!r} that you may see."
+    return f"There is no {kind} {key!r}." + (f" There are {', '.join(known)}." if known else "")

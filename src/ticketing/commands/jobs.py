@@ -57,6 +57,7 @@ async def list_jobs(
     json
         Print a JSON array.
     """
+    _know_kinds(kind, queue)
     async with connected() as conn:
         page = await jobs.list_(conn, OPERATOR, state=state, kind=kind, queue=queue, limit=limit)
     print_page(page, ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
@@ -183,6 +184,7 @@ async def _each(
     """Retry or cancel many jobs; those that have changed meanwhile, or do not allow it, are left alone."""
     if all is not (kind is None and queue is None):
         raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
+    _know_kinds(kind, queue)
     count, refused = 0, 0
     async with connected() as conn:
         found = await sql.jobs.count_jobs(conn, state=state, kind=kind, queue=queue) or 0
@@ -200,6 +202,12 @@ async def _each(
         print(f"{count} {done}." + (f" {refused} could not be." if refused else ""))
     if refused:
         raise SystemExit(1)
+
+
+def _know_kinds(*named: str | None) -> None:
+    """Let this process know all kinds of jobs, and so their queues, if any is named."""
+    if any(named):
+        import ticketing.reactions.background  # noqa: F401, PLC0415 - it takes longer to load than all the rest
 
 
 async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUID]:

@@ -26,6 +26,7 @@ from ticketing.processes import crew, serve
 
 HOST = "127.0.0.1"
 HOME = ".ticketing"
+EXPECTED = "Name a folder that `ticketing up` made before, or an empty or new one, with --home or TICKETING_HOME."
 DATA_OF_ROOT = Path("/var/lib/ticketing")
 
 
@@ -70,7 +71,7 @@ def default_home() -> Path:
     If we are root and other users may not enter it, as in /root, it is a folder elsewhere: PostgreSQL does not run as
     root, and must reach it.
     """
-    if given := os.environ.get("TICKETING_HOME"):
+    if (given := os.environ.get("TICKETING_HOME", "")).strip():
         return Path(given).absolute()
     home = Path(HOME).absolute()
     if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in home.parents):
@@ -85,8 +86,7 @@ def _claimed(home: Path | None) -> Iterator[Path]:
         with TemporaryDirectory(prefix="ticketing-up-", ignore_cleanup_errors=True) as temporary:
             yield Path(temporary)
         return
-    # Root's servers run as another user, who must be able to pass through.
-    home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    _check_home(home)
     with open(os.open(home / "lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as lock:
         os.fchmod(lock.fileno(), 0o600)  # An earlier release let others read it.
         try:
@@ -96,6 +96,22 @@ def _claimed(home: Path | None) -> Iterator[Path]:
                 f"Another `ticketing up` runs on {home}. Stop that first, or choose another folder with --home."
             ) from None
         yield home
+
+
+def _check_home(home: Path) -> None:
+    """Make the folder if it is not there. Raises CannotStart for a folder that holds something else."""
+    try:
+        # Root's servers run as another user, who must be able to pass through.
+        home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        found = {path.name for path in home.iterdir()}
+    except (FileExistsError, NotADirectoryError):
+        raise CannotStart(f"{home} is not a folder. {EXPECTED}") from None
+    except OSError as error:
+        raise CannotStart(f"{home} cannot be used: {error.strerror}. {EXPECTED}") from None
+    # A start that was interrupted early has left no more than these two.
+    begun = found <= {"lock", "postgres"} or (home / "postgres" / "lock").is_file()
+    if found and not (begun and (home / "lock").is_file()):
+        raise CannotStart(f"{home} holds something else already. {EXPECTED}")
 
 
 def _use(servers: embedded.Servers, home: Path, url: str) -> None:

@@ -51,9 +51,9 @@ async def list_(
 
 async def _check_named(conn: sql.Connection, kind: str | None, queue: str | None) -> None:
     known, queues = sorted(kinds.KINDS), kinds.queues()
+    hints = {"kind of jobs": known, "queue": queues}
     names = [filters.Named("kind", "kind of jobs", str(kind)), filters.Named("queue", "queue", str(queue))]
     unheard = await sql.filters.list_unheard(conn, kind=kind, queue=queue, kinds=known, queues=queues)
-    hints = {"kind of jobs": f" There are {', '.join(known)}.", "queue": f" There are {', '.join(queues)}."}
     filters.refuse(names, unheard, hints)
 
 
