@@ -1,6 +1,8 @@
 """Exercise the running service with schemathesis, at length: all phases and checks, over HTTP, no failure expected.
 
-Usage: python scripts/fuzz.py [MAX_EXAMPLES]      (350 by default: more than 10,000 requests, some minutes)
+Usage: python scripts/fuzz.py [MAX_EXAMPLES [OPTION …]]      (350 by default: more than 10,000 requests, some minutes)
+
+Options are those of `schemathesis run`, as in `make fuzz ARGS="20 --seed 1"`.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def get(url: str, token: str = "") -> str:
         return str(response.read().decode())
 
 
-def main(max_examples: str = "350") -> int:
+def main(max_examples: str = "350", *options: str) -> int:
     """Start an ephemeral service, run schemathesis against it, and check that its token worked to the end."""
     up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
     with subprocess.Popen(
@@ -48,9 +50,9 @@ def main(max_examples: str = "350") -> int:
         ready = json.loads(service.stdout.readline())
         url, token = ready["url"], ready["tokens"]["admin"]
         try:
-            code = schemathesis(url, token, "--max-examples", max_examples, *ALL_BUT_THESE).returncode
+            code = schemathesis(url, token, "--max-examples", max_examples, *ALL_BUT_THESE, *options).returncode
             get(f"{url}/api/v1/me", token)
-            code |= schemathesis(url, token, "--phases", "coverage,fuzzing", *ONLY_THESE).returncode
+            code |= schemathesis(url, token, "--phases", "coverage,fuzzing", *ONLY_THESE, *options).returncode
             counts = [
                 line for line in get(f"{url}/metrics").splitlines() if line.startswith("ticketing_http_requests_total{")
             ]

@@ -149,7 +149,7 @@ def test_a_rolling_restart_fails_no_request(stand: Stand, tmp_path: Any) -> None
         ]
         async with asyncio.TaskGroup() as running:
             for writer in writers:
-                running.create_task(writer.run(until, 0.05))
+                running.create_task(writer.run(until, 0.25))
             for n in range(10):
                 await asyncio.to_thread(restart, n % 2)
             until.set()

@@ -107,12 +107,13 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     received = b""
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)
-    lines, _, body = received.partition(b"\r\n\r\n")
+    lines, _, begun = received.partition(b"\r\n\r\n")
     status, *fields = lines.decode().split("\r\n")
     headers = dict(field.lower().split(": ", 1) for field in fields)
+    body = bytearray(begun)
     while len(body) < int(headers["content-length"]):
         body += connection.recv(65536)
-    return int(status.split()[1]), headers, body
+    return int(status.split()[1]), headers, bytes(body)
 
 
 def test_a_body_waits_with_its_client_until_the_handler_takes_it(
