@@ -17,8 +17,8 @@ up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ct
 # Python keeps what it has compiled, even in containers whose environment says otherwise: each process of hundreds would
 # compile everything anew.
 .PHONY: test
-test: $(venv)/for-dev $(node_tools) ## Run the whole suite on its own servers, in parallel, and measure coverage
-	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(or $(ARGS),--cov --cov-report=term:skip-covered)
+test: $(venv)/for-dev $(node_tools) ## Run the whole suite on its own servers, in parallel; ARGS=--cov measures coverage
+	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(venv)/for-dev ## Run the tests that start no process and do not sleep: a minute

@@ -1278,7 +1278,9 @@ def test_long_edits_by_one_requester_stop_nobody(
 def test_a_page_of_the_log_ends_with_its_bytes(new_ticket: New, db: Database) -> None:
     number = new_ticket(description="x" * 60_000)["number"]
     repeated(db, number, 9)
-    place = db.execute("select transaction_id::text as id, position from events where ticket = %s limit 1", (number,))
+    place = db.execute(
+        "select transaction_id::text as id, position from events where ticket = %s order by position limit 1", (number,)
+    )
     after = place.fetchone()
     assert after
 

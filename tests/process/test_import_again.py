@@ -457,7 +457,7 @@ def test_references_are_settled_by_the_run_after_one_that_was_killed(own: tuple[
     process.kill()
     process.wait()
     conn.execute("select pg_advisory_unlock(1)")
-    conn.execute("drop trigger stall on tickets")
+    conn.execute("drop function stall cascade")
     query = "select number, description, (select body from comments where ticket = number) as body from tickets"
     one, two = conn.execute(f"{query} order by number".encode()).fetchall()
     assert (one["description"], one["body"]) == ("After lumen/player#2.", "Like lumen/player#2.")
@@ -681,7 +681,7 @@ def test_a_run_that_is_running_keeps_others_out(own: tuple[str, Database], tmp_p
         process.kill()
         process.wait()
     conn.execute("select pg_advisory_unlock(1)")
-    conn.execute("drop trigger stall on tickets")
+    conn.execute("drop function stall cascade")
     report = json.loads(ran(url, "revert", "2", "--json"))
     assert (report["state"], report["removed"], report["comments"]) == ("reverted", 50, 150)
     assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 150

@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from conftest import Person
@@ -199,10 +200,11 @@ def repository(project: str) -> str:
 
 
 @pytest.fixture
-def own(new_database: Callable[..., str]) -> Iterator[tuple[str, Database]]:
+def own(unserved: tuple[str, sql.Composed]) -> Iterator[tuple[str, Database]]:
     """A database that no service uses, with the project `player`: its URL, and a connection to it."""
-    url = new_database()
+    url, emptied = unserved
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn:
+        conn.execute(emptied)
         conn.execute(
             "insert into projects (key, name, ticket_types) values ('player', 'Player', enum_range(null::ticket_type))"
         )
@@ -354,7 +356,7 @@ def test_a_killed_import_goes_on_where_it_stopped(own: tuple[str, Database], tmp
     process.send_signal(signal.SIGKILL)
     process.wait()
     conn.execute("select pg_advisory_unlock(1)")
-    conn.execute("drop trigger stall on comments")
+    conn.execute("drop function stall cascade")
     assert count(conn, "tickets") == 100
 
     report = imported(url, file, "player")
@@ -518,7 +520,10 @@ def test_what_postgresql_refuses_is_bad_as_well(own: tuple[str, Database], tmp_p
     url, conn = own
     conn.execute("alter table tickets add constraint luck check (external_id <> '13')")
     file = written(tmp_path, [issue(number) for number in range(1, 31)])
-    report = imported(url, file, "player", code=1)
+    try:
+        report = imported(url, file, "player", code=1)
+    finally:
+        conn.execute("alter table tickets drop constraint luck")
     assert report["created"] == 29
     (bad,) = report["bad"]
     assert (bad["index"], bad["number"]) == (12, "13")
