@@ -270,7 +270,7 @@ async def run_migrations(*, finish: bool = False, status: bool = False) -> None:
     from ticketing.log import upkeep
 
     url = settings().database_url
-    done = [] if status else [f"Applied {name}." for name in await migrate.migrate(url, finish=finish)]
+    done = [] if status else migrate.told(await migrate.migrate(url, finish=finish))
     async with await AsyncConnection.connect(**pool.patient(url)) as conn:
         if not status and await upkeep.mend(conn):
             done.append("Mended the event log, as this database was restored.")
@@ -281,9 +281,9 @@ async def run_migrations(*, finish: bool = False, status: bool = False) -> None:
         done += [f"Pending: {name}." for name in pending] or ["Nothing is pending."]
     if unfinished and not pending:
         done.append(
-            f"Left for `ticketing migrate --finish`, when no process of an older release runs: {', '.join(unfinished)}."
+            "Once no process of an older release runs, `ticketing migrate --finish` removes what only those need."
         )
-    print("\n".join(done) or "Nothing to do.")
+    print("\n".join(done) or "The database is up to date.")
     sys.exit(1 if pending else 0)
 
 

@@ -78,7 +78,7 @@ class Release:
 def release(url: str, tmp_path: Path) -> Release:
     """The first one, installed."""
     release = Release(url, tmp_path)
-    assert release.apply() == ["0001_things", "shapes"]
+    assert release.apply() == ["0001_things", migrate.SHAPES]
     return release
 
 
@@ -116,8 +116,8 @@ def test_what_is_installed_is_left_alone(release: Release) -> None:
 def test_a_body_is_replaced_in_place(release: Release, conn: psycopg.Connection[Any]) -> None:
     before = oid(conn, "thing_resource(things)")
     release.shape(LOUDER)
-    assert release.ask(migrate.pending) == ["shapes"]
-    assert release.apply() == ["shapes"]
+    assert release.ask(migrate.pending) == [migrate.SHAPES]
+    assert release.apply() == [migrate.SHAPES]
     assert value(conn, "select (thing_resource(t)).name from things t") == "BALL"
     assert oid(conn, "thing_resource(things)") == before
     assert release.ask(migrate.unfinished) == []
@@ -128,12 +128,12 @@ def test_of_a_changed_result_the_old_function_stays_until_the_end(
 ) -> None:
     before = oid(conn, "thing_resource(things)")
     release.shape(WIDER)
-    assert release.apply() == ["shapes"]
+    assert release.apply() == [migrate.SHAPES]
     assert value(conn, "select (thing_resource(t)).large from things t") is True
     (left,) = release.ask(migrate.unfinished)
     assert left == f"function thing_resource_{before}(things)"
     assert value(conn, f"select (thing_resource_{before}(t)).name from things t") == "ball", "for who has found it"
-    assert release.apply(finish=True) == [f"the end of {left}"]
+    assert release.apply(finish=True) == [migrate.RETIRED]
     assert functions(conn) == {"thing_resource(things)", "named_things(text)"}
     assert release.ask(migrate.unfinished) == []
 
@@ -142,11 +142,11 @@ def test_a_function_that_is_gone_from_the_files_stays_until_the_end(
     release: Release, conn: psycopg.Connection[Any]
 ) -> None:
     release.shape(RESOURCE.partition("-- The things of a name.")[0])
-    assert release.apply() == ["shapes"]
+    assert release.apply() == [migrate.SHAPES]
     assert "named_things(text)" in functions(conn)
     release.shape(LOUDER.partition("-- The things of a name.")[0])
     release.apply()
-    assert release.apply(finish=True) == ["the end of function named_things(text)"]
+    assert release.apply(finish=True) == [migrate.RETIRED]
     assert functions(conn) == {"thing_resource(things)"}
 
 
@@ -155,7 +155,7 @@ def test_with_more_arguments_both_stand_side_by_side(release: Release, conn: psy
     release.apply()
     assert {"named_things(text)", "named_things(text,bigint)"} <= functions(conn)
     assert value(conn, "select count(*) from named_things('ball')") == 1
-    assert release.apply(finish=True) == ["the end of function named_things(text)"]
+    assert release.apply(finish=True) == [migrate.RETIRED]
 
 
 @pytest.mark.parametrize("arguments", ["name text, min_id bigint default 0", "name varchar", "called text"])
@@ -234,19 +234,19 @@ def test_functions_of_others_are_left_alone(release: Release, conn: psycopg.Conn
 def test_what_somebody_dropped_is_made_again(release: Release, conn: psycopg.Connection[Any]) -> None:
     conn.execute("drop function named_things(text)")
     assert "it lacks function named_things(text)" in release.ask(migrate.disagreement)
-    assert release.apply() == ["shapes"]
+    assert release.apply() == [migrate.SHAPES]
     assert release.ask(migrate.disagreement) is None
 
 
 def test_an_older_process_is_content_with_the_functions_of_a_newer_release(release: Release) -> None:
     older = release.schema()
     release.shape(LOUDER)
-    assert release.ask(migrate.pending) == ["shapes"]
+    assert release.ask(migrate.pending) == [migrate.SHAPES]
     release.apply()
     assert release.ask(migrate.pending, older) == []
     assert "of another release" in release.ask(migrate.disagreement, older)
     release.shape(RESOURCE)
-    assert release.apply() == ["shapes"], "whoever goes back gets back what was there"
+    assert release.apply() == [migrate.SHAPES], "whoever goes back gets back what was there"
     assert release.ask(migrate.disagreement, older) is None
 
 
@@ -255,7 +255,7 @@ def test_a_function_that_postgresql_refuses_changes_nothing(release: Release, co
     release.shape(RESOURCE.replace("t.id, t.name;", "t.id, t.nome;"))
     with pytest.raises(shapes.ShapeError, match=r"things.sql, thing_resource: PostgreSQL says: .*"):
         release.apply()
-    assert release.ask(migrate.pending) == ["0002_size", "shapes"]
+    assert release.ask(migrate.pending) == ["0002_size", migrate.SHAPES]
     assert value(conn, "select (thing_resource(t)).name from things t") == "ball"
 
 
@@ -371,5 +371,6 @@ def test_a_view_is_a_shape_as_well(release: Release, conn: psycopg.Connection[An
     (release.shapes / "a.sql").unlink()
     (release.shapes / "b.sql").unlink()
     release.apply()
-    assert len(release.apply(finish=True)) == 3
+    assert len(release.ask(migrate.unfinished)) == 3
+    assert release.apply(finish=True) == [migrate.RETIRED]
     assert value(conn, "select count(*) from pg_class where relkind = 'v' and relname like 'names%'") == 0

@@ -115,7 +115,7 @@ def test_a_column_is_added_to_tickets_under_load(new_database: Callable[..., str
         assert clients.enter_context(admin).post("/projects", json=project).is_success
         load = Load(*(everything() for _ in range(WORKERS)))
         with load.running():
-            assert asyncio.run(migrate.migrate(url, due_on(tmp_path))) == ["9001_due", "shapes"]
+            assert asyncio.run(migrate.migrate(url, due_on(tmp_path))) == ["9001_due", migrate.SHAPES]
         assert load.faults == []
         ticket = admin.get("/tickets/1").json()
         assert ticket["due_on"] == "2027-01-31"

@@ -40,7 +40,13 @@ It is less than `deadlock_timeout`, so that a deadlock ends with us and not with
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
 """For how long an upgrade that did not get its locks is tried again, and after which pauses."""
-SHAPES = "shapes"
+UNRELEASED = (
+    "The database was made by a version that was never released, or files of this installation were changed by hand. "
+    "Install the release that made the database, or restore a backup; docs/upgrades.md says how."
+)
+SHAPES = "functions and views"
+RETIRED = "the end of retired functions and views"
+"""What is done besides migrations, as it is named among them."""
 NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9]+(_[a-z0-9]+)*(\.post)?)\.sql")
 MODE = re.compile(r"-- transaction: (own|none)\n")
 CONCURRENT = re.compile(r"\bcreate\s+(?:unique\s+)?index\s+concurrently\s+(?P<safe>if\s+not\s+exists\s+)?(?P<name>\w+)")
@@ -136,6 +142,17 @@ async def migrate(url: str, schema: Schema | None = None, *, finish: bool = Fals
             for step in lacking:
                 done += await _apply(conn, [step]) if step.post else []
     return done
+
+
+def told(done: Sequence[str]) -> list[str]:
+    """What was done, for operators: a sentence each."""
+    if str(ours().migrations[0]) in done:
+        return ["Set up the database."]
+    sentences = {
+        SHAPES: "Updated the functions and views that statements use.",
+        RETIRED: "Removed the functions and views that only older releases used.",
+    }
+    return [sentences.get(each, f"Applied {each}.") for each in done]
 
 
 async def pending(conn: AsyncConnection[Any], schema: Schema | None = None) -> list[str]:
@@ -270,7 +287,7 @@ async def _run_outside(conn: AsyncConnection[Any], migration: Migration) -> str:
 async def _drop_retired(conn: AsyncConnection[Any]) -> list[str]:
     try:
         async with conn.transaction():
-            return [f"the end of {shape}" for shape in await shapes.drop_retired(conn)]
+            return [RETIRED] if await shapes.drop_retired(conn) else []
     except errors.DependentObjectsStillExist as error:
         raise MigrationError(
             f"What only older releases call cannot be dropped, as something else needs it. {error.diag.message_detail}"
@@ -287,12 +304,11 @@ async def _record(conn: AsyncConnection[Any], migration: Migration) -> str:
 
 async def _history(conn: AsyncConnection[Any]) -> dict[str, tuple[str, str]]:
     """Name and checksum of every migration applied, by version."""
-    try:
-        async with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute("select version, name, checksum from schema_migrations order by version")
-            return {version: (name, checksum) for version, name, checksum in await cursor.fetchall()}
-    except errors.UndefinedTable:
+    if not await shapes.exists(conn, "schema_migrations"):
         return {}
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("select version, name, checksum from schema_migrations order by version")
+        return {version: (name, checksum) for version, name, checksum in await cursor.fetchall()}
 
 
 def _check(history: dict[str, tuple[str, str]], migrations: Sequence[Migration]) -> None:
@@ -300,13 +316,17 @@ def _check(history: dict[str, tuple[str, str]], migrations: Sequence[Migration])
     for version, (name, checksum) in history.items():
         migration = known.get(version)
         if migration is None:
-            raise MigrationError(f"The database has the migration {version}_{name}, of a later release. Install that.")
+            raise MigrationError(
+                f"The database has {version}_{name}, which this release does not know. Install the later release that "
+                f"it is of. If there is none: {UNRELEASED}"
+            )
         if (migration.name, migration.checksum) != (name, checksum):
             raise MigrationError(
-                f"{migration} is not what was applied as {version}_{name}. Restore that file, and put the "
-                "change into a new migration."
+                f"The {version}_{name} of the database is not {migration} of this release. {UNRELEASED}"
             )
     # A post step may be applied after later migrations, which therefore do not build on it.
     late = [each for each in migrations if each.version not in history and not each.post and history]
     if late and late[0].version < max(history):
-        raise MigrationError(f"{late[0]} comes before {max(history)}, which is applied already. Give it a new number.")
+        raise MigrationError(
+            f"The database has {max(history)}, but not {late[0]}, which this release applies before it. {UNRELEASED}"
+        )

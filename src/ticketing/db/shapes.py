@@ -21,6 +21,7 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, errors
 from psycopg.rows import scalar_row, tuple_row
+from psycopg.sql import Literal
 from psycopg.types.json import Jsonb
 
 from ticketing.ground.refused import Refused
@@ -160,16 +161,20 @@ def load(folder: Path) -> Shapes:
 
 async def installed(conn: AsyncConnection[Any]) -> Installed:
     """What the database has."""
-    try:
-        async with conn.transaction(), conn.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute("select digest, shapes, retired from schema_shapes order by place desc")
-            rows = await cursor.fetchall()
-    except errors.UndefinedTable:
+    if not await exists(conn, "schema_shapes"):
         return Installed()
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("select digest, shapes, retired from schema_shapes order by place desc")
+        rows = await cursor.fetchall()
     if not rows:
         return Installed()
     digest, shapes, retired = rows[0]
     return Installed(digest, shapes, retired, frozenset(each[0] for each in rows))
+
+
+async def exists(conn: AsyncConnection[Any], table: str) -> bool:
+    """Whether there is such a table; to select from it would put an error into PostgreSQL's log if there is none."""
+    return await _all(conn, "select to_regclass(%s) is not null", table) == [True]
 
 
 async def missing(conn: AsyncConnection[Any], there: Installed) -> list[str]:
@@ -205,40 +210,53 @@ async def drop_retired(conn: AsyncConnection[Any]) -> list[str]:
     there = await installed(conn)
     left = list(there.retired)
     while left:
-        kept: list[str] = []
-        for shape in left:
-            try:
-                async with conn.transaction():
-                    # PostgreSQL wrote the signature, with the quotes that it needs.
-                    kind, _, signature = shape.partition(" ")
-                    await conn.execute(f"drop {kind} if exists {signature}".encode())
-            except errors.DependentObjectsStillExist:
-                if len(kept) == len(left) - 1:
-                    raise
-                kept.append(shape)
+        kept = [shape for shape in left if await _refusal(conn, _drop(shape), "dependent_objects_still_exist")]
+        if kept == left:
+            await conn.execute(_drop(left[0]).encode())
         left = kept
     if there.retired:
         await conn.execute("update schema_shapes set retired = '{}' where digest = %s", [there.digest])
     return list(there.retired)
 
 
+def _drop(shape: str) -> str:
+    # PostgreSQL wrote the signature, with the quotes that it needs.
+    kind, _, signature = shape.partition(" ")
+    return f"drop {kind} if exists {signature}"
+
+
 async def _create(conn: AsyncConnection[Any], shape: Shape, ours: set[str]) -> None:
     """Replace a shape in place, or rename the old one if its result is another."""
     try:
-        async with conn.transaction():
-            await conn.execute(shape.text.encode())
-    except (errors.InvalidFunctionDefinition, errors.InvalidTableDefinition) as error:
-        old = (await _found(conn, [shape])).get(shape)
-        if old is None or old not in ours:
-            raise _refused(shape, error) from error
-        await _rename(conn, shape, old, ours)
-        await conn.execute(shape.text.encode())
+        refusal = await _refusal(conn, shape.text, "invalid_function_definition", "invalid_table_definition")
     except errors.ProgrammingError as error:
         raise _refused(shape, error) from error
+    if not refusal:
+        return
+    old = (await _found(conn, [shape])).get(shape)
+    if old is None or old not in ours:
+        raise _refused(shape, refusal)
+    await _rename(conn, shape, old, ours)
+    await conn.execute(shape.text.encode())
 
 
-def _refused(shape: Shape, error: errors.ProgrammingError) -> ShapeError:
-    return ShapeError(f"{shape.noun}.sql, {shape.name}: PostgreSQL says: {error}")
+def _refused(shape: Shape, why: object) -> ShapeError:
+    return ShapeError(f"{shape.noun}.sql, {shape.name}: PostgreSQL says: {why}")
+
+
+async def _refusal(conn: AsyncConnection[Any], statement: str, *conditions: str) -> str:
+    """Run a statement in the caller's transaction; why PostgreSQL refused it for one of these conditions, or nothing.
+
+    PL/pgSQL catches them, so that they are no errors in PostgreSQL's log.
+    """
+    quoted = Literal(statement).as_string(conn)
+    await conn.execute(
+        f"do $attempt$ begin execute {quoted}; perform set_config('ticketing.refusal', '', true);"
+        f" exception when {' or '.join(conditions)} then"
+        " perform set_config('ticketing.refusal', sqlerrm, true); end $attempt$".encode()
+    )
+    (refusal,) = await _all(conn, "select current_setting('ticketing.refusal')")
+    return str(refusal)
 
 
 async def _rename(conn: AsyncConnection[Any], shape: Shape, old: str, ours: set[str]) -> None:
