@@ -48,6 +48,8 @@ QUICKLY = ("-x", "-q", "-rfE", "--tb=no", "--override-ini=addopts=", "-p", "no:c
 
 #: Other nouns that a file is about, besides its name.
 ALSO = {
+    "src/ticketing/access/authentication.py": ("tokens",),
+    "src/ticketing/access/policy.py": ("tokens",),
     "src/ticketing/log/places.py": ("feed", "stream"),
     "src/ticketing/log/timeline.py": ("event",),
     "sql/shapes/tickets.sql": ("access",),

@@ -21,6 +21,7 @@ from conftest import Person
 from ticketing.access import scopes
 from ticketing.access.actors import ANONYMOUS, Actor, signed_in
 from ticketing.access.bearer import hash_token
+from ticketing.contract.problems import Unauthenticated
 from ticketing.db import sql
 from ticketing.ground import paths
 from ticketing.rules.tickets import SORTS
@@ -261,6 +262,11 @@ def test_null_sees_nothing(empty: str, condition: str) -> None:
             return await cursor.fetchone()
 
     assert asyncio.run(asked()) == {"seen": False}
+
+
+def test_nobody_changes_anything_without_a_name() -> None:
+    with pytest.raises(Unauthenticated, match="Sign in"):
+        _ = ANONYMOUS.user_id
 
 
 def test_a_role_that_nobody_knows_has_no_rights(
