@@ -90,8 +90,8 @@ def test_the_standard_body() -> None:
         ),
         (
             EVENT | {"type": "comment.created", "data": {"body": "The same\nhere."}},
-            "Ines Aydin created a comment on <{url}/support/tickets/1042|#1042> The same here.",
-            "Ines Aydin created a comment on [#1042]({url}/support/tickets/1042) The same here\\.",
+            "Ines Aydin commented on <{url}/support/tickets/1042|#1042>: The same here.",
+            "Ines Aydin commented on [#1042]({url}/support/tickets/1042)\\: The same here\\.",
         ),
         (
             EVENT | {"type": "comment.deleted", "data": {"body": None}, "actor": None},
@@ -100,18 +100,18 @@ def test_the_standard_body() -> None:
         ),
         (
             EVENT | {"type": "comment.created", "data": {"body": None}},
-            "Ines Aydin created a comment on <{url}/support/tickets/1042|#1042> (deleted since)",
-            "Ines Aydin created a comment on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
+            "Ines Aydin commented on <{url}/support/tickets/1042|#1042> (deleted since)",
+            "Ines Aydin commented on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
         ),
         (
             EVENT | {"type": "comment.updated", "data": {"body": None}, "previous": {"body": None}},
-            "Ines Aydin updated a comment on <{url}/support/tickets/1042|#1042> (deleted since)",
-            "Ines Aydin updated a comment on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
+            "Ines Aydin edited a comment on <{url}/support/tickets/1042|#1042> (deleted since)",
+            "Ines Aydin edited a comment on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
         ),
         (
             EVENT | {"type": "project.created", "ticket": None, "data": {"key": "m", "name": "Media"}},
-            "Ines Aydin created project Media",
-            "Ines Aydin created project Media",
+            "Ines Aydin created the project Media",
+            "Ines Aydin created the project Media",
         ),
     ],
 )
@@ -129,7 +129,7 @@ def test_chat(event: dict[str, Any], slack: str, discord: str) -> None:
             "ticket.updated",
             {"status": "open", "assignee": None, "updated_at": "2026-11-24T12:00:00.000Z"},
             {"status": "pending", "assignee": {"id": "1", "name": "Ines Aydin"}},
-            ": status open → pending, assignee none → Ines Aydin",
+            ": status open → pending; assignee none → Ines Aydin",
         ),
         ("ticket.updated", {"description": "x" * 41}, {"description": "short"}, ": description"),
         ("ticket.updated", {"description": "a\nb"}, {"description": ""}, ": description"),
@@ -151,7 +151,7 @@ def test_chat(event: dict[str, Any], slack: str, discord: str) -> None:
 )
 def test_a_line_names_what_changed(type: str, previous: Any, data: Any, changes: str) -> None:
     event = EVENT | {"type": type, "previous": previous, "data": EVENT["data"] | data}
-    verb = type.partition(".")[2]
+    verb = {"created": "opened"}.get(type.partition(".")[2], type.partition(".")[2])
     url = config.settings().public_url
     line = f"Ines Aydin {verb} <{url}/support/tickets/1042|#1042> Playback stops{changes}"
     assert json.loads(payloads.body("slack", event))["text"] == line
@@ -165,12 +165,34 @@ def test_a_line_of_no_ticket_names_what_changed_and_no_secrets() -> None:
     }
     event |= {"previous": {"state": "active", "url": "https://a.example/secret"}}
     line = json.loads(payloads.body("slack", event))["text"]
-    assert line.endswith(": state active → paused, url")
+    assert line.endswith(": state active → paused; url")
     assert "secret" not in line
     event |= {"type": "project.updated", "data": {"key": "media", "name": "Media"}, "previous": {"name": "Old"}}
     assert json.loads(payloads.body("discord", event))["content"].endswith("project Media\\: name Old → Media")
     event |= {"type": "comment.updated", "ticket": 1, "data": {"body": "new"}, "previous": {"body": "old"}}
-    assert json.loads(payloads.body("slack", event))["text"].endswith("#1> new")
+    url = f"{config.settings().public_url}/support/tickets/1"
+    assert json.loads(payloads.body("slack", event))["text"].endswith(f" edited a comment on <{url}|#1>: new")
+
+
+LINES = {
+    "user.created": "created the user Joe",
+    "category.updated": "updated the category Joe",
+    "token.revoked": "revoked the token Joe",
+    "webhook.created": "created the webhook endpoint Joe",
+    "webhook.rotated": "replaced the secret of the webhook endpoint Joe",
+    "webhook.pinged": "pinged the webhook endpoint Joe",
+    "webhook.redelivered": "asked for deliveries to be sent again to the webhook endpoint Joe",
+    "webhook.failing": "reports that the webhook endpoint Joe keeps failing",
+    "webhook.disabled": "disabled the webhook endpoint Joe",
+    "job.retried": "retried the job Joe",
+    "queue.paused": "paused the queue Joe",
+}
+
+
+@pytest.mark.parametrize(("type", "line"), LINES.items())
+def test_a_line_of_no_ticket_is_a_sentence(type: str, line: str) -> None:
+    event = EVENT | {"type": type, "ticket": None, "actor": None, "data": {"name": "Joe"}, "previous": {}}
+    assert json.loads(payloads.body("slack", event))["text"] == f"The service {line}"
 
 
 def schema(reference: dict[str, str]) -> dict[str, Any]:

@@ -73,28 +73,49 @@ def _discord_text(text: str) -> str:
     return re.sub(r"([\\*_~|`>#\-\[\]()<:@+.])", r"\\\1", text)
 
 
+PHRASES = {
+    "ticket.created": "opened {}",
+    "comment.created": "commented on {}",
+    "comment.updated": "edited a comment on {}",
+    "comment.deleted": "deleted a comment on {}",
+    "webhook.rotated": "replaced the secret of {}",
+    "webhook.redelivered": "asked for deliveries to be sent again to {}",
+    "webhook.failing": "reports that {} keeps failing",
+}
+"""What is said of a type of event; of all others, the verb of its name: `ticket.closed` is "closed {}"."""
+NOUNS = {"webhook": "webhook endpoint"}
+"""What is said of a noun of the log, if it is not said itself."""
+
+
 def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
-    """Who did what, in which ticket: `Ada updated #1042 Playback stops: priority normal → high, description`."""
+    """Who did what, to which ticket: `Ada updated #1042 Playback stops: priority normal → high; description`."""
     actor = _short(_called(event["actor"]["name"]), TITLE_LENGTH) if event["actor"] else "The service"
     noun, _, verb = event["type"].partition(".")
-    words = [escaped(actor), escaped(verb.replace("_", " "))]
-    changes = escaped(_changes(noun, verb, event))
-    if event["ticket"] is None:
-        return " ".join([*words, escaped(f"{noun} {_name(event['data'])}")]) + changes
+    before, _, after = PHRASES.get(event["type"], f"{verb.replace('_', ' ')} {{}}").partition("{}")
     number = event["ticket"]
-    target = link.format(text=f"#{number}", url=f"{settings().public_url}/support/tickets/{number}")
-    if noun != "ticket":
-        words += [escaped(f"a {noun} on")]
-    text = event["data"].get("title") or event["data"].get("body") or ""
-    said = _short(text, TITLE_LENGTH if noun == "ticket" else EXCERPT_LENGTH)
-    if not said and noun == "comment" and verb != "deleted":
-        said = GONE
-    return " ".join([*words, target, *([escaped(said)] if said else [])]) + changes
+    if number is None:
+        target = escaped(f"the {NOUNS.get(noun, noun)} {_name(event['data'])}")
+    else:
+        target = link.format(text=f"#{number}", url=f"{settings().public_url}/support/tickets/{number}")
+    rest = _comment(verb, event) if noun == "comment" else _title(event) + _changes(noun, verb, event)
+    return escaped(f"{actor} {before}") + target + escaped(after + rest)
+
+
+def _comment(verb: str, event: Event) -> str:
+    if verb == "deleted":
+        return ""
+    text = event["data"].get("body")
+    return f": {_short(text, EXCERPT_LENGTH)}" if text else f" {GONE}"
+
+
+def _title(event: Event) -> str:
+    title = event["data"].get("title") if event["ticket"] is not None else None
+    return f" {_short(title, TITLE_LENGTH)}" if title else ""
 
 
 def _changes(noun: str, verb: str, event: Event) -> str:
     """Which fields changed, beside what the verb says itself; from what to what, if that is short."""
-    if noun == "comment" or verb == "deleted" or (verb != "updated" and noun != "ticket"):
+    if verb == "deleted" or (verb != "updated" and noun != "ticket"):
         return ""
     told = []
     for field, before in event["previous"].items():
@@ -104,7 +125,7 @@ def _changes(noun: str, verb: str, event: Event) -> str:
         values = [_value(value, field) for value in (before, after)]
         plain = all(values) and field not in UNSAID
         told.append(f"{field.replace('_', ' ')} {' → '.join(map(str, values))}" if plain else field.replace("_", " "))
-    return _short(f": {', '.join(told)}", EXCERPT_LENGTH) if told else ""
+    return _short(f": {'; '.join(told)}", EXCERPT_LENGTH) if told else ""
 
 
 def _value(value: Any, field: str) -> str | None:
