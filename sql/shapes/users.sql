@@ -1,8 +1,9 @@
 -- Users, as the contract shows them, and the rule that one of them stays an admin.
 
 -- The contract's UserRef: what everybody may know of a user.
+-- Earlier releases named who had no other name by their e-mail address: of that it has only what is before the @.
 create or replace function user_ref(u users) returns jsonb language sql stable
-return jsonb_build_object('id', u.id, 'name', u.name);
+return jsonb_build_object('id', u.id, 'name', case when u.name = u.email then split_part(u.name, '@', 1) else u.name end);
 
 -- The contract's User.
 create or replace function user_resource(u users)

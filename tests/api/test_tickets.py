@@ -81,6 +81,20 @@ def test_an_agent_opens_a_ticket_for_someone_new(
     ]
 
 
+def test_a_name_made_from_an_address_does_not_tell_the_address(
+    agent: Person, project: str, new_ticket: New, new_events: Events, db: psycopg.Connection[Any]
+) -> None:
+    """Nor does the name that an earlier release made from it, which was all of it."""
+    address = f"{project}@New.example"
+    new_events()
+    ticket = new_ticket(by=agent, requester={"email": address})
+    assert ticket["requester"]["name"] == project
+    opened = next(event for event in new_events() if event["type"] == "ticket.created")
+    assert opened["data"]["requester"] == ticket["requester"]
+    db.execute("update users set name = email where id = %s", (ticket["requester"]["id"],))
+    assert agent.get(f"/tickets/{ticket['number']}").json()["requester"] == ticket["requester"]
+
+
 @pytest.mark.parametrize("fields", [{"priority": "high"}, {"requester": {"email": "a@b.example"}}])
 def test_only_staff_set_priority_and_requester(requester: Person, project: str, fields: dict[str, Any]) -> None:
     body = {"type": "support", "project": project, "title": "x", "description": ""} | fields

@@ -61,7 +61,13 @@ async def find_or_add(
         return UUID(str(user["id"]))
     assert email is not None
     added = await sql.users.add_requester(
-        conn, event_id=uuids.uuid7(), actor_id=actor.user_id, user_id=uuids.uuid7(), name=name or email, email=email
+        conn,
+        event_id=uuids.uuid7(),
+        actor_id=actor.user_id,
+        user_id=uuids.uuid7(),
+        # A name is shown to people who may not know the address.
+        name=name or email.partition("@")[0],
+        email=email,
     )
     user = added or await sql.users.get_user_by_email(conn, email=email)
     if user is None or not user["active"]:
