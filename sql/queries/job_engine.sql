@@ -192,10 +192,14 @@ on conflict (name) do update
        next_run_at = case when s.cron = excluded.cron then s.next_run_at else excluded.next_run_at end
  where (s.kind, s.queue, s.cron) is distinct from (excluded.kind, excluded.queue, excluded.cron);
 
+-- name: get_time()$
+-- What time it is for all workers alike.
+select now();
+
 -- name: due_schedules(names)
 -- returns: DueSchedule
--- The schedules among these whose next moment has come.
-select name, next_run_at from job_schedules where name = any(:names) and next_run_at <= now();
+-- The schedules among these whose next moment has come, and what time it is for all workers alike.
+select name, next_run_at, now() as now from job_schedules where name = any(:names) and next_run_at <= now();
 
 -- name: run_schedule(name, due, slot, next_run_at, sweeps, kind, args, queue, priority, max_attempts, unique_key, shown)$
 -- Turn a moment of a schedule into a job, and move on from the one that was due. Empty: another worker did, or a job of

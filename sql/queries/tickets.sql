@@ -334,14 +334,14 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: close_resolved_tickets(event_ids, resolved_before)!
--- Close tickets that were resolved before a given moment, the longest resolved first, an event each; no more than there
+-- name: close_resolved_tickets(event_ids, days)!
+-- Close tickets that were resolved so many days ago, the longest resolved first, an event each; no more than there
 -- are ids for events. Tickets that somebody works on right now are left for the next time.
 with due as materialized (
     select number, row_number() over (order by resolved_at, number) as place
       from (select number, resolved_at
               from tickets
-             where status = 'resolved' and resolved_at < :resolved_before
+             where status = 'resolved' and resolved_at < now() - make_interval(days => :days::int)
              order by resolved_at, number
              limit cardinality(:event_ids::uuid[])
                for no key update skip locked) locked
@@ -358,14 +358,15 @@ select (:event_ids::uuid[])[c.place], 'ticket.closed', (c.t).closed_at, r.number
   from closed c cross join lateral ticket_resource(c.t) r
  order by c.place;
 
--- name: escalate_tickets(event_ids, opened_before)!
--- Record `ticket.escalated` for critical tickets, opened before a given moment, that no agent has answered in public;
+-- name: escalate_tickets(event_ids, hours)!
+-- Record `ticket.escalated` for critical tickets, opened so many hours ago, that no agent has answered in public;
 -- once a ticket, the longest waiting first, no more than there are ids for events.
 with due as materialized (
     select number, row_number() over (order by created_at, number) as place
       from (select number, created_at
               from tickets t
-             where severity = 'critical' and status in ('open', 'in_progress') and created_at < :opened_before
+             where severity = 'critical' and status in ('open', 'in_progress')
+               and created_at < now() - make_interval(hours => :hours::int)
                and not exists (select from escalations e where e.ticket = t.number)
                and not exists (select
                                  from comments c join staff_of(t.project) s on s.user_id = c.author_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 
 import uuid_utils.compat as uuids
@@ -27,7 +26,7 @@ def close_resolved(url: str) -> None:
     async def close() -> None:
         async with await AsyncConnection.connect(**pool.patient(url)) as conn:
             ids = [uuids.uuid7()]
-            await sql.tickets.close_resolved_tickets(conn, event_ids=ids, resolved_before=datetime.now(UTC))
+            await sql.tickets.close_resolved_tickets(conn, event_ids=ids, days=0)
 
     asyncio.run(close())
 

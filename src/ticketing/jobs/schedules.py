@@ -12,8 +12,9 @@ from ticketing.jobs import kinds
 
 async def register() -> None:
     """Store the declared schedules. A new one starts with its next time."""
-    now = datetime.now(UTC)
     async with pool.connection() as conn:
+        now = await sql.job_engine.get_time(conn)
+        assert now is not None
         for schedule in kinds.SCHEDULES.values():
             kind = kinds.kind(schedule.kind)
             await sql.job_engine.register_schedule(
@@ -22,7 +23,7 @@ async def register() -> None:
                 kind=kind.name,
                 queue=kind.queue,
                 cron=schedule.cron,
-                next_run_at=schedule.after(now),
+                next_run_at=schedule.after(now.astimezone(UTC)),
             )
 
 
@@ -31,15 +32,17 @@ async def run() -> bool:
     async with pool.connection() as conn:
         due = await sql.job_engine.due_schedules(conn, names=list(kinds.SCHEDULES))
         for row in due:
-            await _run(conn, kinds.SCHEDULES[row["name"]], row["next_run_at"])
+            # The database's clock: a worker's own may be ahead, and would skip the moments in between.
+            assert row["now"] is not None
+            await _run(conn, kinds.SCHEDULES[row["name"]], row["next_run_at"], row["now"])
     return bool(due)
 
 
-async def _run(conn: sql.Connection, schedule: kinds.Schedule, due: datetime) -> None:
+async def _run(conn: sql.Connection, schedule: kinds.Schedule, due: datetime, now: datetime) -> None:
     kind = kinds.kind(schedule.kind)
     moment = due.astimezone(UTC)
     if schedule.missed == "last":
-        moment = max(moment, schedule.last(datetime.now(UTC)))
+        moment = max(moment, schedule.last(now.astimezone(UTC)))
     await sql.job_engine.run_schedule(
         conn,
         name=schedule.name,

@@ -6,7 +6,6 @@ A round works in batches, a transaction each, and finds again what an interrupte
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 
 import uuid_utils.compat as uuids
 
@@ -27,10 +26,7 @@ KEYS_BATCH = 5000
 async def close_resolved_tickets(_: Job) -> None:
     """Close what was resolved `close_days` ago: by then its requester had the time to say that it was not solved."""
     if days := settings().close_days:
-        before = datetime.now(UTC) - timedelta(days=days)
-        await _batches(
-            BATCH, lambda conn: sql.tickets.close_resolved_tickets(conn, event_ids=_ids(), resolved_before=before)
-        )
+        await _batches(BATCH, lambda conn: sql.tickets.close_resolved_tickets(conn, event_ids=_ids(), days=days))
 
 
 @jobs.schedule("escalate_tickets", "* * * * *", missed="last")
@@ -38,8 +34,7 @@ async def close_resolved_tickets(_: Job) -> None:
 async def escalate_tickets(_: Job) -> None:
     """Tell, by an event, of critical tickets that no agent has answered for `escalate_hours`."""
     if hours := settings().escalate_hours:
-        before = datetime.now(UTC) - timedelta(hours=hours)
-        await _batches(BATCH, lambda conn: sql.tickets.escalate_tickets(conn, event_ids=_ids(), opened_before=before))
+        await _batches(BATCH, lambda conn: sql.tickets.escalate_tickets(conn, event_ids=_ids(), hours=hours))
 
 
 @jobs.schedule("delete_expired_idempotency_keys", "*/10 * * * *", missed="last")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import pytest
 from jobs import sample
 from jobs.sample import Place, working
 
 from conftest import await_
-from ticketing.jobs import kinds
+from ticketing.jobs import kinds, schedules
 
 
 @pytest.fixture
@@ -262,6 +262,24 @@ def test_of_the_moments_that_a_sweep_has_missed_the_last_becomes_a_job(place: Pl
         await_(lambda: bool(place.effects()))
     slot = datetime.fromisoformat(place.effects()[0]["note"])
     assert before - timedelta(minutes=1) < slot <= datetime.now(UTC)
+
+
+def test_a_worker_whose_clock_is_ahead_skips_no_moment(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedules go by the database's clock, which all workers share."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(minutes=10)
+
+    monkeypatch.setattr(schedules, "datetime", Ahead)
+    kinds.SCHEDULES["test.sweeping"] = kinds.Schedule("test.sweeping", "* * * * *", "test.scheduled", "last")
+    with working(place):
+        await_(lambda: place.conn.execute("select from job_schedules").rowcount == 1)
+        assert _next_run(place) < datetime.now(UTC) + timedelta(minutes=2), "a new schedule"
+        place.conn.execute("update job_schedules set next_run_at = now() - interval '1 minute'")
+        await_(lambda: _next_run(place) > datetime.now(UTC))
+        assert _next_run(place) < datetime.now(UTC) + timedelta(minutes=2), "one that was due"
 
 
 def _next_run(place: Place) -> datetime:
