@@ -505,6 +505,12 @@ def test_a_map_tells_the_tickets(own: tuple[str, Database], tmp_path: Path) -> N
     assert not target.exists()
     imported(url, written(tmp_path, [issue(7), issue(3)]), "player", "--map", str(target))
     assert target.read_text().splitlines() == ["repository,issue,ticket", "lumen/player,3,501", "lumen/player,7,502"]
+    before = target.open()  # As a reader who has begun to read, or a backup.
+    imported(url, written(tmp_path, [issue(7)]), "player", "--map", str(target))
+    assert len(before.read().splitlines()) == 3, "it is replaced, not emptied and written again"
+    before.close()
+    assert len(target.read_text().splitlines()) == 2
+    assert {file.name for file in tmp_path.glob("*map*")} == {"map.csv"}
     code, _, err = called(url, written(tmp_path, [issue(8)]), "player", "--map", str(tmp_path / "none" / "map.csv"))
     assert (code, "cannot be written" in err, count(conn, "tickets")) == (2, True, 2)
 

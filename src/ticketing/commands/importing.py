@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -166,10 +168,22 @@ async def _numbers(conn: sql.Connection, source: Source) -> dict[str, int]:
 
 
 def _write_map(file: Path, source: Source, issues: Issues, numbers: dict[str, int]) -> None:
-    """Write which issue of the file became which ticket."""
+    """Write which issue of the file became which ticket: all of it, or nothing."""
     repository = source.name.removeprefix("github:")
     lines = [f"{repository},{issue.id},{numbers[issue.id]}\n" for issue in issues.heads if issue.id in numbers]
-    file.write_text("".join(["repository,issue,ticket\n", *lines]), encoding="utf-8")
+    text = "".join(["repository,issue,ticket\n", *lines])
+    if not file.is_file():  # Such as /dev/stdout: there is nothing to replace.
+        file.write_text(text, encoding="utf-8")
+        return
+    file = file.resolve()
+    written = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        written.write_text(text, encoding="utf-8")
+        written.chmod(stat.S_IMODE(file.stat().st_mode))
+        written.replace(file)
+    except OSError as error:
+        written.unlink(missing_ok=True)
+        _fail(f"{file} cannot be written: {error.strerror}. The import is done; run it again for the map.", 1)
 
 
 def _fields(without: list[str]) -> set[str]:
