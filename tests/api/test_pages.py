@@ -21,6 +21,7 @@ from ticketing import app
 from ticketing.access import bearer
 from ticketing.contract import Networks
 from ticketing.ground import config, paths
+from ticketing.web import pages
 
 PROBLEMS = yaml.safe_load((paths.SPEC / "problems.yaml").read_text())
 
@@ -262,3 +263,13 @@ def test_whoever_asks_at_once_whether_it_is_ready_is_told_by_one_look(
             await_(lambda: waiting() > 0)
             assert waiting() == 1
         assert {each.result().status_code for each in asked} == {200}
+
+
+def test_a_page_under_a_prefix_is_made_once() -> None:
+    """Its body may have megabytes, which are neither copied nor hashed for each request."""
+    page = pages.Page("text/plain", b"see /api/v1", names_paths=True)
+    under = page.under("/desk")
+    assert (under.body, under.tag != page.tag) == (b"see /desk/api/v1", True)
+    assert page.under("/desk") is under
+    assert page.under("/other").body == b"see /other/api/v1"
+    assert page.under("/desk").body == under.body

@@ -37,6 +37,8 @@ class Page:
     names_paths: bool = False
     """Whether it contains paths of ours, which need the prefix under which the client sees us."""
     tag: str = field(init=False)
+    _under: dict[str, Page] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The page under the prefix that was asked for last; an installation has one."""
 
     def __post_init__(self) -> None:
         # Here, not for each answer: the reference's script has almost two megabytes.
@@ -46,11 +48,16 @@ class Page:
         """The page for clients that see us under a prefix."""
         if not prefix or not self.names_paths:
             return self
+        if prefix in self._under:
+            return self._under[prefix]
         body = self.body
         for path in (b"/api/v1", b"/problems/"):
             body = body.replace(path, prefix.encode() + path)
         headers = {name: prefix + value if name == "Location" else value for name, value in self.headers.items()}
-        return replace(self, body=body, headers=headers)
+        page = replace(self, body=body, headers=headers)
+        self._under.clear()
+        self._under[prefix] = page
+        return page
 
 
 class Shared:
