@@ -48,15 +48,14 @@ select r.*
 
 -- name: update_webhook_endpoint(event_id, actor_id, endpoint_id, url, description, event_types, projects, include_internal, state, previous)^
 -- returns: WebhookEndpoint
--- Write the fields of an endpoint that lock_webhook_endpoint has locked. One that was disabled starts with a clean slate.
+-- Write the fields of an endpoint that lock_webhook_endpoint has locked. One that was disabled or
+-- paused starts with a clean slate: meanwhile it was sent nothing that could fail.
 with updated as (
     update webhook_endpoints as w
        set url = :url, description = :description, event_types = :event_types::text[], projects = :projects::text[],
            include_internal = :include_internal, state = :state::webhook_state,
-           failing_since = case when w.state = 'disabled' and :state::webhook_state <> 'disabled' then null
-                                else w.failing_since end,
-           warned_at = case when w.state = 'disabled' and :state::webhook_state <> 'disabled' then null
-                            else w.warned_at end,
+           failing_since = case when w.state = 'active' or w.state = :state::webhook_state then w.failing_since end,
+           warned_at = case when w.state = 'active' or w.state = :state::webhook_state then w.warned_at end,
            disabled_at = case when :state::webhook_state = 'disabled'
                               then coalesce(w.disabled_at, clock_timestamp()) end,
            updated_at = clock_timestamp()
@@ -215,9 +214,10 @@ select f.position from webhook_fan_out f for update skip locked;
 -- An endpoint is not told of what happened before its time, an import's old tickets among it, nor that these are gone;
 -- but of its own pings always.
 -- `public` is the event in JSON, without what is for staff, and `whole` with that, if there is any. Both are null if the
--- event has more bytes than `longest`, or if that is null.
+-- event has more bytes than `longest`, or if that is null. All of an `internal` event is for staff.
 -- nullable: page_bytes, longest
 select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.ticket, page.more,
+       event_is_internal(e) as internal,
        case when :longest::int is not null and event_bytes(e) <= :longest::int
             then event_told(e, false)::text end as public,
        case when :longest::int is not null and event_bytes(e) <= :longest::int
@@ -282,8 +282,9 @@ select g.event_id, g.format, g.body, g.internal_body
 -- name: lock_event_to_tell(event_id, longest)^
 -- returns: EventToTell
 -- An event in JSON without what is for staff, and whole if that is something else; null if it has more bytes than
--- `longest`. Locked until the transaction ends.
-select case when event_bytes(e) <= :longest::int then event_told(e, false)::text end as public,
+-- `longest`. All of an `internal` one is for staff. Locked until the transaction ends.
+select event_is_internal(e) as internal,
+       case when event_bytes(e) <= :longest::int then event_told(e, false)::text end as public,
        case when event_bytes(e) <= :longest::int and (parts.staff is not null or parts.staff_previous is not null)
             then event_told(e, true)::text end as whole
   from events e cross join lateral event_parts(e) parts
@@ -309,13 +310,16 @@ delete from webhook_messages m
 -- returns: DeliveryToSend
 -- A pending delivery with all that sending it takes, and what time it is for all workers alike. The secrets are the
 -- newest first; `body` is null if the message was not written yet. It is `withheld` if it is for staff only, and the
--- endpoint gets nothing that is any more, except for its own pings.
+-- endpoint gets nothing that is any more, except for its own pings. If the event is not kept any more, its message says
+-- whether it is for staff: then it has no public body.
 select d.id, d.endpoint_id, d.event_id, w.format, d.tries, w.url, w.state, clock_timestamp() as now,
        not w.include_internal
        and exists (select from event_types declared
                     where declared.type = d.type
                       and (declared.internal
-                           or exists (select from events e where e.id = d.event_id and event_is_internal(e))))
+                           or exists (select from events e where e.id = d.event_id and event_is_internal(e))
+                           or exists (select from webhook_messages m
+                                       where m.event_id = d.event_id and m.format = w.format and m.body = '')))
        and not exists (select from events e where e.id = d.event_id and e.type = 'webhook.pinged'
                                               and e.data ->> 'id' = w.id::text) as withheld,
        (select message_body(m, w) from webhook_messages m
@@ -413,11 +417,6 @@ with paused as (
     select from webhook_endpoints w where w.id = :endpoint_id and w.state = 'paused' for share
 )
 update deliveries set next_attempt_at = null where id = :delivery_id and exists (select from paused) returning true;
-
--- name: give_up_delivery(delivery_id)!
--- A delivery that nothing is sent for any more.
-update deliveries set status = 'failed', next_attempt_at = null, settled_at = clock_timestamp()
- where id = :delivery_id and status = 'pending';
 
 -- Many at once -------------------------------------------------------------------------------------------------------
 

@@ -803,17 +803,18 @@ def test_a_disabled_endpoint_keeps_nothing(
     second = new_ticket()
     work(lambda: db.execute(failed, (endpoint["id"],)).rowcount == 1)
     (delivery,) = deliveries(admin, endpoint)
-    assert (delivery["status"], delivery["attempt_count"]) == ("failed", 0)
+    (attempt,) = admin.get(f"/webhook-deliveries/{delivery['id']}").json()["attempts"]
+    assert (delivery["status"], attempt["status"], attempt["error"]) == ("failed", None, delivering.DISABLED)
     assert admin.post(f"/webhook-endpoints/{endpoint['id']}/pings").status_code == 409
     path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
     assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 409
 
     change(admin, endpoint, state="active")
     assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 202
-    work(lambda: tried(db, endpoint) == 1)
+    work(lambda: len(receiver.messages) == 1)
     assert [message.json["ticket"] for message in receiver.messages] == [second["number"]]
     assert admin.post(path, json={"failed_since": first["created_at"]}).status_code == 202
-    work(lambda: tried(db, endpoint) == 2)
+    work(lambda: len(receiver.messages) == 2)
     assert [message.json["ticket"] for message in receiver.messages] == [second["number"], first["number"]]
 
 
@@ -845,6 +846,44 @@ def test_what_is_for_staff_is_not_sent_any_more_once_an_endpoint_gets_none_of_it
     work(lambda: tried(db, endpoint) == 6)
     assert not any(b"canary" in message.body for message in receiver.messages)
     assert admin.get(f"/webhook-endpoints/{endpoint['id']}").json()["failing_since"] is None
+
+
+def test_what_is_for_staff_is_withheld_although_its_event_is_not_kept_any_more(
+    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    """Nobody can look up any more that the comment was internal; what is for everybody is sent."""
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver, include_internal=True)
+    change(admin, endpoint, state="paused")
+    number = new_ticket()["number"]
+    comment(agent, number, "canary", visibility="internal")
+    comment(agent, number, "said aloud")
+    read_the_log()
+    db.execute("delete from events where ticket = %s", (number,))
+    assert change(admin, endpoint, state="active", include_internal=False).status_code == 200
+    work(lambda: tried(db, endpoint) == 3)
+    assert sorted(receiver.types) == ["comment.created", "ticket.created"]
+    assert not any(b"canary" in message.body for message in receiver.messages)
+    (withheld,) = deliveries(admin, endpoint, status="failed")
+    detail = admin.get(f"/webhook-deliveries/{withheld['id']}").json()
+    assert (detail["body"], detail["attempts"][0]["error"]) == ("", delivering.WITHHELD)
+
+
+@pytest.mark.parametrize("state", ["paused", "disabled"])
+def test_an_endpoint_that_was_sent_nothing_for_a_while_has_not_failed_meanwhile(
+    admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, state: str
+) -> None:
+    """Otherwise the first failure after a long pause would disable it at once."""
+    endpoint = new_endpoint(new_receiver())
+    db.execute(
+        "update webhook_endpoints set failing_since = now() - interval '30 days', warned_at = now() where id = %s",
+        (endpoint["id"],),
+    )
+    assert change(admin, endpoint, description="x").json()["failing_since"] is not None
+    change(admin, endpoint, state=state)
+    back = change(admin, endpoint, state="active").json()
+    assert back["failing_since"] is None
+    assert db.execute("select from webhook_endpoints where id = %s and warned_at is null", (endpoint["id"],)).rowcount
 
 
 @pytest.mark.parametrize(("state", "status"), [("disabled", "failed"), ("active", "delivered")])

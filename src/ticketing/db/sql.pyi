@@ -120,6 +120,7 @@ class DispatchedJob(TypedDict):
 class DueSchedule(TypedDict):
     name: str
     next_run_at: datetime
+    now: datetime | None
 
 class EndedToken(TypedDict):
     token_id: UUID | None
@@ -162,6 +163,7 @@ class EventToFanOut(TypedDict):
     type: str | None
     ticket: int | None
     more: bool | None
+    internal: bool | None
     public: str | None
     whole: str | None
     subject: str | None
@@ -174,6 +176,7 @@ class EventToReplay(TypedDict):
     wanted: bool | None
 
 class EventToTell(TypedDict):
+    internal: bool | None
     public: str | None
     whole: str | None
 
@@ -1238,7 +1241,7 @@ class _JobEngine:
         *,
         names: list[str],
     ) -> list[DueSchedule]:
-        """The schedules among these whose next moment has come."""
+        """The schedules among these whose next moment has come, and what time it is for all workers alike."""
     async def enqueue_job(
         self,
         conn: Connection,
@@ -1277,6 +1280,11 @@ class _JobEngine:
         """Note what went wrong and let the job be tried again later, or discard it after its last attempt; gives its
         new state.
         """
+    async def get_time(
+        self,
+        conn: Connection,
+    ) -> datetime | None:
+        """What time it is for all workers alike."""
     async def list_missed_jobs(
         self,
         conn: Connection,
@@ -1574,21 +1582,21 @@ class _Tickets:
         self,
         conn: Connection,
         *,
-        resolved_before: datetime | str,
+        days: int,
         event_ids: list[UUID],
     ) -> int:
-        """Close tickets that were resolved before a given moment, the longest resolved first, an event each; no more
-        than there
+        """Close tickets that were resolved so many days ago, the longest resolved first, an event each; no more than
+        there
         """
     async def escalate_tickets(
         self,
         conn: Connection,
         *,
-        opened_before: datetime | str,
+        hours: int,
         event_ids: list[UUID],
     ) -> int:
-        """Record `ticket.escalated` for critical tickets, opened before a given moment, that no agent has answered
-        in public;
+        """Record `ticket.escalated` for critical tickets, opened so many hours ago, that no agent has answered in
+        public;
         """
     async def get_ticket(
         self,
@@ -2132,13 +2140,6 @@ class _Webhooks:
         secret_id: UUID,
     ) -> WebhookSecret | None:
         """The secret that an event made."""
-    async def give_up_delivery(
-        self,
-        conn: Connection,
-        *,
-        delivery_id: UUID,
-    ) -> int:
-        """A delivery that nothing is sent for any more."""
     async def has_events_to_fan_out(
         self,
         conn: Connection,
@@ -2431,9 +2432,7 @@ class _Webhooks:
         actor_id: UUID,
         previous: Jsonb,
     ) -> WebhookEndpoint | None:
-        """Write the fields of an endpoint that lock_webhook_endpoint has locked. One that was disabled starts with a
-        clean slate.
-        """
+        """Write the fields of an endpoint that lock_webhook_endpoint has locked. One that was disabled or"""
     async def warn_of_webhook_endpoint(
         self,
         conn: Connection,

@@ -23,6 +23,7 @@ AT_ONCE = 2
 """Messages on their way to one endpoint: enough for a busy one, and few enough that a dead one holds nobody up."""
 HELD_SECONDS = 60.0
 """How long a delivery waits where nothing is sent, until that is asked again."""
+DISABLED = "The endpoint is disabled, so nothing is sent to it."
 USER_AGENT = "ticketing-webhooks/1"
 WITHHELD = "This is for staff only, and the endpoint does not include internal events any more."
 
@@ -72,11 +73,9 @@ async def deliver(job: jobs.Job) -> None:
     if delivery["state"] == "paused":
         await _park(job, delivery)
     elif delivery["state"] == "disabled":
-        async with job.finish() as conn:
-            await sql.webhooks.give_up_delivery(conn, delivery_id=delivery["id"])
+        await _unsent(job, delivery, DISABLED)
     elif delivery["withheld"]:
-        async with job.finish() as conn:
-            await sql.webhooks.record_unsent(conn, delivery_id=delivery["id"], error=WITHHELD)
+        await _unsent(job, delivery, WITHHELD)
     else:
         await _tell(job, delivery)
 
@@ -204,7 +203,12 @@ async def _untellable(job: jobs.Job, delivery: sql.DeliveryToSend, error: str) -
     log.error(
         "webhook event cannot be told", delivery=str(delivery["id"]), event_id=str(delivery["event_id"]), reason=error
     )
-    async with job.finish() as conn:
+    await _unsent(job, delivery, error)
+
+
+async def _unsent(job: jobs.Job, delivery: sql.DeliveryToSend, error: str) -> None:
+    """Give up a delivery of which nothing is sent; an admin sees why among its attempts."""
+    async with job.finish(ring=False) as conn:
         await sql.webhooks.record_unsent(conn, delivery_id=delivery["id"], error=error)
 
 

@@ -95,7 +95,7 @@ def _messages(events: Sequence[Entry]) -> Iterator[Message]:
         if not formats:
             continue
         with suppress(Untellable):
-            parts = messages.read(each["public"], each["whole"])
+            parts = messages.read(each["public"], each["whole"], each["internal"])
             for format in formats:
                 with suppress(Untellable):
                     yield messages.write(each["id"], format, parts)

@@ -21,7 +21,7 @@ of which an event has as much as a quarter of that."""
 
 class Message(NamedTuple):
     """The body of an event's message in a format; None for `internal_body` if endpoints with `include_internal` get
-    the same.
+    the same. Of an internal event, `body` is empty: whatever becomes of the event, no other endpoint gets it.
     """
 
     event_id: UUID
@@ -31,22 +31,23 @@ class Message(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """An event without what is for staff; and whole, if that is something else."""
+    """An event without what is for staff, and whole, if that is something else; and whether all of it is for staff."""
 
     public: Event
     whole: Event | None
+    internal: bool
 
 
 class Untellable(Exception):
     """No message can be written of an event; this is the sentence that says why."""
 
 
-def read(public: str | None, whole: str | None) -> Parts:
+def read(public: str | None, whole: str | None, internal: bool | None) -> Parts:
     """The event that the database gives as text. Raises Untellable."""
     if public is None:
         raise Untellable(f"The event has more than {LONGEST_BYTES:,} bytes, and so is not sent.")
     try:
-        return Parts(orjson.loads(public), orjson.loads(whole) if whole else None)
+        return Parts(orjson.loads(public), orjson.loads(whole) if whole else None, bool(internal))
     except ValueError as error:
         raise Untellable(f"The event cannot be read: {error}.") from error
 
@@ -54,6 +55,8 @@ def read(public: str | None, whole: str | None) -> Parts:
 def write(event_id: UUID, format: str, event: Parts) -> Message:
     """The message for endpoints of a format. Raises Untellable."""
     try:
+        if event.internal:
+            return Message(event_id, format, "", payloads.body(format, event.whole or event.public))
         internal = payloads.body(format, event.whole) if event.whole else None
         return Message(event_id, format, payloads.body(format, event.public), internal)
     except Exception as error:
@@ -87,8 +90,8 @@ async def late(event_id: UUID, endpoint_id: UUID, format: sql.WebhookFormat) -> 
         row = await sql.webhooks.lock_event_to_tell(conn, event_id=event_id, longest=LONGEST_BYTES)
         if row is None:
             raise Untellable("The event is not kept any more.")
-        await keep(conn, [write(event_id, format, read(row["public"], row["whole"]))])
+        await keep(conn, [write(event_id, format, read(row["public"], row["whole"], row["internal"]))])
         body = await sql.webhooks.get_message(conn, event_id=event_id, endpoint_id=endpoint_id)
-    if body is None:
-        raise Untellable("The endpoint is gone.")
+    if not body:
+        raise Untellable("The endpoint is gone, or does not include internal events any more.")
     return body
