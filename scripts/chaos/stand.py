@@ -80,6 +80,7 @@ def standing(
     *,
     apis: int = 2,
     workers: int = 2,
+    serve: Sequence[str] = (),
     work: Sequence[str] = worker.COMMAND,
     settings: Mapping[str, str] | None = None,
     draw: random.Random | None = None,
@@ -102,7 +103,7 @@ def standing(
             valkey=valkey,
             to_postgres=to_postgres,
             to_valkey=to_valkey,
-            apis=tuple(_api(number, port, environment, home) for number, port in enumerate(ports, 1)),
+            apis=tuple(_api(number, port, serve, environment, home) for number, port in enumerate(ports, 1)),
             urls=tuple(f"http://127.0.0.1:{port}" for port in ports),
             workers=tuple(_worker(work, number, environment, home) for number in range(1, workers + 1)),
             receivers=receivers,
@@ -122,8 +123,8 @@ def _started(stack: ExitStack, server: Server) -> Server:
     return server
 
 
-def _api(number: int, port: int, environment: Mapping[str, str], home: Path) -> Program:
-    arguments = ["ticketing", "serve", "--port", str(port)]
+def _api(number: int, port: int, serve: Sequence[str], environment: Mapping[str, str], home: Path) -> Program:
+    arguments = ["ticketing", "serve", "--port", str(port), *serve]
     return Program(f"api {number}", arguments, environment, home / f"api{number}.log")
 
 

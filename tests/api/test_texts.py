@@ -6,8 +6,10 @@ import json
 import re
 import secrets
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from test_tickets import MERGE_PATCH, Events, New
 
 from conftest import Person
+from ticketing.contract.forms import TIMES_AS_LONG
 from ticketing.ground import paths, texts
 
 FAMILY = "👩‍👩‍👧‍👦"
@@ -30,6 +33,7 @@ MOST_MARKS_APART = 2 * texts.MOST_MARKS + 3
 MARKS = NON_STARTER_DECOMPOSITIONS + "".join(
     each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(each)
 )
+MARKS_IN_ORDER = "\u0301" * 31
 HEAPS = ["a" + marks * 100_000 for marks in ("\u0301\u0323", "\u0301\U000101fd\u0323", "\U0001e94a\U0001d165")]
 
 
@@ -186,6 +190,14 @@ def _is_mark(each: str) -> bool:
     return unicodedata.combining(each) > 0
 
 
+@pytest.mark.parametrize("letter", "eqж")
+def test_marks_in_order_are_cut_off_as_others(letter: str) -> None:
+    for form in (texts.one_line, texts.text, texts.tag):
+        kept = form(f"{letter}{MARKS_IN_ORDER}x")
+        assert kept == unicodedata.normalize("NFC", f"{letter}{MARKS_IN_ORDER[: texts.MOST_MARKS]}x")
+        assert form(kept) == kept
+
+
 def test_no_character_makes_a_heap_of_marks() -> None:
     for each in map(chr, range(sys.maxunicode + 1)):
         if unicodedata.combining(each) or unicodedata.normalize("NFD", each) != each:
@@ -205,6 +217,38 @@ def test_no_characters_together_make_a_heap_of_marks(marks: str, others: str, ti
 def test_marks_that_are_two_are_cut_off_as_others(mark: str) -> None:
     for form in (texts.one_line, texts.text, texts.tag):
         assert len(form("a" + mark * 100)) <= 1 + 2 * texts.MOST_MARKS
+
+
+def test_what_a_text_is_composed_of() -> None:
+    """Of one character at most four are made, and of what begins a slice none with what is before it."""
+    apart = {each: unicodedata.normalize("NFD", each) for each in map(chr, range(sys.maxunicode + 1))}
+    assert (
+        max(len(parts) for each, parts in apart.items() if len(parts) > 1 and unicodedata.is_normalized("NFC", each))
+        == TIMES_AS_LONG
+    )
+    seconds = {second for parts in apart.values() for second in parts[1:]}
+    composing = "".join(each for each, parts in apart.items() if parts[0] in seconds or unicodedata.combining(parts[0]))
+    assert not texts._BEGINNING.search(composing)
+
+
+COMPOSING = st.text(
+    st.sampled_from(
+        "ae\u0301\u0323\u1100\u1161\u11a8\uac00\u0344\u09c7\u09be\U0001d160\U0001d158\U0001d165 \n\u3164\u2000"
+    ),
+    max_size=40,
+)
+
+
+@given(ANY | COMPOSING | COMPOSING.map(lambda text: unicodedata.normalize("NFD", text)), st.data())
+def test_a_text_is_composed_in_slices_as_it_is_at_once(given: str, data: st.DataObject) -> None:
+    for form in (texts.one_line, texts.tag, texts.text):
+        kept = form(given)
+        most = data.draw(st.integers(0, len(kept) + 2))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(texts, "_SLICE", data.draw(st.integers(1, 9)))
+            assert form(given) == kept
+            limited = form(given, most)
+        assert limited == kept if len(kept) <= most else len(limited) > most
 
 
 # By the API --------------------------------------------------------------------------------------------------------
@@ -311,6 +355,80 @@ def test_what_is_far_too_long_is_refused_and_not_brought_into_form(
             response.text[:300]
         )
     assert new_events() == []
+
+
+LONGEST = 65_536
+COSTLY = {
+    "three characters instead of one": "\U0001d160" * 262_000,
+    "three marks on each letter": "a\u0315\u0316\u0301" * LONGEST,
+    "heaps of marks": ("a" + "\u0301\u0315\u0327" * 9) * 9000,
+    "syllables in letters": "\u1100\u1161\u11a8" * (LONGEST + 4000),
+}
+
+
+@pytest.mark.parametrize("costly", COSTLY)
+def test_of_a_text_that_is_too_long_only_what_is_allowed_is_composed(
+    requester: Person, new_ticket: New, new_events: Events, monkeypatch: pytest.MonkeyPatch, costly: str
+) -> None:
+    path = f"/tickets/{new_ticket()['number']}"
+    new_events()
+    kept: list[int] = []
+    compose = texts._composed_at_once
+
+    def composed(text: str) -> str:
+        composed = compose(text)
+        kept.append(len(composed))
+        return composed
+
+    monkeypatch.setattr(texts, "_composed_at_once", composed)
+    body, patch = (json.dumps({field: COSTLY[costly]}, ensure_ascii=False) for field in ("body", "description"))
+    answers = [
+        requester.post(f"{path}/comments", content=body, headers={"Content-Type": "application/json"}),
+        requester.request("PATCH", path, content=patch, headers=MERGE_PATCH),
+    ]
+    assert sum(kept) <= len(answers) * (LONGEST + 4 * texts._SLICE)
+    for answer in answers:
+        assert answer.status_code == 422
+        assert "longer than 65536 characters" in answer.json()["detail"]
+    assert new_events() == []
+
+
+@pytest.mark.parametrize("letters", ["각", "ệ", "ᾂ", "é", "\U0001109a", "क़", "日", "😀"])
+def test_the_longest_text_may_be_sent_decomposed(
+    requester: Person, new_ticket: New, new_events: Events, letters: str
+) -> None:
+    number = new_ticket()["number"]
+    new_events()
+    kept = unicodedata.normalize("NFC", letters)
+    kept *= LONGEST // len(kept)
+    body = json.dumps({"body": unicodedata.normalize("NFD", kept)}, ensure_ascii=False)
+    answer = requester.post(f"/tickets/{number}/comments", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
+    assert answer.json()["body"] == kept
+    assert [event["data"]["body"] for event in new_events()] == [kept]
+
+
+def test_while_a_long_body_is_worked_on_others_are_answered(
+    requester: Person, agent: Person, new_ticket: New, new_events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = new_ticket()["number"]
+    new_events()
+    begun, answered, compose = threading.Event(), threading.Event(), texts._composed_at_once
+
+    def composed(text: str) -> str:
+        begun.set()
+        assert answered.wait(30)
+        return compose(text)
+
+    monkeypatch.setattr(texts, "_composed_at_once", composed)
+    with ThreadPoolExecutor(1) as threads:
+        long = threads.submit(requester.post, f"/tickets/{number}/comments", json={"body": "é" * 5000})
+        assert begun.wait(30)
+        assert agent.get(f"/tickets/{number}").status_code == 200
+        assert agent.post(f"/tickets/{number}/comments", json={"body": "short"}).status_code == 201
+        answered.set()
+        assert long.result().status_code == 201
+    assert [event["data"]["body"] for event in new_events()] == ["short", "é" * 5000]
 
 
 def test_tags_and_environments_in_every_script(agent: Person, project: str, new_ticket: New) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ticketing.db.turnstile import Turnstile
+from ticketing.contract.turnstile import Turnstile
 
 
 def test_one_who_asks_for_little_does_not_wait_behind_one_who_asks_for_much() -> None:

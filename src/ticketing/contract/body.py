@@ -8,6 +8,7 @@ from typing import Any
 
 from ticketing.contract import strict_json
 from ticketing.contract.arrivals import Arrivals, Grow
+from ticketing.contract.desk import Desk
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forms import Forms
@@ -31,6 +32,7 @@ class JsonBody:
         schemas: Schemas,
         forms: Forms,
         arrivals: Arrivals,
+        desk: Desk,
         seconds: float | None,
         **_: Any,
     ) -> None:
@@ -38,6 +40,7 @@ class JsonBody:
         self._cap: int = schema["x-max-body-bytes"]
         self._required = required
         self._arrivals = arrivals
+        self._desk = desk
         self._seconds = seconds
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
@@ -51,7 +54,7 @@ class JsonBody:
             if exchange.verify is not None:  # What ended while the body came must not write.
                 await exchange.verify(exchange)
         if encoded:
-            exchange.arguments["body"] = self._judged(encoded)
+            exchange.arguments["body"] = await self._desk.done(exchange, len(encoded), partial(self._judged, encoded))
         elif self._required:
             raise MalformedRequest("This request needs a body.")
         return receive, scope

@@ -1,20 +1,25 @@
 """Forms: normalises the values of requests to their stored form, before schemas and rules check them.
 
 The contract names a text's form by `x-form`, or by a `format` that is one; the application defines the forms. Limits
-and patterns apply to the normalised text, so blanks around a title do not make it too long. A text far beyond its limit
-is not normalised but refused: it must not cost more than an allowed one.
+and patterns apply to the normalised text, so blanks around a title do not make it too long.
+
+What is too long is cut to just beyond its limit, and then refused by the schema: a text, list or object that is refused
+must not cost more than an allowed one.
 """
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from ticketing.contract.document import Document, escape, resolve
 
-Form = Callable[[str], str]
-"""Returns the text in its form; raises ValueError, with a sentence, for text that has none."""
+Form = Callable[[str, int], str]
+"""Returns the text in its form; if that is longer than so many characters, any text that is longer. Raises ValueError,
+with a sentence, for text that has none.
+"""
 
 Forms = Mapping[str, Form]
 
@@ -23,6 +28,11 @@ Flaws = dict[str, str]
 
 TIMES_AS_LONG = 4
 """A text up to this many times its limit is normalised: NFC makes one character of at most four."""
+
+SHOWN = 80
+"""Characters of a value that an error repeats, so that a text is not cut shorter."""
+
+UNLIMITED = sys.maxsize - 1
 
 Place = tuple[str | int, ...]
 """The path of a value in another: names and indices, outermost first."""
@@ -46,14 +56,15 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
     schema = {**schema, **node}
     given = schema.get("type", ())
     kinds = (given,) if isinstance(given, str) else given
-    form = forms.get(schema.get("x-form", schema.get("format", "")))
-    if form is not None and "string" in kinds:
-        return _text(form, schema.get("maxLength", math.inf))
+    form, most = forms.get(schema.get("x-form", schema.get("format", ""))), _longest(schema)
+    if "string" in kinds and (form or most < UNLIMITED):
+        return _text(form, most)
     if "integer" in kinds:
         return _whole
     if "array" in kinds:
         each = _shaping(document, schema.get("items"), forms, within)
-        return _items(each, schema.get("maxItems", math.inf)) if each else None
+        most = schema.get("maxItems", UNLIMITED)
+        return _items(each, most) if each or most < UNLIMITED else None
     if "object" in kinds:
         properties = {
             name: shape
@@ -61,27 +72,36 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
             if (shape := _shaping(document, value, forms, within))
         }
         others = _shaping(document, schema.get("additionalProperties"), forms, within)
-        names = _name(forms, schema.get("propertyNames", {}))
-        most = schema.get("maxProperties", math.inf)
-        return _members(properties, others, names, most) if properties or others or names else None
+        names = _shaping(document, schema.get("propertyNames"), forms, within)
+        most = schema.get("maxProperties", UNLIMITED)
+        is_shaped = properties or others or names or most < UNLIMITED
+        return _members(properties, others, names, most) if is_shaped else None
     return None
 
 
-def _text(form: Form, longest: float) -> Shaping:
+def _longest(schema: Mapping[str, Any]) -> int:
+    """The most characters that the schema allows a text."""
+    words = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    longest: int = schema.get("maxLength", UNLIMITED) if words is None else max(len(str(word)) for word in words)
+    return longest
+
+
+def _text(form: Form | None, most: int) -> Shaping:
+    cut, longest = max(most, SHOWN) + 1, most * TIMES_AS_LONG if form else most
+
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
-        if isinstance(value, str) and len(value) <= longest * TIMES_AS_LONG:
+        if not isinstance(value, str):
+            return value
+        if len(value) > longest:
+            return value[:cut]
+        if form is not None:
             try:
-                return form(value)
+                value = form(value, most)
             except ValueError as flaw:
                 flaws[_pointer(place)] = str(flaw)
-        return value
+        return value[:cut]
 
     return shape
-
-
-def _name(forms: Forms, schema: Mapping[str, Any]) -> Form | None:
-    form, longest = forms.get(schema.get("x-form", "")), schema.get("maxLength", math.inf)
-    return form and (lambda name: form(name) if len(name) <= longest * TIMES_AS_LONG else name)
 
 
 def _pointer(place: Place) -> str:
@@ -93,19 +113,24 @@ def _whole(value: Any, _place: Place, _flaws: Flaws) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _items(each: Shaping, most: float) -> Shaping:
+def _items(each: Shaping | None, most: int) -> Shaping:
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
-        if isinstance(value, list) and len(value) <= most:
-            value[:] = [each(item, (*place, index), flaws) for index, item in enumerate(value)]
+        if isinstance(value, list):
+            del value[most + 1 :]
+            if each is not None:
+                value[:] = [each(item, (*place, index), flaws) for index, item in enumerate(value)]
         return value
 
     return shape
 
 
-def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: Form | None, most: float) -> Shaping:
+def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: Shaping | None, most: int) -> Shaping:
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
-        if not isinstance(value, dict) or len(value) > most:
+        if not isinstance(value, dict):
             return value
+        if len(value) > most + 1:
+            for name in list(islice(value, most + 1, None)):
+                del value[name]
         if names is not None:
             _rename(value, names, place, flaws)
         for name in value:
@@ -117,8 +142,8 @@ def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: F
     return shape
 
 
-def _rename(value: dict[str, Any], names: Form, place: Place, flaws: Flaws) -> None:
-    renamed = {names(name): member for name, member in value.items()}
+def _rename(value: dict[str, Any], names: Shaping, place: Place, flaws: Flaws) -> None:
+    renamed = {names(name, place, flaws): member for name, member in value.items()}
     if len(renamed) < len(value):
         flaws[_pointer(place)] = "Two of the names here are the same."
     elif renamed.keys() != value.keys():

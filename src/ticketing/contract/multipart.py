@@ -23,6 +23,7 @@ from ticketing.contract import strict_json
 from ticketing.contract.admission import Overloaded
 from ticketing.contract.arrivals import Arrivals, Grow
 from ticketing.contract.body import matching
+from ticketing.contract.desk import Desk
 from ticketing.contract.document import ContractError, Document, at, escape, resolve
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.forms import Forms
@@ -103,7 +104,7 @@ class Form:
         self._incoming = incoming
         self._fields = fields
         self._parts: list[_Part] = []
-        self._text_bytes = 0
+        self.text_bytes = 0
         self._is_ended = False
         self._parser = MultipartParser(
             boundary,
@@ -227,8 +228,8 @@ class Form:
         if part.size > part.field.cap:
             raise ContentTooLarge(f"The part {part.field.name} may have at most {part.field.cap} bytes.")
         if part.upload is None:
-            self._text_bytes += end - start
-            if self._text_bytes > MOST_TEXT_BYTES:
+            self.text_bytes += end - start
+            if self.text_bytes > MOST_TEXT_BYTES:
                 raise ContentTooLarge(f"The texts of a form may have at most {MOST_TEXT_BYTES} bytes together.")
         part.pending.append(data[start:end])
 
@@ -309,6 +310,7 @@ class FormBody:
         schemas: Schemas,
         forms: Forms,
         arrivals: Arrivals,
+        desk: Desk,
         spooled: Arrivals,
         seconds: float | None,
         **_: Any,
@@ -317,7 +319,7 @@ class FormBody:
         self._fields = fields(document, schema["x-schema"], self._cap)
         self._judge = Judge(document, schema["x-schema"], forms, schemas)
         self._required = required
-        self._arrivals, self._spooled = arrivals, spooled
+        self._arrivals, self._spooled, self._desk = arrivals, spooled, desk
         self._seconds = seconds
 
     async def wrap_receive(self, receive: Any, *, scope: Any) -> tuple[Any, Any]:
@@ -329,7 +331,7 @@ class FormBody:
         if await incoming.begin():
             form = exchange.body = Form(self._fields, _boundary(given), incoming)
             await self._spooled.whole(exchange, lambda spool: self._held(exchange, form, spool))
-            value = self._judge(form.value())
+            value = await self._desk.done(exchange, form.text_bytes, lambda: self._judge(form.value()))
             exchange.arguments["body"] = form.with_files(value)
         elif self._required:
             raise MalformedRequest("This request needs a body.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import orjson
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from ticketing.contract.document import Document, escape
+from ticketing.contract.forms import SHOWN
 
 MOST_FAULTS = 100
 """Most faults reported of one value: a megabyte of nonsense needs no answer of ten megabytes."""
@@ -23,7 +25,6 @@ FORMATS = {"email": "e-mail address", "uuid": "UUID", "date-time": "timestamp", 
 """Formats of JSON Schema, in the words of people."""
 
 _URN = "urn:contract"
-_SHOWN = 80
 _ARTICLES = {
     "string": "text",
     "integer": "an integer",
@@ -127,7 +128,7 @@ def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
         case ValidationErrorKind.Type(types):
             return f"{shown} is not {' or '.join(_ARTICLES[kind] for kind in sorted(types, key='null'.__eq__))}."
         case ValidationErrorKind.Enum(options):
-            return f"{shown} is not one of {', '.join(show(option) for option in options)}."
+            return f"{shown} is not one of {_listed(orjson.dumps(options))}."
         case ValidationErrorKind.Constant(expected):
             return f"{shown} is not {show(expected)}."
         case ValidationErrorKind.MinLength() | ValidationErrorKind.Pattern() if not error.instance:
@@ -171,16 +172,21 @@ def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
             return f"{shown} breaks the rule {error.kind.name!r}."
 
 
+@lru_cache(1024)
+def _listed(options: bytes) -> str:
+    return ", ".join(show(option) for option in orjson.loads(options))
+
+
 def show(value: Any) -> str:
     """A value as JSON, cut short: an answer must not repeat what was sent."""
     if isinstance(value, dict | list):
         return _ARTICLES["array" if isinstance(value, list) else "object"].capitalize()
-    text = orjson.dumps(value[:_SHOWN] if isinstance(value, str) else value, default=str).decode()
-    return text if len(text) <= _SHOWN and value == orjson.loads(text) else f"{text[:_SHOWN]}…"
+    text = orjson.dumps(value[:SHOWN] if isinstance(value, str) else value, default=str).decode()
+    return text if len(text) <= SHOWN and value == orjson.loads(text) else f"{text[:SHOWN]}…"
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

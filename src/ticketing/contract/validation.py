@@ -20,6 +20,7 @@ from connexion.middleware.request_validation import (
 from ticketing.contract import multipart
 from ticketing.contract.arrivals import Arrivals
 from ticketing.contract.body import JsonBody, accepts, matching, media_type
+from ticketing.contract.desk import Desk
 from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.forms import Forms
@@ -46,6 +47,7 @@ def validators(document: Document, forms: Forms, body_seconds: float | None) -> 
         "schemas": schemas,
         "forms": forms,
         "arrivals": Arrivals(),
+        "desk": Desk(),
         "spooled": Arrivals(multipart.MOST_SPOOLED_BYTES),
         "seconds": body_seconds,
     }

@@ -22,9 +22,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from ticketing.contract import Problem
 from ticketing.contract.admission import PLACE
+from ticketing.contract.turnstile import Turnstile
 from ticketing.db import outages
 from ticketing.db.queries import REPLANNED
-from ticketing.db.turnstile import Turnstile
 from ticketing.db.watched import WatchedConnection
 
 P = ParamSpec("P")

@@ -1,13 +1,16 @@
 """The one stored form of text: texts that look alike are equal, and invisible characters are removed.
 
 Everything that takes text from people calls these functions. They return "" for text with nothing visible, and never
-raise; limits on length and emptiness apply to what they return.
+raise; limits on length and emptiness apply to what they return. A text that has more than `most` characters in its
+form may be returned as any text that has more: the rest is not worked on.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
@@ -32,26 +35,41 @@ _SEEN = re.compile(rf"[^\s{_CONTROLS}{_UNSEEN}]")
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 
 
-def _marks(first: int, last: int) -> str:
-    """The combining marks between two code points, as ranges of a regular expression.
+_DECOMPOSED = {code: unicodedata.normalize("NFD", chr(code)) for code in range(0x300, 0x1E94B)}
+"""All that may hold a mark, or be one."""
+# U+0F73, U+0F75 and U+0F81 each decompose into two marks (UAX 15, 5.1), although their combining class is 0.
+_MARKS = {code for code, apart in _DECOMPOSED.items() if unicodedata.combining(apart[0])}
+_SECONDS = {ord(each) for apart in _DECOMPOSED.values() for each in apart[1:]}
+"""What may become one character with the one before it: marks, and letters such as the vowels of Hangul."""
 
-    U+0F73, U+0F75 and U+0F81 each decompose into two marks (UAX 15, 5.1), although their combining class is 0.
-    """
-    begins = {code: unicodedata.normalize("NFD", chr(code))[0] for code in range(first, last + 1)}
-    marks = [code for code, begin in begins.items() if unicodedata.combining(begin)]
-    runs = [[code for _, code in run] for _, run in groupby(enumerate(marks), lambda pair: pair[1] - pair[0])]
+
+def _ranges(codes: Iterable[int]) -> str:
+    """These code points as ranges of a regular expression."""
+    runs = [[code for _, code in run] for _, run in groupby(enumerate(sorted(codes)), lambda pair: pair[1] - pair[0])]
     return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
 
 
+_APART = 7
+"""Of every seventh character, a run of too many marks leaves four in a row. Most texts have not even those."""
+
+
+def _marks_apart(marks: str) -> re.Pattern[str]:
+    return re.compile(f"[{marks}]{{{(MOST_MARKS + 1) // _APART}}}")
+
+
 def _heap_of(marks: str) -> re.Pattern[str]:
-    return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")
+    # The look behind keeps a run of marks from being looked at again from each of them.
+    return re.compile(f"(?<![{marks}])([{marks}]{{{MOST_MARKS}}})[{marks}]+")
 
 
-_NEAR_MARKS, _FAR_MARKS = _marks(0x300, 0xFFFF), _marks(0x10000, 0x1E94A)
-_HEAP_OF_MARKS = _heap_of(_NEAR_MARKS + _FAR_MARKS)
+_ANY_MARK, _NEAR_MARK = _ranges(_MARKS), _ranges(code for code in _MARKS if code <= 0xFFFF)
 # Leaving out the scripts beyond the first plane makes it twenty times as fast.
-_HEAP_OF_NEAR_MARKS = _heap_of(_NEAR_MARKS)
+_MARKS_APART, _NEAR_MARKS_APART = _marks_apart(_ANY_MARK), _marks_apart(_NEAR_MARK)
+_HEAP_OF_MARKS, _HEAP_OF_NEAR_MARKS = _heap_of(_ANY_MARK), _heap_of(_NEAR_MARK)
 _FAR = re.compile("[\U00010000-\U0001e94a]")
+_BEGINNING = re.compile(f"[^{_ranges(_MARKS | _SECONDS)}]")
+"""What never becomes one character with the one before it."""
+_SLICE = 4096
 
 
 #: Characters that have an emoji (Emoji), and all other pictures beyond the first plane.
@@ -103,56 +121,66 @@ _BEH: Final = "\u0628"
 _VIRAMA = 9
 # In a text, directions may be embedded and isolated, and words divided; overriding a direction only deceives.
 _NOT_IN_TEXTS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202d\u202e\ufeff\ufff9-\ufffb\ud800-\udfff]")
-_LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_LINE_BREAKS = ("\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
 _ODD_ASCII = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # Four blanks or a tab begin a code block in Markdown; up to three mean nothing.
 _BEFORE = re.compile(r"(?:[^\S\n]*\n)*(?: {1,3}(?![ \t]))?")
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, most: int = sys.maxsize) -> str:
     """A title or name: composed (NFC), trimmed, single blanks between words, without invisible characters."""
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip(" "):
         return text
     line = _composed(text)
     if _HIDDEN.search(line):
-        line = _JOINERS.sub(_joined, _NOT_IN_LINES.sub(r"\1", line.replace("\u2800", " ")))
+        line = _JOINERS.sub(_joined, _NOT_IN_LINES.sub(_shown, line.replace("\u2800", " ")))
     # A removed character may have been all that separated two blanks, or a letter and its mark.
-    line = _composed(_single_blanks(line))
-    return line if _SEEN.search(line) else ""
+    line = _single_blanks(line)
+    return _composed(line, most) if _SEEN.search(line) else ""
 
 
-def tag(text: str) -> str:
+def tag(text: str, most: int = sys.maxsize) -> str:
     """A label: one line, in lower case."""
     line = one_line(text)
     lowered = line.lower()
-    return line if lowered == line else one_line(lowered)
+    return line if lowered == line else one_line(lowered, most)
 
 
-def text(text: str) -> str:
+def text(text: str, most: int = sys.maxsize) -> str:
     """A description or comment: composed (NFC), trimmed, LF between lines, no control characters except tabs."""
-    if not text.isascii() or _ODD_ASCII.search(text):
-        text = _composed(_NOT_IN_TEXTS.sub("", _LINE_BREAK.sub("\n", text)))
-        if not _SEEN.search(text):
-            return ""
+    if text.isascii() and not _ODD_ASCII.search(text):
+        return _trimmed(text)
+    for line_break in _LINE_BREAKS:
+        text = text.replace(line_break, "\n")
+    text = _trimmed(_NOT_IN_TEXTS.sub("", text))
+    return _composed(text, most) if _SEEN.search(text) else ""
+
+
+FORMS = {"line": one_line, "tag": tag, "text": text, "date-time": lambda text, _: moments.canonical(text)}
+"""The forms of text by their names in the contract."""
+
+
+def _trimmed(text: str) -> str:
+    """The text without blanks at its end, and at its beginning without what shows nothing in Markdown."""
     text = text.rstrip()
     begins = _BEFORE.match(text)
     return text[begins.end() :] if begins else text
 
 
-FORMS = {"line": one_line, "tag": tag, "text": text, "date-time": moments.canonical}
-"""The forms of text by their names in the contract."""
+def _shown(found: re.Match[str]) -> str:
+    return found[1] or ""
 
 
 def _joined(found: re.Match[str]) -> str:
     """A joiner that was found, if it shows: after a virama, or between emoji or letters that join."""
-    begin, end = found.span()
-    before, after = found.string[max(0, begin - MOST_MARKS) : begin], found.string[end : end + MOST_MARKS]
-    if not before:
+    text, joiner, (begin, end) = found.string, found[0][0], found.span()
+    if not begin:
         return ""
-    if unicodedata.combining(before[-1]) == _VIRAMA:
-        return found[0][0]
-    is_beside = _BESIDE_JOINERS.match(before[-1]) and _BESIDE_JOINERS.match(after)
-    return found[0][0] if is_beside and _shows(found[0][0], before, after) else ""
+    if unicodedata.combining(text[begin - 1]) == _VIRAMA:
+        return joiner
+    if not _BESIDE_JOINERS.match(text, begin - 1) or not _BESIDE_JOINERS.match(text, end):
+        return ""
+    return joiner if _shows(joiner, text[max(0, begin - MOST_MARKS) : begin], text[end : end + MOST_MARKS]) else ""
 
 
 def _shows(joiner: str, before: str, after: str) -> bool:
@@ -181,14 +209,40 @@ def _single_blanks(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
-def _composed(text: str) -> str:
-    # Linear even for a heap of marks: text with marks out of order is not in NFC.
-    if unicodedata.is_normalized("NFC", text):
-        return text
-    return unicodedata.normalize("NFC", _thinned(text))
+def _composed(text: str, most: int = sys.maxsize) -> str:
+    """The text in NFC and without excess marks; if it is longer than `most`, it may end anywhere beyond that."""
+    if len(text) <= _SLICE:
+        return _composed_at_once(text)
+    slices, length = [], 0
+    for each in _slices(text):
+        slices.append(_composed_at_once(each))
+        length += len(slices[-1])
+        if length > most:
+            break
+    return "".join(slices)
+
+
+def _composed_at_once(text: str) -> str:
+    text = _thinned(text)
+    composed = unicodedata.normalize("NFC", text)
+    return text if composed == text else _thinned(composed)  # One mark may have become two.
+
+
+def _slices(text: str) -> Iterator[str]:
+    """The text in pieces that can be composed each by itself."""
+    begin = 0
+    while begin < len(text):
+        beyond = _BEGINNING.search(text, begin + _SLICE)
+        end = beyond.start() if beyond else len(text)
+        yield text[begin:end]
+        begin = end
 
 
 def _thinned(text: str) -> str:
     """The text without excess marks on a letter."""
-    heap = _HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS
-    return heap.sub(r"\1", text)
+    if len(text) <= MOST_MARKS:
+        return text
+    sample = text[::_APART]
+    if not (_MARKS_APART if _FAR.search(sample) else _NEAR_MARKS_APART).search(sample):
+        return text
+    return (_HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS).sub(r"\1", text)
