@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 REQUESTS_A_CONNECTION = 16
 """How many requests are worked on at once, per connection to PostgreSQL: more would only wait, some 0.2 s."""
+SWITCH_SECONDS = 0.0005
+"""How soon the event loop gets the interpreter back from a thread that works on a body. A request waits for it several
+times, so Python's 5 ms would add up.
+"""
 
 _leaving = False
 
@@ -33,6 +38,7 @@ _leaving = False
 def create(settings_: Settings | None = None) -> Any:
     """The application, as `uvicorn ticketing.app:create --factory` runs it."""
     chosen = settings_ or settings()
+    sys.setswitchinterval(SWITCH_SECONDS)
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
     tracing.start(chosen, "serve")

@@ -69,7 +69,7 @@ _HEAP_OF_MARKS, _HEAP_OF_NEAR_MARKS = _heap_of(_ANY_MARK), _heap_of(_NEAR_MARK)
 _FAR = re.compile("[\U00010000-\U0001e94a]")
 _BEGINNING = re.compile(f"[^{_ranges(_MARKS | _SECONDS)}]")
 """What never becomes one character with the one before it."""
-_SLICE = 4096
+_SLICE = 1024
 
 
 #: Characters that have an emoji (Emoji), and all other pictures beyond the first plane.
