@@ -1,4 +1,8 @@
-"""What schemathesis cannot know: limits on a text's length apply to its stored form (`ground/texts.py`)."""
+"""What schemathesis cannot know, and the contract says in words.
+
+Limits on a text's length apply to its stored form (`ground/texts.py`). Any request may be refused before it belongs to
+an operation, such as one whose address is too long; no operation lists these answers.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,15 @@ from schemathesis.core.failures import AcceptedNegativeData
 
 from ticketing.ground import texts
 
+ON_THE_WIRE = (414, 431)
+"""Statuses of refusals of the request line and the head."""
+
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:  # noqa: ARG001 - as it is called
-    """Accept a text that is too long as sent, but not as stored."""
+    """Accept refusals on the wire, and a text that is too long as sent, but not as stored."""
+    if response.status_code in ON_THE_WIRE:
+        return False
     too_long = isinstance(failure, AcceptedNegativeData) and "`maxLength`" in failure.message
     return not (too_long and any(map(_shrinks, _strings(case.body))))
 

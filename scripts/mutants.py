@@ -38,7 +38,7 @@ from ticketing.db import embedded
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("src", "sql", "migrations", "spec", "tests", "scripts", "pyproject.toml")
+COPIED = ("src", "sql", "migrations", "spec", "tests", "scripts", "docs", "pyproject.toml", "README.md")
 MATRIX = "tests/api/test_authorization.py"
 AT_ONCE = 2
 TIMEOUT_SECONDS = 600

@@ -83,8 +83,9 @@ def test_every_operation_shows_how(operation_id: str, operation: dict[str, Any])
             assert link["operationId"] in api.__all__
 
 
-@pytest.mark.parametrize(("name", "told"), [("a\x17", False), ("ab", True)])
-def test_a_text_that_is_too_long_only_as_it_was_sent_is_no_fault(name: str, told: bool) -> None:
+@pytest.mark.parametrize(("name", "status", "told"), [("a\x17", 201, False), ("ab", 201, True), ("ab", 414, False)])
+def test_what_the_contract_says_in_words_is_no_fault(name: str, status: int, told: bool) -> None:
     message = "Invalid component: in body - violates `maxLength` at /properties/name"
-    failure = AcceptedNegativeData(operation="x", message=message, status_code=201, expected_statuses=["4xx"])
-    assert judging.filter_failure(None, failure, SimpleNamespace(body={"names": [name]}), None) is told
+    failure = AcceptedNegativeData(operation="x", message=message, status_code=status, expected_statuses=["4xx"])
+    case, response = SimpleNamespace(body={"names": [name]}), SimpleNamespace(status_code=status)
+    assert judging.filter_failure(None, failure, case, response) is told

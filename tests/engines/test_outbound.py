@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import os
 import socket
@@ -180,6 +181,32 @@ def test_a_name_server_that_does_not_answer_holds_up_only_its_own_hosts(monkeypa
         assert asyncio.run(deliver()) == ["8.8.8.8"]
     finally:
         answered.set()
+
+
+def test_an_error_for_which_nobody_waits_any_more_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, unhandled = threading.Event(), []
+
+    def look_up(*_: Any, **__: Any) -> Any:
+        answered.wait(30)
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(guarding, "RESOLVE_SECONDS", 0.05)
+
+    async def ask() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+        with pytest.raises(Unresolved):
+            await Guard().addresses(Destination.of("https://late.example/"))
+        (asked,) = guarding._resolving.values()
+        answered.set()
+        with suppress(socket.gaierror):
+            await asyncio.wrap_future(asked)
+        del asked
+        await asyncio.sleep(0)
+        gc.collect()
+
+    asyncio.run(ask())
+    assert unhandled == []
 
 
 # Connections --------------------------------------------------------------------------------------------------------

@@ -33,7 +33,10 @@ async def resolve(host: str) -> Sequence[str]:
     if asked is None:
         asked = _resolving[host] = _threads.submit(_look_up, host)
         asked.add_done_callback(lambda _: _resolving.pop(host, None))
-    return await asyncio.shield(asyncio.wrap_future(asked))
+    answer = asyncio.wrap_future(asked)
+    # Who has stopped waiting does not look at an error, and asyncio would log it as never retrieved.
+    answer.add_done_callback(lambda late: late.cancelled() or late.exception())
+    return await asyncio.shield(answer)
 
 
 def _look_up(host: str) -> list[str]:
