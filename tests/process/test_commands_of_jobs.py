@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +18,7 @@ from test_jobs import Db, NewJob, new_job
 from test_tickets import Events
 
 from conftest import Person
+from ticketing.jobs import kinds
 
 __all__ = ["new_job", "run"]
 
@@ -63,11 +66,27 @@ def test_the_command_steps_in(command: Callable[..., Any], new_job: NewJob, new_
     ]
 
 
+def test_the_command_knows_all_queues_and_kinds_by_itself(new_database: Callable[..., str]) -> None:
+    """Before a worker has run: this process of the tests has loaded them all, so another one is asked."""
+    environ = os.environ | {"TICKETING_DATABASE_URL": new_database()}
+
+    def said(*arguments: str) -> str:
+        command = [sys.executable, "-m", "ticketing", "jobs", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+        return done.stdout + done.stderr
+
+    assert {queue["name"] for queue in json.loads(said("queues", "--json"))} == set(kinds.queues())
+    assert "paused              yes" in said("pause", "webhooks")
+    known = ", ".join(sorted(name for name in kinds.KINDS if not name.startswith("test.")))
+    assert said("retry", "--kind", "nope") == f"ticketing: There is no kind of jobs 'nope'. There are {known}.\n"
+
+
 def test_the_command_says_what_it_cannot_do(command: Callable[..., Any], new_job: NewJob) -> None:
     code, _, err = command("retry", new_job("completed"))
     assert (code, err) == (1, "ticketing: This job cannot be retried. It has been completed.\n")
     assert command("show", str(UUID(int=7)))[0] == 1
-    assert command("pause", "nowhere")[0] == 1
+    assert command("show", str(UUID(int=7)))[2] == f"ticketing: There is no job {UUID(int=7)}.\n"
+    assert command("pause", "nowhere") == (1, "", "ticketing: There is no queue 'nowhere'.\n")
     assert command("show", "seven")[0] == 2
 
 
@@ -115,10 +134,13 @@ def test_the_command_tells_how_many_could_not_be(command: Callable[..., Any], ne
 
 @pytest.mark.parametrize("verb", ["retry", "cancel"])
 def test_many_are_not_named_by_saying_nothing(command: Callable[..., Any], verb: str) -> None:
-    for arguments in ([], ["--yes"], ["--all", "--kind", "x", "--yes"]):
+    for arguments in ([], ["--yes"]):
         code, out, err = command(verb, *arguments)
         assert (code, out) == (1, "")
         assert "--kind or --queue, or else --all" in err
+    code, out, err = command(verb, "--all", "--kind", "x", "--yes")
+    assert (code, out) == (1, "")
+    assert err.startswith("ticketing: --all means all kinds ")
 
 
 def test_whoever_sits_at_a_terminal_is_asked(

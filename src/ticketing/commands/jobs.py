@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cyclopts import App
 
+import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs, and their queues, are known)
 from ticketing.access.actors import OPERATOR
 from ticketing.commands.console import Limit, confirm, connected, print_one, print_page
 from ticketing.contract import Problem
@@ -57,7 +58,6 @@ async def list_jobs(
     json
         Print a JSON array.
     """
-    _know_kinds(kind, queue)
     async with connected() as conn:
         page = await jobs.list_(conn, OPERATOR, state=state, kind=kind, queue=queue, limit=limit)
     print_page(page, ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
@@ -182,9 +182,10 @@ async def _each(
     json: bool,
 ) -> None:
     """Retry or cancel many jobs; those that have changed meanwhile, or do not allow it, are left alone."""
-    if all is not (kind is None and queue is None):
+    if kind is None and queue is None and not all:
         raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
-    _know_kinds(kind, queue)
+    if all and (kind or queue):
+        raise Refused("--all means all kinds in all queues. Leave it out, or leave out --kind and --queue.")
     count, refused = 0, 0
     async with connected() as conn:
         found = await sql.jobs.count_jobs(conn, state=state, kind=kind, queue=queue) or 0
@@ -202,12 +203,6 @@ async def _each(
         print(f"{count} {done}." + (f" {refused} could not be." if refused else ""))
     if refused:
         raise SystemExit(1)
-
-
-def _know_kinds(*named: str | None) -> None:
-    """Let this process know all kinds of jobs, and so their queues, if any is named."""
-    if any(named):
-        import ticketing.reactions.background  # noqa: F401, PLC0415 - it takes longer to load than all the rest
 
 
 async def _ids(conn: sql.Connection, **filters: str | None) -> AsyncIterator[UUID]:
