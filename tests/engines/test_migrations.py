@@ -418,7 +418,7 @@ def test_an_applied_one_must_not_change(url: str, folder: Path) -> None:
     (folder / "0001_things.sql").write_text("create table things (id bigint);")
     with pytest.raises(
         migrate.MigrationError,
-        match=r"The 0001_things of the database is not 0001_things of this release\. The database was made by",
+        match=r"The 0001_things applied to the database differs from this release's\. The database was made by",
     ):
         apply(url, folder)
 
@@ -427,7 +427,7 @@ def test_an_applied_one_must_not_be_renamed(url: str, folder: Path) -> None:
     apply(url, folder)
     (folder / "0001_things.sql").rename(folder / "0001_stuff.sql")
     with pytest.raises(
-        migrate.MigrationError, match="The 0001_things of the database is not 0001_stuff of this release"
+        migrate.MigrationError, match="The database has 0001_things in place of this release's 0001_stuff"
     ):
         apply(url, folder)
 

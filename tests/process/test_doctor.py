@@ -135,13 +135,13 @@ def test_a_standby_is_found(wrong: Callable[..., dict[str, str]], url: str) -> N
 def test_a_schema_of_a_later_release_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("insert into schema_migrations (version, name, checksum) values ('9999', 'moon', 'x')")
-    assert "9999_moon, of a later release" in wrong(url)["Schema"]
+    assert "9999_moon, which this release does not know" in wrong(url)["Schema"]
 
 
 def test_a_migration_that_was_changed_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("update schema_migrations set checksum = 'x' where version = '0002'")
-    assert "0002_event_log is not what was applied" in wrong(url)["Schema"]
+    assert "The 0002_event_log applied to the database differs from this release's." in wrong(url)["Schema"]
 
 
 def test_a_pooler_that_drops_our_limits_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:

@@ -320,10 +320,12 @@ def _check(history: dict[str, tuple[str, str]], migrations: Sequence[Migration])
                 f"The database has {version}_{name}, which this release does not know. Install the later release that "
                 f"it is of. If there is none: {UNRELEASED}"
             )
-        if (migration.name, migration.checksum) != (name, checksum):
+        if migration.name != name:
             raise MigrationError(
-                f"The {version}_{name} of the database is not {migration} of this release. {UNRELEASED}"
+                f"The database has {version}_{name} in place of this release's {migration}. {UNRELEASED}"
             )
+        if migration.checksum != checksum:
+            raise MigrationError(f"The {migration} applied to the database differs from this release's. {UNRELEASED}")
     # A post step may be applied after later migrations, which therefore do not build on it.
     late = [each for each in migrations if each.version not in history and not each.post and history]
     if late and late[0].version < max(history):
