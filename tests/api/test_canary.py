@@ -62,6 +62,7 @@ def shown(by: Person, number: int, project: str, cursor: str) -> Iterator[tuple[
     yield "the feed from its beginning", json.dumps(by.pages("/tickets"))
 
 
+@pytest.mark.slow
 def test_what_is_for_staff_is_shown_to_nobody_else(
     sign_in: Callable[..., Person],
     stranger: Person,

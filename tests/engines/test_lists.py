@@ -18,7 +18,7 @@ MOST = 400
 
 
 @pytest.fixture(scope="module")
-def filled(new_database: Callable[..., str]) -> str:
+def filled(new_database: Callable[..., str], slowly: None) -> str:
     url = new_database()
     lists.fill(url, TICKETS)
     return url

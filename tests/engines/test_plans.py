@@ -202,7 +202,7 @@ RUN: dict[str, tuple[int, Statement]] = {
 
 
 @pytest.fixture(scope="module", params=STATES)
-def filled(request: pytest.FixtureRequest, new_database: Callable[..., str]) -> str:
+def filled(request: pytest.FixtureRequest, new_database: Callable[..., str], slowly: None) -> str:
     """A database with much in it, of which the planner knows little."""
     url = new_database()
     with psycopg.connect(url, autocommit=True) as conn:
