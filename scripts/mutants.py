@@ -69,6 +69,9 @@ EQUIVALENT = {
     'src/ticketing/log/places.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
         "The statement that reads, and the hub that looks its listeners up, choose by the same names before."
     ),
+    "src/ticketing/monitoring/readiness.py obstacle: outages.may_not_write() → True": (
+        "It saves writes, and refuses nobody: without it, each probe tries one."
+    ),
     "sql/shapes/events.sql event_readers: event_is_internal(e) (3) → (false and event_is_internal(e))": (
         "No internal event takes a ticket or a project from anybody; this is for those to come."
     ),
