@@ -50,10 +50,11 @@ insert into webhook_messages (event_id, format, body) select d.event_id, 'standa
 insert into job_pauses (queue) values ('paused');
 insert into jobs (id, kind, queue, priority, args, shown, max_attempts, run_at, lane, lane_limit, state, finished_at)
 select new_job_id(), 'sample', k.queue, 2, '{{}}', '{{}}', 3, now() + k.due, k.lane, k.lane_limit, k.state,
-       case when k.state = 'completed' then now() end
+       case k.state when 'completed' then now() when 'discarded' then now() - interval '2 days' end
   from generate_series(1, {MANY // 4}) i
  cross join (values ('default', interval '1 hour', null, null::int, 'available'::job_state),
                     ('default', interval '-1 hour', null, null, 'completed'),
+                    ('default', interval '-1 hour', null, null, 'discarded'),
                     ('default', interval '1 hour', '{LANE}', 2, 'available'),
                     ('paused', interval '-1 hour', null, null, 'available'),
                     ('paused', interval '-1 hour', '{LANE}', 2, 'available'),

@@ -1219,10 +1219,12 @@ class _JobEngine:
         conn: Connection,
         *,
         completed_for: timedelta,
-        failed_for: timedelta,
         batch: int,
+        failed_for: timedelta,
     ) -> int:
-        """Delete a batch of jobs that finished long enough ago."""
+        """Delete a batch of jobs that finished long enough ago. Each sort has an index, so that those that failed,
+        and are kept
+        """
     async def dispatch_jobs(
         self,
         conn: Connection,
