@@ -7,6 +7,9 @@
 select current_setting('transaction_read_only')::boolean as read_only,
        current_setting('statement_timeout') <> '0' and current_setting('lock_timeout') <> '0' as limits,
        current_setting('jit')::boolean as jit, current_setting('timezone') as timezone,
+       -- UTC has many names.
+       not exists (select from unnest('{2000-01-01 00:00Z, 2000-07-01 00:00Z}'::timestamptz[]) moment
+                    where moment::timestamp <> moment at time zone 'UTC') as utc,
        current_setting('max_connections')::integer as max_connections,
        -- Of the sessions of others, a role without pg_read_all_stats is shown whose they are and in which database.
        (select count(*) from pg_stat_activity
@@ -35,6 +38,40 @@ select p.gid, p.owner::text, p.database::text, extract(epoch from now() - p.prep
   from pg_prepared_xacts p
  where p.prepared < now() - make_interval(secs => :open_seconds::float8)
  order by seconds desc;
+
+-- name: list_blockers(open_seconds)
+-- returns: Blocker
+-- Sessions that keep others from writing to this database, in transactions that have been open for longer than this.
+-- They hold a lock that excludes writes to a table of ours, or somebody waits for them. Of the sessions of other roles, a
+-- role without pg_read_all_stats is shown neither age nor application.
+with held as (
+    select l.pid, max(c.relname) as table_name
+      from pg_locks l join pg_class c on c.oid = l.relation
+     where l.granted and l.database = (select oid from pg_database where datname = current_database())
+       and c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+       and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+     group by l.pid
+), awaited as (
+    select distinct blocker as pid from pg_locks l cross join unnest(pg_blocking_pids(l.pid)) blocker where not l.granted
+)
+select a.pid, coalesce(a.usename::text, 'unknown') as role, nullif(a.application_name, '') as application,
+       a.state, extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds, h.table_name::text as table_name
+  from pg_stat_activity a left join held h using (pid)
+ where a.datname = current_database() and a.pid <> pg_backend_pid()
+   and (h.pid is not null or a.pid in (select pid from awaited))
+   and coalesce(a.xact_start < clock_timestamp() - make_interval(secs => :open_seconds::float8), true)
+   -- Whoever waits as well is not the one to end.
+   and cardinality(pg_blocking_pids(a.pid)) = 0
+ order by a.xact_start nulls last;
+
+-- name: list_invalid_indexes()
+-- returns: InvalidIndex
+-- Indexes whose concurrent build was interrupted: every write maintains them, and no read uses them.
+select i.indexrelid::regclass::text as name
+  from pg_index i join pg_class c on c.oid = i.indexrelid
+ where not i.indisvalid and c.relnamespace = current_schema()::regnamespace
+   and not exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid)
+ order by name;
 
 -- name: get_held_event_seconds()$
 -- Seconds since the oldest event was written that the feed does not show yet, as an older transaction is still open.

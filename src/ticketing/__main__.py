@@ -263,27 +263,32 @@ async def run_migrations(*, finish: bool = False, status: bool = False) -> None:
     status
         Only show what is applied and what is pending; exits with 1 if anything is pending.
     """
-    from psycopg import AsyncConnection
-
-    from ticketing.db import migrate, pool
+    from ticketing.db import migrate, sessions
     from ticketing.ground.config import settings
     from ticketing.log import upkeep
 
+    said = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        print(sentence, flush=True)  # So that a log shows which step is under way.
+
     url = settings().database_url
-    done = [] if status else migrate.told(await migrate.migrate(url, finish=finish))
-    async with await AsyncConnection.connect(**pool.patient(url)) as conn:
+    if not status:
+        await migrate.migrate(url, finish=finish, say=say)
+    async with sessions.opened(url) as conn:
         if not status and await upkeep.mend(conn):
-            done.append("Mended the event log, as this database was restored.")
+            say("Mended the event log, as this database was restored.")
         current, pending = await migrate.current(conn), await migrate.pending(conn)
         unfinished = await migrate.unfinished(conn)
     if status:
-        done.append(f"Applied up to {current}." if current else "Nothing is applied.")
-        done += [f"Pending: {name}." for name in pending] or ["Nothing is pending."]
+        say(f"Applied up to {current}." if current else "Nothing is applied.")
+        for sentence in [f"Pending: {name}." for name in pending] or ["Nothing is pending."]:
+            say(sentence)
     if unfinished and not pending:
-        done.append(
-            "Once no process of an older release runs, `ticketing migrate --finish` removes what only those need."
-        )
-    print("\n".join(done) or "The database is up to date.")
+        say("Once no process of an older release runs, `ticketing migrate --finish` removes what only those need.")
+    if not said:
+        say("The database is up to date.")
     sys.exit(1 if pending else 0)
 
 

@@ -14,9 +14,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from conftest import await_
-from ticketing.db import migrate
+from pooling import pooled
+from ticketing.db import migrate, sessions
 from ticketing.ground import paths
 
 EMPTY = "template1"
@@ -404,9 +407,65 @@ def test_a_process_that_is_killed_while_it_builds_an_index_leaves_nothing_behind
         assert is_valid(other) == [(True,)]
 
 
+@pytest.fixture
+def impatient(url: str) -> str:
+    """A database whose sessions are limited, as docs/operating.md limits those behind PgBouncer."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+        for setting in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            conn.execute(sql.SQL("alter database {} set {} = '50ms'").format(name, sql.Identifier(setting)))
+    return url
+
+
+def test_no_limit_of_the_role_or_database_ends_a_long_step(impatient: str, folder: Path) -> None:
+    (folder / "0002_names.sql").write_text("select pg_sleep(0.2);")
+    (folder / "0003_long.sql").write_text("-- transaction: own\nselect pg_sleep(0.2);")
+    (folder / "0004_longer.sql").write_text("-- transaction: none\nselect pg_sleep(0.2);")
+    assert apply(impatient, folder) == ["0001_things", "0002_names", "0003_long", "0004_longer"]
+
+
+def test_a_limit_of_the_database_does_not_end_the_build_of_an_index_that_waits(impatient: str, folder: Path) -> None:
+    apply(impatient, folder)
+    (folder / "0003_index.sql").write_text(INDEX)
+    with psycopg.connect(impatient, options="-c idle_in_transaction_session_timeout=0") as busy:
+        busy.execute("insert into things values (2)")
+        building = threading.Thread(target=apply, args=(impatient, folder))
+        building.start()
+        with psycopg.connect(impatient, autocommit=True) as other:
+            began = "select from pg_stat_activity where wait_event_type = 'Lock' and now() - query_start > '100ms'"
+            await_(lambda: other.execute(began).rowcount > 0)
+        busy.commit()
+        building.join()
+        assert is_valid(busy) == [(True,)]
+
+
+def test_each_step_is_said_when_it_begins_and_when_it_is_done(url: str, folder: Path) -> None:
+    apply(url, folder)
+    for number in (3, 4):
+        (folder / f"000{number}_more.sql").write_text("insert into things values (2)")
+    (folder / "0005_broken.sql").write_text("-- transaction: own\nselect 1 / 0;")
+    said: list[str] = []
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        asyncio.run(migrate.migrate(url, of(folder), say=said.append))
+    assert said == [
+        "Applying 0003_more to 0004_more …",
+        "Applied 0003_more.",
+        "Applied 0004_more.",
+        "Applying 0005_broken …",
+    ]
+
+
+def test_a_pooler_in_transaction_mode_is_refused_before_anything_is_done(url: str, folder: Path) -> None:
+    with pooled(url) as behind, pytest.raises(sessions.Shared, match="Connect directly"):
+        apply(behind, folder)
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select to_regclass('schema_migrations')").fetchone() == (None,)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("CREATE INDEX CONCURRENTLY IF NOT EXISTS a ON things (id);", "Begin with `-- transaction: none`"),
         ("create index concurrently if not exists a on things (id);", "Begin with `-- transaction: none`"),
         ("-- transaction: none\ncreate index concurrently a on things (id);", "if not exists"),
     ],

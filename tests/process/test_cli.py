@@ -7,11 +7,13 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from pathlib import Path
 from typing import Any, Literal, get_origin
 from uuid import UUID
 
@@ -23,10 +25,12 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from conftest import spawned
+from conftest import await_, ended, environment, spawned
+from pooling import pooled
 from ticketing import __main__
 from ticketing.access import bearer
 from ticketing.commands import console, doctor
+from ticketing.db import migrate, pool
 from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings
 from ticketing.jobs import kinds
@@ -277,7 +281,7 @@ def test_migrate_says_what_it_did_and_what_there_is_to_do(run: Run, new_database
     assert out.startswith("Nothing is applied.\nPending: 0001_initial.")
     code, out, _ = run("migrate", url=empty)
     assert code == 0
-    assert out == "Set up the database.\n"
+    assert out == "Setting up the database …\nSet up the database.\n"
     assert run("migrate", url=empty)[:2] == (0, "The database is up to date.\n")
     code, out, _ = run("migrate", "--status", url=empty)
     assert code == 0
@@ -337,6 +341,75 @@ def test_what_cannot_be_done_is_said_in_one_sentence(run: Run, url: str, command
     assert (code, out) == (1, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "user list",
+        "user create --name Robot --service-account",
+        "token list --user ada@lumen.example",
+        "project list",
+        "jobs list",
+        "jobs retry --all --yes",
+        "import list",
+    ],
+)
+def test_without_migrations_a_command_says_so(run: Run, new_database: Callable[..., str], command: str) -> None:
+    code, out, err = run(*command.split(), url=new_database("template1"))
+    assert (code, out) == (1, "")
+    assert err == "ticketing: The database lacks migrations. Run `ticketing migrate` first.\n"
+
+
+def test_commands_work_through_a_pooler_in_transaction_mode(run: Run, url: str) -> None:
+    # Several connections at once, each of which may get the session in which another one would have prepared.
+    with pooled(url) as behind, psycopg.connect(behind, autocommit=True, prepare_threshold=None) as other:
+        for turn in range(3):
+            with other.transaction():
+                other.execute("select 1")
+                name = f"Robot {turn}"
+                assert run("user", "create", "--name", name, "--service-account", url=behind)[0] == 0
+            for command in ("user list", "jobs list", "project list", "import list"):
+                code, _, err = run(*command.split(), url=behind)
+                assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["migrate", "import revert 1"])
+def test_a_command_that_needs_a_session_refuses_a_pooler_in_transaction_mode(run: Run, url: str, command: str) -> None:
+    with pooled(url) as behind:
+        code, out, err = run(*command.split(), url=behind)
+    assert (code, out) == (1, "")
+    assert "A pooler exchanges sessions after each transaction" in err
+    assert "Connect directly" in err
+
+
+def test_a_listing_that_fails_does_not_speak_of_continuing(run: Run) -> None:
+    code, _, err = run("import", "list", url="postgresql://127.0.0.1:1/none")
+    assert code == 1
+    assert "PostgreSQL cannot be reached." in err
+    assert "continues" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["user list", "import list", "migrate", "doctor"])
+def test_a_server_that_takes_connections_and_does_not_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, run: Run, command: str
+) -> None:
+    monkeypatch.setitem(pool.NETWORK, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        code, out, err = run(*command.split(), url=f"postgresql://127.0.0.1:{silent.getsockname()[1]}/none")
+    assert code == 1
+    assert "See whether it runs, and look at host, port and firewall." in out + err
+
+
+@pytest.mark.slow
+def test_migrate_prints_where_it_is_while_it_is_there(url: str, tmp_path: Path) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("select pg_advisory_lock(%s)", [migrate.LOCK])
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "ticketing", "migrate"], stdout=log, env=environment(url))
+        with process, ended(process):
+            await_(lambda: "Another process is migrating" in (tmp_path / "log").read_text())
 
 
 def test_the_doctor_finds_a_restored_log_and_migrate_mends_it(run: Run, new_database: Callable[..., str]) -> None:

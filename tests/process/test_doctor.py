@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,9 +18,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis import Redis
 from test_cli import Run, run, url
 
-from conftest import settled, signed_up
+from conftest import await_, settled, signed_up
+from pooling import pooled
 from ticketing import sealing
 from ticketing.commands import doctor
+from ticketing.db import pool
 from ticketing.ground.config import Settings, unknown
 from ticketing.web.wire import files
 
@@ -36,6 +39,8 @@ WHOLE = (
     "Sessions",
     "Writing",
     "Standbys",
+    "Locks",
+    "Indexes",
     "Schema",
     "Event log",
     "Transactions",
@@ -108,10 +113,10 @@ def test_the_connections_of_others_are_counted_by_a_role_that_may_not_look_at_th
         # As PostgreSQL shows them, and the process that begins replication, to a role without pg_read_all_stats. The
         # tests' server has no second role.
         conn.execute(
-            "create view pg_stat_activity as select datid, pid, usesysid, usename, application_name, backend_xid,"
-            " xact_start, case when pid = pg_backend_pid() then backend_type end as backend_type"
+            "create view pg_stat_activity as select datid, datname, pid, usesysid, usename, application_name, state,"
+            " backend_xid, xact_start, case when pid = pg_backend_pid() then backend_type end as backend_type"
             " from pg_catalog.pg_stat_activity where application_name = 'crowd' or pid = pg_backend_pid()"
-            " union all select null, 1, 10, 'postgres', '', null, null, null"
+            " union all select null, null, 1, 10, 'postgres', '', null, null, null, null"
         )
         shown = make_conninfo(url, options="-c search_path=public,pg_catalog")
         _, out, _ = run("doctor", url=shown, redis_url=redis_url)
@@ -293,10 +298,68 @@ def test_events_without_deliveries_are_found(
     assert "has no deliveries yet. See whether `ticketing work` runs" in wrong(url)["Webhooks"]
 
 
-def test_a_pooler_that_exchanges_sessions_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
-    # What one session sets, another one has.
-    found = wrong(make_conninfo(url, options="-c ticketing.session=mine"))
-    assert found["Sessions"].startswith("a pooler exchanges sessions.")
+def test_a_pooler_in_transaction_mode_is_noted_and_nothing_is_wrong(run: Run, url: str, redis_url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+        for setting, value in (pool.SESSION | pool.LIMITS).items():
+            conn.execute(sql.SQL("alter database {} set {} = {}").format(name, sql.Identifier(setting), value))
+    with pooled(url) as behind:
+        code, out, err = run("doctor", url=behind, redis_url=redis_url)
+    assert (code, err) == (0, "")
+    assert "ok     Sessions: a pooler exchanges them after each transaction." in out
+
+
+@pytest.mark.parametrize("name", ["UTC", "Etc/UTC", "GMT", "Zulu"])
+def test_utc_has_many_names(wrong: Callable[..., dict[str, str]], url: str, name: str) -> None:
+    assert "Session" not in wrong(make_conninfo(url, options=f"-c timezone={name}"))
+
+
+def test_who_keeps_the_service_from_writing_is_named(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    with psycopg.connect(url, application_name="psql") as conn:
+        conn.execute("lock table tickets in share mode")
+        assert "Locks" not in wrong(url)
+        monkeypatch.setattr(doctor, "LOCKED_SECONDS", 0.0)
+        finding = wrong(url)["Locks"]
+        assert finding.startswith(f"process {conn.info.backend_pid} of the role {conn.info.user} (psql), whose ")
+        assert "s ago and is idle in transaction, holds a lock on tickets. " in finding
+        assert "pg_terminate_backend(pid)" in finding
+        conn.rollback()
+        assert "Locks" not in wrong(url)
+
+
+def test_who_keeps_others_waiting_is_named_and_not_those_who_wait(
+    monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
+) -> None:
+    monkeypatch.setattr(doctor, "LOCKED_SECONDS", 0.0)
+    lock = "select pg_advisory_xact_lock(1)"
+    with contextlib.ExitStack() as stack:
+        holding = stack.enter_context(psycopg.connect(url))
+        holding.execute(lock)
+        assert "Locks" not in wrong(url)
+        waiting = [stack.enter_context(psycopg.connect(url, autocommit=True)) for _ in range(2)]
+        threads = [threading.Thread(target=each.execute, args=[lock]) for each in waiting]
+        for thread in threads:
+            thread.start()
+        await_(lambda: holding.execute("select from pg_locks where not granted").rowcount >= 2)
+        finding = wrong(url)["Locks"]
+        holding.rollback()
+        for thread in threads:
+            thread.join()
+        assert finding.startswith(f"process {holding.info.backend_pid} of the role ")
+    assert finding.count(" of the role ") == 1
+    assert "holds a lock that others wait for" in finding
+
+
+def test_an_index_whose_build_was_interrupted_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table twice as select 1 as id from generate_series(1, 2)")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute("create unique index concurrently twice_id on twice (id)")
+    finding = wrong(url)["Indexes"]
+    assert finding.startswith("invalid, because building was interrupted: twice_id.")
+    assert "Run `ticketing migrate`" in finding
 
 
 def test_a_server_that_is_almost_full_is_found(

@@ -10,11 +10,10 @@ from uuid import UUID
 
 import orjson
 from cyclopts import Parameter, validators
-from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
 from ticketing.contract import Problem
-from ticketing.db import pool, sql
+from ticketing.db import migrate, sessions, sql
 from ticketing.ground.config import settings
 from ticketing.ground.refused import Refused
 from ticketing.writing import judging, paging
@@ -26,10 +25,12 @@ OPTIONS = {"scopes": "scope", "expires_at": "expires", "ticket_types": "ticket-t
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[sql.Connection]:
-    """A connection in autocommit to the database of the settings."""
+async def connected(url: str | None = None, *, own: bool = False, **limits: str) -> AsyncIterator[sql.Connection]:
+    """A session (sessions.py) on a database that is up to date, by default that of the settings. Raises Refused."""
     set_json_loads(orjson.loads)
-    async with await AsyncConnection.connect(**pool.patient(settings().database_url)) as conn:
+    async with sessions.opened(url or settings().database_url, own=own, **limits) as conn:
+        if await migrate.pending(conn):
+            raise Refused("The database lacks migrations. Run `ticketing migrate` first.")
         yield conn
 
 

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 import ticketing.reactions.background  # noqa: F401 (so that all schedules are known)
 from ticketing import sealing
-from ticketing.db import migrate, outages, pool, sql
+from ticketing.db import migrate, outages, pool, sessions, sql
 from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings, settings
 from ticketing.jobs import kinds
@@ -29,6 +29,8 @@ OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 5
 OPEN_SECONDS = 60.0
 """How long a writing transaction may be open. Ours end within seconds."""
+LOCKED_SECONDS = 2.0
+"""How long a transaction may hold a lock that the service needs, whose statements wait as long for it."""
 LATE_SECONDS = 60.0
 """How long a schedule, or an event's webhook deliveries, may be overdue. A running worker makes them at once."""
 BEHIND_BYTES = 1 << 30
@@ -84,10 +86,7 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
 
 async def _connect(chosen: Settings) -> AsyncConnection[Any]:
     """A connection like the service's own."""
-    return await AsyncConnection.connect(
-        **pool.parameters(chosen.database_url) | {"connect_timeout": PATIENCE_SECONDS},
-        row_factory=tuple_row,
-    )
+    return await AsyncConnection.connect(**pool.parameters(chosen.database_url), row_factory=tuple_row)
 
 
 async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncIterator[Check]:
@@ -107,6 +106,8 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     yield await _sessions(conn, chosen)
     yield await _writing(conn, figures)
     yield await _standbys(conn)
+    yield await _locks(conn)
+    yield await _indexes(conn)
     pending = await migrate.pending(conn)
     disagreement = await migrate.disagreement(conn)
     if pending and not disagreement:
@@ -159,7 +160,7 @@ def _limits(figures: sql.ServerFigures) -> Check:
 
 
 def _session(figures: sql.ServerFigures) -> Check:
-    right = not figures["jit"] and figures["timezone"] == pool.SESSION["timezone"]
+    right = not figures["jit"] and bool(figures["utc"])
     return Check(
         "Session",
         right,
@@ -176,19 +177,15 @@ def _of_the_role(session: Mapping[str, str]) -> str:
 
 
 async def _sessions(conn: AsyncConnection[Any], chosen: Settings) -> Check:
-    """Whether a connection is a session: a pooler that switches sessions after each transaction breaks the bell."""
-    await conn.execute("select set_config('ticketing.session', 'mine', false)")
-    async with await _connect(chosen) as other, other.transaction():
-        cursors = [await each.execute("select current_setting('ticketing.session', true)") for each in (other, conn)]
-        theirs, ours = [await cursor.fetchone() for cursor in cursors]
-    kept = ours == ("mine",) and theirs != ("mine",)
+    """Whether a connection is a session. A pooler in transaction mode is no fault, but an operator should know."""
+    kept = await pool.leads_to_postgres(conn) or await sessions.keeps_its_session(conn, chosen.database_url)
     return Check(
         "Sessions",
-        kept,
+        True,
         "each connection keeps its session."
         if kept
-        else "a pooler exchanges sessions. Events and jobs are found up to half a second later, and "
-        "commands such as `migrate` and `import` need PostgreSQL itself. Set pool_mode to session for this database.",
+        else "a pooler exchanges them after each transaction. So events and jobs are found up to half a second later, "
+        "and `migrate` and `import` need a direct connection to PostgreSQL.",
     )
 
 
@@ -211,6 +208,40 @@ async def _standbys(conn: AsyncConnection[Any]) -> Check:
         for row in lagging
     )
     return Check("Standbys", False, f"PostgreSQL retains WAL for {names}. Mend the standby, or drop its slot.")
+
+
+async def _locks(conn: AsyncConnection[Any]) -> Check:
+    """Whether somebody keeps the service from writing: its statements wait two seconds for a lock."""
+    blockers = await sql.doctor.list_blockers(conn, open_seconds=LOCKED_SECONDS)
+    if not blockers:
+        return Check("Locks", True, "nobody keeps the service from writing.")
+    return Check(
+        "Locks",
+        False,
+        f"{'; '.join(map(_blocker, blockers))}. The service waits two seconds for a lock, then answers 503. "
+        "End the transaction, or its process: `select pg_terminate_backend(pid)`.",
+    )
+
+
+def _blocker(row: sql.Blocker) -> str:
+    application = f" ({row['application']})" if row["application"] else ""
+    age = "" if row["seconds"] is None else f", whose transaction began {row['seconds']:.0f} s ago"
+    state = f" and is {row['state']}" if row["state"] else ""
+    lock = f" holds a lock on {row['table_name']}" if row["table_name"] else " holds a lock that others wait for"
+    return f"process {row['pid']} of the role {row['role']}{application}{age}{state},{lock}"
+
+
+async def _indexes(conn: AsyncConnection[Any]) -> Check:
+    invalid = [str(row["name"]) for row in await sql.doctor.list_invalid_indexes(conn)]
+    if not invalid:
+        return Check("Indexes", True, "all are valid.")
+    return Check(
+        "Indexes",
+        False,
+        f"invalid, because building was interrupted: {', '.join(invalid)}. They slow down writes and speed up nothing. "
+        "Run `ticketing migrate`, which builds those of its own pending steps again; "
+        "then `reindex index concurrently` for each that is still invalid, or drop it if its name ends in _ccnew.",
+    )
 
 
 async def _transactions(conn: AsyncConnection[Any], *, ahead: bool) -> Check:

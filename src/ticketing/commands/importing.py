@@ -9,19 +9,18 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, NoReturn
+from typing import Annotated, BinaryIO, Literal, NoReturn
 
 import orjson
 import psycopg
 from cyclopts import App, Parameter
-from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ticketing.access.actors import OPERATOR
-from ticketing.commands.console import print_table
-from ticketing.db import migrate, outages, pool, sql
-from ticketing.ground.config import settings
+from ticketing.commands.console import connected, print_table
+from ticketing.db import outages, sql
 from ticketing.sources import github, labels, repositories
 from ticketing.sources.files import FIELDS, NAME, Unreadable
 from ticketing.sources.github.fields import NEEDED
@@ -110,7 +109,7 @@ async def import_github(
     if map and not dry_run:
         _check_writable(map)
     try:
-        async with _connected(database_url) as conn:
+        async with _connected(database_url, writes=not dry_run) as conn:
             rules = await _rules(conn, project, default_type)
             with _opened(file) as opened:
                 reading = github.read(
@@ -243,7 +242,7 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
     json
         Print one line of JSON per import.
     """
-    async with _connected(database_url) as conn:
+    async with _connected(database_url, writes=False) as conn:
         runs = await sql.imports.list_runs(conn, run=None)
     if json:
         sys.stdout.buffer.write(b"".join(orjson.dumps(run) + b"\n" for run in runs))
@@ -283,20 +282,17 @@ async def revert_import(run: int, /, *, database_url: str | None = None, json: b
 
 
 @asynccontextmanager
-async def _connected(database_url: str | None) -> AsyncIterator[sql.Connection]:
-    """A connection in autocommit to a database that is up to date."""
+async def _connected(database_url: str | None, *, writes: bool = True) -> AsyncIterator[sql.Connection]:
+    """A session on a database that is up to date; one of its own, with locks, if it writes."""
+    if database_url is not None:
+        _check_url(database_url)
     try:
-        async with await AsyncConnection.connect(**_patient(database_url or settings().database_url)) as conn:
-            if await migrate.pending(conn):
-                _fail("The database lacks migrations. Run `ticketing migrate` first.", 1)
+        async with connected(database_url, own=writes, **PATIENCE) as conn:
             yield conn
     except psycopg.Error as error:
         cause = outages.cause(outages.sqlstate(error))
-        _fail(
-            f"PostgreSQL cannot be used: {outages.message(error)} {cause} "
-            "What is done stays; the next run continues from there.",
-            1,
-        )
+        sentence = f"PostgreSQL cannot be used: {outages.message(error)} {cause}"
+        _fail(sentence + " What is done stays; the next run continues from there." * writes, 1)
 
 
 def _fail(text: str, code: int) -> NoReturn:
@@ -324,9 +320,9 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         _fail(f"{file} cannot be read: {error.strerror}.", 2)
 
 
-def _patient(url: str) -> dict[str, Any]:
+def _check_url(url: str) -> None:
     try:
-        return pool.patient(url, **PATIENCE)
+        conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         _fail("The URL of the database cannot be read. Give it as postgresql://user:password@host/name.", 2)
 

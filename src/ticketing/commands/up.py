@@ -146,8 +146,7 @@ def _kept_key(home: Path) -> str:
 async def _prepare(database_url: str, home: Path, say: Callable[[str], None]) -> dict[str, str]:
     """Migrate, load the demo into an empty database, and return the tokens of its people."""
     # No process of an older release runs: all that use this database are about to start.
-    for sentence in migrate.told(await migrate.migrate(database_url, finish=True)):
-        say(sentence)
+    await migrate.migrate(database_url, finish=True, say=say)
     async with pool.connected(database_url, 1), pool.connection() as conn:
         if await demo.load(conn):
             say("Loaded the demo data.")

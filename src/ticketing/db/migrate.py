@@ -17,7 +17,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 from psycopg import AsyncConnection, errors
 from psycopg.rows import scalar_row, tuple_row
 
-from ticketing.db import pool, shapes
+from ticketing.db import sessions, shapes
 from ticketing.db.shapes import Shapes
 from ticketing.ground import paths
 from ticketing.ground.refused import Refused
@@ -47,9 +47,15 @@ UNRELEASED = (
 SHAPES = "functions and views"
 RETIRED = "the end of retired functions and views"
 """What is done besides migrations, as it is named among them."""
+SENTENCES = {
+    SHAPES: "Updated the functions and views that statements use.",
+    RETIRED: "Removed the functions and views that only older releases used.",
+}
 NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9]+(_[a-z0-9]+)*(\.post)?)\.sql")
 MODE = re.compile(r"-- transaction: (own|none)\n")
-CONCURRENT = re.compile(r"\bcreate\s+(?:unique\s+)?index\s+concurrently\s+(?P<safe>if\s+not\s+exists\s+)?(?P<name>\w+)")
+CONCURRENT = re.compile(
+    r"\bcreate\s+(?:unique\s+)?index\s+concurrently\s+(?P<safe>if\s+not\s+exists\s+)?(?P<name>\w+)", re.IGNORECASE
+)
 HISTORY = """
 create table if not exists schema_migrations (
     version    text primary key,
@@ -63,6 +69,8 @@ select c.oid::regclass::text
   from pg_index i join pg_class c on c.oid = i.indexrelid
  where not i.indisvalid and c.relname = any(%s) and c.relnamespace = current_schema()::regnamespace
 """
+
+Say = Callable[[str], None]
 
 
 class MigrationError(Refused):
@@ -115,20 +123,28 @@ def read(migrations: Path, shapes_folder: Path) -> Schema:
     return Schema(load(migrations), shapes.load(shapes_folder))
 
 
-async def migrate(url: str, schema: Schema | None = None, *, finish: bool = False) -> list[str]:
-    """Bring the database to this schema, and name what was done. Raises MigrationError, ShapeError.
+def _nothing(_: str) -> None:
+    """Say nothing."""
 
-    With `finish`, and in a database that had nothing, also what no process of an older release would survive.
+
+async def migrate(url: str, schema: Schema | None = None, *, finish: bool = False, say: Say = _nothing) -> list[str]:
+    """Bring the database to this schema, and name what was done. Raises MigrationError, ShapeError, Shared.
+
+    With `finish`, and in a database that had nothing, also what no process of an older release would survive. Each
+    step of an upgrade is said when it begins, and when it is committed.
     """
     schema = schema or ours()
     done: list[str] = []
     # The session of a process that was killed shall end soon, and its lock with it.
-    async with await AsyncConnection.connect(**pool.patient(url, client_connection_check_interval="1s")) as conn:
-        await _take_turn(conn)
+    async with sessions.opened(url, own=True, client_connection_check_interval="1s") as conn:
+        await _take_turn(conn, say)
         await conn.execute(HISTORY)
         await conn.execute(shapes.TABLE)
         history = await _history(conn)
         _check(history, schema.migrations)
+        tell = say if history else _nothing
+        if not history:
+            say("Setting up the database …")
         lacking = [each for each in schema.migrations if each.version not in history]
         groups = _groups([each for each in lacking if not each.post])
         # With the last transaction; an index that is built after it is not waited for.
@@ -136,23 +152,14 @@ async def migrate(url: str, schema: Schema | None = None, *, finish: bool = Fals
         if last is None:
             groups, last = [[], *groups], 0
         for number, group in enumerate(groups):
-            done += await _apply(conn, group, schema.shapes if number == last else None)
+            done += await _apply(conn, group, schema.shapes if number == last else None, tell)
         if finish or not history:
-            done += await _drop_retired(conn)
+            done += await _drop_retired(conn, tell)
             for step in lacking:
-                done += await _apply(conn, [step]) if step.post else []
+                done += await _apply(conn, [step], None, tell) if step.post else []
+        if not history:
+            say("Set up the database.")
     return done
-
-
-def told(done: Sequence[str]) -> list[str]:
-    """What was done, for operators: a sentence each."""
-    if str(ours().migrations[0]) in done:
-        return ["Set up the database."]
-    sentences = {
-        SHAPES: "Updated the functions and views that statements use.",
-        RETIRED: "Removed the functions and views that only older releases used.",
-    }
-    return [sentences.get(each, f"Applied {each}.") for each in done]
 
 
 async def pending(conn: AsyncConnection[Any], schema: Schema | None = None) -> list[str]:
@@ -213,13 +220,17 @@ def load(folder: Path) -> list[Migration]:
     return list(migrations.values())
 
 
-async def _take_turn(conn: AsyncConnection[Any]) -> None:
+async def _take_turn(conn: AsyncConnection[Any], say: Say) -> None:
     """Wait until nobody else migrates; from then on nobody does, as long as this connection is open."""
     cursor = conn.cursor(row_factory=scalar_row)
+    waiting = False
     while True:
         await cursor.execute("select pg_try_advisory_lock(%s)", [LOCK])
         if await cursor.fetchone():
             return
+        if not waiting:
+            say("Another process is migrating. Waiting for it …")
+            waiting = True
         await asyncio.sleep(TURN_SECONDS)
 
 
@@ -237,14 +248,16 @@ def _outside(group: list[Migration]) -> bool:
     return bool(group) and group[0].mode == "none"
 
 
-async def _apply(conn: AsyncConnection[Any], group: list[Migration], wanted: Shapes | None = None) -> list[str]:
+async def _apply(conn: AsyncConnection[Any], group: list[Migration], wanted: Shapes | None, say: Say) -> list[str]:
     """Apply a group, perhaps with the shapes, and name what was done."""
+    if group:
+        say(f"Applying {' to '.join(dict.fromkeys((str(group[0]), str(group[-1]))))} …")
     if _outside(group):
-        return [await _run_outside(conn, migration) for migration in group]
+        return _said([await _run_outside(conn, migration) for migration in group], say)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return await _apply_at_once(conn, group, wanted)
+            return _said(await _apply_at_once(conn, group, wanted), say)
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if time.monotonic() > deadline:
                 raise MigrationError(
@@ -253,6 +266,12 @@ async def _apply(conn: AsyncConnection[Any], group: list[Migration], wanted: Sha
                     "this again."
                 ) from error
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _said(done: list[str], say: Say) -> list[str]:
+    for step in done:
+        say(SENTENCES.get(step, f"Applied {step}."))
+    return done
 
 
 async def _apply_at_once(conn: AsyncConnection[Any], group: list[Migration], wanted: Shapes | None) -> list[str]:
@@ -273,7 +292,7 @@ async def _apply_at_once(conn: AsyncConnection[Any], group: list[Migration], wan
 
 async def _run_outside(conn: AsyncConnection[Any], migration: Migration) -> str:
     """Run a migration statement by statement; what an earlier run has done is there, or is done again."""
-    indexes = [index["name"] for index in CONCURRENT.finditer(migration.text)]
+    indexes = [index["name"].lower() for index in CONCURRENT.finditer(migration.text)]
     cursor = conn.cursor(row_factory=scalar_row)
     await cursor.execute(INVALID, [indexes])
     for index in await cursor.fetchall():
@@ -284,10 +303,11 @@ async def _run_outside(conn: AsyncConnection[Any], migration: Migration) -> str:
     return await _record(conn, migration)
 
 
-async def _drop_retired(conn: AsyncConnection[Any]) -> list[str]:
+async def _drop_retired(conn: AsyncConnection[Any], say: Say) -> list[str]:
     try:
         async with conn.transaction():
-            return [RETIRED] if await shapes.drop_retired(conn) else []
+            dropped = await shapes.drop_retired(conn)
+        return _said([RETIRED] if dropped else [], say)
     except errors.DependentObjectsStillExist as error:
         raise MigrationError(
             f"What only older releases call cannot be dropped, as something else needs it. {error.diag.message_detail}"

@@ -14,9 +14,10 @@ from typing import Any, ParamSpec, Self, TypeVar
 import orjson
 import psycopg
 from prometheus_client import Counter, Histogram
-from psycopg import errors
+from psycopg import AsyncConnection, errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.rows import scalar_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
@@ -294,10 +295,23 @@ def parameters(url: str) -> dict[str, Any]:
     return {**ours, **given, "options": _options(given, SESSION | LIMITS), "autocommit": True}
 
 
-def patient(url: str, **limits: str) -> dict[str, Any]:
-    """Connection parameters of commands: statements have no time limits except the given ones."""
+def patient(url: str) -> dict[str, Any]:
+    """Connection parameters of commands, whose limits sessions.py sets; the URL's own parameters win."""
     given = conninfo_to_dict(url)
-    return {"application_name": "ticketing", **given, "options": _options(given, SESSION | limits), "autocommit": True}
+    ours = {"application_name": "ticketing", "prepare_threshold": None, **NETWORK}
+    return {**ours, **given, "options": _options(given, SESSION), "autocommit": True}
+
+
+async def leads_to_postgres(conn: AsyncConnection[Any]) -> bool:
+    """Whether no pooler is in between: its connections have other process ids than PostgreSQL's sessions."""
+    return await session_id(conn) == conn.info.backend_pid
+
+
+async def session_id(conn: AsyncConnection[Any]) -> int:
+    """The process id of the session that this statement runs in."""
+    cursor = conn.cursor(row_factory=scalar_row)
+    await cursor.execute("select pg_backend_pid()")
+    return int(await cursor.fetchone() or 0)
 
 
 def _options(given: Mapping[str, Any], session: Mapping[str, str]) -> str:
@@ -319,8 +333,7 @@ async def _configure(conn: Connection) -> None:
     # All our statements fit, with the commonest variants of lists; a client that asks for every variant must not fill
     # the server's memory with plans.
     conn.prepared_max = 300
-    cursor = await conn.execute("select pg_backend_pid()")
-    if await cursor.fetchone() == (conn.info.backend_pid,):
+    if await leads_to_postgres(conn):
         conn.prepare_threshold = PREPARE_AFTER
 
 

@@ -30,6 +30,14 @@ class Backlog(TypedDict):
     pending: int | None
     late_seconds: float | None
 
+class Blocker(TypedDict):
+    pid: int | None
+    role: str | None
+    application: str | None
+    state: str | None
+    seconds: float | None
+    table_name: str | None
+
 class Category(TypedDict):
     project: str
     key: str
@@ -272,6 +280,9 @@ class ImportedTicket(TypedDict):
 class InsertedTicket(TypedDict):
     number: int
 
+class InvalidIndex(TypedDict):
+    name: str | None
+
 class Job(TypedDict):
     id: UUID
     kind: str
@@ -390,6 +401,7 @@ class ServerFigures(TypedDict):
     limits: bool | None
     jit: bool | None
     timezone: str | None
+    utc: bool | None
     max_connections: int | None
     connections: int | None
     clock: float | None
@@ -704,6 +716,20 @@ class _Doctor:
         """The endpoints with the most deliveries to come, counted as far as `most`, and for how long the oldest has
         been due. All
         """
+    async def list_blockers(
+        self,
+        conn: Connection,
+        *,
+        open_seconds: float,
+    ) -> list[Blocker]:
+        """Sessions that keep others from writing to this database, in transactions that have been open for longer
+        than this.
+        """
+    async def list_invalid_indexes(
+        self,
+        conn: Connection,
+    ) -> list[InvalidIndex]:
+        """Indexes whose concurrent build was interrupted: every write maintains them, and no read uses them."""
     async def list_lagging_standbys(
         self,
         conn: Connection,
