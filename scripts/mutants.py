@@ -51,6 +51,8 @@ ALSO = {
     "src/ticketing/access/authentication.py": ("tokens",),
     "src/ticketing/access/policy.py": ("tokens",),
     "src/ticketing/log/places.py": ("feed", "stream"),
+    "src/ticketing/rules/comments.py": ("access",),
+    "src/ticketing/rules/tickets.py": ("access",),
     "src/ticketing/log/timeline.py": ("event",),
     "sql/shapes/tickets.sql": ("access",),
     "sql/shapes/events.sql": ("event_types", "canary", "event", "feed"),
@@ -68,6 +70,9 @@ EQUIVALENT = {
     ),
     'src/ticketing/log/places.py Reader.view: self.names.isdisjoint(entry["missed_by"] or ()) → False': (
         "The statement that reads, and the hub that looks its listeners up, choose by the same names before."
+    ),
+    'src/ticketing/rules/tokens.py create: actor.role → "admin"': (
+        "A token gives away only scopes that it holds, and holds none beyond its user's role."
     ),
     "src/ticketing/monitoring/readiness.py obstacle: outages.may_not_write() → True": (
         "It saves writes, and refuses nobody: without it, each probe tries one."
