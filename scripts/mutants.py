@@ -54,6 +54,7 @@ ALSO = {
     "src/ticketing/rules/comments.py": ("access",),
     "src/ticketing/rules/tickets.py": ("access",),
     "src/ticketing/log/timeline.py": ("event",),
+    "src/ticketing/writing/idempotency.py": ("canary", "replays"),
     "sql/shapes/tickets.sql": ("access",),
     "sql/shapes/events.sql": ("event_types", "canary", "event", "feed"),
     "sql/queries/tickets.sql": ("upkeep",),

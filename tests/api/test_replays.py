@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from test_authorization import OPERATIONS
 from test_comments import edit
 from test_idempotency_keys import POSTS
@@ -319,6 +320,17 @@ def test_a_limited_token_is_answered_for_what_it_did(
         answer = sent(post._replace(by=other_token(limited, projects=projects)), key)
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
     assert new_events() == []
+
+
+def test_what_is_for_staff_is_answered_again_only_to_staff(sign_in: SignIn, project: str, db: Db) -> None:
+    """No answer to a POST has such a part yet, so its event gets one here."""
+    agent, headers = sign_in("agent"), {"Idempotency-Key": secrets.token_hex(8)}
+    body = {"type": "bug", "project": project, "title": "x", "description": "x"}
+    number = agent.post("/tickets", json=body, headers=headers).json()["number"]
+    db.execute("update events set staff = %s where ticket = %s", (Jsonb({"tags": ["for staff"]}), number))
+    assert agent.post("/tickets", json=body, headers=headers).json()["tags"] == ["for staff"]
+    db.execute("update users set role = 'requester' where id = %s", (agent.id,))
+    assert agent.post("/tickets", json=body, headers=headers).json()["tags"] == []
 
 
 def test_a_replay_adds_no_requester(agent: Person, project: str, db: Db, new_events: Events) -> None:
