@@ -119,7 +119,7 @@ async def with_secret(conn: sql.Connection, actor: Actor, claim: Claim, token: d
     secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
     if secret is None:
         raise Conflict(
-            "This request was made with another token, or before an upgrade, so it cannot be told the secret again."
+            "This request was made with another token, or before an upgrade, so it cannot get the secret again."
         )
     return {**token, "token": secret.decode()}
 

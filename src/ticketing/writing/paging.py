@@ -23,6 +23,11 @@ Row = TypeVar("Row")
 BYTES = 2 * 1024 * 1024
 """How many bytes of text a page of tickets or comments has, unless it is one item alone: each may have a quarter."""
 
+FOREIGN = (
+    "This cursor was altered, or was made for another list, other filters, another sort, another user or other rights."
+    " Start without one."
+)
+
 
 class Page(TypedDict):
     """A page as the contract says it; `next` is the cursor of the page after it, or None."""
@@ -62,10 +67,7 @@ def opened(cursor: str | None, listing: object, *types: Callable[[Any], Any]) ->
             return [type_(part) for type_, part in zip(types, place, strict=True)]
     except (ValueError, TypeError, AttributeError, UnicodeEncodeError, binascii.Error):
         pass
-    raise InvalidCursor(
-        "This cursor does not belong to this list with these filters and this sort, or your rights have changed since."
-        " Start without one."
-    )
+    raise InvalidCursor(FOREIGN)
 
 
 def _seal(listing: object, place: list[Any]) -> str:
@@ -101,10 +103,7 @@ def unsealed(key: bytes, listing: object, cursor: str) -> bytes:
     tag = raw[:TAG_BYTES]
     secret = _masked(key, tag, raw[TAG_BYTES : TAG_BYTES + MOST_SECRET_BYTES])
     if not hmac.compare_digest(sealed(key, listing, secret).encode(), cursor.encode()):
-        raise InvalidCursor(
-            "This cursor does not belong to this list with these filters, or your rights have changed since."
-            " Start without one."
-        )
+        raise InvalidCursor(FOREIGN)
     return secret
 
 

@@ -201,7 +201,10 @@ async def _untellable(job: jobs.Job, delivery: sql.DeliveryToSend, error: str) -
     """It is not tried again by itself, and an admin sees why; the endpoint is not failing."""
     UNTELLABLE.inc()
     log.error(
-        "webhook event cannot be told", delivery=str(delivery["id"]), event_id=str(delivery["event_id"]), reason=error
+        "webhook event cannot be rendered",
+        delivery=str(delivery["id"]),
+        event_id=str(delivery["event_id"]),
+        reason=error,
     )
     await _unsent(job, delivery, error)
 

@@ -89,7 +89,7 @@ async def _read_page(conn: sql.Connection, *, page_bytes: int | None, longest: i
 
 
 def _messages(events: Sequence[Entry]) -> Iterator[Message]:
-    """What is told of these events. Of one that cannot be told, its deliveries will find out, and say so."""
+    """The messages of these events. If one cannot be rendered, its deliveries will find out, and say so."""
     for each in events:
         formats = {endpoint["format"] for endpoint in each["endpoints"]}
         if not formats:
