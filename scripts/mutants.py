@@ -57,6 +57,7 @@ ALSO = {
     "src/ticketing/writing/idempotency.py": ("canary", "replays"),
     "sql/shapes/tickets.sql": ("access",),
     "sql/shapes/events.sql": ("event_types", "canary", "event", "feed"),
+    "sql/queries/events.sql": ("canary", "changes"),
     "sql/queries/tickets.sql": ("upkeep",),
     "sql/queries/tokens.sql": ("stream",),
 }
@@ -74,6 +75,9 @@ EQUIVALENT = {
     ),
     'src/ticketing/rules/tokens.py create: actor.role → "admin"': (
         "A token gives away only scopes that it holds, and holds none beyond its user's role."
+    ),
+    "sql/queries/idempotency_keys.sql release_key: user_id = :user_id → (true or user_id = :user_id)": (
+        "The event names one key: that of the request which would have written it."
     ),
     "src/ticketing/monitoring/readiness.py obstacle: outages.may_not_write() → True": (
         "It saves writes, and refuses nobody: without it, each probe tries one."
