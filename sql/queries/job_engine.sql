@@ -135,6 +135,11 @@ with due as materialized (
 )
 select dispatched.id, dispatched.queue from dispatched join due on due.id = dispatched.id order by due.place;
 
+-- name: get_database_identity()$
+-- What tells this database from all others, restored copies included: its number, on a server of this number.
+select c.system_identifier || '-' || d.oid
+  from pg_control_system() c cross join pg_database d where d.datname = current_database();
+
 -- name: tell_time()$
 -- The moment by the clock that jobs are dispatched by.
 select clock_timestamp();

@@ -87,7 +87,7 @@ def _said(error: Exception) -> str | None:
     if isinstance(error, UnicodeEncodeError):
         return "An argument is not UTF-8."
     if isinstance(error, psycopg.Error):
-        return f"PostgreSQL cannot be used: {outages.message(error)} {outages.cause(outages.sqlstate(error))}"
+        return f"PostgreSQL cannot be used: {outages.message(error)} {outages.explain(error)}"
     return console.said(error) if isinstance(error, Problem) else None
 
 

@@ -54,7 +54,7 @@ def create(settings_: Settings | None = None) -> Any:
         url = chosen.database_url
         async with (
             pool.connected(url, chosen.pool_size),
-            sampling.sampled(lambda: engine.in_flight),
+            sampling.sampled(lambda: engine.in_flight, obstacle),
             bell.ringing(url),
             streams.serving(chosen),
         ):

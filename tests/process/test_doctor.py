@@ -223,16 +223,51 @@ def test_a_replica_of_redis_is_found(wrong: Callable[..., dict[str, str]], url: 
     with Redis.from_url(redis_url) as redis:
         redis.replicaof("127.0.0.1", 1)
         try:
-            assert "is a replica" in wrong(url)["Redis"]
+            assert "It is a replica" in wrong(url)["Redis"]
         finally:
             redis.replicaof("NO", "ONE")
+
+
+def test_a_redis_that_is_full_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.config_set("maxmemory", "1")
+        try:
+            assert "It is out of memory: raise its maxmemory." in wrong(url)["Redis"]
+        finally:
+            redis.config_set("maxmemory", "0")
+        assert "Redis" not in wrong(url)
+
+
+@pytest.mark.parametrize("denied", ["-rpush", "-eval", "-hset", "~other:*"])
+def test_a_redis_whose_user_may_not_do_what_announcements_need_is_found(
+    wrong: Callable[..., dict[str, str]], url: str, redis_url: str, denied: str
+) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.execute_command("acl", "setuser", "default", *(["resetkeys"] if "~" in denied else []), denied)
+        try:
+            assert "Let our user run all commands on the keys ticketing:jobs:*" in wrong(url)["Redis"]
+        finally:
+            redis.execute_command("acl", "setuser", "default", "allkeys", "+@all")
+
+
+def test_a_redis_user_who_may_not_ask_for_its_settings_is_no_fault(
+    wrong: Callable[..., dict[str, str]], url: str, redis_url: str
+) -> None:
+    with Redis.from_url(redis_url) as redis:
+        redis.execute_command("acl", "setuser", "default", "-info")
+        try:
+            assert not wrong(url).keys() & {"Redis", "Redis memory"}
+        finally:
+            redis.execute_command("acl", "setuser", "default", "+@all")
 
 
 def test_a_database_that_has_no_room_is_found(wrong: Callable[..., dict[str, str]], url: str, server_url: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as conn:
         name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
         conn.execute(sql.SQL("alter database {} connection limit 0").format(name))
-    assert "Raise its max_connections" in wrong(url)["PostgreSQL"]
+    finding = wrong(url)["PostgreSQL"]
+    assert "Raise the limit (`alter role … connection limit`, or `alter database …`)" in finding
+    assert "max_connections" not in finding
 
 
 def test_of_a_restored_log_no_transaction_is_blamed(

@@ -96,7 +96,12 @@ def test_the_alerts_and_the_panels_have_names_of_their_own() -> None:
 
 def test_every_metric_of_an_outage_has_an_alert() -> None:
     alerted = {name for rule in RULES for name, _ in series(rule["expr"])}
-    assert alerted >= {"ticketing_database_errors_total", "ticketing_clock_ahead_seconds", "ticketing_worker_processes"}
+    assert alerted >= {
+        "ticketing_database_errors_total",
+        "ticketing_clock_ahead_seconds",
+        "ticketing_worker_processes",
+        "ticketing_ready",
+    }
 
 
 def test_the_share_of_requests_that_fail_is_of_faults_and_not_of_what_clients_ask_in_vain() -> None:

@@ -139,8 +139,39 @@ def test_silence_does_not_end_a_full_disk(url: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(outages, "QUIET_SECONDS", 0.0)
     outages.note(errors.DiskFull())
     outages.note(errors.QueryCanceled())
+    outages.answered()
     outages.settle()
     assert list(outages._open) == ["53100"]
+
+
+def test_silence_does_not_end_an_error_until_postgresql_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "QUIET_SECONDS", 0.0)
+    outages.answered()
+    outages.note(psycopg.OperationalError("Connection refused"))
+    outages.settle()
+    assert outages.sentence() == f"{outages.CAUSES['08']} (SQLSTATE 08006)"
+    outages.answered()
+    outages.settle()
+    assert outages.sentence() is None
+
+
+def test_an_error_has_stopped_when_a_statement_has_succeeded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "QUIET_SECONDS", 0.0)
+    outages.note(psycopg.OperationalError("Connection refused"))
+
+    async def ask() -> None:
+        async with pool.connected(url, 1), pool.connection() as conn:
+            await conn.execute("select 1")
+
+    asyncio.run(ask())
+    outages.settle()
+    assert outages._open == {}
+
+
+@pytest.mark.parametrize("whose", ["role", "database"])
+def test_a_limit_of_the_role_is_not_taken_for_one_of_the_server(whose: str) -> None:
+    outages.note(psycopg.OperationalError(f'FATAL: too many connections for {whose} "ticketing"'))
+    assert outages.sentence() == f"{outages.OWN_LIMIT} (SQLSTATE 53300)"
 
 
 def test_a_disk_with_room_again_is_found_without_being_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,14 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 import ticketing.reactions.background  # noqa: F401 (so that all schedules are known)
 from ticketing import sealing
 from ticketing.db import migrate, outages, pool, sessions, sql
 from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings, settings
-from ticketing.jobs import kinds
+from ticketing.jobs import kinds, link, messages
 from ticketing.log import upkeep
 from ticketing.monitoring import lateness, tracing
 from ticketing.reactions.webhooks import endpoints
@@ -145,7 +145,11 @@ def _clock(behind: float) -> Check:
 def _connections(figures: sql.ServerFigures) -> Check:
     taken, limit = figures["connections"] or 0, figures["max_connections"] or 0
     enough = taken + SPARE_CONNECTIONS <= limit
-    return Check("Connections", enough, f"{taken} of {limit} are taken." + ("" if enough else f" {_remedy('53300')}"))
+    return Check(
+        "Connections",
+        enough,
+        f"{taken} of {limit} are taken." + ("" if enough else f" {outages.cause('53300').remedy}"),
+    )
 
 
 def _limits(figures: sql.ServerFigures) -> Check:
@@ -305,27 +309,29 @@ async def _secrets(conn: AsyncConnection[Any], chosen: Settings) -> Check:
 async def _redis(chosen: Settings) -> AsyncIterator[Check]:
     try:
         async with Redis.from_url(chosen.redis_url, socket_connect_timeout=PATIENCE_SECONDS) as redis:
-            memory = await redis.info("memory")
-            replication = await redis.info("replication")
+            await link.try_out(redis, f"{messages.NAMESPACE}:doctor")
+            try:
+                memory = await redis.info("memory")
+            except NoPermissionError:
+                yield Check("Redis", True, "it answers, and takes writes.")
+                yield Check(
+                    "Redis memory", True, "our user may not ask for its maxmemory-policy, which must be noeviction."
+                )
+                return
     except (RedisError, OSError, ValueError) as error:
         yield Check(
             "Redis",
             False,
-            f"{outages.message(error)} See whether it runs, and look at TICKETING_REDIS_URL. "
-            "Jobs are done without it, up to half a second later.",
+            f"{outages.message(error)} {link.remedy(error)} Jobs are done without it, up to half a second later.",
         )
         return
-    for check in _memory(memory, replication):
-        yield check
+    yield Check("Redis", True, "it answers, and takes writes.")
+    yield _memory(memory)
 
 
-def _memory(memory: dict[str, Any], replication: dict[str, Any]) -> Iterator[Check]:
-    master = replication.get("role", "master") == "master"
-    yield Check(
-        "Redis", master, "it answers." if master else "it is a replica, which takes no writes. Name its master."
-    )
+def _memory(memory: dict[str, Any]) -> Check:
     policy = memory.get("maxmemory_policy", "noeviction")
-    yield Check(
+    return Check(
         "Redis memory",
         policy == "noeviction",
         "it forgets nothing."
@@ -336,8 +342,4 @@ def _memory(memory: dict[str, Any], replication: dict[str, Any]) -> Iterator[Che
 
 def _refusal(error: psycopg.Error) -> str:
     """What PostgreSQL says, and what it means."""
-    return f"{outages.message(error)} {_remedy(outages.sqlstate(error))}"
-
-
-def _remedy(code: str) -> str:
-    return outages.cause(code).remedy
+    return f"{outages.message(error)} {outages.explain(error).remedy}"

@@ -290,8 +290,7 @@ async def _connected(database_url: str | None, *, writes: bool = True) -> AsyncI
         async with connected(database_url, own=writes, **PATIENCE) as conn:
             yield conn
     except psycopg.Error as error:
-        cause = outages.cause(outages.sqlstate(error))
-        sentence = f"PostgreSQL cannot be used: {outages.message(error)} {cause}"
+        sentence = f"PostgreSQL cannot be used: {outages.message(error)} {outages.explain(error)}"
         _fail(sentence + " What is done stays; the next run continues from there." * writes, 1)
 
 

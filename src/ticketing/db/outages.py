@@ -1,7 +1,8 @@
 """PostgreSQL's errors: counted by SQLSTATE, explained in plain words, and logged once per outage.
 
 The first error of a kind is logged with a remedy; while it lasts, one line a minute has its count; a last line says
-that it has stopped. Errors that concern only writes have stopped once a write succeeds. Classes and codes: PostgreSQL's
+that it has stopped, which takes an answer of PostgreSQL. Errors that concern only writes have stopped once a write
+succeeds. Classes and codes: PostgreSQL's
 documentation, appendix A.
 """
 
@@ -19,7 +20,7 @@ from prometheus_client import Counter
 from psycopg import AsyncConnection
 
 QUIET_SECONDS = 10.0
-"""An error that has not occurred for this long has stopped."""
+"""An error that has not occurred for this long has stopped, if PostgreSQL has answered since."""
 REMINDER_SECONDS = 60.0
 WRITTEN_SECONDS = 5.0
 """How long a successful write counts as evidence that PostgreSQL takes writes; its disk may fill up at any time."""
@@ -78,7 +79,7 @@ CAUSES = {
     "54": Cause("A statement was larger than PostgreSQL accepts.", "Please report it as a fault.", total=False),
     "55P03": Cause(
         "A statement waited for a lock for too long.",
-        "`ticketing doctor` names transactions that have been open for a long time.",
+        "`ticketing doctor` names who holds it.",
         total=False,
     ),
     "57014": Cause(
@@ -90,6 +91,11 @@ CAUSES = {
     "XX001": Cause("PostgreSQL has found damaged data.", "Stop it, keep a copy of the disk, and restore a backup."),
     "XX002": Cause("PostgreSQL has found a damaged index.", "Run `reindex` on the index that its log names."),
 }
+OWN_LIMIT = Cause(
+    "PostgreSQL takes no more connections of our role, or to our database.",
+    "Raise the limit (`alter role … connection limit`, or `alter database …`), lower TICKETING_POOL_SIZE, or run fewer "
+    "processes.",
+)
 OTHER = Cause("PostgreSQL has refused a statement.", "Look into its log.", total=False)
 # libpq gives no SQLSTATE for a failed connection, only the server's message.
 SENTENCES = (
@@ -106,6 +112,7 @@ SENTENCES = (
 
 @dataclass(slots=True)
 class _Outage:
+    meaning: Cause
     began: float
     last: float
     reported: float
@@ -114,6 +121,7 @@ class _Outage:
 
 _open: dict[str, _Outage] = {}
 _written = -math.inf
+_answered = -math.inf
 
 
 def sqlstate(error: psycopg.Error) -> str:
@@ -130,10 +138,17 @@ def cause(code: str) -> Cause:
     return next((each for each in known if each), OTHER)
 
 
+def explain(error: psycopg.Error) -> Cause:
+    """What an error means to us: a limit of our own has the code of the server's limit."""
+    if re.search(r"too many connections for (role|database)", str(error)):
+        return OWN_LIMIT
+    return cause(sqlstate(error))
+
+
 def note(error: psycopg.Error) -> Cause:
     """Count an error, and log it unless it was logged recently; return what it means."""
     code = sqlstate(error)
-    meaning = cause(code)
+    meaning = explain(error)
     ERRORS.labels(code).inc()
     if code in REPEATED:
         return meaning
@@ -141,7 +156,7 @@ def note(error: psycopg.Error) -> Cause:
     settle()
     outage = _open.get(code)
     if outage is None:
-        _open[code] = _Outage(now, now, now)
+        _open[code] = _Outage(meaning, now, now, now)
         _log(code, meaning, error=message(error))
         return meaning
     outage.last = now
@@ -152,11 +167,18 @@ def note(error: psycopg.Error) -> Cause:
     return meaning
 
 
+def answered() -> None:
+    """PostgreSQL has answered, so that errors that occur no more have stopped."""
+    global _answered
+    if _open:
+        _answered = time.monotonic()
+
+
 def settle() -> None:
-    """Log errors that have stopped. Silence does not end a refusal of writes: perhaps nobody has tried one."""
+    """Log errors that have stopped. Silence alone ends none: perhaps nobody has asked, or tried to write."""
     now = time.monotonic()
     for code, outage in list(_open.items()):
-        if now - outage.last >= QUIET_SECONDS and not cause(code).writes_only:
+        if now - outage.last >= QUIET_SECONDS and _answered > outage.last and not outage.meaning.writes_only:
             over(code)
 
 
@@ -166,7 +188,7 @@ async def write(conn: AsyncConnection[Any]) -> None:
     async with conn.transaction(force_rollback=True):
         await conn.execute(SOME_PAGES, prepare=False)
     _written = time.monotonic()
-    for code in [code for code in _open if cause(code).writes_only]:
+    for code in [code for code, outage in _open.items() if outage.meaning.writes_only]:
         over(code)
 
 
@@ -186,11 +208,14 @@ def sentence(*, writes_only: bool = False) -> str | None:
     """What prevents all work, or all writes, just now, in words for an operator; the latest if there are several."""
     settle()
     found = [
-        (outage.last, code)
+        (outage.last, code, outage.meaning)
         for code, outage in _open.items()
-        if (cause(code).writes_only if writes_only else cause(code).total)
+        if (outage.meaning.writes_only if writes_only else outage.meaning.total)
     ]
-    return f"{cause(max(found)[1])} (SQLSTATE {max(found)[1]})" if found else None
+    if not found:
+        return None
+    _, code, meaning = max(found, key=lambda each: each[0])
+    return f"{meaning} (SQLSTATE {code})"
 
 
 def message(error: Exception) -> str:

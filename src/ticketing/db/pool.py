@@ -236,6 +236,8 @@ class connection:  # noqa: N801 - it is used like a function
             await self._connections.give_back(self._conn, self._since)
         finally:
             self._leave()
+        if error is None:
+            outages.answered()
         if not isinstance(error, psycopg.Error):
             return
         cause = outages.note(error)

@@ -1308,6 +1308,13 @@ class _JobEngine:
         """Note what went wrong and let the job be tried again later, or discard it after its last attempt; gives its
         new state.
         """
+    async def get_database_identity(
+        self,
+        conn: Connection,
+    ) -> str | None:
+        """What tells this database from all others, restored copies included: its number, on a server of this
+        number.
+        """
     async def get_time(
         self,
         conn: Connection,

@@ -30,6 +30,7 @@ from redis.retry import Retry
 
 ACTOR = "run_job"
 NAMESPACE = "ticketing:jobs"
+"""How all our keys begin; the identity of the database follows, as another one may share this Redis."""
 AGE_LIMIT_MS = 600_000
 MAINTENANCE_CHANCE = 500_000
 SOCKET_SECONDS = 5.0
@@ -40,6 +41,11 @@ PING_SECONDS = 1.0
 ACKNOWLEDGE = "redis.call('srem', KEYS[1], unpack(ARGV)) redis.call('hdel', KEYS[2], unpack(ARGV))"
 
 log = logging.getLogger(__name__)
+
+
+def namespace(identity: str) -> str:
+    """How the keys of a database begin."""
+    return f"{NAMESPACE}:{identity}"
 
 
 def consumer_client(url: str) -> redis.Redis:
@@ -56,12 +62,12 @@ def relay_client(url: str) -> redis.asyncio.Redis:
     )
 
 
-async def push(client: redis.asyncio.Redis, queue: str, job_ids: Sequence[UUID]) -> None:
+async def push(client: redis.asyncio.Redis, namespace: str, queue: str, job_ids: Sequence[UUID]) -> None:
     """Send the messages of many jobs at once, in the form in which Dramatiq's `enqueue` sends each."""
     messages: dict[Any, Any] = dict(encoded(queue, job_id) for job_id in job_ids)
     async with client.pipeline(transaction=True) as pipe:
-        pipe.hset(f"{NAMESPACE}:{queue}.msgs", mapping=messages)
-        pipe.rpush(f"{NAMESPACE}:{queue}", *messages)
+        pipe.hset(f"{namespace}:{queue}.msgs", mapping=messages)
+        pipe.rpush(f"{namespace}:{queue}", *messages)
         await pipe.execute()
 
 
@@ -86,9 +92,15 @@ class Runner:
     """Dramatiq on one queue, with threads of its own, so that slow jobs of other queues occupy none of them."""
 
     def __init__(
-        self, client: redis.Redis, queue: str, threads: int, run: Callable[[UUID], None], lease: timedelta
+        self,
+        client: redis.Redis,
+        namespace: str,
+        queue: str,
+        threads: int,
+        run: Callable[[UUID], None],
+        lease: timedelta,
     ) -> None:
-        self._broker = _Broker(client, lease)
+        self._broker = _Broker(client, namespace, lease)
         declare = dramatiq.actor(actor_name=ACTOR, queue_name=queue, broker=self._broker)
         declare(lambda job_id: run(UUID(job_id)))
         self._worker = dramatiq.Worker(
@@ -118,10 +130,10 @@ class Runner:
 class _Broker(RedisBroker):
     """Redis without delayed messages, and with consumers that can be woken."""
 
-    def __init__(self, client: redis.Redis, lease: timedelta) -> None:
+    def __init__(self, client: redis.Redis, namespace: str, lease: timedelta) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
-            namespace=NAMESPACE,
+            namespace=namespace,
             # Fetched messages are taken from a silent worker as soon as the jobs it holds.
             heartbeat_timeout=int(lease.total_seconds() * 1000),
             maintenance_chance=MAINTENANCE_CHANCE,
@@ -165,7 +177,7 @@ class _Consumer(dramatiq.Consumer):
         self._broker = broker
         self._queue = queue
         self._threads = threads
-        self._acks = f"{NAMESPACE}:__acks__.{broker.broker_id}.{queue}"
+        self._acks = f"{broker.namespace}:__acks__.{broker.broker_id}.{queue}"
         self._fetched: list[bytes | None] = []
         self._held: dict[str, float] = {}
         self._done: deque[str] = deque()
@@ -251,5 +263,5 @@ class _Consumer(dramatiq.Consumer):
         done = [self._done.popleft() for _ in range(len(self._done))]
         quick = sum(now - self._held.pop(message_id, 0) < self.QUICK_SECONDS for message_id in done)
         if done:
-            self._broker.acknowledge(keys=[self._acks, f"{NAMESPACE}:{self._queue}.msgs"], args=done)
+            self._broker.acknowledge(keys=[self._acks, f"{self._broker.namespace}:{self._queue}.msgs"], args=done)
         return quick

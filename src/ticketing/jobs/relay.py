@@ -5,55 +5,25 @@ Any number of relays may run, one per worker, without a leader: every statement 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import redis
-import redis.asyncio
 import structlog
 
 from ticketing.db import pool, sql
 from ticketing.jobs import figures, messages
+from ticketing.jobs.link import Link
 
 BATCH = 500
 MOST = 10_000
 """Due jobs are counted up to this number."""
-EPOCH = f"{messages.NAMESPACE}:epoch"
-PULSE = f"{messages.NAMESPACE}:pulse"
-FAILED_PINGS = 2
 COUNT_SECONDS = 0.2
 """How long a count of waiting messages is used, plus what was sent since: an upper bound."""
 
 log = structlog.get_logger()
-
-
-class Link:
-    """Whether Redis answers and takes writes: a full one still answers a PING."""
-
-    def __init__(self, client: redis.asyncio.Redis) -> None:
-        self.client = client
-        self._failures = 0
-
-    @property
-    def away(self) -> bool:
-        return self._failures >= FAILED_PINGS
-
-    async def ping(self) -> None:
-        """Check whether Redis answers."""
-        was = self.away
-        try:
-            async with asyncio.timeout(messages.PING_SECONDS):
-                await self.client.set(PULSE, 1)
-            self._failures = 0
-        except (redis.RedisError, OSError, TimeoutError):
-            self._failures += 1
-        if self.away != was:
-            figures.DIRECT.set(int(self.away))
-            log.warning("jobs come straight from PostgreSQL" if self.away else "jobs come through Redis again")
 
 
 class Relay:
@@ -111,7 +81,7 @@ class Relay:
         for row in rows:
             found[row["queue"]].append(row["id"])
         for queue, job_ids in found.items():
-            await messages.push(self._link.client, queue, job_ids)
+            await messages.push(self._link.client, self._link.namespace, queue, job_ids)
             self._waiting[queue] += len(job_ids)
             figures.DISPATCHED.labels(queue).inc(len(job_ids))
             self._wake(queue)
@@ -140,9 +110,9 @@ class Relay:
     async def _count(self) -> None:
         """Count the messages waiting in each queue, and check whether Redis has lost its memory."""
         async with self._link.client.pipeline(transaction=False) as pipe:
-            pipe.incr(EPOCH)
+            pipe.incr(f"{self._link.namespace}:epoch")
             for queue in self._queues:
-                pipe.llen(f"{messages.NAMESPACE}:{queue}")
+                pipe.llen(f"{self._link.namespace}:{queue}")
             epoch, *lengths = await pipe.execute()
         # The epoch only ever counts up. If it restarts, Redis was wiped; if it goes back, it was restored. And while
         # Redis was down, messages may have gone to connections that nobody reads any more.

@@ -17,11 +17,12 @@ from uuid import UUID
 import redis
 import structlog
 
-from ticketing.db import bell, pool
+from ticketing.db import bell, pool, sql
 from ticketing.ground.config import Settings
 from ticketing.jobs import figures, kinds, messages, retention, schedules
 from ticketing.jobs.execution import Execution
-from ticketing.jobs.relay import Link, Relay
+from ticketing.jobs.link import Link
+from ticketing.jobs.relay import Relay
 
 POLL_SECONDS = 0.5
 CLOCK_SECONDS = 1.0
@@ -50,7 +51,20 @@ async def work(
         bell.ringing(settings.database_url),
         bell.Bell(settings.database_url) as heard,
     ):
-        await Worker(settings, heard, threads, list(queues) or kinds.queues(), beat).run(stopping)
+        if known := await identity(stopping, beat):
+            await Worker(settings, heard, known, threads, list(queues) or kinds.queues(), beat).run(stopping)
+
+
+async def identity(stopping: asyncio.Event, beat: Callable[[], None] = lambda: None) -> str | None:
+    """The identity of the database, as soon as it answers; None if told to stop before."""
+    while not stopping.is_set():
+        beat()
+        with suppress(pool.Unavailable):
+            async with pool.connection() as conn:
+                return await sql.job_engine.get_database_identity(conn)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
+    return None
 
 
 class Worker:
@@ -60,6 +74,7 @@ class Worker:
         self,
         settings: Settings,
         heard: bell.Bell,
+        identity: str,
         threads: int,
         queues: list[str],
         beat: Callable[[], None] = lambda: None,
@@ -73,9 +88,11 @@ class Worker:
         self._execution = Execution(self._lease, self._look_again)
         self._loop = asyncio.get_running_loop()
         self._client = messages.consumer_client(settings.redis_url)
-        self._link = Link(messages.relay_client(settings.redis_url))
+        namespace = messages.namespace(identity)
+        self._link = Link(messages.relay_client(settings.redis_url), namespace)
         self._runners = {
-            queue: messages.Runner(self._client, queue, threads, self._runs(queue), self._lease) for queue in queues
+            queue: messages.Runner(self._client, namespace, queue, threads, self._runs(queue), self._lease)
+            for queue in queues
         }
         self._relay = Relay(
             self._link,

@@ -1,12 +1,13 @@
-"""Samples of a process, once a second: its pool, its running requests, and outages that are over."""
+"""Samples of a process: its pool, its running requests, outages that are over, and its readiness."""
 
 from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import psycopg
 from prometheus_client import Gauge
 
 from ticketing import __version__
@@ -31,19 +32,31 @@ BUILD = Gauge(
     ["version", "python"],
     multiprocess_mode="max",
 )
+READY = Gauge(
+    "ticketing_ready",
+    "Whether this API process is ready: 1, or 0 while /health/ready answers 503.",
+    ["role"],  # Without a label, workers would tell of it too.
+    multiprocess_mode="livemin",
+)
 SAMPLE_SECONDS = 1.0
+READY_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def sampled(in_flight: Callable[[], int] = lambda: 0) -> AsyncIterator[None]:
-    """Sample this process and its number of running requests, every second while the block runs."""
+async def sampled(
+    in_flight: Callable[[], int] = lambda: 0, obstacle: Callable[[], Awaitable[str | None]] | None = None
+) -> AsyncIterator[None]:
+    """Sample this process, its number of running requests, and what prevents it from working, while the block runs."""
     BUILD.labels(__version__, platform.python_version()).set(1)
-    task = asyncio.create_task(_sample(in_flight))
+    tasks = {asyncio.create_task(_sample(in_flight))}
+    if obstacle:
+        tasks.add(asyncio.create_task(_sample_readiness(obstacle)))
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _sample(in_flight: Callable[[], int]) -> None:
@@ -54,3 +67,12 @@ async def _sample(in_flight: Callable[[], int]) -> None:
         IN_USE.set(most)
         IN_FLIGHT.set(in_flight())
         await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def _sample_readiness(obstacle: Callable[[], Awaitable[str | None]]) -> None:
+    while True:
+        try:
+            READY.labels("api").set(await obstacle() is None)
+        except psycopg.Error:
+            READY.labels("api").set(0)
+        await asyncio.sleep(READY_SECONDS)

@@ -149,7 +149,9 @@ async def _obstacle(chosen: Settings) -> str | None:
     """Why jobs cannot run just now, or None. An outage of Redis is no reason."""
     try:
         async with await WatchedConnection.connect(**pool.parameters(chosen.database_url)) as conn:
-            return await readiness.obstacle(conn)
+            obstacle = await readiness.obstacle(conn)
+            outages.answered()
+            return obstacle
     except psycopg.Error as error:
         outages.note(error)
         return outages.sentence() or outages.message(error)

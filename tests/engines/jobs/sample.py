@@ -24,10 +24,10 @@ import redis
 from psycopg.rows import dict_row
 
 from ticketing import jobs
-from ticketing.db import bell, pool
+from ticketing.db import bell, pool, sql
 from ticketing.ground import config
 from ticketing.ground.config import Settings
-from ticketing.jobs import Job, kinds, worker
+from ticketing.jobs import Job, kinds, messages, worker
 
 EFFECTS = """
 create table effects (
@@ -181,6 +181,8 @@ class Place:
     settings: Settings
     conn: psycopg.Connection[dict[str, Any]]
     redis: redis.Redis
+    namespace: str
+    """How the keys of this database begin in Redis."""
 
     def with_settings(self, **settings: Any) -> Place:
         """The same place, where other settings hold."""
@@ -248,7 +250,14 @@ def place(database_url: str, redis_url: str, **settings: Any) -> Iterator[Place]
     ):
         conn.execute(EFFECTS)
         client.flushall()
-        yield Place(chosen, conn, client)
+        yield Place(chosen, conn, client, messages.namespace(asyncio.run(_identity(database_url))))
+
+
+async def _identity(database_url: str) -> str:
+    async with await psycopg.AsyncConnection.connect(database_url, row_factory=dict_row) as conn:
+        identity = await sql.job_engine.get_database_identity(conn)
+    assert identity
+    return identity
 
 
 @contextmanager
@@ -266,7 +275,11 @@ def working(place: Place, *, threads: int = 8, workers: int = 1, queues: Sequenc
             bell.ringing(settings.database_url),
             bell.Bell(settings.database_url) as heard,
         ):
-            several = [worker.Worker(settings, heard, threads, [queue]) for queue in queues for _ in range(workers)]
+            identity = await worker.identity(stopping)
+            assert identity
+            several = [
+                worker.Worker(settings, heard, identity, threads, [queue]) for queue in queues for _ in range(workers)
+            ]
             await asyncio.gather(*(each.run(stopping) for each in several))
 
     thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)

@@ -23,7 +23,8 @@ from ticketing import jobs
 from ticketing.db import pool, sql
 from ticketing.jobs import Job, figures, kinds, messages, relay, worker
 from ticketing.jobs.execution import Execution
-from ticketing.jobs.relay import Link, Relay
+from ticketing.jobs.link import Link
+from ticketing.jobs.relay import Relay
 
 NEVER = {"job_resend_seconds": 3600}
 """Nothing is announced twice: what gets lost stays lost."""
@@ -46,13 +47,13 @@ def announced(place: Place, job_id: UUID | None) -> None:
     assert job_id
     place.conn.execute("update jobs set dispatched_at = now() where id = %s", (job_id,))
     message_id, message = messages.encoded("sample", job_id)
-    place.redis.hset(f"{messages.NAMESPACE}:sample.msgs", message_id, message)
-    place.redis.rpush(f"{messages.NAMESPACE}:sample", message_id)
+    place.redis.hset(f"{place.namespace}:sample.msgs", message_id, message)
+    place.redis.rpush(f"{place.namespace}:sample", message_id)
 
 
 def fetched(place: Place) -> int:
     """Messages that some worker has, and no other one sees."""
-    return sum(int(place.redis.scard(key)) for key in place.redis.scan_iter(f"{messages.NAMESPACE}:__acks__.*"))
+    return sum(int(place.redis.scard(key)) for key in place.redis.scan_iter(f"{place.namespace}:__acks__.*"))
 
 
 # What meets what ------------------------------------------------------------------------------------------------------
@@ -217,10 +218,16 @@ class Interleaved:
     def __init__(self, place: Place, stack: AsyncExitStack) -> None:
         self._place = place
         self._stack = stack
-        self._key = f"{messages.NAMESPACE}:sample"
+        self._key = f"{place.namespace}:sample"
         self._client = messages.relay_client(place.settings.redis_url)
         self._relays = [
-            Relay(Link(self._client), ["sample"], resend=timedelta(hours=1), window=8, wake=lambda _: None)
+            Relay(
+                Link(self._client, place.namespace),
+                ["sample"],
+                resend=timedelta(hours=1),
+                window=8,
+                wake=lambda _: None,
+            )
             for _ in range(self.RELAYS)
         ]
         self._workers = [Execution(timedelta(minutes=1)) for _ in range(self.WORKERS)]

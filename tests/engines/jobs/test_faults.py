@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from jobs import sample
 from jobs.sample import Place, spawned, working
+from structlog.testing import CapturingLogger
 
 from conftest import await_
 from ticketing.db import embedded, sql
-from ticketing.jobs import figures, kinds, messages
+from ticketing.jobs import figures, kinds, link, messages
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_quick_jobs_are_fetched_ahead_and_none_waits_behind_slow_ones(place: Pla
     """What one worker has fetched, another one does not see."""
 
     def fetched() -> int:
-        return sum(int(place.redis.scard(key)) for key in place.redis.scan_iter(f"{messages.NAMESPACE}:__acks__.*"))
+        return sum(int(place.redis.scard(key)) for key in place.redis.scan_iter(f"{place.namespace}:__acks__.*"))
 
     place = place.with_settings(job_resend_seconds=60)
     with working(place, threads=2):
@@ -183,7 +184,7 @@ def test_messages_that_come_twice_or_late_do_no_harm(place: Place) -> None:
         job_id = place.enqueue("test.note")
         done = place.await_state(job_id, "completed")
         stale = figures.STALE.labels("sample")._value.get()
-        key = f"{messages.NAMESPACE}:sample"
+        key = f"{place.namespace}:sample"
         for copy in range(3):
             _, message = messages.encoded("sample", done["id"])
             place.redis.hset(f"{key}.msgs", str(copy), message)
@@ -191,6 +192,60 @@ def test_messages_that_come_twice_or_late_do_no_harm(place: Place) -> None:
         await_(lambda: figures.STALE.labels("sample")._value.get() == stale + 3)
     assert place.job(job_id) == done
     assert len(place.effects()) == 1
+
+
+@pytest.mark.slow
+def test_two_databases_on_one_redis_do_not_take_each_others_jobs(
+    new_database: Callable[..., str], redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As production and a copy of it for staging: no job waits until it is announced again."""
+    monkeypatch.setattr(kinds, "SCHEDULES", {})
+    never = {"job_resend_seconds": 3600}
+    with (
+        sample.place(new_database(), redis_url, **never) as ours,
+        sample.place(new_database(), redis_url, **never) as theirs,
+        working(theirs),
+        working(ours),
+    ):
+        for _ in range(20):
+            ours.await_state(ours.enqueue("test.note"), "completed", seconds=10)
+            theirs.await_state(theirs.enqueue("test.note"), "completed", seconds=10)
+        assert ours.namespace != theirs.namespace
+        assert (len(ours.effects()), len(theirs.effects())) == (20, 20)
+
+
+@pytest.mark.slow
+def test_what_a_worker_of_the_release_before_has_announced_is_done_when_it_has_gone(place: Place) -> None:
+    """Its messages lie under keys without the identity of the database."""
+    job_id = place.enqueue("test.note")
+    assert job_id
+    place.conn.execute("update jobs set dispatched_at = now() where id = %s", (job_id,))
+    message_id, message = messages.encoded("sample", job_id)
+    place.redis.hset(f"{messages.NAMESPACE}:sample.msgs", message_id, message)
+    place.redis.rpush(f"{messages.NAMESPACE}:sample", message_id)
+    with working(place.with_settings(job_resend_seconds=3600)):
+        place.await_state(job_id, "completed", seconds=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("denied", ["-rpush", "-evalsha -eval"])
+def test_a_redis_that_answers_but_takes_no_announcements_is_done_without(
+    place: Place, denied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = CapturingLogger()
+    monkeypatch.setattr(link, "log", logged)
+    with working(place):
+        place.await_state(place.enqueue("test.note"), "completed")
+        place.redis.acl_setuser("default", enabled=True, nopass=True, keys=["*"], commands=["+@all", *denied.split()])
+        try:
+            place.await_state(place.enqueue("test.note"), "completed", seconds=10)
+        finally:
+            place.redis.acl_setuser("default", enabled=True, nopass=True, keys=["*"], commands=["+@all"])
+        await_(lambda: figures.DIRECT._value.get() == 0)
+    away, back = logged.calls
+    assert (away.args, back.args) == (("jobs come straight from PostgreSQL",), ("jobs come through Redis again",))
+    assert "no permissions" in away.kwargs["error"]
+    assert "ticketing:jobs:*" in away.kwargs["remedy"]
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from structlog.testing import CapturingLogger
 from conftest import await_
 from ticketing.db import pool
 from ticketing.jobs import execution, kinds, messages, relay
-from ticketing.jobs.relay import Link, Relay
+from ticketing.jobs.link import Link
+from ticketing.jobs.relay import Relay
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_loss_of_redis_is_told_once_even_if_postgresql_is_away_as_well(
     monkeypatch.setattr(relay, "log", logged)
 
     async def lose() -> None:
-        link = Link(messages.relay_client(place.settings.redis_url))
+        link = Link(messages.relay_client(place.settings.redis_url), place.namespace)
         ours = Relay(link, ["sample"], resend=timedelta(seconds=60), window=10, wake=lambda _: None)
         async with pool.connected(place.settings.database_url, 1):
             for _ in range(5):
@@ -163,7 +164,7 @@ def _measured(place: Place) -> dict[str, float]:
 
     async def measure() -> None:
         async with pool.connected(place.settings.database_url, 1):
-            link = Link(messages.relay_client(place.settings.redis_url))
+            link = Link(messages.relay_client(place.settings.redis_url), place.namespace)
             relay = Relay(link, ["sample"], resend=timedelta(seconds=1), window=1, wake=lambda _: None)
             await relay.measure()
 
