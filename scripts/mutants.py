@@ -59,7 +59,7 @@ ALSO = {
     "sql/shapes/events.sql": ("event_types", "canary", "event", "feed"),
     "sql/queries/events.sql": ("canary", "changes"),
     "sql/queries/tickets.sql": ("upkeep",),
-    "sql/queries/tokens.sql": ("stream",),
+    "sql/queries/tokens.sql": ("stream", "users"),
 }
 
 #: Mutants that change nothing, by name (`--list` prints it), and why not.

@@ -227,9 +227,13 @@ def test_what_a_requester_may_change(requester: Person, new_ticket: New) -> None
     assert fields.items() <= patch(requester, new_ticket()["number"], **fields).json().items()
 
 
-def test_references_that_a_patch_may_not_make(agent: Person, requester: Person, new_ticket: New) -> None:
-    number = new_ticket()["number"]
-    assert patch(agent, number, assignee={"id": requester.id}).json()["errors"][0]["pointer"] == "#/assignee"
+def test_references_that_a_patch_may_not_make(
+    agent: Person, requester: Person, sign_in: Callable[..., Person], db: psycopg.Connection[Any], new_ticket: New
+) -> None:
+    number, former = new_ticket()["number"], sign_in("agent")
+    db.execute("update users set active = false where id = %s", (former.id,))
+    for nobody in (requester, former):
+        assert patch(agent, number, assignee={"id": nobody.id}).json()["errors"][0]["pointer"] == "#/assignee"
     assert patch(agent, number, category="nope").json()["errors"][0]["pointer"] == "#/category"
     feature = new_ticket(type="feature_request")["number"]
     assert patch(agent, feature, severity="high").json()["errors"][0]["pointer"] == "#/severity"
