@@ -305,8 +305,11 @@ def colleague(sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, A
 
 @pytest.fixture(scope="session")
 def agent_here(sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]]) -> Person:
-    """An agent of some projects: those for which a test says so by `staff`."""
-    return _restricted(sign_in("agent"), db)
+    """An agent of a project in which nobody does anything, and of those for which a test says so by `staff`."""
+    db.execute("insert into projects (key, name, ticket_types) values ('here', 'Here', '{bug,support}')")
+    person = _restricted(sign_in("agent"), db)
+    staff(db, person, "here")
+    return person
 
 
 @pytest.fixture(scope="session")

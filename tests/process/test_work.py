@@ -106,10 +106,10 @@ def test_a_worker_is_ready_only_while_all_its_processes_work(settings: dict[str,
             child.resume()
         await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
         # One that dies, or that somebody else tells to end, is away until another one has taken its place.
-        children[0].kill()
-        children[1].terminate()
-        await_(lambda: lacking(processes), SECONDS)
-        await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
+        for end in (children[0].kill, children[1].terminate):
+            end()
+            await_(lambda: lacking(1), SECONDS)
+            await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
         command.stop(signal.SIGTERM)
 
 
