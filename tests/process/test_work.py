@@ -105,11 +105,11 @@ def test_a_worker_is_ready_only_while_all_its_processes_work(settings: dict[str,
         for child in children:
             child.resume()
         await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
-        # One that dies, or that somebody else tells to end, is away until another one has taken its place.
-        for end in (children[0].kill, children[1].terminate):
-            end()
-            await_(lambda: lacking(1), SECONDS)
-            await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
+        # Another one takes the place of one that dies, or that somebody else tells to end.
+        children[0].kill()
+        children[1].terminate()
+        await_(lambda: len(set(workers_below(command.process.pid)) - set(children)) == processes, SECONDS)
+        await_(lambda: of_processes(url) == (200, "ok\n", processes), SECONDS)
         command.stop(signal.SIGTERM)
 
 
