@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
-from ticketing.contract.document import Document, operations, resolve
+from ticketing.contract.document import Document, operations, parameters, resolve
 from ticketing.contract.exchange import Exchange, Lines
 
 MAX_AGE = 600
 """Seconds for which browsers cache a preflight."""
 ALWAYS_EXPOSED = ("Retry-After", "WWW-Authenticate", "X-Request-Id")
-ALWAYS_TAKEN = ("Content-Type", "X-Request-Id", "traceparent", "tracestate")
+ALWAYS_TAKEN = ("Authorization", "Content-Type", "X-Request-Id", "traceparent", "tracestate")
 """Those of every request; the last two are W3C Trace Context, which tracing libraries in browsers send."""
+METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+"""All that a page can be allowed to send, whether a path has them or not."""
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
 _USUAL = {"http": 80, "https": 443}
@@ -49,12 +50,26 @@ class Sharing:
         self._origins = origins
         self._below = f"{prefix}/"
         self._exposed = exposed({*ALWAYS_EXPOSED, *_headers(document)})
+        self._preflight = (
+            (b"access-control-allow-methods", METHODS.encode()),
+            (b"access-control-allow-headers", ", ".join(sorted({*ALWAYS_TAKEN, *_taken(document)})).encode()),
+            (b"access-control-max-age", b"%d" % MAX_AGE),
+        )
 
     def lines(self, exchange: Exchange) -> Lines:
         """The headers of the answer to a request; none for what is served beside the contract."""
         if not exchange.path.startswith(self._below):
             return ()
         return shared(self._origins, exchange.headers.get(b"origin"), self._exposed)
+
+    def preflight(self, exchange: Exchange) -> Lines:
+        """The headers of the answer to a preflight for a page of an allowed origin; none for other requests.
+
+        They are the same for every path and method, so that the page can read the 404 or 405 of the request itself.
+        """
+        if exchange.method != "OPTIONS" or b"access-control-request-method" not in exchange.headers:
+            return ()
+        return self._preflight if any(name == ALLOWED for name, _ in exchange.sharing) else ()
 
 
 def exposed(names: Iterable[str]) -> tuple[bytes, bytes]:
@@ -78,25 +93,14 @@ ALLOWED = b"access-control-allow-origin"
 _VARY = (b"vary", b"Origin")
 
 
-def is_preflight(exchange: Exchange) -> bool:
-    """Whether this is a browser's preflight for a page of an allowed origin."""
-    return b"access-control-request-method" in exchange.headers and any(n == ALLOWED for n, _ in exchange.sharing)
-
-
-def preflight(methods: str, headers: str) -> Lines:
-    """The headers of the answer to a preflight: a path's methods, and the headers of the requested one."""
-    return (
-        (b"access-control-allow-methods", methods.encode()),
-        (b"access-control-allow-headers", headers.encode()),
-        (b"access-control-max-age", b"%d" % MAX_AGE),
-        (b"vary", b"Access-Control-Request-Method"),
-    )
-
-
-def taken(operation: Any) -> str:
-    """The request headers that an operation of the skeleton declares."""
-    declared = [parameter["name"] for parameter in operation.parameters if parameter["in"] == "header"]
-    return ", ".join(sorted({*ALWAYS_TAKEN, *declared, *(("Authorization",) if operation.security else ())}))
+def _taken(document: Document) -> set[str]:
+    """The request headers that the contract's operations have."""
+    return {
+        parameter["name"]
+        for operation in operations(document)
+        for _, parameter in parameters(document, operation)
+        if parameter["in"] == "header"
+    }
 
 
 def _headers(document: Document) -> set[str]:

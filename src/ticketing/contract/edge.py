@@ -66,7 +66,10 @@ class Edge:
         try:
             if exchange.path not in self._always:
                 place.hold(subscriber(exchange.origin.address), ADDRESS_TIMES)
-            await self._app({**scope, KEY: exchange}, place.receive, send)
+            if self._sharing is not None and (lines := self._sharing.preflight(exchange)):
+                await exchange.respond(204, list(lines))
+            else:
+                await self._app({**scope, KEY: exchange}, place.receive, send)
         except Problem as problem:
             await self._refuse(exchange, problem)
         except ClientGone:

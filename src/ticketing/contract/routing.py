@@ -17,7 +17,6 @@ from urllib.parse import unquote_to_bytes
 from connexion.middleware.abstract import AbstractRoutingAPI, RoutedMiddleware, SpecMiddleware
 from connexion.operations import AbstractOperation
 
-from ticketing.contract.cors import is_preflight, preflight, taken
 from ticketing.contract.document import ContractError
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import InvalidParameter, MethodNotAllowed, RouteNotFound
@@ -28,20 +27,17 @@ _NAME = re.compile(r"\{([^}]+)\}")
 class Route:
     """A path with its operations."""
 
-    __slots__ = ("allow", "headers", "names", "operations", "positions")
+    __slots__ = ("allow", "names", "operations", "positions")
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.operations: dict[str, str] = {}
-        self.headers: dict[str, str] = {}
-        """By method, the names of the request headers that the operation knows."""
         self.positions = range(0)
         self.allow = ""
 
     def add(self, method: str, operation: Any) -> None:
         for each in (method, "HEAD") if method == "GET" and "HEAD" not in self.operations else (method,):
             self.operations[each] = str(operation.operation_id)
-            self.headers[each] = taken(operation)
         self.allow = ", ".join(sorted({*self.operations, "OPTIONS"}))
 
 
@@ -91,8 +87,8 @@ class Routing(SpecMiddleware):
         route, scope["path_params"] = self._find(exchange.path)
         operation_id = route.operations.get(exchange.method)
         if operation_id is None:
-            if exchange.method == "OPTIONS" and (lines := _options(exchange, route)):
-                await exchange.respond(204, lines)
+            if exchange.method == "OPTIONS":
+                await exchange.respond(204, [(b"allow", route.allow.encode())])
                 return
             raise MethodNotAllowed(f"This path knows {route.allow}.", headers={"Allow": route.allow})
         exchange.operation_id = operation_id
@@ -111,17 +107,6 @@ class Routing(SpecMiddleware):
         if "%" in path or not path.isascii():
             return route, {name: _decoded(name, value) for name, value in zip(route.names, values, strict=True)}
         return route, dict(zip(route.names, values, strict=True))
-
-
-def _options(exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
-    """The headers of the answer to OPTIONS; none for a preflight of a method that the path does not have."""
-    lines = [(b"allow", route.allow.encode())]
-    if is_preflight(exchange):
-        method = exchange.headers[b"access-control-request-method"].decode("latin-1")
-        if method not in route.operations:
-            return []
-        lines += preflight(", ".join(route.operations), route.headers[method])
-    return lines
 
 
 def following(layer: RoutedMiddleware[Any], base_path: str, operation_id: str) -> Any:
