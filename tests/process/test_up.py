@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
+from conftest import await_
 from ticketing.commands import up
 from ticketing.db.embedded import Servers
 from ticketing.ground.config import PREFIX
@@ -30,6 +32,14 @@ pytestmark = pytest.mark.database
 
 SECONDS = 90
 """Patience for machines that do much else."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hung_up() -> Iterator[None]:
+    """What we start hears SIGHUP, also if the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 class Started:
@@ -119,7 +129,12 @@ def test_everything_runs_and_is_gone_after_ctrl_c() -> None:
             assert len(admin.get("/projects").json()["items"]) == 3
             assert len(admin.get("/users").json()["items"]) == 6
             assert {ticket["type"] for ticket in all_of(admin, "/tickets")} == {"bug", "feature_request", "support"}
-        code, out, err = command.stop(signal.SIGINT)
+            with admin.stream("GET", "/events/stream") as stream:
+                chunks = stream.iter_raw()
+                next(chunks)
+                code, out, err = command.stop(signal.SIGINT)
+                # The body is complete: httpx raises an error for one that is cut.
+                assert list(chunks) is not None
     assert (code, out) == (0, "")
     assert not environment.parent.exists()
     assert "Traceback" not in err
@@ -140,7 +155,8 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
         second = Started("up", "--home", str(home), "--json", "--port", "0")
         out, err = second.process.communicate(timeout=SECONDS)
         assert (second.process.returncode, out) == (1, "")
-        assert err.splitlines()[-1].startswith(f"ticketing: Another `ticketing up` runs on {home}.")
+        last = err.splitlines()[-1]
+        assert last.startswith(f"ticketing: Another `ticketing up` runs on {home}, as process {command.process.pid}.")
 
         with client(first, "requester") as requester:
             body = {"type": "support", "project": "media-server", "title": "Still here?", "description": "I wonder."}
@@ -166,7 +182,55 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
         with client(again, "admin") as admin:
             # The demo is not loaded twice.
             assert len(admin.get("/users").json()["items"]) == 6
-        assert command.stop(signal.SIGINT)[0] == 0
+        code, _, err = command.stop(signal.SIGHUP)
+        assert code == 0
+        assert "Traceback" not in err
+        assert err.rstrip().endswith("Stopped.")
+
+
+@pytest.mark.parametrize("closed_by", ["terminal", "shell"])
+def test_everything_ends_when_the_terminal_is_closed(closed_by: str) -> None:
+    """Whether its shell passes on the SIGHUP to all that run at it, or only the terminal itself is gone."""
+    ours, its = pty.openpty()
+    with os.fdopen(its, "wb") as terminal, open(ours, "rb", buffering=0) as screen:
+        command = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--port", "0"]
+        environment = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+        process = subprocess.Popen(
+            command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
+        )
+        try:
+            panel = b""
+            while b"Ctrl-C" not in panel:
+                panel += screen.read(4096)
+            below = psutil.Process(process.pid).children(recursive=True)
+            assert any("work" in each.cmdline() for each in below)
+            terminal.close()
+            screen.close()
+            if closed_by == "shell":
+                os.killpg(process.pid, signal.SIGHUP)
+            assert process.wait(SECONDS) == 0
+            assert psutil.wait_procs(below, timeout=5)[1] == []
+        finally:
+            process.kill()
+
+
+def test_a_worker_that_ends_is_started_again_even_if_nobody_reads_the_log() -> None:
+    with started("up", "--ephemeral", "--json", "--port", "0") as command:
+        command.ready()
+        first = worker(command)
+        assert command.process.stderr is not None
+        command.process.stderr.close()
+        os.kill(first, signal.SIGKILL)
+        await_(lambda: worker(command) not in (first, 0))
+
+
+def worker(command: Started) -> int:
+    """The number of its worker's process, or 0."""
+    for process in psutil.Process(command.process.pid).children():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "work" in process.cmdline():
+                return int(process.pid)
+    return 0
 
 
 def readable_by_others(folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ from ticketing import sealing
 from ticketing.commands import demo
 from ticketing.db import embedded, migrate, pool
 from ticketing.ground.refused import Refused
-from ticketing.processes import crew, serve
+from ticketing.processes import crew, serve, terminal
 
 HOST = "127.0.0.1"
 HOME = ".ticketing"
@@ -50,8 +50,9 @@ def run(port: int, home: Path | None, *, say: Callable[[str], None], announce: C
 
     Raises CannotListen, CannotStart, EmbeddedError, MigrationError.
     """
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.default_int_handler)
+    terminal.end_with_terminal()
     try:
         with serve.listen(HOST, port) as listener, _claimed(home) as folder:
             say(f"Starting PostgreSQL and Valkey on {home} …" if home else "Starting PostgreSQL and Valkey …")
@@ -87,14 +88,18 @@ def _claimed(home: Path | None) -> Iterator[Path]:
             yield Path(temporary)
         return
     _check_home(home)
-    with open(os.open(home / "lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as lock:
+    with open(os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as lock:
         os.fchmod(lock.fileno(), 0o600)  # An earlier release let others read it.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            number = lock.read().strip()
+            process = f", as process {number}" if number.isdecimal() else ""  # That of an earlier release wrote none.
             raise CannotStart(
-                f"Another `ticketing up` runs on {home}. Stop that first, or choose another folder with --home."
+                f"Another `ticketing up` runs on {home}{process}. Stop that first, or choose another folder with --home."
             ) from None
+        lock.truncate()
+        print(os.getpid(), file=lock, flush=True)
         yield home
 
 
@@ -183,7 +188,7 @@ def _serve(
 
 
 class _AnnouncedServer(uvicorn.Server):
-    """A server that announces when it answers."""
+    """A server that announces when it answers, and ends open streams when it is told to stop."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -193,3 +198,9 @@ class _AnnouncedServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from ticketing import app  # noqa: PLC0415 - loaded by now, and slow to load for commands that need it not
+
+        app.leave()
+        await super().shutdown(sockets)

@@ -108,7 +108,8 @@ class _Child(threading.Thread):
                 status = process.wait()
             self._pulse.stop()
             if not self._stopping.wait(RESTART_SECONDS):
-                log.error("a worker ended and is started again", pid=process.pid, status=status)
+                with suppress(OSError):  # Nobody may read our log any more, and the worker is needed all the same.
+                    log.error("a worker ended and is started again", pid=process.pid, status=status)
 
     def stop(self) -> None:
         """Let it end, and do not start it again."""

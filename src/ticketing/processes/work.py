@@ -32,7 +32,8 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
     if chosen.outbound == "off":
         log.warning("nothing is sent", setting="TICKETING_OUTBOUND")
     if leashed:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches our parent too, which ends us.
+        for each in (signal.SIGINT, signal.SIGHUP):  # Those of a terminal reach our parent too, which ends us.
+            signal.signal(each, signal.SIG_IGN)
         crew.end_with_parent(0)
     pulses = [crew.Pulse() for _ in range(processes)]
     with ExitStack() as stack:
