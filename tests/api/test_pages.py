@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +95,30 @@ def test_every_problem_type_has_a_page(web: httpx.Client, slug: str) -> None:
     assert response.status_code == 200
     assert slug.replace("-", "_") in response.text
     assert slug in web.get("/problems").text
+    assert "`" not in response.text
+    for code in re.findall("`([^`]+)`", PROBLEMS[slug]["description"] + PROBLEMS[slug]["remedy"]):
+        assert f"<code>{html.escape(code)}</code>" in response.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/problems/nope", "/support/tickets/x", "/a/b/c", "//x", "/DOCS"])
+def test_a_person_who_finds_nothing_gets_a_page(web: httpx.Client, proxied: httpx.Client, path: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for client, prefix in ((web, ""), (proxied, "/desk")):
+        url = f"{str(client.base_url).rstrip('/')}{path}"
+        response = client.get(url, headers=browser)
+        assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert response.headers["vary"] == "Accept"
+        links = re.findall(r'<a href="([^"]+)"', response.text)
+        assert links == [f"{prefix}/docs", f"{prefix}/problems"]
+        assert all(client.get(link).is_success for link in links)
+    for accept in ("*/*", "application/json", "application/json, text/html;q=0.5", "application/problem+json"):
+        response = web.get(f"{str(web.base_url).rstrip('/')}{path}", headers={"Accept": accept})
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert web.post("/nothing", headers=browser).json()["code"] == "not_found"
+    assert web.get("/api/v1/nothing", headers=browser).json()["code"] == "not_found"
+    outside = {"X-Forwarded-For": "203.0.113.9", **browser}
+    hidden, unknown = (proxied.get(path, headers=outside) for path in ("/metrics", "/nothing"))
+    assert (hidden.status_code, hidden.text) == (unknown.status_code, unknown.text)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/health/live", "/problems"])

@@ -96,7 +96,8 @@ def _claimed(home: Path | None) -> Iterator[Path]:
             number = lock.read().strip()
             process = f", as process {number}" if number.isdecimal() else ""  # That of an earlier release wrote none.
             raise CannotStart(
-                f"Another `ticketing up` runs on {home}{process}. Stop that first, or choose another folder with --home."
+                f"Another `ticketing up` runs on {home}{process}. "
+                "Stop that first, or choose another folder with --home."
             ) from None
         lock.truncate()
         print(os.getpid(), file=lock, flush=True)

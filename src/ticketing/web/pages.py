@@ -14,7 +14,7 @@ from typing import Any
 
 from ticketing.contract import Networks
 from ticketing.contract.exchange import KEY, Exchange
-from ticketing.contract.problems import MethodNotAllowed, RouteNotFound
+from ticketing.contract.problems import MethodNotAllowed
 from ticketing.ground import metrics, paths
 
 STATIC = Path(__file__).parent / "static"
@@ -134,13 +134,17 @@ def site(
     async def application(scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[KEY]
         of_ticket = TICKET.fullmatch(exchange.path)
-        if exchange.path not in pages and exchange.path not in made and not of_ticket:
-            await api(scope, receive, send)
-            return
         origin = exchange.origin
-        if exchange.path in OF_OPERATORS and not (origin.direct and operators.include(origin.address)):
+        hidden = exchange.path in OF_OPERATORS and not (origin.direct and operators.include(origin.address))
+        if hidden:
             exchange.reason = "not from TICKETING_OPERATORS"
-            raise RouteNotFound("There is nothing at this address.")
+        if hidden or (exchange.path not in pages and exchange.path not in made and not of_ticket):
+            if not exchange.path.startswith("/api/") and _by_a_person(exchange):
+                nothing = _nothing(origin.prefix)
+                await _answer(nothing, nothing.body, exchange)
+            else:
+                await api(scope, receive, send)
+            return
         exchange.operation_id = "page"
         if exchange.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This path knows GET, HEAD.", headers={"Allow": "GET, HEAD"})
@@ -197,7 +201,7 @@ def _reference() -> dict[str, Page]:
 
 def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]:
     rows = "".join(
-        f'<tr><td><a href="problems/{slug}">{slug}</a><td>{problem["status"]}<td>{html.escape(problem["title"])}'
+        f'<tr><td><a href="problems/{slug}">{slug}</a><td>{problem["status"]}<td>{_prose(problem["title"])}'
         for slug, problem in problems.items()
     )
     pages = {
@@ -208,7 +212,7 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
         )
     }
     for slug, problem in problems.items():
-        text = {name: html.escape(str(value).strip()) for name, value in problem.items()}
+        text = {name: _prose(str(value).strip()) for name, value in problem.items()}
         pages[f"/problems/{slug}"] = _document(
             text["title"],
             f"<p>{text['description']}<dl><dt>What to do<dd>{text['remedy']}<dt>Status<dd>{text['status']}"
@@ -216,6 +220,29 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
             root="../",
         )
     return pages
+
+
+def _prose(text: str) -> str:
+    """The HTML of a text of the catalogue, where code is between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def _nothing(prefix: str) -> Page:
+    """What a person sees at an address where nothing is."""
+    root = f"{html.escape(prefix)}/"
+    page = _document(
+        "Nothing here",
+        f'<p>There is nothing at this address.<p><a href="{root}docs">API reference</a>'
+        f'<p><a href="{root}problems">All problem types</a>',
+        root=root,
+    )
+    return replace(page, status=404, headers={"Vary": "Accept"})
+
+
+def _by_a_person(exchange: Exchange) -> bool:
+    """Whether a browser shows the answer to a person: it asks for HTML, and programs that want JSON say so."""
+    accept = exchange.headers.get(b"accept", b"").lower()
+    return exchange.method in ("GET", "HEAD") and b"text/html" in accept and b"json" not in accept
 
 
 def _ticket(number: str) -> Page:
