@@ -869,6 +869,36 @@ def test_what_is_for_staff_is_withheld_although_its_event_is_not_kept_any_more(
     assert (detail["body"], detail["attempts"][0]["error"]) == ("", delivering.WITHHELD)
 
 
+def test_what_is_for_staff_is_withheld_although_the_release_before_wrote_a_body_for_all(
+    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver, include_internal=True)
+    change(admin, endpoint, state="paused")
+    comment(agent, new_ticket()["number"], "canary", visibility="internal")
+    read_the_log()
+    db.execute("update webhook_messages set body = internal_body where body = ''")
+    assert change(admin, endpoint, state="active", include_internal=False).status_code == 200
+    work(lambda: tried(db, endpoint) == 2)
+    assert receiver.types == ["ticket.created"]
+
+
+def test_a_message_that_is_written_only_when_it_is_sent_has_nothing_for_others_either(
+    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    receiver = new_receiver()
+    endpoint = new_endpoint(receiver, include_internal=True)
+    change(admin, endpoint, state="paused")
+    comment(agent, new_ticket()["number"], "canary", visibility="internal")
+    read_the_log()
+    of_ours = "from webhook_messages where event_id in (select event_id from deliveries where endpoint_id = %s)"
+    db.execute(f"delete {of_ours}", (endpoint["id"],))
+    change(admin, endpoint, state="active")
+    work(lambda: len(receiver.messages) == 2)
+    bodies = [row["body"] for row in db.execute(f"select body {of_ours} order by body", (endpoint["id"],))]
+    assert bodies[0] == "" and "canary" not in bodies[1]
+
+
 @pytest.mark.parametrize("state", ["paused", "disabled"])
 def test_an_endpoint_that_was_sent_nothing_for_a_while_has_not_failed_meanwhile(
     admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, state: str
