@@ -47,6 +47,7 @@ def create(settings_: Settings | None = None) -> Any:
     document = contract.load(paths.SPEC / "dist" / "openapi.json")
     problems = contract.load(paths.SPEC / "problems.yaml")
 
+    ready = pages.Shared(obstacle)
     handlers = shaped({name: getattr(api, name) for name in api.__all__}, document)
 
     @asynccontextmanager
@@ -54,7 +55,7 @@ def create(settings_: Settings | None = None) -> Any:
         url = chosen.database_url
         async with (
             pool.connected(url, chosen.pool_size),
-            sampling.sampled(lambda: engine.in_flight, obstacle),
+            sampling.sampled(lambda: engine.in_flight, ready),
             bell.ringing(url),
             streams.serving(chosen),
         ):
@@ -74,7 +75,7 @@ def create(settings_: Settings | None = None) -> Any:
         always=pages.ALWAYS,
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
         forms=texts.FORMS,
-        beside=lambda api: pages.site(api, problems, obstacle, chosen.operators),
+        beside=lambda api: pages.site(api, problems, ready, chosen.operators),
         body_seconds=chosen.body_seconds,
         origins=chosen.cors_origins,
     )

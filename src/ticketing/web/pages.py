@@ -10,13 +10,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ticketing.contract import Networks
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import MethodNotAllowed
 from ticketing.ground import metrics, paths
 
+T = TypeVar("T")
 STATIC = Path(__file__).parent / "static"
 
 POLICY = (
@@ -60,16 +61,16 @@ class Page:
         return page
 
 
-class Shared:
-    """An expensive page: concurrent requests share one, which is cached for some seconds."""
+class Shared(Generic[T]):
+    """What is dear to make, such as a page: who asks meanwhile shares it, and it is kept for some seconds."""
 
-    def __init__(self, make: Callable[[], Awaitable[Page]], keep_seconds: float = 0) -> None:
+    def __init__(self, make: Callable[[], Awaitable[T]], keep_seconds: float = 0) -> None:
         self._make = make
         self._keep_seconds = keep_seconds
-        self._kept: tuple[float, Page] | None = None
-        self._making: asyncio.Task[Page] | None = None
+        self._kept: tuple[float, T] | None = None
+        self._making: asyncio.Task[T] | None = None
 
-    async def __call__(self) -> Page:
+    async def __call__(self) -> T:
         if self._kept and time.monotonic() < self._kept[0]:
             return self._kept[1]
         if self._making is None:
@@ -77,11 +78,11 @@ class Shared:
         # Shielded: a client that hangs up must not cancel it for the others.
         return await asyncio.shield(self._making)
 
-    async def _made(self) -> Page:
+    async def _made(self) -> T:
         try:
-            page = await self._make()
-            self._kept = time.monotonic() + self._keep_seconds, page
-            return page
+            made = await self._make()
+            self._kept = time.monotonic() + self._keep_seconds, made
+            return made
         finally:
             self._making = None
 
