@@ -30,6 +30,7 @@ from ticketing import app, sealing
 from ticketing.access import bearer
 from ticketing.db import embedded, migrate
 from ticketing.ground import config
+from ticketing.monitoring import sampling
 from ticketing.processes import serve
 from working import SETTLED
 
@@ -143,6 +144,8 @@ def service(database_url: str) -> Iterator[str]:
         patch.setenv("TICKETING_TOKEN_CACHE_MS", "0")
         patch.setenv("TICKETING_SECRET_KEYS", sealing.new_key())
         patch.setenv("TICKETING_WEBHOOK_ALLOW", "127.0.0.0/8")
+        # Outages are those of a process, and this one has several services, each with a database of its own.
+        patch.setattr(sampling, "READY_SECONDS", 3600.0)
         config.settings.cache_clear()
         with served(app.create()) as url:
             yield url

@@ -19,6 +19,7 @@ from conftest import Person, await_, environment, served, signed_up
 from ticketing import app
 from ticketing.db import outages, pool
 from ticketing.ground import config
+from ticketing.monitoring import sampling
 from ticketing.processes import probes
 
 FULL = 'could not extend file "base/16384/16397": No space left on device'
@@ -126,6 +127,20 @@ def test_a_full_disk_is_told_by_whoever_has_written_nothing(url: str) -> None:
         await_(lambda: httpx.get(f"{address}/health/ready").text == full)
         for _ in range(20):
             assert httpx.get(f"{address}/health/ready").text == full
+
+
+def test_whether_it_is_ready_is_a_figure(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "READY_SECONDS", 0.1)
+    with service(url) as address:
+
+        def figure(value: str) -> bool:
+            return f'ticketing_ready{{role="api"}} {value}\n' in httpx.get(f"{address}/metrics").text
+
+        await_(lambda: figure("1.0"))
+        with failing(url, "53100", FULL):
+            monkeypatch.setattr(outages, "_written", -math.inf)
+            await_(lambda: figure("0.0"))
+        await_(lambda: figure("1.0"))
 
 
 def test_a_full_disk_is_told_by_the_parent_of_workers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
