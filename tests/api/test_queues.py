@@ -15,9 +15,9 @@ __all__ = ["new_job"]
 
 def test_a_queue_is_paused_and_resumed(admin: Person, new_job: NewJob, new_events: Events, db: Db) -> None:
     new_job(queue="letters")
-    new_job(queue="letters")
+    later = new_job(queue="letters")
     new_job("running", queue="letters")
-    db.execute("update jobs set run_at = now() + interval '1 hour' where id = (select id from jobs limit 1)")
+    db.execute("update jobs set run_at = now() + interval '1 hour' where id = %s", (later,))
     paused = admin.post("/queues/letters/pause").json()
     assert paused["paused"]
     assert (paused["name"], paused["due"], paused["scheduled"], paused["running"]) == ("letters", 1, 1, 1)

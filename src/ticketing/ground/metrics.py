@@ -123,7 +123,7 @@ def _alive(pid: int) -> bool:
 
 
 class _Stderr(io.FileIO):
-    """Standard error that never raises: if the disk is full, the line is lost, and nothing else fails."""
+    """Standard error that never raises: on a full disk or a closed terminal a line is lost, and nothing else fails."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -157,7 +157,7 @@ def configure_logging(settings: Settings) -> None:
         processors=[*shared, *(direct if settings.log_format == "json" else renderers)],
         logger_factory=structlog.BytesLoggerFactory(stderr)
         if settings.log_format == "json"
-        else structlog.PrintLoggerFactory(sys.stderr),
+        else structlog.PrintLoggerFactory(io.TextIOWrapper(stderr, "utf-8", errors="backslashreplace")),
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         cache_logger_on_first_use=True,
     )
