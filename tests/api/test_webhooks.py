@@ -818,13 +818,20 @@ def test_a_disabled_endpoint_keeps_nothing(
     assert [message.json["ticket"] for message in receiver.messages] == [second["number"], first["number"]]
 
 
-def test_what_is_for_staff_is_not_sent_any_more_once_an_endpoint_gets_none_of_it(
-    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
-) -> None:
-    """Nor what waits already, nor what is resent; an admin sees why."""
+@pytest.fixture
+def paused(admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint) -> tuple[Receiver, dict[str, Any]]:
+    """A paused endpoint that gets what is for staff, and its receiver: what happens meanwhile waits."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver, include_internal=True)
     change(admin, endpoint, state="paused")
+    return receiver, endpoint
+
+
+def test_what_is_for_staff_is_not_sent_any_more_once_an_endpoint_gets_none_of_it(
+    admin: Person, agent: Person, new_ticket: New, paused: tuple[Receiver, dict[str, Any]], db: Database
+) -> None:
+    """Nor what waits already, nor what is resent; an admin sees why."""
+    receiver, endpoint = paused
     number = new_ticket()["number"]
     comment(agent, number, "canary", visibility="internal")
     comment(agent, number, "said aloud")
@@ -849,12 +856,10 @@ def test_what_is_for_staff_is_not_sent_any_more_once_an_endpoint_gets_none_of_it
 
 
 def test_what_is_for_staff_is_withheld_although_its_event_is_not_kept_any_more(
-    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+    admin: Person, agent: Person, new_ticket: New, paused: tuple[Receiver, dict[str, Any]], db: Database
 ) -> None:
     """Nobody can look up any more that the comment was internal; what is for everybody is sent."""
-    receiver = new_receiver()
-    endpoint = new_endpoint(receiver, include_internal=True)
-    change(admin, endpoint, state="paused")
+    receiver, endpoint = paused
     number = new_ticket()["number"]
     comment(agent, number, "canary", visibility="internal")
     comment(agent, number, "said aloud")
@@ -870,11 +875,9 @@ def test_what_is_for_staff_is_withheld_although_its_event_is_not_kept_any_more(
 
 
 def test_what_is_for_staff_is_withheld_although_the_release_before_wrote_a_body_for_all(
-    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+    admin: Person, agent: Person, new_ticket: New, paused: tuple[Receiver, dict[str, Any]], db: Database
 ) -> None:
-    receiver = new_receiver()
-    endpoint = new_endpoint(receiver, include_internal=True)
-    change(admin, endpoint, state="paused")
+    receiver, endpoint = paused
     comment(agent, new_ticket()["number"], "canary", visibility="internal")
     read_the_log()
     db.execute("update webhook_messages set body = internal_body where body = ''")
@@ -884,11 +887,9 @@ def test_what_is_for_staff_is_withheld_although_the_release_before_wrote_a_body_
 
 
 def test_a_message_that_is_written_only_when_it_is_sent_has_nothing_for_others_either(
-    admin: Person, agent: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+    admin: Person, agent: Person, new_ticket: New, paused: tuple[Receiver, dict[str, Any]], db: Database
 ) -> None:
-    receiver = new_receiver()
-    endpoint = new_endpoint(receiver, include_internal=True)
-    change(admin, endpoint, state="paused")
+    receiver, endpoint = paused
     comment(agent, new_ticket()["number"], "canary", visibility="internal")
     read_the_log()
     of_ours = "from webhook_messages where event_id in (select event_id from deliveries where endpoint_id = %s)"

@@ -210,13 +210,21 @@ def test_a_key_that_is_missing_is_found(
     assert known in wrong(url)["Secrets"]
 
 
-def test_a_redis_that_forgets_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
-    with Redis.from_url(redis_url) as redis:
-        redis.config_set("maxmemory-policy", "allkeys-lru")
+@contextlib.contextmanager
+def configured(redis_url: str, setting: str, value: str) -> Iterator[None]:
+    """Change a setting of Redis while the block runs."""
+    with Redis.from_url(redis_url, decode_responses=True) as redis:
+        before = redis.config_get(setting)[setting]
+        redis.config_set(setting, value)
         try:
-            assert "maxmemory-policy is allkeys-lru" in wrong(url)["Redis memory"]
+            yield
         finally:
-            redis.config_set("maxmemory-policy", "noeviction")
+            redis.config_set(setting, before)
+
+
+def test_a_redis_that_forgets_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
+    with configured(redis_url, "maxmemory-policy", "allkeys-lru"):
+        assert "maxmemory-policy is allkeys-lru" in wrong(url)["Redis memory"]
 
 
 def test_a_replica_of_redis_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
@@ -229,13 +237,9 @@ def test_a_replica_of_redis_is_found(wrong: Callable[..., dict[str, str]], url: 
 
 
 def test_a_redis_that_is_full_is_found(wrong: Callable[..., dict[str, str]], url: str, redis_url: str) -> None:
-    with Redis.from_url(redis_url) as redis:
-        redis.config_set("maxmemory", "1")
-        try:
-            assert "It is out of memory: raise its maxmemory." in wrong(url)["Redis"]
-        finally:
-            redis.config_set("maxmemory", "0")
-        assert "Redis" not in wrong(url)
+    with configured(redis_url, "maxmemory", "1"):
+        assert "It is out of memory: raise its maxmemory." in wrong(url)["Redis"]
+    assert "Redis" not in wrong(url)
 
 
 @pytest.mark.parametrize("denied", ["-rpush", "-eval", "-hset", "~other:*"])

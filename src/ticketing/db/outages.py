@@ -2,8 +2,7 @@
 
 The first error of a kind is logged with a remedy; while it lasts, one line a minute has its count; a last line says
 that it has stopped, which takes an answer of PostgreSQL. Errors that concern only writes have stopped once a write
-succeeds. Classes and codes: PostgreSQL's
-documentation, appendix A.
+succeeds. Classes and codes: PostgreSQL's documentation, appendix A.
 """
 
 from __future__ import annotations
