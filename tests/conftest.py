@@ -28,7 +28,7 @@ from psycopg.rows import dict_row
 from judged import Judged
 from ticketing import app, sealing
 from ticketing.access import bearer
-from ticketing.db import embedded, migrate
+from ticketing.db import embedded, migrate, pool
 from ticketing.ground import config
 from ticketing.monitoring import sampling
 from ticketing.processes import serve
@@ -144,8 +144,10 @@ def service(database_url: str) -> Iterator[str]:
         patch.setenv("TICKETING_TOKEN_CACHE_MS", "0")
         patch.setenv("TICKETING_SECRET_KEYS", sealing.new_key())
         patch.setenv("TICKETING_WEBHOOK_ALLOW", "127.0.0.0/8")
-        # Outages are those of a process, and this one has several services, each with a database of its own.
+        # Outages are those of a process, and this one has several services, each with a database of its own: a write to
+        # one says nothing about another's disk.
         patch.setattr(sampling, "READY_SECONDS", 3600.0)
+        patch.setattr(pool, "TRY_SECONDS", 3600.0)
         config.settings.cache_clear()
         with served(app.create()) as url:
             yield url
