@@ -21,7 +21,7 @@ from test_tickets import MERGE_PATCH, Events, New
 
 from conftest import Person
 from ticketing.contract.forms import TIMES_AS_LONG
-from ticketing.ground import paths, texts
+from ticketing.ground import marks, paths, texts
 
 FAMILY = "👩‍👩‍👧‍👦"
 PERSIAN = "می‌خواهم"
@@ -29,12 +29,12 @@ SINHALA = "ශ්‍රී"
 SCOTLAND = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
 NON_STARTER_DECOMPOSITIONS = "\u0344\u0f73\u0f75\u0f81"
 """What is two marks at once: the last three are no marks themselves by their combining class (UAX 15, 5.1)."""
-MOST_MARKS_APART = 2 * texts.MOST_MARKS + 3
+MOST_MARKS_APART = 2 * marks.MOST + 3
 MARKS = NON_STARTER_DECOMPOSITIONS + "".join(
     each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(each)
 )
 MARKS_IN_ORDER = "\u0301" * 31
-HEAPS = ["a" + marks * 100_000 for marks in ("\u0301\u0323", "\u0301\U000101fd\u0323", "\U0001e94a\U0001d165")]
+HEAPS = ["a" + each * 100_000 for each in ("\u0301\u0323", "\u0301\U000101fd\u0323", "\U0001e94a\U0001d165")]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_is_kept_is_kept_once_more_as_it_is(given: str) -> None:
     assert not set(texts.one_line(given)) & set("\n\t\r\u202e\u200b")
 
 
-@given(ANY.filter(lambda given: not texts._HEAP_OF_MARKS.search(unicodedata.normalize("NFD", given))))
+@given(ANY.filter(lambda given: not marks.patterns().heap.search(unicodedata.normalize("NFD", given))))
 def test_what_is_the_same_to_unicode_is_kept_alike(given: str) -> None:
     apart = unicodedata.normalize("NFD", given)
     for form in (texts.one_line, texts.tag, texts.text):
@@ -177,7 +177,7 @@ def test_a_heap_of_marks_is_cut_off() -> None:
     """Sorting 200,000 marks on one letter would take half a minute; those that are in order cost nothing."""
     for form in (texts.one_line, texts.text):
         for heap in HEAPS:
-            assert len(form(heap)) <= 1 + texts.MOST_MARKS
+            assert len(form(heap)) <= 1 + marks.MOST
 
 
 def _marks_at_most(text: str) -> int:
@@ -194,14 +194,14 @@ def _is_mark(each: str) -> bool:
 def test_marks_in_order_are_cut_off_as_others(letter: str) -> None:
     for form in (texts.one_line, texts.text, texts.tag):
         kept = form(f"{letter}{MARKS_IN_ORDER}x")
-        assert kept == unicodedata.normalize("NFC", f"{letter}{MARKS_IN_ORDER[: texts.MOST_MARKS]}x")
+        assert kept == unicodedata.normalize("NFC", f"{letter}{MARKS_IN_ORDER[: marks.MOST]}x")
         assert form(kept) == kept
 
 
 def test_no_character_makes_a_heap_of_marks() -> None:
     for each in map(chr, range(sys.maxunicode + 1)):
         if unicodedata.combining(each) or unicodedata.normalize("NFD", each) != each:
-            assert _marks_at_most(texts._thinned("a" + each * 70)) <= MOST_MARKS_APART, ascii(each)
+            assert _marks_at_most(marks.thinned("a" + each * 70)) <= MOST_MARKS_APART, ascii(each)
 
 
 @given(
@@ -209,14 +209,14 @@ def test_no_character_makes_a_heap_of_marks() -> None:
     st.text(max_size=2),
     st.sampled_from([1, 30, 70]),
 )
-def test_no_characters_together_make_a_heap_of_marks(marks: str, others: str, times: int) -> None:
-    assert _marks_at_most(texts._thinned("a" + (marks * times + others) * 3)) <= MOST_MARKS_APART
+def test_no_characters_together_make_a_heap_of_marks(some: str, others: str, times: int) -> None:
+    assert _marks_at_most(marks.thinned("a" + (some * times + others) * 3)) <= MOST_MARKS_APART
 
 
 @pytest.mark.parametrize("mark", NON_STARTER_DECOMPOSITIONS, ids=ascii)
 def test_marks_that_are_two_are_cut_off_as_others(mark: str) -> None:
     for form in (texts.one_line, texts.text, texts.tag):
-        assert len(form("a" + mark * 100)) <= 1 + 2 * texts.MOST_MARKS
+        assert len(form("a" + mark * 100)) <= 1 + 2 * marks.MOST
 
 
 def test_what_a_text_is_composed_of() -> None:
@@ -228,7 +228,7 @@ def test_what_a_text_is_composed_of() -> None:
     )
     seconds = {second for parts in apart.values() for second in parts[1:]}
     composing = "".join(each for each, parts in apart.items() if parts[0] in seconds or unicodedata.combining(parts[0]))
-    assert not texts._BEGINNING.search(composing)
+    assert not marks.patterns().beginning.search(composing)
 
 
 COMPOSING = st.text(

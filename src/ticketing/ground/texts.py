@@ -10,17 +10,13 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import groupby
 from typing import Final
 
 import idna
 
-from ticketing.ground import moments
-
-MOST_MARKS: Final = 30
-"""Most marks on one letter. No script needs more (UAX 15, 12: Stream-Safe Text), and sorting them is quadratic."""
+from ticketing.ground import marks, moments
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
 #: Characters that programs ignore if they do not know them (Default_Ignorable_Code_Point), the empty Braille cell, the
@@ -33,44 +29,8 @@ _UNSEEN = (
 )
 _SEEN = re.compile(rf"[^\s{_CONTROLS}{_UNSEEN}]")
 _CONTROL = re.compile(f"[{_CONTROLS}]")
-
-
-_DECOMPOSED = {code: unicodedata.normalize("NFD", chr(code)) for code in range(0x300, 0x1E94B)}
-"""All that may hold a mark, or be one."""
-# U+0F73, U+0F75 and U+0F81 each decompose into two marks (UAX 15, 5.1), although their combining class is 0.
-_MARKS = {code for code, apart in _DECOMPOSED.items() if unicodedata.combining(apart[0])}
-_SECONDS = {ord(each) for apart in _DECOMPOSED.values() for each in apart[1:]}
-"""What may become one character with the one before it: marks, and letters such as the vowels of Hangul."""
-
-
-def _ranges(codes: Iterable[int]) -> str:
-    """These code points as ranges of a regular expression."""
-    runs = [[code for _, code in run] for _, run in groupby(enumerate(sorted(codes)), lambda pair: pair[1] - pair[0])]
-    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
-
-
-_APART = 7
-"""Of every seventh character, a run of too many marks leaves four in a row. Most texts have not even those."""
-
-
-def _marks_apart(marks: str) -> re.Pattern[str]:
-    return re.compile(f"[{marks}]{{{(MOST_MARKS + 1) // _APART}}}")
-
-
-def _heap_of(marks: str) -> re.Pattern[str]:
-    # The look behind keeps a run of marks from being looked at again from each of them.
-    return re.compile(f"(?<![{marks}])([{marks}]{{{MOST_MARKS}}})[{marks}]+")
-
-
-_ANY_MARK, _NEAR_MARK = _ranges(_MARKS), _ranges(code for code in _MARKS if code <= 0xFFFF)
-# Leaving out the scripts beyond the first plane makes it twenty times as fast.
-_MARKS_APART, _NEAR_MARKS_APART = _marks_apart(_ANY_MARK), _marks_apart(_NEAR_MARK)
-_HEAP_OF_MARKS, _HEAP_OF_NEAR_MARKS = _heap_of(_ANY_MARK), _heap_of(_NEAR_MARK)
-_FAR = re.compile("[\U00010000-\U0001e94a]")
-_BEGINNING = re.compile(f"[^{_ranges(_MARKS | _SECONDS)}]")
-"""What never becomes one character with the one before it."""
 _SLICE = 1024
-
+"""Characters that are composed at once."""
 
 #: Characters that have an emoji (Emoji), and all other pictures beyond the first plane.
 _EMOJI = (
@@ -180,7 +140,7 @@ def _joined(found: re.Match[str]) -> str:
         return joiner
     if not _BESIDE_JOINERS.match(text, begin - 1) or not _BESIDE_JOINERS.match(text, end):
         return ""
-    return joiner if _shows(joiner, text[max(0, begin - MOST_MARKS) : begin], text[end : end + MOST_MARKS]) else ""
+    return joiner if _shows(joiner, text[max(0, begin - marks.MOST) : begin], text[end : end + marks.MOST]) else ""
 
 
 def _shows(joiner: str, before: str, after: str) -> bool:
@@ -223,26 +183,16 @@ def _composed(text: str, most: int = sys.maxsize) -> str:
 
 
 def _composed_at_once(text: str) -> str:
-    text = _thinned(text)
+    text = marks.thinned(text)
     composed = unicodedata.normalize("NFC", text)
-    return text if composed == text else _thinned(composed)  # One mark may have become two.
+    return text if composed == text else marks.thinned(composed)  # One mark may have become two.
 
 
 def _slices(text: str) -> Iterator[str]:
     """The text in pieces that can be composed each by itself."""
     begin = 0
     while begin < len(text):
-        beyond = _BEGINNING.search(text, begin + _SLICE)
+        beyond = marks.patterns().beginning.search(text, begin + _SLICE)
         end = beyond.start() if beyond else len(text)
         yield text[begin:end]
         begin = end
-
-
-def _thinned(text: str) -> str:
-    """The text without excess marks on a letter."""
-    if len(text) <= MOST_MARKS:
-        return text
-    sample = text[::_APART]
-    if not (_MARKS_APART if _FAR.search(sample) else _NEAR_MARKS_APART).search(sample):
-        return text
-    return (_HEAP_OF_MARKS if _FAR.search(text) else _HEAP_OF_NEAR_MARKS).sub(r"\1", text)
