@@ -10,20 +10,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import httpx
 import psycopg
 import pytest
+import structlog
 import uuid_utils.compat as uuids
 import uvicorn
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
+from structlog.testing import LogCapture
 
 from judged import Judged
 from ticketing import app, sealing
@@ -61,8 +64,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, as many tests wait for something."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores, as many tests wait for something."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -138,17 +141,18 @@ def database_url(new_database: Callable[..., str]) -> str:
 @pytest.fixture(scope="session")
 def service(database_url: str) -> Iterator[str]:
     """The service over HTTP, as production runs it but in a thread of this process; gives its URL."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TICKETING_DATABASE_URL", database_url)
-        patch.setenv("TICKETING_LOG_LEVEL", "warning")
-        patch.setenv("TICKETING_TOKEN_CACHE_MS", "0")
-        patch.setenv("TICKETING_SECRET_KEYS", sealing.new_key())
-        patch.setenv("TICKETING_WEBHOOK_ALLOW", "127.0.0.0/8")
+    settings = configured(
+        database_url=database_url,
+        log_level="warning",
+        token_cache_ms="0",
+        secret_keys=sealing.new_key(),
+        webhook_allow="127.0.0.0/8",
+    )
+    with settings, pytest.MonkeyPatch.context() as patch:
         # Outages are those of a process, and this one has several services, each with a database of its own: a write to
         # one says nothing about another's disk.
         patch.setattr(sampling, "READY_SECONDS", 3600.0)
         patch.setattr(pool, "TRY_SECONDS", 3600.0)
-        config.settings.cache_clear()
         with served(app.create()) as url:
             yield url
 
@@ -175,6 +179,36 @@ def served(application: Any) -> Iterator[str]:
         yield url
         server.should_exit = True
         thread.join(20)
+
+
+@contextmanager
+def configured(**settings: str | None) -> Iterator[None]:
+    """Have this process use other settings, named as in config.Settings, for as long as the block runs; None unsets.
+
+    The services of other tests in this process read settings, too. So those of before are back before anyone reads.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            variable = f"TICKETING_{name.upper()}"
+            if value is None:
+                patch.delenv(variable)
+            else:
+                patch.setenv(variable, value)
+        config.settings.cache_clear()
+        try:
+            yield
+        finally:
+            patch.undo()
+            config.settings.cache_clear()
+
+
+@contextmanager
+def logged(module: ModuleType) -> Iterator[list[MutableMapping[str, Any]]]:
+    """What a module logs in the block. structlog's own capture_logs does not reach loggers that were used before."""
+    caught = LogCapture()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "log", structlog.wrap_logger(None, processors=[caught]))
+        yield caught.entries
 
 
 @contextmanager

@@ -9,6 +9,7 @@ PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder and fixtures."""
+    """Mark tests by their folder and fixtures, and mix the files that compute with those that wait."""
+    items.sort(key=lambda item: hashlib.sha256(item.path.name.encode()).digest())
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if item.path.is_relative_to(TESTS / "process") or "slowly" in fixtures:

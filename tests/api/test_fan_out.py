@@ -11,25 +11,23 @@ import psycopg
 import pytest
 import uuid_utils.compat as uuids
 from psycopg import sql
-from structlog.testing import capture_logs
 
+from conftest import configured, logged
 from ticketing.db import pool
-from ticketing.ground import config
+from ticketing.reactions.webhooks import fan_out as reading
 from ticketing.reactions.webhooks.fan_out import fan_out
 from working import SETTLED
 
 
 @pytest.fixture
-def url(new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(new_database: Callable[..., str]) -> Iterator[str]:
     """A database with an endpoint that is told of everything."""
     url = new_database()
     with psycopg.connect(url) as conn:
         endpoint = "insert into webhook_endpoints (id, url, created_at) values (%s, 'https://a.example', '-infinity')"
         conn.execute(endpoint, [uuids.uuid7()])
-    monkeypatch.setenv("TICKETING_DATABASE_URL", url)
-    config.settings.cache_clear()
-    yield url
-    config.settings.cache_clear()
+    with configured(database_url=url):
+        yield url
 
 
 def read(url: str) -> tuple[bool, list[Any]]:
@@ -42,9 +40,9 @@ def read(url: str) -> tuple[bool, list[Any]]:
                     await asyncio.sleep(0.02)
             return await fan_out()
 
-    with capture_logs() as logged:
+    with logged(reading) as lines:
         more = asyncio.run(within())
-    return more, [line["event"] for line in logged]
+    return more, [line["event"] for line in lines]
 
 
 def happen(url: str) -> None:
@@ -99,16 +97,16 @@ def test_a_pool_without_a_connection_is_no_fault_of_the_events(url: str) -> None
             with pytest.raises(pool.Unavailable):
                 await fan_out()
 
-    with capture_logs() as logged:
+    with logged(reading) as lines:
         asyncio.run(none_left())
-    assert "messages are left to their deliveries" not in [line["event"] for line in logged]
+    assert "messages are left to their deliveries" not in [line["event"] for line in lines]
 
 
 @pytest.mark.parametrize("code", ["22021", "54000", "57014", "XX000"])
 def test_events_that_cannot_be_read_whole_hold_up_no_others(url: str, code: str) -> None:
     happen(url)
     with failing(url, "webhook_messages", code):
-        more, logged = read(url)
+        more, said = read(url)
     assert not more
-    assert "messages are left to their deliveries" in logged
+    assert "messages are left to their deliveries" in said
     assert deliveries(url) == 1

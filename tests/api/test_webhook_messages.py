@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from conftest import configured
 from ticketing import outbound, sealing
 from ticketing.ground import config, paths
 from ticketing.reactions.webhooks import payloads, schedule, signing
@@ -56,8 +58,9 @@ SECRETS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def configured(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
-    monkeypatch.setenv("TICKETING_DATABASE_URL", database_url)
+def _settings(database_url: str) -> Iterator[None]:
+    with configured(database_url=database_url):
+        yield
 
 
 @given(st.binary(max_size=200), st.lists(st.binary(min_size=24, max_size=64), min_size=1, max_size=3))
@@ -305,38 +308,26 @@ def test_an_odd_retry_after(header: str) -> None:
 # Secrets at rest ----------------------------------------------------------------------------------------------------
 
 
-def use(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
-    monkeypatch.setenv("TICKETING_SECRET_KEYS", keys)
-    config.settings.cache_clear()
-
-
-def test_sealing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sealing() -> None:
     old, new = sealing.new_key(), sealing.new_key()
-    try:
-        use(monkeypatch, old)
+    with configured(secret_keys=old):
         key_id, sealed = sealing.seal(b"secret", b"here")
         assert b"secret" not in sealed
         assert sealing.seal(b"secret", b"here")[1] != sealed
-        use(monkeypatch, f" {new}, {old} ")
+        assert old not in repr(config.settings())
+    with configured(secret_keys=f" {new}, {old} "):
         assert sealing.unseal(key_id, sealed, b"here") == b"secret"
         assert sealing.seal(b"secret", b"here")[0] == sealing.first_key() != key_id
         for box, context in ((sealed, b"elsewhere"), (sealed[:-1] + b"x", b"here"), (b"", b"here")):
             with pytest.raises(sealing.NoKey, match="changed, or belongs to another context"):
                 sealing.unseal(key_id, box, context)
-        use(monkeypatch, new)
-        with pytest.raises(sealing.NoKey, match="not in TICKETING_SECRET_KEYS"):
-            sealing.unseal(key_id, sealed, b"here")
-        use(monkeypatch, "")
-        with pytest.raises(sealing.NoKey, match="must set TICKETING_SECRET_KEYS"):
-            sealing.seal(b"secret", b"here")
-        for nonsense in ("x", "AAAA", f"{new}x", f"{new} {old}"):
-            use(monkeypatch, nonsense)
-            with pytest.raises(config.InvalidSetting):
-                sealing.first_key()
-        assert old not in repr(config.settings())
-    finally:
-        monkeypatch.undo()
-        config.settings.cache_clear()
+    with configured(secret_keys=new), pytest.raises(sealing.NoKey, match="not in TICKETING_SECRET_KEYS"):
+        sealing.unseal(key_id, sealed, b"here")
+    with configured(secret_keys=""), pytest.raises(sealing.NoKey, match="must set TICKETING_SECRET_KEYS"):
+        sealing.seal(b"secret", b"here")
+    for nonsense in ("x", "AAAA", f"{new}x", f"{new} {old}"):
+        with configured(secret_keys=nonsense), pytest.raises(config.InvalidSetting):
+            sealing.first_key()
 
 
 def test_what_is_sent_twice_is_resolved_twice() -> None:

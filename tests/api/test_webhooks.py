@@ -29,7 +29,7 @@ from test_tickets import Events, New, patch
 
 import receiving
 import working
-from conftest import Person, await_, settled
+from conftest import Person, await_, configured, settled
 from judged import judge
 from receiving import Receiver
 from ticketing import sealing
@@ -186,41 +186,27 @@ def test_a_repeated_request_gets_the_same_secret(admin: Person, db: Database) ->
     assert admin.post("/webhook-endpoints", json=body, headers=key).status_code == 409
 
 
-def test_a_repeated_request_is_answered_whatever_its_host_has_become(
-    admin: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_request_is_answered_whatever_its_host_has_become(admin: Person) -> None:
     body, key = {"url": "https://127.0.0.1/"}, {"Idempotency-Key": secrets.token_hex(8)}
     first = admin.post("/webhook-endpoints", json=body, headers=key)
-    monkeypatch.setenv("TICKETING_WEBHOOK_ALLOW", "")
-    config.settings.cache_clear()
-    try:
+    with configured(webhook_allow=""):
         again = admin.post("/webhook-endpoints", json=body, headers=key)
         assert (again.status_code, again.json()) == (201, first.json())
         assert again.headers["idempotent-replayed"] == "true"
         assert admin.post("/webhook-endpoints", json=body).status_code == 422
         assert admin.post("/webhook-endpoints", json=body | {"description": "x"}, headers=key).status_code == 422
-    finally:
-        monkeypatch.undo()
-        config.settings.cache_clear()
 
 
-def test_a_repeated_request_whose_secret_cannot_be_opened_any_more_is_told_so(
-    admin: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_request_whose_secret_cannot_be_opened_any_more_is_told_so(admin: Person) -> None:
     body, keys = {"url": "https://hooks.lumen.example/"}, [{"Idempotency-Key": secrets.token_hex(8)} for _ in "ab"]
     endpoint = admin.post("/webhook-endpoints", json=body, headers=keys[0]).json()["id"]
     rotate = f"/webhook-endpoints/{endpoint}/secrets"
     assert admin.post(rotate, headers=keys[1]).status_code == 200
-    monkeypatch.setenv("TICKETING_SECRET_KEYS", sealing.new_key())
-    config.settings.cache_clear()
-    try:
+    with configured(secret_keys=sealing.new_key()):
         for path, sent, key in (("/webhook-endpoints", body, keys[0]), (rotate, None, keys[1])):
             answer = admin.post(path, json=sent, headers=key)
             assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
             assert "no longer in TICKETING_SECRET_KEYS" in answer.json()["detail"]
-    finally:
-        monkeypatch.undo()
-        config.settings.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -329,19 +315,14 @@ def test_delete_webhook_endpoint(
     assert receiver.messages == []
 
 
-def test_an_installation_without_keys(admin: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installation_without_keys(admin: Person) -> None:
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.lumen.example/"}).json()
-    monkeypatch.delenv("TICKETING_SECRET_KEYS")
-    config.settings.cache_clear()
-    try:
+    with configured(secret_keys=None):
         for path in ("/webhook-endpoints", f"/webhook-endpoints/{endpoint['id']}/secrets"):
             response = admin.post(path, json={"url": "https://hooks.lumen.example/"} if path.endswith("s") else None)
             assert (response.status_code, response.json()["code"]) == (409, "not_configured")
             assert "TICKETING_SECRET_KEYS" in response.json()["detail"]
         assert change(admin, endpoint, state="paused").status_code == 200
-    finally:
-        monkeypatch.undo()
-        config.settings.cache_clear()
 
 
 # Secrets ------------------------------------------------------------------------------------------------------------
@@ -452,24 +433,17 @@ def test_keys_are_exchanged(
     monkeypatch.setattr("ticketing.reactions.webhooks.upkeep.BATCH", 1)
     old, new = config.settings().secret_keys, sealing.new_key()
 
-    def use(keys: str) -> None:
-        monkeypatch.setenv("TICKETING_SECRET_KEYS", keys)
-        config.settings.cache_clear()
-
-    try:
-        use(f"{new},{old}")
+    with configured(secret_keys=f"{new},{old}"):
         upkeep(db)
         sealed = "select distinct key_id from webhook_secrets where endpoint_id = %s"
         assert [row["key_id"] for row in db.execute(sealed, (endpoint["id"],))] == [sealing.first_key()]
-        use(new)
+    with configured(secret_keys=new):
         new_ticket()
         work(lambda: len(receiver.messages) == 1)
-        use(sealing.new_key())
+    with configured(secret_keys=sealing.new_key()):
         new_ticket()
         read_the_log()
         work(lambda: tried(db, endpoint) == 2)
-    finally:
-        use(old)
     assert len(receiver.messages) == 1
     (pending,) = deliveries(admin, endpoint, status="pending")
     (attempt,) = attempts(admin, pending)
@@ -565,18 +539,12 @@ def test_a_host_that_is_not_public_any_more(
     new_receiver: NewReceiver,
     new_endpoint: NewEndpoint,
     db: Database,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is looked at again at each delivery."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver)
-    monkeypatch.setenv("TICKETING_WEBHOOK_ALLOW", "")
-    config.settings.cache_clear()
-    try:
+    with configured(webhook_allow=""):
         receive_one(db, new_ticket, receiver, endpoint)
-    finally:
-        monkeypatch.undo()
-        config.settings.cache_clear()
     assert receiver.messages == []
     (delivery,) = deliveries(admin, endpoint)
     assert "not public" in attempts(admin, delivery)[0]["error"]

@@ -26,13 +26,13 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from uvicorn.protocols.http import httptools_impl
 
-from conftest import Person, answers, await_, ended, environment, served
+from conftest import Person, answers, await_, configured, ended, environment, served
 from ticketing import app
 from ticketing.access import bearer
 from ticketing.contract.admission import Patience, Place
 from ticketing.contract.exchange import headers
 from ticketing.contract.forwarded import subscriber
-from ticketing.ground import config, paths
+from ticketing.ground import paths
 from ticketing.ground.config import Settings
 from ticketing.web.wire import connections, protocol
 
@@ -46,16 +46,8 @@ PROBLEM = OAS31Validator(
 @contextmanager
 def serving(**settings: str) -> Iterator[str]:
     """The service with other settings; gives its URL."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(f"TICKETING_{name.upper()}", value)
-        config.settings.cache_clear()
-        try:
-            with served(app.create()) as url:
-                yield url
-        finally:
-            patch.undo()
-            config.settings.cache_clear()
+    with configured(**settings), served(app.create()) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,10 @@ import psycopg
 import pytest
 import uuid_utils.compat as uuids
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 from test_up import SECONDS, started
 from test_work import free_port, is_ready
 
-from conftest import await_
+from conftest import await_, logged
 from ticketing.commands import doctor
 from ticketing.db import pool, queries, sql
 from ticketing.jobs import kinds, schedules
@@ -140,7 +139,7 @@ def test_a_schedule_whose_moment_has_passed_is_late(url: str) -> None:
 
 def test_a_worker_s_clock_is_compared_with_the_database_s(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     true = time.time
-    with capture_logs() as logged:
+    with logged(lateness) as lines:
         looked(url)
         with monkeypatch.context() as patch:
             patch.setattr("time.time", lambda: true() + 600)
@@ -149,7 +148,7 @@ def test_a_worker_s_clock_is_compared_with_the_database_s(url: str, monkeypatch:
             ahead = figure("ticketing_clock_ahead_seconds")
         looked(url)
     assert ahead and 599 < ahead < 601
-    assert [line["event"] for line in logged] == ["the clock is wrong", "the clock is right again"]
+    assert [line["event"] for line in lines] == ["the clock is wrong", "the clock is right again"]
 
 
 def test_a_slow_statement_is_logged_by_its_name_without_what_it_was_given(
@@ -159,11 +158,11 @@ def test_a_slow_statement_is_logged_by_its_name_without_what_it_was_given(
         async with pool.connected(url, 1), pool.connection() as conn:
             await sql.users.get_user_by_email(conn, email="ada@lumen.example")
 
-    with capture_logs() as logged:
+    with logged(queries) as lines:
         asyncio.run(ask())
         monkeypatch.setattr(queries, "slow_seconds", 0.0)
         asyncio.run(ask())
-    (line,) = logged
+    (line,) = lines
     assert (line["event"], line["query"], line["log_level"]) == ("slow statement", "get_user_by_email", "warning")
     assert line["ms"] > 0
     assert "lumen" not in str(line)

@@ -15,7 +15,7 @@ import pytest
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from conftest import Person, await_, environment, served, signed_up
+from conftest import Person, await_, configured, served, signed_up
 from ticketing import app
 from ticketing.db import outages, pool
 from ticketing.ground import config
@@ -46,14 +46,9 @@ def finding_ours(url: str) -> str:
 @contextmanager
 def service(url: str) -> Iterator[str]:
     """The service on a database of its own, in this process."""
-    url = finding_ours(url)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(url, TICKETING_TOKEN_CACHE_MS="0").items():
-            patch.setenv(name, value)
-        config.settings.cache_clear()
-        with served(app.create()) as address:
-            yield address
-    config.settings.cache_clear()
+    settings = configured(database_url=finding_ours(url), log_level="warning", token_cache_ms="0")
+    with settings, served(app.create()) as address:
+        yield address
 
 
 @contextmanager

@@ -18,10 +18,10 @@ import pytest
 import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
-from conftest import Person, await_, served, signed_up, spawned
+from conftest import Person, await_, configured, served, signed_up, spawned
 from ticketing import app
 from ticketing.db import migrate, queries
-from ticketing.ground import config, paths
+from ticketing.ground import paths
 
 RELEASE_BEFORE = Path(__file__).parents[1] / "data" / "release_before"
 """All statements of the release before this one, as it ships them; whoever makes a release copies sql/queries there."""
@@ -188,7 +188,7 @@ def test_every_statement_of_the_release_before_runs_on_the_schema_of_this_one(
 
 
 def test_statements_of_the_release_before_run_while_this_one_migrates(
-    upgraded: tuple[str, Callable[[], list[str]]], monkeypatch: pytest.MonkeyPatch
+    upgraded: tuple[str, Callable[[], list[str]]],
 ) -> None:
     """And what they write is what this release reads."""
     url, upgrade = upgraded
@@ -226,10 +226,8 @@ def test_statements_of_the_release_before_run_while_this_one_migrates(
         with load.running():
             assert migrate.SHAPES in upgrade()
     assert load.faults == []
-    monkeypatch.setenv("TICKETING_LOG_LEVEL", "warning")
-    monkeypatch.setenv("TICKETING_DATABASE_URL", url)
-    config.settings.cache_clear()
-    with served(app.create()) as service, Person(service, *admin) as person:
+    settings = configured(database_url=url, log_level="warning")
+    with settings, served(app.create()) as service, Person(service, *admin) as person:
         number = sum(load.rounds)
         last = person.get("/tickets?sort=-created&limit=1").json()["items"][0]
         assert last["number"] >= number, "each round has opened one"
