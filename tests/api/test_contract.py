@@ -26,13 +26,15 @@ DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
 @pytest.mark.parametrize(
     "options",
     [
-        (*ALL_BUT_THESE, "--phases", "examples,coverage,stateful", "--max-examples", "3"),
+        (*ALL_BUT_THESE, "--phases", "examples,stateful", "--max-examples", "3"),
         (*ONLY_THESE, "--phases", "fuzzing", "--max-examples", "5"),
     ],
     ids=["all but two", "these"],
 )
 def test_every_operation_keeps_its_promises(new_database: Callable[..., str], options: tuple[str, ...]) -> None:
-    """All of schemathesis' checks, on all that it makes without chance; `make fuzz` makes the rest, and at length.
+    """All of schemathesis' checks, on the contract's examples and on operations that follow each other.
+
+    CI also runs `make fuzz`, which sends what lies at the limits of each schema, and what chance makes of it.
 
     On a service of its own, as it changes whomever and whatever it finds.
     """
