@@ -14,8 +14,6 @@ from contract.sample import library
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
-from ticketing import contract
-
 HOST = "http://library.test"
 LIBRARIAN = {"Authorization": "Bearer librarian"}
 JSON = {**LIBRARIAN, "Content-Type": "application/json"}
@@ -158,7 +156,7 @@ def check(reply: Reply, method: str) -> None:
 
 @cache
 def _document() -> OpenAPI:
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     json_like: dict[str, Callable[..., Any]] = dict.fromkeys(
         ("application/problem+json", "application/merge-patch+json"), json.loads
     )

@@ -21,7 +21,6 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
 
-from ticketing import contract
 from ticketing.contract import strict_json
 from ticketing.contract.document import operations
 from ticketing.contract.schemas import MOST_FAULTS
@@ -199,7 +198,7 @@ def test_a_body_of_200_mb_takes_no_memory() -> None:
 def test_schemathesis_finds_no_broken_promise() -> None:
     """A few examples of each operation in process, judged by all checks of schemathesis."""
     config = SchemathesisConfig.from_dict({"generation": {"database": "none", "allow-x00": False}})
-    document = contract.bundle(library.SPEC / "openapi.yaml")
+    document = library.document()
     schema = schemathesis.openapi.from_dict(document, config=config)
     schema.app = app()
     for operation in operations(document):

@@ -26,7 +26,7 @@ def build(
 ) -> Any:
     document = library.document()
     change(document)
-    problems = contract.load(library.SPEC / "problems.yaml") if catalogue is None else catalogue
+    problems = library.catalogue() if catalogue is None else catalogue
     return library.application(document=document, catalogue=problems, handlers=handlers, **options)
 
 
@@ -199,13 +199,13 @@ def test_a_pattern_that_could_take_for_ever_stops_the_start() -> None:
 
 @pytest.mark.parametrize("status", [None, "404", 200, 600])
 def test_a_problem_has_a_title_and_a_status(status: object) -> None:
-    problems = contract.load(library.SPEC / "problems.yaml")
+    problems = library.catalogue()
     with pytest.raises(contract.ContractError, match="'not-found' needs a title and a status"):
         build(catalogue={**problems, "not-found": {"title": "x", "status": status}})
 
 
 def test_every_problem_that_can_be_raised_is_in_the_catalogue() -> None:
-    problems = contract.load(library.SPEC / "problems.yaml")
+    problems = library.catalogue()
     for slug in ("content-too-large", "insufficient-scope"):
         with pytest.raises(contract.ContractError, match=f"has the slug '{slug}', which the catalogue lacks"):
             build(catalogue={name: problem for name, problem in problems.items() if name != slug})

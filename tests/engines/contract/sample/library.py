@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -210,7 +212,19 @@ def genuine(exchange: Exchange, _: str) -> None:
 
 def document() -> dict[str, Any]:
     """The library's contract, made anew."""
-    return contract.bundle(SPEC / "openapi.yaml")
+    made: dict[str, Any] = json.loads(_read("openapi.yaml"))
+    return made
+
+
+def catalogue() -> dict[str, Any]:
+    """The problems that the library has, made anew."""
+    made: dict[str, Any] = json.loads(_read("problems.yaml"))
+    return made
+
+
+@cache
+def _read(name: str) -> str:
+    return json.dumps(contract.bundle(SPEC / name))
 
 
 def application(**options: Any) -> Any:
@@ -222,5 +236,5 @@ def application(**options: Any) -> Any:
         "anonymous": NOBODY,
         "genuine": genuine,
     }
-    given |= {"document": document(), "catalogue": contract.load(SPEC / "problems.yaml")}
+    given |= {"document": document(), "catalogue": catalogue()}
     return engine.build(**given | options)
