@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import socket
@@ -66,6 +67,11 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two more than there are cores, as many tests wait for something."""
     return (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays as long as the process: the tests, and all that they import."""
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

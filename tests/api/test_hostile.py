@@ -139,6 +139,7 @@ def _memory_kib() -> int:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "content-length"])
 def test_a_body_of_200_mb_is_refused_without_being_kept(requester: Person, service: str, chunked: bool) -> None:
     address = urlsplit(service)
@@ -183,6 +184,7 @@ FIELDS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), json_values, max_size=6))
 def test_whatever_is_sent_is_judged(requester: Person, body: dict[str, Any]) -> None:

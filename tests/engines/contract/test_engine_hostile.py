@@ -51,6 +51,7 @@ headers = st.lists(
 methods = st.sampled_from(["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT", "TRACE", ""])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(methods, st.lists(segments, max_size=5), queries, headers, bodies, st.booleans())
 def test_whatever_comes_in_is_judged(
@@ -63,6 +64,7 @@ def test_whatever_comes_in_is_judged(
     assert reply.status < 500
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(json_values)
 def test_a_body_is_either_refused_or_kept_as_it_is(value: Any) -> None:
