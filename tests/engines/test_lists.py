@@ -24,14 +24,17 @@ def filled(new_database: Callable[..., str], slowly: None) -> str:
     return url
 
 
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("question", ["newest", "newest, from the middle"])
 @pytest.mark.parametrize("reader", lists.readers())
-def test_a_page_reads_about_a_page(filled: str, reader: str, question: str) -> None:
+def test_a_page_reads_about_a_page(filled: str, reader: str, question: str, mode: str) -> None:
+    """Also where PostgreSQL has planned the statement for all values at once, as it does for the sixth page."""
     actor = lists.readers()[reader]
     ask = lists.questions(TICKETS, 0)[question]
 
     async def asked() -> tuple[int, Any]:
         async with await psycopg.AsyncConnection.connect(filled, row_factory=dict_row) as conn:
+            await conn.execute(f"set plan_cache_mode = {mode}".encode())
             before = await lists.rows_read(conn)
             found = await ask(conn, actor)
             return await lists.rows_read(conn) - before, found

@@ -39,6 +39,7 @@ has read of the schema before it waited for a table no longer fits what it reads
 
 _SILENT = re.compile(r"--[^\n]*|'[^']*'")
 _LOCKS = re.compile(r"\bfor\s+(?:(?:no\s+key\s+)?update|(?:key\s+)?share)\b|\bpg_advisory_xact_lock\w*", re.IGNORECASE)
+_IS_NULL = re.compile(r":(?P<name>\w+)(?:::\w+(?:\[\])?)? is null\b")
 _CHANGES = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE)
 
 Row = dict[str, Any]
@@ -52,13 +53,15 @@ def load(path: Path) -> Queries:
 
 
 @lru_cache(maxsize=2048)
-def parameters(sql: str, literals: tuple[tuple[str, str], ...] = ()) -> tuple[str, list[str]]:
+def parameters(sql: str, literals: tuple[tuple[str, str], ...] | None = None) -> tuple[str, list[str]]:
     """A statement with `$1` for the first of its named parameters and so on, and their names.
 
-    Parameters named in `literals` are written into it instead.
+    Parameters named in `literals` are written into it instead; if there are literals, all others are not null.
     """
     names: list[str] = []
-    written = dict(literals)
+    written = dict(literals or ())
+    if literals is not None:
+        sql = _IS_NULL.sub(lambda test: test[0] if test["name"] in written else "false", sql)
 
     def positional(match: Any) -> str:
         name = match["var_name"]
@@ -152,9 +155,10 @@ class AsyncPsycopgAdapter:
                 log.warning("slow statement", query=query_name, ms=round(seconds * 1000, 1))
 
 
-# A list's filters are optional: `:status is null or status = :status`. PostgreSQL drops what is null, and chooses an
-# index by the values of the rest, only when it knows them. So what says which filters there are is written into the
-# statement, and it is prepared, that is planned once a connection, only if the values left cannot change the plan.
+# A list's filters are optional, and so is the place after which its page begins: `:status is null or status = :status`.
+# PostgreSQL drops what is null, and chooses an index by the values of the rest, only when it knows them. So what says
+# which of them are given is written into the statement: `null`, or `false` for the whole test. The statement is
+# prepared, that is planned once a connection, only if the values left cannot change the plan.
 STEADY = frozenset(
     {"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"}
     | {"after_transaction", "after_position", "reader", "scopes", "scan", "scan_bytes", "page_bytes", "longest"}
