@@ -6,7 +6,9 @@ There are two attacks. In `heads`, at the same time 300 clients send endless hea
 flood the service with heads of two megabytes; and 8 poll `/metrics`. In `bodies`, one requester sends comments of a
 megabyte on 90 connections: some far too long when composed, some as long and as dear to compose as is allowed. Clients
 whose connection is closed reconnect. The attackers have their own address and process, and share the machine with the
-service and its legitimate clients. The figures are medians of the rounds.
+service and its legitimate clients. The figures are medians of the rounds. Beside `heads`, none of which is served, the
+median may be three times as long as alone. `bodies` are comments that their sender may write: the service shares its
+processor fairly, and the slowest answers may take a tenth of a second.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ from chaos.stand import PROJECT, Stand, standing
 
 LEGITIMATE = 4
 WHENCE = "127.0.0.2"
-TARGET = 3.0
+MOST_TIMES = 3.0
+MOST_SECONDS = 0.1
 FLOOD = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 320_000
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 BODIES = ["\U0001d160" * 262_000, "\u03b1\u0313\u0300\u0345" * 65_536]
@@ -113,10 +116,11 @@ def measure(stand: Stand, prey: Prey, attack: str, rounds: int, seconds: float) 
             for turns in (alone, beside)
         )
         ratio = after.median / before.median
+        kept = ratio <= MOST_TIMES if attack == "heads" else after.late <= MOST_SECONDS
         console.print(
             f"{attack}: {what}: p50 {before.median * 1e3:.2f} ms, p99 {before.late * 1e3:.2f} ms alone;"
             f" {after.median * 1e3:.2f} and {after.late * 1e3:.2f} ms beside attackers: "
-            f"[{'green' if ratio <= TARGET else 'red'}]{ratio:.2f} ×[/]"
+            f"[{'green' if kept else 'red'}]{ratio:.2f} ×[/]"
         )
     console.print(
         f"memory, MiB, before and after each round: {', '.join(f'{each:.0f}' for each in memory)}"
