@@ -145,6 +145,7 @@ def record(db: Db, kind: str, data: dict[str, Any], **columns: Any) -> str:
     return event_id
 
 
+@pytest.mark.slow
 def test_the_feed_and_the_stream_tell_what_a_token_can_read(
     declared: dict[str, dict[str, Any]],
     sign_in: Callable[..., Person],
@@ -214,6 +215,7 @@ def empty(new_database: Callable[..., str]) -> str:
     return new_database()
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=WORLDS)
 def test_the_readers_of_events_are_those_who_see_what_they_are_about(empty: str, world: World) -> None:

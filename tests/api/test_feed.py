@@ -122,6 +122,7 @@ def writers(new_database: Callable[..., str]) -> Iterator[tuple[str, list[psycop
         conn.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, page_size=st.integers(1, 4))
 def test_every_event_is_read_once_and_in_order(

@@ -243,6 +243,7 @@ def test_messages_lie_in_redis_where_we_look_for_them() -> None:
 # That none is missing
 
 
+@pytest.mark.slow
 def test_every_private_part_that_we_take_the_place_of_is_named() -> None:
     """Of each class of ours: private methods that take the place of a library's, and private ones of it in use."""
     named = {part.name.rpartition(":")[2].rpartition(".")[2] for part in PARTS} | {
