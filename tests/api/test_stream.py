@@ -28,10 +28,23 @@ from test_comments import CANARY, comment
 from test_feed import end, since
 from test_tickets import New
 
-from conftest import Person, answers, await_, ended, environment, settled, signed_up, spawned
+from conftest import (
+    Person,
+    answers,
+    await_,
+    configured,
+    ended,
+    environment,
+    served,
+    settled,
+    signed_up,
+    spawned,
+)
 from judged import Sent
+from ticketing import app
 from ticketing.access.actors import Actor
 from ticketing.ground.config import Settings
+from ticketing.log import streams
 from ticketing.log.places import START, Reader, Seal
 from ticketing.log.streams import hub as hubs
 from ticketing.log.streams.hub import Hub
@@ -645,6 +658,27 @@ def test_a_busy_database_ends_who_has_to_read_it_and_delays_the_others(stand: St
                 assert {sent.data for sent in rest(catching_up)} == {None}, "a place to come back to"
             busy.rollback()
         assert stand.new_ticket(other) == told(live, 1)[0]["ticket"]
+
+
+@pytest.mark.slow
+def test_whoever_comes_to_a_process_that_is_about_to_end_learns_from_where_to_go_on(
+    new_database: Callable[..., str],
+) -> None:
+    """A browser gives up if it is refused. Nor may a proxy keep the connection: the next process has others."""
+    database_url = new_database()
+    with (
+        configured(database_url=database_url, log_level="warning"),
+        served(app.create()) as url,
+        Stand(url, database_url) as stand,
+    ):
+        loop, hub = list(streams._hubs.items())[-1]
+        loop.call_soon_threadsafe(hub.leave)
+        agent = stand.sign_in("agent")
+        headers = {"Authorization": f"Bearer {agent.token}"}
+        answer = httpx.get(f"{url}/api/v1/events/stream", headers=headers, timeout=10)
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert re.fullmatch(r"retry: \d+\nid: \S+\n.*", answer.text, re.DOTALL)
+        assert stand.open_streams() == 0
 
 
 def test_a_service_that_is_told_to_stop_ends_its_streams(new_database: Callable[..., str]) -> None:

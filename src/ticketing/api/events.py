@@ -37,7 +37,8 @@ async def stream_events(
 ) -> Stream:
     # A browser that comes back sends the address of its first request again, and where it was since in the header.
     opened = streams.opened(actor, types=types, project=project, cursor=last_event_id or cursor)
-    return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no"})
+    # A proxy must not keep the connection: a stream ends with its process, and the next one is for the successor.
+    return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no", "Connection": "close"})
 
 
 async def create_stream_ticket(actor: Actor) -> Answer:

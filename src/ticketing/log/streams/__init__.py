@@ -43,7 +43,7 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
 
 
 def leave() -> None:
-    """End every stream now, and open none any more: this process is about to end."""
+    """End every stream now, and each new one at once: this process is about to end."""
     if hub := _hubs.get(asyncio.get_running_loop()):
         hub.leave()
 

@@ -52,11 +52,14 @@ class Hub:
         self._unchecked = asyncio.Event()
         self._catching_up = asyncio.Semaphore(CATCHING_UP_AT_ONCE)
         self._delayed: set[str] = set()
+        self._leaving = False
 
     # Who listens
 
     def add(self, listener: Listener) -> None:
         self._listeners.add(listener)
+        if self._leaving:
+            listener.end()
         self._unchecked.set()
         metrics.STREAMS.inc()
 
@@ -80,8 +83,8 @@ class Hub:
         self._wanted.set()
 
     def leave(self) -> None:
-        """End all streams, and open none any more."""
-        self.room.close()
+        """End all streams; new ones end once their clients know from where to go on, in the next process."""
+        self._leaving = True
         for listener in list(self._listeners):
             listener.end()
 

@@ -29,12 +29,11 @@ class Room:
         self._most = settings.streams
         self._most_per_user = settings.streams_per_user
         self._taken: Counter[Any] = Counter()
-        self._closed = False
 
     @contextmanager
     def taken(self, actor: Actor) -> Iterator[None]:
         """Take the room of one stream while the block runs. Raises TooManyStreams, Full."""
-        if self._closed or self._taken.total() >= self._most:
+        if self._taken.total() >= self._most:
             raise Full
         if self._taken[actor.id] >= self._most_per_user:
             raise TooManyStreams(
@@ -49,7 +48,3 @@ class Room:
             self._taken[actor.id] -= 1
             if not self._taken[actor.id]:
                 del self._taken[actor.id]
-
-    def close(self) -> None:
-        """Have no room any more: this process is about to end."""
-        self._closed = True
