@@ -129,3 +129,8 @@ select extract(epoch from now() - next.recorded_at)::float8
 -- How long ago the next moment of each schedule was; less than nothing as long as it is to come.
 select name, extract(epoch from now() - next_run_at)::float8 as late_seconds
   from job_schedules where name = any(:names);
+
+-- name: list_pauses()
+-- returns: Pause
+-- Queues that are paused, and for how long.
+select p.queue, extract(epoch from now() - p.paused_at)::float8 as seconds from job_pauses p order by p.queue;

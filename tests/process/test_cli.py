@@ -48,11 +48,13 @@ def url(new_database: Callable[..., str]) -> str:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command on a database, or without settings; gives its exit code and what it wrote."""
 
-    def run(*arguments: str, url: str | None = None, redis_url: str = "redis://127.0.0.1:1/0") -> tuple[int, str, str]:
+    def run(
+        *arguments: str, url: str | None = None, redis_url: str = "redis://127.0.0.1:1/0", **given: Any
+    ) -> tuple[int, str, str]:
         def settings() -> Settings:
             if url is None:
                 raise InvalidSetting("TICKETING_DATABASE_URL is not set.")
-            return Settings(database_url=url, redis_url=redis_url)
+            return Settings(database_url=url, redis_url=redis_url, **given)
 
         for module in (config, doctor, console):
             monkeypatch.setattr(module, "settings", settings)

@@ -22,7 +22,7 @@ from conftest import await_, settled, signed_up
 from pooling import pooled
 from ticketing import sealing
 from ticketing.commands import doctor
-from ticketing.db import pool
+from ticketing.db import pool, watched
 from ticketing.ground.config import Settings, unknown
 from ticketing.web.wire import files
 
@@ -31,6 +31,7 @@ __all__ = ["run", "url"]
 WHOLE = (
     "Settings",
     "Files",
+    "Outbound",
     "PostgreSQL",
     "Clock",
     "Connections",
@@ -46,6 +47,7 @@ WHOLE = (
     "Transactions",
     "Worker",
     "Webhooks",
+    "Queues",
     "Secrets",
     "Redis",
     "Redis memory",
@@ -406,3 +408,35 @@ def test_a_server_that_is_almost_full_is_found(
 ) -> None:
     monkeypatch.setattr(doctor, "SPARE_CONNECTIONS", 100_000)
     assert "are taken. Raise its max_connections" in wrong(url)["Connections"]
+
+
+def test_a_paused_queue_is_found(wrong: Callable[..., dict[str, str]], url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into job_pauses (queue, paused_at) values ('upkeep', now() - interval '50 hours')")
+    assert wrong(url) == {
+        "Queues": "paused: upkeep (for 2 d). Their jobs wait until `ticketing jobs resume QUEUE`.",
+    }
+
+
+def test_that_nothing_is_sent_is_noted(run: Run, url: str, redis_url: str) -> None:
+    code, out, _ = run("doctor", url=url, redis_url=redis_url, outbound="off")
+    assert code == 0
+    assert "ok     Outbound: nothing is sent: TICKETING_OUTBOUND is off." in out
+
+
+@pytest.mark.parametrize(
+    ("theirs", "passed"), [(107.0, True), (118.0, True), (96.0, True), (120.0, False), (94.0, False)]
+)
+def test_a_clock_is_not_wrong_because_the_answer_took_long(theirs: float, passed: bool) -> None:
+    """Asked at 100, answered at 114: whatever lies between is right, and five seconds more."""
+    assert doctor._clock(theirs, 100.0, 114.0).passed is passed
+
+
+def test_the_doctor_does_not_wait_for_ever(run: Run, url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "SILENCE_SECONDS", 0.5)
+    with psycopg.connect(url) as busy:
+        busy.execute("lock table job_pauses in access exclusive mode")
+        code, out, _ = run("doctor", url=url, redis_url=redis_url)
+    assert code == 1
+    assert "WRONG  PostgreSQL: " in out
+    assert "lock timeout" not in out, "which ends it where PostgreSQL can be heard"

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from test_up import SECONDS, started
 from test_work import free_port, is_ready
 
-from conftest import await_, logged
+from conftest import await_, configured, logged
 from ticketing.commands import doctor
 from ticketing.db import pool, queries, sql
 from ticketing.jobs import kinds, schedules
@@ -28,14 +28,15 @@ def url(new_database: Callable[..., str]) -> str:
     return new_database()
 
 
-def looked(url: str) -> None:
+def looked(url: str, **settings: str) -> None:
     async def within() -> None:
         async with pool.connected(url, 1):
             await schedules.register()
             await lateness.look()
 
     lateness._next_look = 0.0
-    asyncio.run(within())
+    with configured(database_url=url, **settings):
+        asyncio.run(within())
 
 
 def figure(name: str, **labels: str) -> float | None:
@@ -179,3 +180,30 @@ def test_the_figures_of_two_processes_are_those_of_both(url: str, redis_url: str
         figures = httpx.get(f"{address}/metrics").text
     assert re.search(r'\nticketing_build_info\{python="3\.[\d.]+",version="[\d.]+"\} 1\.0\n', figures)
     assert re.search(r"\nticketing_pool_in_use \d", figures)
+
+
+def test_a_paused_queue_is_measured_until_it_is_resumed(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into job_pauses (queue, paused_at) values ('upkeep', now() - interval '1 hour')")
+        looked(url)
+        paused = figure("ticketing_queue_paused_seconds", queue="upkeep")
+        assert paused and 3599 < paused < 3700
+        conn.execute("delete from job_pauses")
+        looked(url)
+    assert figure("ticketing_queue_paused_seconds", queue="upkeep") == 0
+
+
+def test_where_nothing_is_sent_no_endpoint_is_late(url: str) -> None:
+    endpoint = uuids.uuid7()
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into webhook_endpoints (id, url) values (%s, 'https://a.example')", [endpoint])
+        conn.execute(
+            "insert into deliveries (id, endpoint_id, event_id, type, next_attempt_at)"
+            " values (%s, %s, %s, 'ticket.created', now() - interval '1 hour')",
+            [uuids.uuid7(), endpoint, uuids.uuid7()],
+        )
+    late = {"endpoint": str(endpoint)}
+    for outbound, seconds in (("on", 3600), ("off", 0)):
+        looked(url, outbound=outbound)
+        assert figure("ticketing_webhook_backlog", **late) == 1
+        assert figure("ticketing_webhook_backlog_late_seconds", **late) == pytest.approx(seconds, abs=100)

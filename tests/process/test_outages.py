@@ -281,3 +281,16 @@ def test_a_lost_connection_leaves_the_service_ready(url: str) -> None:
 )
 def test_a_code_means_what_the_longest_known_beginning_says(code: str, sentence: str) -> None:
     assert outages.cause(code).sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        ("FATAL: no more connections allowed (max_client_conn)", "Raise its max_client_conn"),
+        ("FATAL: query_wait_timeout", "whether the pooler is paused"),
+        ('FATAL: database "ticketing" is disabled', "Run ENABLE"),
+        ("ERROR: transaction blocks not allowed in statement pooling mode", "Set its pool_mode"),
+    ],
+)
+def test_what_a_pooler_says_has_its_own_remedy(message: str, remedy: str) -> None:
+    assert remedy in outages.explain(psycopg.OperationalError(message)).remedy

@@ -17,6 +17,7 @@ from redis.exceptions import NoPermissionError, RedisError
 import ticketing.reactions.background  # noqa: F401 (so that all schedules are known)
 from ticketing import sealing
 from ticketing.db import migrate, outages, pool, sessions, sql
+from ticketing.db.watched import WatchedConnection
 from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings, settings
 from ticketing.jobs import kinds, link, messages
@@ -58,6 +59,7 @@ async def run() -> AsyncIterator[Check]:
     strangers = config.unknown()
     yield Check("Settings", not strangers, " ".join(strangers) or "they can be read.")
     yield _files(chosen)
+    yield _outbound(chosen)
     async for check in _database(chosen):
         yield check
     async for check in _redis(chosen):
@@ -68,6 +70,11 @@ def _files(chosen: Settings) -> Check:
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     shortage = files.shortage(chosen, limit)
     return Check("Files", not shortage, shortage or "a process may open as many as it needs.")
+
+
+def _outbound(chosen: Settings) -> Check:
+    sends = chosen.outbound != "off"
+    return Check("Outbound", True, "webhooks are sent." if sends else "nothing is sent: TICKETING_OUTBOUND is off.")
 
 
 async def _database(chosen: Settings) -> AsyncIterator[Check]:
@@ -86,7 +93,7 @@ async def _database(chosen: Settings) -> AsyncIterator[Check]:
 
 async def _connect(chosen: Settings) -> AsyncConnection[Any]:
     """A connection like the service's own."""
-    return await AsyncConnection.connect(**pool.parameters(chosen.database_url), row_factory=tuple_row)
+    return await WatchedConnection.connect(**pool.parameters(chosen.database_url), row_factory=tuple_row)
 
 
 async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncIterator[Check]:
@@ -99,7 +106,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     asked = time.time()
     figures = await sql.doctor.get_server_figures(conn)
     assert figures is not None
-    yield _clock((figures["clock"] or 0) - (asked + time.time()) / 2)
+    yield _clock(figures["clock"] or 0, asked, time.time())
     yield _connections(figures)
     yield _limits(figures)
     yield _session(figures)
@@ -126,11 +133,14 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     yield await _transactions(conn, ahead=ahead)
     yield await _worker(conn)
     yield await _fan_out(conn)
+    yield await _queues(conn)
     yield await _secrets(conn, chosen)
 
 
-def _clock(behind: float) -> Check:
-    right = abs(behind) <= lateness.SKEW_SECONDS
+def _clock(theirs: float, asked: float, answered: float) -> Check:
+    """Compare our clock with one that was read at some moment between two of ours."""
+    behind = theirs - (asked + answered) / 2
+    right = abs(behind) <= lateness.SKEW_SECONDS + (answered - asked) / 2
     how = "behind" if behind > 0 else "ahead of"
     return Check(
         "Clock",
@@ -290,6 +300,21 @@ async def _fan_out(conn: AsyncConnection[Any]) -> Check:
         f"an event of {late:.0f} s ago has no deliveries yet. See whether `ticketing work` runs, and what its log says "
         "of `webhooks.fan_out`; after a restore, run `analyze`.",
     )
+
+
+async def _queues(conn: AsyncConnection[Any]) -> Check:
+    paused = await sql.doctor.list_pauses(conn)
+    if not paused:
+        return Check("Queues", True, "none is paused.")
+    names = ", ".join(f"{row['queue']} (for {_age(row['seconds'] or 0)})" for row in paused)
+    return Check("Queues", False, f"paused: {names}. Their jobs wait until `ticketing jobs resume QUEUE`.")
+
+
+def _age(seconds: float) -> str:
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 async def _secrets(conn: AsyncConnection[Any], chosen: Settings) -> Check:

@@ -95,6 +95,30 @@ OWN_LIMIT = Cause(
     "Raise the limit (`alter role … connection limit`, or `alter database …`), lower TICKETING_POOL_SIZE, or run fewer "
     "processes.",
 )
+POOLER_S_LIMIT = Cause(
+    "The pooler takes no more connections.",
+    "Raise its max_client_conn, lower TICKETING_POOL_SIZE, or run fewer processes.",
+)
+SAID = (
+    (r"too many connections for (role|database)", OWN_LIMIT),
+    (r"max_client_conn", POOLER_S_LIMIT),
+    (
+        r"query_wait_timeout",
+        Cause(
+            "The pooler had no connection to PostgreSQL for us in time.",
+            "See whether PostgreSQL runs, and whether the pooler is paused or its default_pool_size too small.",
+        ),
+    ),
+    (
+        r"database .* is disabled",
+        Cause("The pooler does not serve the database.", "Run ENABLE on the pooler's console."),
+    ),
+    (
+        r"statement pooling mode",
+        Cause("The pooler allows no transactions.", "Set its pool_mode to session or transaction."),
+    ),
+)
+"""What a server or pooler says that means more to us than its SQLSTATE."""
 OTHER = Cause("PostgreSQL has refused a statement.", "Look into its log.", total=False)
 # libpq gives no SQLSTATE for a failed connection, only the server's message.
 SENTENCES = (
@@ -102,7 +126,7 @@ SENTENCES = (
     (r"password authentication failed|no password supplied", "28P01"),
     (r"no pg_hba\.conf entry|role .* does not exist|authentication failed|pg_hba\.conf rejects", "28000"),
     (r"database .* does not exist", "3D000"),
-    (r"too many (clients|connections)|connection slots are reserved|connection limit exceeded", "53300"),
+    (r"too many (clients|connections)|slots are reserved|connection limit exceeded|no more connections", "53300"),
     (r"database system is|not (currently )?accepting connections", "57P03"),
     (r"session is read-only|server is (in hot standby mode|not in hot standby mode|read-only)", "25006"),
     (r"No space left on device", "53100"),
@@ -138,10 +162,9 @@ def cause(code: str) -> Cause:
 
 
 def explain(error: psycopg.Error) -> Cause:
-    """What an error means to us: a limit of our own has the code of the server's limit."""
-    if re.search(r"too many connections for (role|database)", str(error)):
-        return OWN_LIMIT
-    return cause(sqlstate(error))
+    """What an error means to us: by what it says, or else by its code."""
+    said = (meaning for pattern, meaning in SAID if re.search(pattern, str(error)))
+    return next(said, None) or cause(sqlstate(error))
 
 
 def note(error: psycopg.Error) -> Cause:

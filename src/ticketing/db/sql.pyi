@@ -352,6 +352,10 @@ class Missing(TypedDict):
     kind: str | None
     key: str | None
 
+class Pause(TypedDict):
+    queue: str
+    seconds: float | None
+
 class Project(TypedDict):
     key: str
     name: str
@@ -753,6 +757,11 @@ class _Doctor:
         """Transactions that write and have been open for long, those of other databases included: the log ends
         before them.
         """
+    async def list_pauses(
+        self,
+        conn: Connection,
+    ) -> list[Pause]:
+        """Queues that are paused, and for how long."""
     async def list_sealing_keys(
         self,
         conn: Connection,

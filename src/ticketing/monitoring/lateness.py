@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 from ticketing import jobs
 from ticketing.db import pool, sql
+from ticketing.ground.config import settings
 from ticketing.jobs import kinds
 
 LOOK_SECONDS = 15.0
@@ -27,7 +28,7 @@ BACKLOG = Gauge(
 )
 BACKLOG_LATE = Gauge(
     "ticketing_webhook_backlog_late_seconds",
-    "Seconds for which the next attempt of an endpoint has been overdue, 0 if it is not.",
+    "Seconds for which the next attempt of an endpoint has been overdue, 0 if it is not or nothing is to be sent.",
     ["endpoint"],
     multiprocess_mode="mostrecent",
 )
@@ -47,6 +48,12 @@ SCHEDULE_LATE = Gauge(
     ["schedule"],
     multiprocess_mode="mostrecent",
 )
+QUEUE_PAUSED = Gauge(
+    "ticketing_queue_paused_seconds",
+    "Seconds for which a queue has been paused, 0 if it is not any more.",
+    ["queue"],
+    multiprocess_mode="mostrecent",
+)
 CLOCK = Gauge(
     "ticketing_clock_ahead_seconds",
     "Seconds by which the clock of this machine is ahead of the database's.",
@@ -57,6 +64,7 @@ log = structlog.get_logger()
 _next_look = 0.0
 _right = True
 _shown: set[str] = set()
+_paused: set[str] = set()
 
 
 @jobs.loop("lateness")
@@ -81,11 +89,15 @@ async def measure(conn: sql.Connection) -> None:
     for row in backlogs:
         _shown.add(endpoint := str(row["endpoint_id"]))
         BACKLOG.labels(endpoint).set(row["pending"] or 0)
-        BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0))
+        BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0) if settings().outbound != "off" else 0)
     FEED_LAG.set(await sql.doctor.get_held_event_seconds(conn) or 0)
     FAN_OUT_LATE.set(await sql.doctor.get_fan_out_late_seconds(conn) or 0)
     for late in await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES)):
         SCHEDULE_LATE.labels(late["name"]).set(max(0, late["late_seconds"] or 0))
+    pauses = {row["queue"]: row["seconds"] or 0 for row in await sql.doctor.list_pauses(conn)}
+    _paused.update(pauses)
+    for queue in _paused:
+        QUEUE_PAUSED.labels(queue).set(pauses.get(queue, 0))
 
 
 async def _look_at_the_clock(conn: sql.Connection) -> None:
