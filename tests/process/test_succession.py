@@ -33,6 +33,7 @@ class Notified:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.settimeout(SECONDS)
+        self.passed_over: list[dict[str, str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +47,7 @@ class Notified:
             states = dict(line.split("=", 1) for line in self._socket.recv(4096).decode().splitlines())
             if name in states:
                 return states[name]
+            self.passed_over.append(states)
 
 
 class Load:
@@ -131,6 +133,7 @@ def test_a_server_is_replaced_under_load_and_no_client_notices(
             process.send_signal(signal.SIGHUP)
             assert notified.next("RELOADING") == "1"
             pids.append(int(notified.next("MAINPID")))
+            assert notified.passed_over == [], "systemd warns of what others than the main process say"
             assert process.wait(SECONDS) == 0
             load.await_more(100)
             # And once more, as what a successor inherits is passed on.

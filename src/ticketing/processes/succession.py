@@ -41,13 +41,14 @@ class Inheritance:
             self.listeners.append(socket.socket(fileno=file))
 
     def ready(self) -> None:
-        """Report that we answer requests."""
-        if self._waiting is not None:
-            with suppress(OSError):
-                os.write(self._waiting, b"1")
-            os.close(self._waiting)
-            self._waiting = None
-        notify("READY=1")
+        """Report that we answer requests: to our predecessor, who tells systemd, or to systemd itself."""
+        if self._waiting is None:
+            notify("READY=1")
+            return
+        with suppress(OSError):
+            os.write(self._waiting, b"1")
+        os.close(self._waiting)
+        self._waiting = None
 
 
 def _from_systemd() -> list[int]:
