@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from weakref import WeakKeyDictionary
 
 from ticketing.contract.admission import PLACE
@@ -48,10 +49,15 @@ class _Asked:
         PLACE.set(None)
         while self._next:
             batch = {digest: self._next.pop(digest) for digest in list(self._next)[:MOST_AT_ONCE]}
+            began = time.monotonic()
             try:
                 async with pool.connection() as conn:
                     found = {row["hash"]: row for row in await sql.tokens.list_identities(conn, hashes=list(batch))}
             except BaseException as error:
+                if time.monotonic() - began > pool.WAIT_SECONDS:
+                    # PostgreSQL was silent. Who came meanwhile has waited, too, and would wait as long again.
+                    batch |= self._next
+                    self._next.clear()
                 for answer in batch.values():
                     answer.set_exception(error)
                     answer.exception()  # Whoever asked may be gone.
