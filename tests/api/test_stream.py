@@ -678,7 +678,7 @@ def test_whoever_comes_to_a_process_that_is_about_to_end_learns_from_where_to_go
         answer = httpx.get(f"{url}/api/v1/events/stream", headers=headers, timeout=10)
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         assert re.fullmatch(r"retry: \d+\nid: \S+\n.*", answer.text, re.DOTALL)
-        assert stand.open_streams() == 0
+        await_(lambda: not hub._listeners)
 
 
 def test_a_service_that_is_told_to_stop_ends_its_streams(new_database: Callable[..., str]) -> None:
