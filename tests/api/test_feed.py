@@ -492,7 +492,7 @@ def test_a_ticket_that_is_taken_from_colleagues_agents_and_everybody_is_told_as_
     db.execute(put, (ORGANIZATION, "public", project, number))
     comment(requester, number, "for all")
     for person, cursor in zip(readers, cursors, strict=False):
-        assert has("comment.created", body="for all")(in_every_way(person, cursor, bool))
+        assert in_every_way(person, cursor, has("comment.created", body="for all"))
     before = {"organization": ORGANIZATION, "visibility": "public", "project": project}
     db.execute(
         f"with changed as ({put} returning t)"
