@@ -95,13 +95,15 @@ OWN_LIMIT = Cause(
     "Raise the limit (`alter role … connection limit`, or `alter database …`), lower TICKETING_POOL_SIZE, or run fewer "
     "processes.",
 )
-POOLER_S_LIMIT = Cause(
-    "The pooler takes no more connections.",
-    "Raise its max_client_conn, lower TICKETING_POOL_SIZE, or run fewer processes.",
-)
 SAID = (
     (r"too many connections for (role|database)", OWN_LIMIT),
-    (r"max_client_conn", POOLER_S_LIMIT),
+    (
+        r"max_client_conn",
+        Cause(
+            "The pooler takes no more connections.",
+            "Raise its max_client_conn, lower TICKETING_POOL_SIZE, or run fewer processes.",
+        ),
+    ),
     (
         r"query_wait_timeout",
         Cause(
