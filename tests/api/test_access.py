@@ -317,7 +317,7 @@ def test_the_contract_has_the_catalogue_of_scopes() -> None:
     assert list(get_args(scopes.Scope)) == catalogue
     assert {scope for held in scopes.OF_ROLE.values() for scope in held} == set(catalogue) == needed
     assert set(scopes.OF_ROLE) == set(document["components"]["schemas"]["UserRole"]["enum"])
-    assert document["components"]["schemas"]["NewToken"]["properties"]["scopes"]["maxItems"] == len(catalogue)
+    assert document["components"]["schemas"]["TokenCreate"]["properties"]["scopes"]["maxItems"] == len(catalogue)
 
 
 def limited(db: psycopg.Connection[Any], person: Person, *projects: str) -> None:

@@ -88,7 +88,7 @@ async function addProject(api: Api): Promise<string> {
 }
 
 async function openTickets(api: Api, project: string): Promise<number[]> {
-  const bug: Schemas["NewTicket"] = {
+  const bug: Schemas["TicketCreate"] = {
     type: "bug",
     project,
     title: "Les sous-titres dérivent 🎬",

@@ -20,26 +20,24 @@ from ticketing_client.api.tickets import create_ticket, get_ticket, list_tickets
 from ticketing_client.api.tokens import create_token, list_tokens, revoke_token
 from ticketing_client.models import (
     Comment,
+    CommentCreate,
     CommentPage,
     CommentVisibility,
-    CreatedToken,
     EventPage,
     Feed,
     FeedEvent,
     ListEventsStart,
     ListTicketsSort,
     Me,
-    NewComment,
-    NewProject,
-    NewTicket,
     NewTicketEnvironment,
-    NewToken,
     Problem,
     Project,
+    ProjectCreate,
     ProjectVisibility,
     Scope,
     Ticket,
     TicketChannel,
+    TicketCreate,
     TicketPage,
     TicketPatch,
     TicketPatchAssigneeType0,
@@ -48,7 +46,9 @@ from ticketing_client.models import (
     TicketSeverity,
     TicketStatus,
     TicketType,
+    TokenCreate,
     TokenPage,
+    TokenWithSecret,
     User,
     UserRole,
 )
@@ -97,7 +97,7 @@ def know_myself(client: AuthenticatedClient) -> User:
 
 def add_project(client: AuthenticatedClient) -> str:
     key = f"py-{secrets.token_hex(5)}"
-    body = NewProject(key=key, name="Medienserver", visibility=ProjectVisibility.PUBLIC)
+    body = ProjectCreate(key=key, name="Medienserver", visibility=ProjectVisibility.PUBLIC)
     project = given(Project, create_project.sync_detailed(client=client, body=body), 201)
     assert (project.key, project.visibility, project.archived) == (key, ProjectVisibility.PUBLIC, False)
     assert set(project.ticket_types) == set(TicketType)
@@ -105,7 +105,7 @@ def add_project(client: AuthenticatedClient) -> str:
 
 
 def open_tickets(client: AuthenticatedClient, project: str) -> list[int]:
-    bug = NewTicket(
+    bug = TicketCreate(
         type_=TicketType.BUG,
         project=project,
         title="Untertitel laufen nach 🎬",
@@ -128,7 +128,7 @@ def open_tickets(client: AuthenticatedClient, project: str) -> list[int]:
 
     numbers = [ticket.number]
     for type_ in (TicketType.FEATURE_REQUEST, TicketType.SUPPORT):
-        body = NewTicket(type_=type_, project=project, title=type_.value, description="")
+        body = TicketCreate(type_=type_, project=project, title=type_.value, description="")
         numbers.append(given(Ticket, create_ticket.sync_detailed(client=client, body=body), 201).number)
     return numbers
 
@@ -188,7 +188,7 @@ def change(client: AuthenticatedClient, number: int, me: User) -> None:
 
 
 def discuss(client: AuthenticatedClient, number: int, me: User) -> None:
-    body = NewComment(body="Nur unter Wayland.", visibility=CommentVisibility.INTERNAL)
+    body = CommentCreate(body="Nur unter Wayland.", visibility=CommentVisibility.INTERNAL)
     comment = given(Comment, create_comment.sync_detailed(number, client=client, body=body), 201)
     assert (comment.body, comment.visibility) == (body.body, CommentVisibility.INTERNAL)
     assert (comment.ticket, comment.author.id, comment.deleted_at) == (number, me.id, None)
@@ -232,7 +232,7 @@ def follow(client: AuthenticatedClient, cursor: str, number: int) -> None:
 
 
 def be_refused(client: AuthenticatedClient, project: str) -> None:
-    body = NewTicket(type_=TicketType.SUPPORT, project=project, title=" ", description="", tags=["klein, groß"])
+    body = TicketCreate(type_=TicketType.SUPPORT, project=project, title=" ", description="", tags=["klein, groß"])
     problem = given(Problem, create_ticket.sync_detailed(client=client, body=body), 422)
     assert problem.code == "validation_failed"
     assert problem.errors
@@ -240,11 +240,11 @@ def be_refused(client: AuthenticatedClient, project: str) -> None:
     assert given(Problem, get_ticket.sync_detailed(NO_TICKET, client=client), 404).code == "not_found"
 
 
-def hand_out_token(client: AuthenticatedClient) -> CreatedToken:
+def hand_out_token(client: AuthenticatedClient) -> TokenWithSecret:
     """A token that was made, and is revoked."""
     expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
-    body = NewToken(name="Ausflug", scopes=[Scope.TICKETS_READ], expires_at=expires_at)
-    token = given(CreatedToken, create_token.sync_detailed(client=client, body=body), 201)
+    body = TokenCreate(name="Ausflug", scopes=[Scope.TICKETS_READ], expires_at=expires_at)
+    token = given(TokenWithSecret, create_token.sync_detailed(client=client, body=body), 201)
     assert (token.scopes, token.expires_at) == ([Scope.TICKETS_READ], expires_at)
     assert token.token.startswith(token.prefix)
     assert revoke_token.sync_detailed(token.id, client=client).status_code == 204

@@ -23,7 +23,7 @@ await api.DELETE("/tickets/{number}", { params: { path } });
 await api.POST("/tickets", { body: { type: "bug", project: "media-server", title: "Subtitles drift" } });
 
 // @ts-expect-error No such field.
-const comment: Schemas["NewComment"] = { body: "Here too.", hidden: true };
+const comment: Schemas["CommentCreate"] = { body: "Here too.", hidden: true };
 await api.POST("/tickets/{number}/comments", { params: { path }, body: comment });
 
 const { data } = await api.GET("/tickets/{number}", { params: { path } });

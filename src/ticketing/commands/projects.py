@@ -50,7 +50,7 @@ async def create_project(
         Print the project as a JSON object.
     """
     given = judged(
-        "NewProject", key=key, name=name, description=description, visibility=visibility, ticket_types=ticket_type
+        "ProjectCreate", key=key, name=name, description=description, visibility=visibility, ticket_types=ticket_type
     )
     async with connected() as conn:
         project = await projects.create(conn, OPERATOR, claim=Claim(), **given)

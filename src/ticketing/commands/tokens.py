@@ -52,7 +52,7 @@ async def create_token(
         Print a JSON object, with the secret as token.
     """
     given = judged(
-        "NewToken", name=name, scopes=scope or ["tickets:read", "tickets:write"], expires_at=_moment(expires)
+        "TokenCreate", name=name, scopes=scope or ["tickets:read", "tickets:write"], expires_at=_moment(expires)
     )
     async with connected() as conn:
         owner = await user_named(conn, user)

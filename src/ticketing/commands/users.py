@@ -47,7 +47,7 @@ async def create_user(
     json
         Print the user as a JSON object.
     """
-    given = judged("NewUser", name=name, email=email, role=role, service_account=service_account)
+    given = judged("UserCreate", name=name, email=email, role=role, service_account=service_account)
     async with connected() as conn:
         user = await users.create(conn, OPERATOR, claim=Claim(), **given)
     if json:

@@ -70,7 +70,7 @@ async def _introduction(conn: sql.Connection, line: int, login: str, user: str, 
         if known is not None:
             return Introduction(login, known["id"], user, name or login)
         try:
-            new = judged("NewUser", {"name": name or login, "email": user, "role": "requester"})
+            new = judged("UserCreate", {"name": name or login, "email": user, "role": "requester"})
         except ValidationFailed as problem:
             faults = [f"{fault['pointer'].removeprefix('#/')}: {fault['detail']}" for fault in problem.errors]
             raise UnknownPerson(f"Line {line}: {' '.join(faults)}") from None
