@@ -29,7 +29,6 @@ from ticketing_client.models import (
     ListEventsStart,
     ListTicketsSort,
     Me,
-    NewTicketEnvironment,
     Problem,
     Project,
     ProjectCreate,
@@ -38,6 +37,7 @@ from ticketing_client.models import (
     Ticket,
     TicketChannel,
     TicketCreate,
+    TicketCreateEnvironment,
     TicketPage,
     TicketPatch,
     TicketPatchAssigneeType0,
@@ -112,7 +112,7 @@ def open_tickets(client: AuthenticatedClient, project: str) -> list[int]:
         description="Eine Sekunde alle zehn Minuten.",
         severity=TicketSeverity.HIGH,
         tags=["subtitles", "playback"],
-        environment=NewTicketEnvironment.from_dict({"os": "Linux"}),
+        environment=TicketCreateEnvironment.from_dict({"os": "Linux"}),
     )
     key = secrets.token_hex(8)
     first, again = (create_ticket.sync_detailed(client=client, body=bug, idempotency_key=key) for _ in range(2))
