@@ -89,7 +89,7 @@ def ours() -> Any:
         contract.load(paths.SPEC / "dist" / "openapi.json"),
         contract.load(paths.SPEC / "problems.yaml"),
         handlers={name: _constant(getattr(api, name), answers.get(name)) for name in api.__all__},
-        authenticators={"bearer": authenticate, "stream_ticket": authenticate},
+        authenticators={"bearer": authenticate, "stream_pass": authenticate},
         authorize=authentication.authorize,
     )
 

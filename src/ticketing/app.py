@@ -11,7 +11,7 @@ from typing import Any
 
 import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
 from ticketing import api, contract
-from ticketing.access import authentication, stream_tickets
+from ticketing.access import authentication, stream_passes
 from ticketing.api.shaped import shaped
 from ticketing.contract.engine import build
 from ticketing.db import bell, outages, pool
@@ -66,8 +66,8 @@ def create(settings_: Settings | None = None) -> Any:
         document,
         problems,
         handlers={name: pool.repeated(handler) for name, handler in handlers.items()},
-        authenticators={"bearer": authentication.authenticate, "stream_ticket": stream_tickets.find},
-        spend={"stream_ticket": stream_tickets.use},
+        authenticators={"bearer": authentication.authenticate, "stream_pass": stream_passes.find},
+        spend={"stream_pass": stream_passes.use},
         authorize=authentication.authorize,
         observe=observe,
         lifespan=lifespan,

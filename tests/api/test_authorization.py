@@ -130,7 +130,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_ticket_events: staff's cursor":       (READ,  400,   400,   400,   400,   400,   200,   200),
     "list_events":                              (READ,  200,   200,   200,   200,   200,   200,   200),
     "stream_events":                            (READ,  200,   200,   200,   200,   200,   200,   200),
-    "create_stream_ticket":                     (READ,  201,   201,   201,   201,   201,   201,   201),
+    "create_stream_pass":                       (READ,  201,   201,   201,   201,   201,   201,   201),
 
     "list_webhook_endpoints":                   (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "create_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   201),

@@ -21,7 +21,7 @@ Db = psycopg.Connection[dict[str, Any]]
 POSTS = {
     operation["operationId"]: path
     for path, item in DOCUMENT["paths"].items()
-    if (operation := item.get("post")) is not None and path != "/events/stream-tickets"  # It takes no key.
+    if (operation := item.get("post")) is not None and path != "/events/stream-passes"  # It takes no key.
 }
 REFUSED: dict[str, dict[str, Any] | None] = {
     "create_ticket: project": {"type": "bug", "project": "no-such", "title": "x", "description": "x"},

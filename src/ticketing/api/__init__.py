@@ -2,7 +2,7 @@
 
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
-from ticketing.api.events import create_stream_ticket, list_events, list_ticket_events, stream_events
+from ticketing.api.events import create_stream_pass, list_events, list_ticket_events, stream_events
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.me import get_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
@@ -38,7 +38,7 @@ __all__ = [
     "create_category",
     "create_comment",
     "create_project",
-    "create_stream_ticket",
+    "create_stream_pass",
     "create_ticket",
     "create_token",
     "create_user",

@@ -1,6 +1,6 @@
-"""/events, /events/stream, /events/stream-tickets and /tickets/{number}/events"""
+"""/events, /events/stream, /events/stream-passes and /tickets/{number}/events"""
 
-from ticketing.access import stream_tickets
+from ticketing.access import stream_passes
 from ticketing.access.actors import Actor
 from ticketing.api.answers import followed, listed, sent
 from ticketing.contract import Answer, Stream
@@ -41,6 +41,6 @@ async def stream_events(
     return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no", "Connection": "close"})
 
 
-async def create_stream_ticket(actor: Actor) -> Answer:
+async def create_stream_pass(actor: Actor) -> Answer:
     async with pool.connection() as conn:
-        return Answer(await stream_tickets.create(conn, actor), 201)
+        return Answer(await stream_passes.create(conn, actor), 201)

@@ -1589,29 +1589,29 @@ class _Schedules:
     ) -> list[Schedule]:
         """A page of schedules by name."""
 
-class _StreamTickets:
-    async def delete_expired_stream_tickets(
+class _StreamPasses:
+    async def delete_expired_stream_passes(
         self,
         conn: Connection,
     ) -> int:
-        """Delete the tickets that nobody has used in time."""
-    async def delete_stream_ticket(
+        """Delete the passes that nobody has used in time."""
+    async def delete_stream_pass(
         self,
         conn: Connection,
         *,
         hash: bytes,
     ) -> bool | None:
-        """Use up a ticket. Empty: another request has."""
-    async def get_stream_ticket(
+        """Use up a pass. Empty: another request has."""
+    async def get_stream_pass(
         self,
         conn: Connection,
         *,
         hash: bytes,
     ) -> Identity | None:
-        """Whose token a ticket stands for, and why that or the ticket does not hold. Empty: there is none, or it was
+        """Whose token a pass stands for, and why that or the pass does not hold. Empty: there is none, or it was
         used.
         """
-    async def insert_stream_ticket(
+    async def insert_stream_pass(
         self,
         conn: Connection,
         *,
@@ -1619,7 +1619,7 @@ class _StreamTickets:
         token_id: UUID,
         seconds: float,
     ) -> str | None:
-        """Keep a ticket of a token; gives when it expires."""
+        """Keep a pass of a token; gives when it expires."""
 
 class _Tickets:
     async def close_resolved_tickets(
@@ -2498,7 +2498,7 @@ jobs: _Jobs
 projects: _Projects
 queues: _Queues
 schedules: _Schedules
-stream_tickets: _StreamTickets
+stream_passes: _StreamPasses
 tickets: _Tickets
 tokens: _Tokens
 users: _Users
