@@ -33,7 +33,7 @@ Question = Callable[[Connection, Actor], Awaitable[Any]]
 PROJECTS = 20
 FILTERS = (
     *("project", "type", "status", "priority", "severity", "category", "tags", "assignee_id", "requester_id"),
-    *("created_after", "created_before", "updated_after", "updated_before", "external_sources", "external_ids"),
+    *("created_since", "created_before", "updated_since", "updated_before", "external_sources", "external_ids"),
 )
 FEW, MANY, AGENT = UUID(int=1), UUID(int=2), UUID(int=3)
 

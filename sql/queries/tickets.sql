@@ -76,11 +76,11 @@ returning data;
 -- Whether an active user staffs a project.
 select exists (select from staff_of(:project) s where s.user_id = :user_id and s.active);
 
--- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -91,7 +91,7 @@ with named as (
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.created_at, t.number
@@ -100,7 +100,7 @@ with named as (
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.created_at, t.number
@@ -119,11 +119,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -134,7 +134,7 @@ with named as (
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.created_at desc, t.number desc
@@ -143,7 +143,7 @@ with named as (
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.created_at desc, t.number desc
@@ -162,11 +162,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -177,7 +177,7 @@ with named as (
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.updated_at, t.number
@@ -186,7 +186,7 @@ with named as (
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.updated_at, t.number
@@ -205,11 +205,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -220,7 +220,7 @@ with named as (
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.updated_at desc, t.number desc
@@ -229,7 +229,7 @@ with named as (
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.updated_at desc, t.number desc
@@ -248,11 +248,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -263,7 +263,7 @@ with named as (
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.priority, t.number
@@ -272,7 +272,7 @@ with named as (
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.priority, t.number
@@ -291,11 +291,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_after, created_before, updated_after, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -306,7 +306,7 @@ with named as (
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.priority desc, t.number desc
@@ -315,7 +315,7 @@ with named as (
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
-                                 :created_after, :created_before, :updated_after, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
           order by t.priority desc, t.number desc

@@ -30,7 +30,7 @@ create or replace function matching_tickets(
     project text[], type ticket_type[], status ticket_status[],
     priority ticket_priority[], severity ticket_severity[], category text[], tags text[],
     assignee uuid, unassigned boolean, requester uuid,
-    created_after timestamptz, created_before timestamptz, updated_after timestamptz, updated_before timestamptz)
+    created_since timestamptz, created_before timestamptz, updated_since timestamptz, updated_before timestamptz)
 returns setof tickets language sql stable as $$
     select t.*
       from tickets t
@@ -53,8 +53,8 @@ returns setof tickets language sql stable as $$
        and (matching_tickets.assignee is null or t.assignee_id = matching_tickets.assignee)
        and (not matching_tickets.unassigned or t.assignee_id is null)
        and (matching_tickets.requester is null or t.requester_id = matching_tickets.requester)
-       and (matching_tickets.created_after is null or t.created_at >= matching_tickets.created_after)
+       and (matching_tickets.created_since is null or t.created_at >= matching_tickets.created_since)
        and (matching_tickets.created_before is null or t.created_at < matching_tickets.created_before)
-       and (matching_tickets.updated_after is null or t.updated_at >= matching_tickets.updated_after)
+       and (matching_tickets.updated_since is null or t.updated_at >= matching_tickets.updated_since)
        and (matching_tickets.updated_before is null or t.updated_at < matching_tickets.updated_before);
 $$;

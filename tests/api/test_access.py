@@ -31,7 +31,7 @@ PROJECTS = ("alpha", "beta", "gamma")
 ORGANIZATIONS = ("acme", "lumen")
 FILTERS = (
     *("project", "type", "status", "priority", "severity", "category", "tags", "assignee_id", "requester_id"),
-    *("created_after", "created_before", "updated_after", "updated_before", "external_sources", "external_ids"),
+    *("created_since", "created_before", "updated_since", "updated_before", "external_sources", "external_ids"),
 )
 
 

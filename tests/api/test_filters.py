@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,6 +78,29 @@ def test_every_filter_is_a_closed_list_or_names_or_searches() -> None:
         kinds = [*words, "x-names" in parameter, "x-searches" in parameter]
         assert kinds.count(True) == 1, f"{path}?{parameter['name']}: what does a value stand for?"
     assert len(NAMING) >= 10
+
+
+def test_a_filter_is_named_like_what_it_compares() -> None:
+    for path, _, parameter in parameters():
+        name = parameter["name"]
+        answer = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]
+        if "application/json" in answer:
+            page = resolved(answer["application/json"]["schema"])
+            fields = resolved(page["properties"]["items"]["items"])["properties"]
+            moment = re.sub("_(since|before)$", "_at", name)
+            assert {name, f"{name}s", moment} & fields.keys() or name == "types", f"{path}?{name}"
+        if parameter["schema"].get("format") == "date-time":
+            assert re.search("_(since|before)$", name), f"{path}?{name}"
+
+
+def test_since_includes_the_moment_and_before_excludes_it(agent: Person, project: str, new_ticket: New) -> None:
+    ticket = new_ticket()
+    for word in ("created", "updated"):
+        moment = ticket[f"{word}_at"]
+        for name, count in ((f"{word}_since", 1), (f"{word}_before", 0)):
+            page = agent.get("/tickets", params={"project": project, name: moment}).json()
+            assert len(page["items"]) == count, name
+        assert agent.get("/tickets", params={f"{word}_after": moment}).status_code == 400
 
 
 @pytest.mark.parametrize(("path", "scope", "parameter"), NAMING)
@@ -213,7 +237,7 @@ def test_queues_are_listed_and_paused_before_they_have_jobs(admin: Person, new_j
         ("/tickets?limit=01", "An integer is written without a zero before it."),
         ("/tickets/10000000000000000000000", "This integer is too large."),
         ("/tickets?project=", "This must not be empty."),
-        ("/tickets?created_after=2026-01-01T00:00:00+01:00", "In a URL, write + as %2B."),
+        ("/tickets?created_since=2026-01-01T00:00:00+01:00", "In a URL, write + as %2B."),
     ],
 )
 def test_a_fault_of_a_parameter_says_what_to_do(requester: Person, path: str, detail: str) -> None:

@@ -144,7 +144,7 @@ def test_what_is_no_moment_is_refused_in_words(admin: Person, new_events: Events
     body = {"name": "x", "scopes": ["tickets:read"], "expires_at": given}
     response = admin.post("/tokens", json=body)
     assert (response.status_code, response.json()["errors"]) == (422, [{"pointer": "#/expires_at", "detail": why}])
-    for name in ("created_after", "created_before", "updated_after", "updated_before"):
+    for name in ("created_since", "created_before", "updated_since", "updated_before"):
         response = admin.get("/tickets", params={name: given})
         assert (response.status_code, response.json()["errors"]) == (400, [{"parameter": name, "detail": why}])
     assert new_events() == []
@@ -155,7 +155,7 @@ def test_a_filter_takes_every_way_to_write_a_moment(agent: Person, project: str,
     opened = moments.parse(ticket["created_at"])
     east = opened.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat(timespec="microseconds")
     for text in (ticket["created_at"], ticket["created_at"].lower(), east, east.replace("000+", "999999+")):
-        for name, numbers in (("created_after", [ticket["number"]]), ("created_before", [])):
+        for name, numbers in (("created_since", [ticket["number"]]), ("created_before", [])):
             listed: list[dict[str, Any]] = agent.get("/tickets", params={"project": project, name: text}).json()[
                 "items"
             ]

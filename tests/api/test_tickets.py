@@ -576,10 +576,10 @@ FILTERS: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
     ({"tag": "t1,t2"}, lambda t: False),
     ({"assignee": "me"}, lambda t: t["assignee"] is not None),
     ({"assignee": "none"}, lambda t: t["assignee"] is None),
-    ({"created_after": "2000-01-01T00:00:00Z"}, lambda t: True),
+    ({"created_since": "2000-01-01T00:00:00Z"}, lambda t: True),
     ({"created_before": "2000-01-01T00:00:00Z"}, lambda t: False),
-    ({"updated_after": "2100-01-01T00:00:00+02:00"}, lambda t: False),
-    ({"created_after": "2000-01-01T00:00:00+20:43"}, lambda t: True),
+    ({"updated_since": "2100-01-01T00:00:00+02:00"}, lambda t: False),
+    ({"created_since": "2000-01-01T00:00:00+20:43"}, lambda t: True),
     ({"updated_before": "2100-01-01T00:00:00Z", "status": "pending"}, lambda t: t["status"] == "pending"),
     ({"status": "pending", "type": "bug", "tag": "all"}, lambda t: t["status"] == "pending" and t["type"] == "bug"),
 ]

@@ -144,7 +144,7 @@ async function narrowDown(api: Api, project: string, number: number): Promise<vo
           tag: ["playback", "subtitles"],
           requester: "me",
           assignee: "none",
-          created_after: ticket.created_at,
+          created_since: ticket.created_at,
         },
       },
     }),

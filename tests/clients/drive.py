@@ -158,7 +158,7 @@ def narrow_down(client: AuthenticatedClient, project: str, number: int) -> None:
         tag=["playback"],
         requester="me",
         assignee="none",
-        created_after=ticket.created_at,
+        created_since=ticket.created_at,
         created_before=ticket.created_at + timedelta(milliseconds=1),
     )
     assert given(TicketPage, response).items == [ticket]
