@@ -14,6 +14,8 @@ import yaml
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from conftest import configured
+from ticketing import sealing
 from ticketing.access import bearer
 from ticketing.commands import demo
 from ticketing.db import pool
@@ -32,7 +34,8 @@ def url(new_database: Callable[..., str]) -> str:
 
 @pytest.fixture(scope="module")
 def tokens(url: str) -> dict[str, str]:
-    loaded, tokens = asyncio.run(load(url))
+    with configured(database_url=url, secret_keys=sealing.new_key()):
+        loaded, tokens = asyncio.run(load(url))
     assert loaded
     return tokens
 
@@ -132,4 +135,4 @@ def test_the_examples_of_the_contract_can_be_tried_on_the_demo() -> None:
     added = {each["key"] for each in examples("/projects/{project_key}/categories")}
     assert added.isdisjoint(projects[keys["project_key"]])
     emails = {each.get("email") for each in examples("/users")}
-    assert emails.isdisjoint(each["email"] for each in there["people"])
+    assert (emails - {None}).isdisjoint(each.get("email") for each in there["people"])

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing.access import bearer, scopes
 from ticketing.access.actors import OPERATOR
+from ticketing.commands import programs
 from ticketing.db import sql
 from ticketing.rules import tokens
 from ticketing.writing.idempotency import Claim
@@ -40,6 +41,7 @@ async def load(conn: sql.Connection) -> bool:
         people = await _add_people(conn)
         await _add_projects(conn, people)
         await _add_tickets(conn, people)
+        await programs.load(conn, _demo(), people)
     return True
 
 
@@ -65,6 +67,8 @@ async def _holds(conn: sql.Connection, secret: str, role: sql.UserRole) -> bool:
 
 async def _issue(conn: sql.Connection, role: sql.UserRole) -> str:
     for person in _demo()["people"]:
+        if "email" not in person:
+            continue
         user = await sql.users.get_user_by_email(conn, email=person["email"])
         if user and user["active"] and user["role"] == role:
             token = await tokens.create_for(
@@ -88,23 +92,22 @@ async def _add_people(conn: sql.Connection) -> People:
     since = datetime.now(UTC) - _age(_demo()["tickets"][0]) - timedelta(days=1)
     rows = [
         {
-            "id": uuids.uuid7(),
+            "id": _id(entry),
             "event_id": uuids.uuid7(),
             "name": entry["name"],
-            "email": entry["email"],
+            "email": entry.get("email"),
             "role": entry["role"],
-            "service_account": False,
+            "service_account": "email" not in entry,
             "created_at": since,
         }
         for entry in entries
     ]
     await sql.imports.insert_users(conn, rows=Jsonb(rows))
     people = {}
-    for entry in entries:
+    for entry, row in zip(entries, rows, strict=True):
         # Not the ids above: an e-mail address may belong to a user already.
-        user = await sql.users.get_user_by_email(conn, email=entry["email"])
-        assert user is not None
-        people[entry["key"]] = {"id": str(user["id"]), "name": user["name"]}
+        known = await sql.users.get_user_by_email(conn, email=entry["email"]) if "email" in entry else None
+        people[entry["key"]] = {"id": str(known["id"] if known else row["id"]), "name": entry["name"]}
     return people
 
 
@@ -121,7 +124,10 @@ async def _add_projects(conn: sql.Connection, people: People) -> None:
 
 async def _add_tickets(conn: sql.Connection, people: People) -> None:
     now = datetime.now(UTC)
-    stories = [_Story(entry, people, now) for entry in _demo()["tickets"]]
+    entries = _demo()["tickets"]
+    place, named = next((place, entry["number"]) for place, entry in enumerate(entries) if "number" in entry)
+    await sql.demo.number_tickets_from(conn, first=named - place)
+    stories = [_Story(entry, people, now) for entry in entries]
     added = await sql.imports.insert_tickets(conn, rows=Jsonb([story.ticket() for story in stories]))
     comments: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
@@ -138,7 +144,7 @@ class _Story:
     def __init__(self, entry: Entry, people: People, now: datetime) -> None:
         self.entry = entry
         self.people = people
-        self.said = [(uuids.uuid7(), now - _age(comment), comment) for comment in entry["comments"]]
+        self.said = [(_id(comment), now - _age(comment), comment) for comment in entry["comments"]]
         said_at = [moment for _, moment, _ in self.said]
         self.opened_at = now - _age(entry)
         self.taken_at = _soon(self.opened_at, min(said_at, default=now))
@@ -174,7 +180,8 @@ class _Story:
         """The rows of insert_events."""
         agent = self.entry.get("assignee") or _first("agent")
         new, taken, now = self._new(), self._taken(), self._now()
-        yield self._event("ticket.created", number, self.opened_at, self.entry["requester"], new)
+        opened = self._event("ticket.created", number, self.opened_at, self.entry["requester"], new)
+        yield {**opened, "id": self.entry.get("event_id") or opened["id"]}
         if changed := _changed(new, taken):
             yield self._event("ticket.updated", number, self.taken_at, agent, taken, changed)
         for comment_id, moment, comment in self.said:
@@ -250,6 +257,10 @@ def _changed(before: Entry, after: Entry) -> dict[str, Any]:
         for name, value in before.items()
         if name != "updated_at" and value != after[name]
     }
+
+
+def _id(entry: Entry) -> str:
+    return str(entry.get("id") or uuids.uuid7())
 
 
 def _soon(after: datetime, before: datetime) -> datetime:

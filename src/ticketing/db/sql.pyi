@@ -687,6 +687,36 @@ class _Comments:
     ) -> Any | None:
         """Update a locked comment and insert its event, which holds the Comment."""
 
+class _Demo:
+    async def insert_deliveries(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Add deliveries that were settled at once, each with its attempts."""
+    async def insert_jobs(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Add jobs as they are."""
+    async def number_tickets_from(
+        self,
+        conn: Connection,
+        *,
+        first: int,
+    ) -> int | None:
+        """Let the next ticket have this number."""
+    async def pause_webhook_endpoints(
+        self,
+        conn: Connection,
+        *,
+        ids: list[UUID],
+    ) -> int:
+        """Pause endpoints that nobody was told of yet."""
+
 class _Doctor:
     async def get_fan_out_late_seconds(
         self,
@@ -2488,6 +2518,7 @@ class _Webhooks:
 
 categories: _Categories
 comments: _Comments
+demo: _Demo
 doctor: _Doctor
 events: _Events
 filters: _Filters

@@ -1,0 +1,98 @@
+"""What programs have left in the demo: tokens, webhook endpoints with a delivery, and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from ticketing import sealing
+from ticketing.access import bearer
+from ticketing.db import sql
+from ticketing.reactions.webhooks import endpoints, signing
+from ticketing.rules import tokens
+from ticketing.writing.idempotency import Claim
+
+Demo = Mapping[str, Any]
+ATTEMPTS = 20
+
+
+async def load(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
+    """Write what `demo.yaml` says of programs, for these people by their keys. Without a secret key no endpoints."""
+    await _add_tokens(conn, demo, people)
+    if sealing.first_key():
+        await _add_endpoints(conn, demo, UUID(people["ada"]["id"]))
+    await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo))))
+
+
+async def _add_tokens(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
+    roles = {person["key"]: person["role"] for person in demo["people"]}
+    for token in demo["tokens"]:
+        secret = bearer.new_token()
+        await sql.tokens.insert_token(
+            conn,
+            **Claim().parameters(),
+            actor_id=None,
+            token_id=UUID(token["id"]),
+            user_id=UUID(people[token["owner"]]["id"]),
+            role=roles[token["owner"]],
+            created_by=None,
+            name=token["name"],
+            hash=bearer.hash_token(secret),
+            prefix=secret[: tokens.PREFIX_LENGTH],
+            scopes=token["scopes"],
+            expires_at=None,
+            sealed=None,
+        )
+
+
+async def _add_endpoints(conn: sql.Connection, demo: Demo, admin_id: UUID) -> None:
+    ids = [UUID(entry["id"]) for entry in demo["webhook_endpoints"]]
+    for endpoint_id, entry in zip(ids, demo["webhook_endpoints"], strict=True):
+        await sql.webhooks.insert_webhook_endpoint(
+            conn,
+            **Claim().parameters(),
+            **endpoints.sealed(signing.new_secret(), endpoint_id),
+            actor_id=admin_id,
+            endpoint_id=endpoint_id,
+            url=entry["url"],
+            description=entry["description"],
+            event_types=entry.get("event_types", []),
+            projects=entry.get("projects", []),
+            include_internal=False,
+            format=entry.get("format", "standard"),
+        )
+    await sql.demo.pause_webhook_endpoints(conn, ids=ids)
+    sent = [{**entry, "created_at": _ago(entry)} for entry in demo["deliveries"]]
+    await sql.demo.insert_deliveries(conn, rows=Jsonb(sent))
+
+
+def _jobs(demo: Demo) -> Iterator[dict[str, Any]]:
+    for entry in demo["jobs"]:
+        began = _ago(entry)
+        ended = entry["state"] == "discarded"
+        yield {
+            **{name: entry[name] for name in ("id", "kind", "state")},
+            "queue": "upkeep",
+            "priority": 2,
+            "args": {"slot": began},
+            "shown": ["slot"],
+            "attempt": ATTEMPTS if ended else 0,
+            "max_attempts": ATTEMPTS,
+            "run_at": began if ended else _written(datetime.now(UTC) + timedelta(days=365)),
+            "started_at": began if ended else None,
+            "finished_at": began if ended else None,
+            "errors": [{"attempt": ATTEMPTS, "at": began, "error": entry["error"]}] if ended else [],
+            "created_at": began,
+        }
+
+
+def _ago(entry: Mapping[str, Any]) -> str:
+    return _written(datetime.now(UTC) - timedelta(hours=entry["hours_ago"]))
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
