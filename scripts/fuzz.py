@@ -28,7 +28,8 @@ ENDLESS = "stream_events"
 def schemathesis(url: str, token: str, *options: str, **popen: object) -> subprocess.CompletedProcess[str]:
     """Run schemathesis against the contract served at `url`, with an admin's token."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG)]
-    command += ["run", f"{url}/api/v1/openapi.json", "--exclude-operation-id", ENDLESS, *options]
+    command += ["run", f"{url}/api/v1/openapi.json", "--url", f"{url}/api/v1"]
+    command += ["--exclude-operation-id", ENDLESS, *options]
     environment = os.environ | {"TICKETING_TOKEN": token, "SCHEMATHESIS_HOOKS": str(HOOKS)}
     return subprocess.run(command, env=environment, text=True, check=False, **popen)  # type: ignore[call-overload, no-any-return]
 

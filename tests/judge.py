@@ -25,7 +25,8 @@ EVERYWHERE = {
     "access-control-allow-origin",
     "access-control-expose-headers",
     *("allow", "cache-control", "connection", "content-encoding", "content-length", "content-security-policy"),
-    *("content-type", "date", "keep-alive", "server", "transfer-encoding", "vary", "x-accel-buffering"),
+    *("content-type", "date", "keep-alive", "server", "ticketing-release", "transfer-encoding", "vary"),
+    "x-accel-buffering",
     "x-content-type-options",
 }
 _URN = "urn:judged"
@@ -83,7 +84,8 @@ class Judge:
         self._seen: set[object] = set()
         # As OpenAPI wants them matched: a literal part before a template.
         ordered = sorted(document["paths"], key=lambda path: [("{" in part, part) for part in path.split("/")])
-        self._paths = [(re.compile(prefix + re.sub(r"\{[^}]+\}", "[^/]+", path) + r"\Z"), path) for path in ordered]
+        templates = [(re.sub(r"\{[^}]+\}", "[^/]+", path) if path != "/" else "/?", path) for path in ordered]
+        self._paths = [(re.compile(prefix + template + r"\Z"), path) for template, path in templates]
 
     def knows(self, path: str) -> bool:
         """Whether the contract has something at this path."""
@@ -190,7 +192,7 @@ class Judge:
         request = MockRequest(
             HOST,
             asked.method.lower(),
-            asked.path,
+            f"{asked.path}/" if asked.path == self._prefix else asked.path,
             args=dict(parse_qsl(urlsplit(asked.url).query)),
             headers=dict(asked.headers),
             data=asked.body or None,

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from judge import STREAM, Answered, Asked, Judge
+from ticketing import __version__
 from ticketing.ground import paths
 
 PREFIX = "/api/v1"
@@ -108,6 +109,7 @@ def check(response: httpx.Response) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
     assert response.headers["x-request-id"]
+    assert response.headers["ticketing-release"] == __version__
     if response.status_code >= 400 and request.method != "HEAD":
         assert response.headers["content-type"] == "application/problem+json", response.text
         problem = response.json()

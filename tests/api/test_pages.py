@@ -260,7 +260,11 @@ def test_links_begin_with_what_the_client_sees(
         refused = proxied.get(f"{before}/api/v1/nothing", headers=headers)
         assert refused.json()["type"] == f"{prefix}/problems/not-found"
         document = proxied.get(f"{before}/api/v1/openapi.json", headers=header)
-        assert document.json()["servers"][0]["url"] == f"{prefix}/api/v1"
+        assert document.json()["servers"][0]["url"] == f"{{origin}}{prefix}/api/v1"
+        index = proxied.get(f"{before}/api/v1", headers=header).json()
+        assert index["links"]["reference"] == f"{prefix}/docs"
+        for link in index["links"].values():
+            assert proxied.get(before + link.removeprefix(prefix), headers=header).is_success
         assert f'"{prefix}/problems/not-found"' in document.text
         assert yaml.safe_load(proxied.get(f"{before}/api/v1/openapi.yaml", headers=header).text) == document.json()
         assert proxied.get(f"{before}/", headers=header).headers["location"] == f"{prefix}/docs"

@@ -3,6 +3,7 @@
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
 from ticketing.api.events import create_stream_pass, list_events, list_ticket_events, stream_events
+from ticketing.api.index import get_api
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.me import get_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
@@ -46,6 +47,7 @@ __all__ = [
     "create_webhook_endpoint",
     "delete_comment",
     "delete_webhook_endpoint",
+    "get_api",
     "get_category",
     "get_comment",
     "get_delivery",

@@ -2,9 +2,9 @@
 
 `bundle`, `write` and `drift` make one document of many files; a `Judge` validates input that does not come by HTTP;
 `engine.build` makes the application, and is imported separately, because connexion is slow to import. Handlers are
-coroutine functions named by operationId: they take typed parameters by name, `body` and `actor`, and give an `Answer`,
-a `Binary`, a `File`, a `Redirect` or a `Stream`, or raise a `Problem`. docs/engine.md says how an operation declares
-what it takes and gives.
+coroutine functions named by operationId: they take typed parameters by name, `body`, `actor` and `prefix`, and give an
+`Answer`, a `Binary`, a `File`, a `Redirect` or a `Stream`, or raise a `Problem`. docs/engine.md says how an operation
+declares what it takes and gives.
 
     edge        begins and ends an exchange; problems become RFC 9457; CORS
     routing     connexion's, in one look-up          404 405

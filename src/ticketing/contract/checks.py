@@ -161,7 +161,7 @@ def _check_signature(document: Document, operation: Operation, handler: Callable
     taken = inspect.signature(handler).parameters
     if odd := [p.name for p in taken.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]:
         raise ContractError(f"The handler {name} must name its parameters; {odd[0]} stands for any.")
-    if missing := optional.keys() - taken.keys() - {"actor"}:
+    if missing := optional.keys() - taken.keys() - {"actor", "prefix"}:
         raise ContractError(f"The handler {name} does not take {', '.join(sorted(missing))}.")
     if unknown := taken.keys() - optional.keys():
         raise ContractError(f"{operation.label} has no parameter for {', '.join(sorted(unknown))} of its handler.")
@@ -172,12 +172,12 @@ def _check_signature(document: Document, operation: Operation, handler: Callable
 
 def _arguments(document: Document, operation: Operation) -> dict[str, bool]:
     """What the engine passes to the handler, and whether it may be absent."""
-    found: dict[str, bool] = {}
+    found = {"prefix": False}
     for _, parameter in parameters(document, operation):
         if parameter["in"] == "header" and parameter["name"].lower() in ANSWERED_BY_THE_ENGINE:
             continue
         name = argument(parameter["name"])
-        if name in found or name in ("actor", "body"):
+        if name in found or name in ("actor", "body", "prefix"):
             raise ContractError(f"{operation.label} has more than one parameter that is {name} to its handler.")
         found[name] = not parameter.get("required", False) and "default" not in schema_of(document, parameter)
     if "requestBody" in operation.spec:

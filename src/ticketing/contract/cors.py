@@ -48,7 +48,7 @@ class Sharing:
 
     def __init__(self, origins: Origins, document: Document, prefix: str) -> None:
         self._origins = origins
-        self._below = f"{prefix}/"
+        self._prefix = prefix
         self._exposed = exposed({*ALWAYS_EXPOSED, *_headers(document)})
         self._preflight = (
             (b"access-control-allow-methods", METHODS.encode()),
@@ -58,7 +58,7 @@ class Sharing:
 
     def lines(self, exchange: Exchange) -> Lines:
         """The headers of the answer to a request; none for what is served beside the contract."""
-        if not exchange.path.startswith(self._below):
+        if exchange.path != self._prefix and not exchange.path.startswith(f"{self._prefix}/"):
             return ()
         return shared(self._origins, exchange.headers.get(b"origin"), self._exposed)
 

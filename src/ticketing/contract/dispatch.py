@@ -19,7 +19,8 @@ from ticketing.contract.problems import MalformedRequest
 class _Operation:
     def __init__(self, operation: Any) -> None:
         self._handler = operation.function
-        self._takes_actor = "actor" in inspect.signature(self._handler).parameters
+        taken = inspect.signature(self._handler).parameters
+        self._takes_actor, self._takes_prefix = "actor" in taken, "prefix" in taken
         self._edited = {
             int(status): frozenset(response["x-edited"])
             for status, response in operation.responses.items()
@@ -30,6 +31,8 @@ class _Operation:
         exchange: Exchange = scope[KEY]
         if self._takes_actor:
             exchange.arguments["actor"] = exchange.actor
+        if self._takes_prefix:
+            exchange.arguments["prefix"] = exchange.origin.prefix
         answer: Answer | Stream | Binary | File | Redirect = await self._handler(**exchange.arguments)
         match answer:
             case Answer():

@@ -10,7 +10,7 @@ from typing import Any
 
 from ticketing.contract.admission import ADDRESS_TIMES, LATE_SECONDS, PLACE, Admission, Place
 from ticketing.contract.cors import Sharing
-from ticketing.contract.exchange import KEY, ClientGone, Exchange
+from ticketing.contract.exchange import KEY, ClientGone, Exchange, Lines
 from ticketing.contract.forwarded import Proxies, subscriber
 from ticketing.contract.problems import Catalogue, InternalError, Problem, render
 
@@ -35,12 +35,14 @@ class Edge:
         always: Collection[str],
         proxies: Proxies,
         sharing: Sharing | None,
+        always_said: Lines = (),
     ) -> None:
         self._app = app
         self._lifespan = lifespan
         self._always = always
         self._proxies = proxies
         self._sharing = sharing
+        self._always_said = always_said
         self._admission = Admission(at_once)
         self._catalogue = catalogue
         self._observe = observe
@@ -60,6 +62,7 @@ class Edge:
         place = Place(self._admission, receive)
         PLACE.set(place)
         exchange = Exchange(scope, send, place, self._proxies)
+        exchange.always_said = self._always_said
         if self._sharing is not None:
             exchange.sharing = self._sharing.lines(exchange)
         self.in_flight += 1

@@ -21,6 +21,7 @@ from ticketing.contract.cors import NO_ORIGINS, Origins, Sharing
 from ticketing.contract.dispatch import Dispatcher
 from ticketing.contract.document import Document
 from ticketing.contract.edge import Edge, Observe
+from ticketing.contract.exchange import Lines
 from ticketing.contract.forms import Forms
 from ticketing.contract.forwarded import NOBODY, Proxies
 from ticketing.contract.problems import Catalogue
@@ -49,6 +50,7 @@ def build(
     beside: Callable[[Any], Any] | None = None,
     body_seconds: float | None = None,
     origins: Origins = NO_ORIGINS,
+    always_said: Lines = (),
 ) -> Any:
     """The application that serves this contract. Raises ContractError if the contract does not fit.
 
@@ -67,6 +69,7 @@ def build(
     `proxies` say where a request comes from, and what its links begin with. `beside` wraps another application around
     this one, for what is served beside the contract; the edge is around both. A JSON body must be complete within
     `body_seconds` (408); other bodies have more time with each byte. `observe` is called with each answered request.
+    Every answer has the headers `always_said`.
     """
     signing = Signing(authenticators, authorize, anonymous, genuine, spend or {})
     checks.check(document, handlers, signing)
@@ -91,6 +94,7 @@ def build(
         always,
         proxies or Proxies(NOBODY),
         Sharing(origins, document, prefix) if origins else None,
+        always_said,
     )
 
 

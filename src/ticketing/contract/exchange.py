@@ -139,6 +139,7 @@ class Exchange:
     __slots__ = (
         "actor",
         "actor_id",
+        "always_said",
         "arguments",
         "body",
         "context",
@@ -178,6 +179,8 @@ class Exchange:
         """Uses up the credential, if it is valid once. Raises Unauthenticated if another request has used it."""
         self.arguments: dict[str, Any] = {}
         self.body: Body | None = None
+        self.always_said: Lines = ()
+        """Headers that the application gives to every answer."""
         self.sharing: Lines = ()
         """What the answer says of who may read it (`cors.py`)."""
         self.context: dict[str, Any] = {}
@@ -261,6 +264,7 @@ class Exchange:
             await self.spend()
         said = {name for name, _ in head}
         head += [header for header in UNLESS_SAID if header[0] not in said]
+        head += self.always_said
         head += self.sharing
         if self.body is not None and not self.body.complete and _LAST[0] not in said:
             head.append(_LAST)

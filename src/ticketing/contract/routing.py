@@ -79,7 +79,7 @@ class Routing(SpecMiddleware):
             if route.names:
                 templated.setdefault(path.count("/"), {})[path] = route
             else:
-                self._concrete[path] = route
+                self._concrete[path] = self._concrete[path.removesuffix("/")] = route
         self._templated = {slashes: _alternatives(routes) for slashes, routes in templated.items()}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -21,8 +21,15 @@ const everyOne = (thing) => {
     return [name, name === "examples" || name === "schemas" ? inner : everyOne(inner)];
   }));
 };
+// The contract does not know where it is served; this page does.
+const ofThisInstallation = (contract) => {
+  for (const server of contract.servers) server.variables.origin.default = location.origin;
+  return contract;
+};
 const OnlyWhatIsRequired = {
-  statePlugins: { spec: { wrapActions: { updateJsonSpec: (update) => (contract) => update(everyOne(contract)) } } },
+  statePlugins: { spec: { wrapActions: {
+    updateJsonSpec: (update) => (contract) => update(ofThisInstallation(everyOne(contract))),
+  } } },
 };
 
 window.ui = SwaggerUIBundle({

@@ -10,7 +10,7 @@ from ticketing import contract
 from ticketing.contract import cors
 from ticketing.contract.exchange import PROBLEM, UNLESS_SAID, request_id
 from ticketing.contract.problems import Catalogue, Problem, render
-from ticketing.ground import metrics, paths
+from ticketing.ground import metrics, paths, release
 from ticketing.ground.config import settings
 
 
@@ -54,6 +54,7 @@ def refusal(
         *UNLESS_SAID,
         *cors.shared(settings().cors_origins, fields.get(b"origin")),
         (b"x-request-id", name),
+        release.LINE,
         (b"connection", b"close"),
     ]
     lines = b"".join(b"%b: %b\r\n" % field for field in dict(head).items())
