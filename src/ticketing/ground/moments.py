@@ -1,4 +1,4 @@
-"""Timestamps as people write them (RFC 3339, 5.6), in the one form that contract, Python and PostgreSQL share."""
+"""Timestamps as people and programs write them, in the one form that contract, Python and PostgreSQL share."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from datetime import UTC, datetime, timedelta, timezone
 LONGEST = 40
 """Most characters in a timestamp: a fraction may have more digits than anybody needs."""
 
-_RFC_3339 = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
+_WRITTEN = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)"
 )
 
 
 def parse(text: str) -> datetime:
     """The timestamp in UTC, cut off (not rounded, which could change the year) to milliseconds.
 
-    `t` and `z` may be lower case, and 23:59:60 UTC is the second after it, as in PostgreSQL. Raises ValueError, with a
-    sentence, if the text is not a timestamp, or not in the years 0001 to 9999 in UTC.
+    As in RFC 3339 (5.6), `t` and `z` may be lower case, and a blank may stand for `T`. As in ISO 8601, an offset may be
+    `+0530` or `+05`: so other languages and PostgreSQL write it. 23:59:60 UTC is the second after it, as in PostgreSQL.
+    Raises ValueError, with a sentence, if the text is not a timestamp, or not in the years 0001 to 9999 in UTC.
     """
     if len(text) > LONGEST:
         raise ValueError(TOO_LONG)
-    found = _RFC_3339.fullmatch(text)
+    found = _WRITTEN.fullmatch(text)
     if found is None:
-        if _RFC_3339.fullmatch(text.replace(" ", "+")):
+        if _WRITTEN.fullmatch("+".join(text.rsplit(" ", 1))):
             raise ValueError("This has a blank where its offset begins. In a URL, write + as %2B.")
         raise ValueError("This is not a date and time like 2026-11-24T10:00:00Z.")
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
