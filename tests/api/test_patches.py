@@ -92,6 +92,28 @@ def test_the_contract_says_of_each_resource_what_can_be_changed() -> None:
     assert changed == edited.keys()
 
 
+@pytest.mark.parametrize("path", sorted(PATCHED))
+def test_a_patch_is_declared_alike_in_both_media_types(path: str) -> None:
+    content = DOCUMENT["paths"][path]["patch"]["requestBody"]["content"]
+    assert content.keys() == {"application/merge-patch+json", "application/json"}
+    assert content["application/merge-patch+json"] == content["application/json"]
+
+
+def test_a_patch_means_the_same_as_plain_json(agent: Person, new_ticket: New, new_events: Events) -> None:
+    """Several generators and importers send nothing else."""
+    number = new_ticket(environment={"app": "1", "os": "x"})["number"]
+    new_events()
+    changed = agent.request("PATCH", f"/tickets/{number}", json={"title": "y", "environment": {"os": None}})
+    assert changed.request.headers["content-type"] == "application/json"
+    assert (changed.status_code, changed.json()["title"]) == (200, "y")
+    assert changed.json()["environment"] == {"app": "1"}
+    (event,) = new_events()
+    assert (event["data"], event["previous"].keys()) == (changed.json(), {"title", "environment"})
+    refused = agent.request("PATCH", f"/tickets/{number}", content="{}", headers={"Content-Type": "text/plain"})
+    assert (refused.status_code, new_events()) == (415, [])
+    assert refused.headers["accept-patch"] == "application/merge-patch+json, application/json"
+
+
 def test_a_comment_does_not_fail_the_edit_of_a_ticket(
     agent: Person, requester: Person, new_ticket: New, new_events: Events
 ) -> None:

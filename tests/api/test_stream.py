@@ -420,9 +420,11 @@ def test_a_stream_ends_with_its_connection_whatever_was_asked_behind_it(stand: S
 
 
 def test_it_speaks_event_streams_only(agent: Person) -> None:
-    for accept, status in (("application/json", 406), ("text/event-stream", 200), ("text/*", 200), ("*/*", 200)):
+    taken = ("text/event-stream", "text/*", "*/*", "application/problem+json")
+    for accept, status in (("application/json", 406), *((accept, 200) for accept in taken)):
         response = agent.get("/events/stream", headers={"Accept": accept})
         assert response.status_code == status, accept
+    assert response.headers["content-type"] == "text/event-stream"
     assert response.headers["cache-control"] == "no-store"
     assert "content-length" not in response.headers
     assert agent.get("/events", headers={"Accept": "text/event-stream"}).status_code == 406

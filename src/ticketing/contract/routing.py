@@ -27,18 +27,21 @@ _NAME = re.compile(r"\{([^}]+)\}")
 class Route:
     """A path with its operations."""
 
-    __slots__ = ("allow", "names", "operations", "positions")
+    __slots__ = ("names", "operations", "options", "positions")
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.operations: dict[str, str] = {}
         self.positions = range(0)
-        self.allow = ""
+        self.options: dict[str, str] = {}
+        """What an answer to OPTIONS says: the methods, and what a PATCH takes (RFC 5789, 3.1)."""
 
     def add(self, method: str, operation: Any) -> None:
         for each in (method, "HEAD") if method == "GET" and "HEAD" not in self.operations else (method,):
             self.operations[each] = str(operation.operation_id)
-        self.allow = ", ".join(sorted({*self.operations, "OPTIONS"}))
+        self.options["Allow"] = ", ".join(sorted({*self.operations, "OPTIONS"}))
+        if method == "PATCH":
+            self.options["Accept-Patch"] = ", ".join(operation.consumes)
 
 
 class RoutingTable(AbstractRoutingAPI[Any]):
@@ -88,9 +91,10 @@ class Routing(SpecMiddleware):
         operation_id = route.operations.get(exchange.method)
         if operation_id is None:
             if exchange.method == "OPTIONS":
-                await exchange.respond(204, [(b"allow", route.allow.encode())])
+                await exchange.respond(204, exchange.head(route.options))
                 return
-            raise MethodNotAllowed(f"This path knows {route.allow}.", headers={"Allow": route.allow})
+            allow = route.options["Allow"]
+            raise MethodNotAllowed(f"This path knows {allow}.", headers={"Allow": allow})
         exchange.operation_id = operation_id
         await self._operations[operation_id](scope, receive, send)
 

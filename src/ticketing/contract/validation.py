@@ -66,6 +66,7 @@ class _Operation(RequestValidationOperation):
         }
         self._ranges = sorted((kind for kind in self._bodies if kind.endswith("/*")), reverse=True)
         self._expected = " or ".join(self._bodies)
+        self._taken = _taken(operation)
         self._spoken = _spoken(operation.produces)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -75,12 +76,16 @@ class _Operation(RequestValidationOperation):
         if accept is not None and not accepts(accept, self._spoken):
             raise NotAcceptable(f"The Accept header rules out {self._spoken[0]}, which is what there is.")
         if self._bodies:
-            await self._body(exchange).wrap_receive(receive, scope=scope)
+            try:
+                await self._body(exchange).wrap_receive(receive, scope=scope)
+            except UnsupportedMediaType as problem:
+                problem.headers = problem.headers or self._taken
+                raise
         await self.next_app(scope, receive, send)
 
     def _body(self, exchange: Exchange) -> Any:
         if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
-            raise UnsupportedMediaType("The body must not be compressed.")
+            raise UnsupportedMediaType("The body must not be compressed.", headers={"Accept-Encoding": "identity"})
         given = exchange.headers.get(b"content-type")
         if given is None and _has_no_body(exchange):
             return next(iter(self._bodies.values()))
@@ -93,11 +98,15 @@ class _Operation(RequestValidationOperation):
         return body
 
 
+def _taken(operation: Any) -> dict[str, str]:
+    """The headers that tell which media types an operation takes (RFC 9110, 15.5.16; RFC 5789, 2.2)."""
+    kinds = ", ".join(operation.consumes)
+    return {"Accept": kinds} | ({"Accept-Patch": kinds} if operation.method == "patch" else {})
+
+
 def _spoken(produced: list[str]) -> tuple[str, ...]:
-    """The media types of an operation's answers, including problems if one of the answers is JSON."""
-    if produced and "application/json" not in produced:
-        return tuple(dict.fromkeys(produced))
-    return tuple(dict.fromkeys([*produced, "application/json", "application/problem+json"]))
+    """The media types of an operation's answers. Any operation may answer a problem."""
+    return tuple(dict.fromkeys([*(produced or ["application/json"]), "application/problem+json"]))
 
 
 def _has_no_body(exchange: Exchange) -> bool:

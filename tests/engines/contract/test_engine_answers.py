@@ -98,6 +98,53 @@ def test_accept_must_leave_room_for_json(accept: str, status: int) -> None:
     assert get("/books", {**LIBRARIAN, "Accept": accept}).status == status
 
 
+@pytest.mark.parametrize("path", ["/books", "/books/1", "/books/1/label", "/books/1/cover"])
+def test_whoever_takes_only_problems_is_answered(path: str) -> None:
+    """Every operation may answer a problem, so the header rules nothing out."""
+    for accept in ("application/problem+json", "application/*;q=0.1"):
+        assert get(path, {**LIBRARIAN, "Accept": accept}).status == 200
+    assert get("/books/1/label", {**LIBRARIAN, "Accept": "application/problem+json;q=0, text/html"}).status == 406
+
+
+PATCHES = "application/merge-patch+json, application/json"
+BOOK_PATCH = ("PATCH", "/books/1", b"{}")
+PICTURE = ("PUT", "/books/1/cover", b"x")
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "expected"),
+    [
+        (("POST", "/books", BOOK), {"Content-Type": "text/plain"}, {"accept": "application/json"}),
+        (("POST", "/books", BOOK), {}, {"accept": "application/json"}),
+        (BOOK_PATCH, {"Content-Type": "text/plain"}, {"accept": PATCHES, "accept-patch": PATCHES}),
+        (BOOK_PATCH, {"Content-Type": "application/json;charset=x"}, {"accept": PATCHES, "accept-patch": PATCHES}),
+        (PICTURE, {"Content-Type": "text/plain"}, {"accept": "image/*, application/octet-stream"}),
+        (BOOK_PATCH, {**MERGE_PATCH, "Content-Encoding": "gzip"}, {"accept-encoding": "identity"}),
+    ],
+)
+def test_an_unsupported_media_type_is_told_what_is_taken(
+    request_: tuple[str, str, bytes], headers: dict[str, str], expected: dict[str, str]
+) -> None:
+    """RFC 9110, 15.5.16; RFC 5789, 2.2."""
+    method, path, body = request_
+    refused = ask(method, path, {**LIBRARIAN, **headers}, body)
+    assert refused.status == 415
+    assert {name: value for name, value in refused.headers.items() if name.startswith("accept")} == expected
+
+
+def test_options_tell_what_patch_takes() -> None:
+    """RFC 5789, 3.1."""
+    assert ask("OPTIONS", "/books/1").headers["accept-patch"] == PATCHES
+    assert "accept-patch" not in ask("OPTIONS", "/books").headers
+
+
+def test_a_patch_means_the_same_in_either_media_type() -> None:
+    for media_type in PATCHES.split(", "):
+        headers = {**LIBRARIAN, "Content-Type": media_type}
+        assert ask("PATCH", "/books/1", headers, b'{"title": "y"}').json()["title"] == "y"
+        assert ask("PATCH", "/books/1", headers, b'{"number": 7}').faults().keys() == {"#/number"}
+
+
 @pytest.mark.parametrize("given", ["portal-7f3c2a", "A.b_c-1", "x" * 128])
 def test_a_request_id_comes_back(given: str) -> None:
     for headers in ({**LIBRARIAN, "X-Request-Id": given}, {"X-Request-Id": given}):
