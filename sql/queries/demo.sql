@@ -5,7 +5,11 @@
 select setval(pg_get_serial_sequence('tickets', 'number'), :first, false);
 
 -- name: pause_webhook_endpoints(ids)!
--- Pause endpoints that nobody was told of yet.
+-- Pause endpoints, and let what this transaction has written so far be told to nobody.
+with passed as (
+    update webhook_fan_out
+       set transaction_id = pg_current_xact_id(), position = (select max(position) from events)
+)
 update webhook_endpoints set state = 'paused' where id = any(:ids);
 
 -- name: insert_deliveries(rows)!

@@ -715,7 +715,7 @@ class _Demo:
         *,
         ids: list[UUID],
     ) -> int:
-        """Pause endpoints that nobody was told of yet."""
+        """Pause endpoints, and let what this transaction has written so far be told to nobody."""
 
 class _Doctor:
     async def get_fan_out_late_seconds(

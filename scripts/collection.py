@@ -1,0 +1,207 @@
+"""Send every example of the contract, in the order of the documents, and expect exactly the documented status.
+
+Usage: python scripts/collection.py [URL TOKEN]      without them it starts a service of its own, with the demo
+
+Each operation is sent with its required parameters: once for each example of its body, or, if it takes none, once by
+itself and once with each of its optional parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ticketing import contract
+from ticketing.contract import document
+from ticketing.contract.document import Document, Operation
+from ticketing.ground import paths
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request, complete but for the token."""
+
+    operation_id: str
+    summary: str
+    folder: str
+    method: str
+    path: str
+    status: int
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    media_type: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The operation, and which example of it."""
+        return f"{self.operation_id}: {self.summary}" if self.summary else self.operation_id
+
+    @property
+    def target(self) -> str:
+        """Path and query, as they are sent."""
+        return f"{self.path}?{urlencode(self.query, safe=',:')}" if self.query else self.path
+
+
+def steps(contract_: Document, prefix: str) -> Iterator[Step]:
+    """The requests of a document, in its order: paths as they are written, and of each the methods as they are."""
+    for path, item in contract_["paths"].items():
+        for method in (name for name in item if name in METHODS):
+            yield from _of_operation(contract_, prefix, Operation(path, method, item, item[method]))
+
+
+def _of_operation(contract_: Document, prefix: str, operation: Operation) -> Iterator[Step]:
+    parameters = [parameter for _, parameter in document.parameters(contract_, operation)]
+    given = {each["name"]: _example(each) for each in parameters if each["in"] in ("path", "query")}
+    path = prefix + operation.path
+    for each in parameters:
+        if each["in"] == "path":
+            path = path.replace(f"{{{each['name']}}}", quote(given[each["name"]], safe=""))
+    optional = [each["name"] for each in parameters if each["in"] == "query" and not each.get("required")]
+    required = [each["name"] for each in parameters if each["in"] == "query" and each.get("required")]
+    needed = {name: given[name] for name in required}
+
+    def step(summary: str, query: Mapping[str, str], body: Any = None, media_type: str | None = None) -> Step:
+        return Step(
+            operation.spec["operationId"],
+            summary,
+            operation.spec["tags"][0],
+            operation.method.upper(),
+            path,
+            next(int(status) for status in operation.spec["responses"] if status.startswith("2")),
+            query,
+            body,
+            media_type,
+        )
+
+    if "requestBody" in operation.spec:
+        media_type, content = next(iter(operation.spec["requestBody"]["content"].items()))
+        for node in content["examples"].values():
+            _, example = document.resolve(contract_, node, "")
+            yield step(example["summary"], needed, example["value"], media_type)
+        return
+    yield step("", needed)
+    for name in filter(given.get, optional):
+        yield step(f"with {name}", {**needed, name: given[name]})
+
+
+def _example(parameter: Mapping[str, Any]) -> str:
+    value = parameter.get("example", "")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def everything() -> list[Step]:
+    """The requests of every document that is published."""
+    return list(steps(contract.load(paths.SPEC / "dist" / "openapi.json"), "/api/v1"))
+
+
+def send(url: str, token: str, step: Step) -> tuple[int, str]:
+    """Status and the beginning of the body; of a stream the first piece."""
+    headers = {"Authorization": f"Bearer {token}"}
+    data = None
+    if step.media_type:
+        headers["Content-Type"] = step.media_type
+        data = json.dumps(step.body).encode()
+    request = urllib.request.Request(url + step.target, data, headers, method=step.method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read1(100_000).decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+def run(url: str, token: str) -> list[str]:
+    """Send all requests; what was answered otherwise than documented."""
+    faults = []
+    for step in everything():
+        status, answer = send(url, token, step)
+        if status != step.status:
+            faults.append(f"{step.name}: {step.method} {step.target}: {status}, not {step.status}: {answer[:600]}")
+    return faults
+
+
+@contextmanager
+def demo() -> Iterator[tuple[str, str]]:
+    """A service with the demo, its URL and an admin's token."""
+    up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
+    environment = os.environ | {"TICKETING_LOG_LEVEL": "warning"}
+    with subprocess.Popen(up, stdout=subprocess.PIPE, text=True, env=environment) as service:
+        assert service.stdout is not None
+        ready = json.loads(service.stdout.readline())
+        try:
+            yield ready["url"], ready["tokens"]["admin"]
+        finally:
+            service.send_signal(signal.SIGINT)
+
+
+# Postman --------------------------------------------------------------------------------------------------------------
+
+
+def postman(all_steps: list[Step]) -> dict[str, Any]:
+    """The same requests as a collection in Postman's format 2.1, each with a test of its status."""
+    folders: dict[str, list[dict[str, Any]]] = {}
+    for each in all_steps:
+        folders.setdefault(each.folder, []).append(_item(each))
+    return {
+        "info": {
+            "name": "Ticketing API",
+            "description": "Every example of the contract. Set the variables `url` and `token`.",
+            "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+        },
+        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{token}}", "type": "string"}]},
+        "variable": [
+            {"key": "url", "value": "http://127.0.0.1:8080", "type": "string"},
+            {"key": "token", "value": "", "type": "string"},
+        ],
+        "item": [{"name": name, "item": items} for name, items in folders.items()],
+    }
+
+
+def _item(step: Step) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "method": step.method,
+        "header": [{"key": "Content-Type", "value": step.media_type}] if step.media_type else [],
+        "url": {
+            "raw": "{{url}}" + step.target,
+            "host": ["{{url}}"],
+            "path": step.path.strip("/").split("/"),
+            "query": [{"key": key, "value": value} for key, value in step.query.items()],
+        },
+    }
+    if step.media_type:
+        text = json.dumps(step.body, indent=2, ensure_ascii=False)
+        request["body"] = {"mode": "raw", "raw": text, "options": {"raw": {"language": "json"}}}
+    check = f'pm.test("{step.status}", () => pm.response.to.have.status({step.status}));'
+    return {
+        "name": step.name,
+        "request": request,
+        "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": [check]}}],
+    }
+
+
+def main(*arguments: str) -> int:
+    """Run the collection; the exit status says whether all answers were as documented."""
+    if arguments:
+        faults = run(*arguments)
+    else:
+        with demo() as (url, token):
+            faults = run(url, token)
+    print("\n".join(faults) or f"{len(everything())} examples were answered as documented.")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
