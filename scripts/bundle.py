@@ -1,4 +1,4 @@
-"""Bundle spec/ into spec/dist, the one document that is published.
+"""Bundle spec/ into spec/dist: the contract, and the document of what operators see.
 
 Usage: python scripts/bundle.py [--check]        With --check nothing is written; a stale bundle is a fault.
 """
@@ -10,14 +10,15 @@ import sys
 from ticketing import contract
 from ticketing.ground import paths
 
-ROOT = paths.SPEC / "openapi.yaml"
-BUNDLE = paths.SPEC / "dist"
+ROOTS = {"openapi": paths.SPEC / "openapi.yaml", "ops": paths.SPEC / "ops" / "openapi.yaml"}
+BUNDLES = paths.SPEC / "dist"
 
 
 def main(*arguments: str) -> int:
-    """Write the bundle, or report whether it is stale."""
+    """Write the bundles, or report which are stale."""
     check = "--check" in arguments
-    stale = contract.drift(ROOT, BUNDLE) if check else contract.write(ROOT, BUNDLE)
+    bundled = contract.drift if check else contract.write
+    stale = [path for name, root in ROOTS.items() for path in bundled(root, BUNDLES, name)]
     for path in stale:
         print(f"{path.name} is stale; run `make generate`." if check else f"Wrote {path.name}.")
     return 1 if check and stale else 0

@@ -15,6 +15,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from ticketing.ground import paths
+
 CONFIG = Path(__file__).parents[1] / "tests" / "schemathesis.toml"
 HOOKS = Path(__file__).with_name("judging.py")
 # They would find the token that it uses, revoke it, and then see nothing but 401.
@@ -25,10 +27,12 @@ ONLY_THESE = tuple(option for name in SELF_DEFEATING for option in ("--include-o
 ENDLESS = "stream_events"
 
 
-def schemathesis(url: str, token: str, *options: str, **popen: object) -> subprocess.CompletedProcess[str]:
-    """Run schemathesis against the contract served at `url`, with an admin's token."""
+def schemathesis(
+    url: str, token: str, *options: str, document: str = paths.API, **popen: object
+) -> subprocess.CompletedProcess[str]:
+    """Run schemathesis against a document served at `url`, with an admin's token."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG)]
-    command += ["run", f"{url}/api/v1/openapi.json", "--url", f"{url}/api/v1"]
+    command += ["run", f"{url}{document}/openapi.json", "--url", f"{url}{document}"]
     command += ["--exclude-operation-id", ENDLESS, *options]
     environment = os.environ | {"TICKETING_TOKEN": token, "SCHEMATHESIS_HOOKS": str(HOOKS)}
     return subprocess.run(command, env=environment, text=True, check=False, **popen)  # type: ignore[call-overload, no-any-return]
@@ -52,6 +56,7 @@ def main(max_examples: str = "350", *options: str) -> int:
         url, token = ready["url"], ready["tokens"]["admin"]
         try:
             code = schemathesis(url, token, "--max-examples", max_examples, *ALL_BUT_THESE, *options).returncode
+            code |= schemathesis(url, token, "--max-examples", max_examples, *options, document=paths.OPS).returncode
             get(f"{url}/api/v1/me", token)
             code |= schemathesis(url, token, "--phases", "coverage,fuzzing", *ONLY_THESE, *options).returncode
             counts = [

@@ -30,7 +30,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from aiosql.types import SQLOperationType
@@ -93,7 +93,9 @@ def main() -> int:
         asyncio.run(migrate.migrate(url))
         with psycopg.connect(url) as conn:
             faults += shape_faults(conn, migrate.ours().shapes.shapes, paths.QUERIES, STUB.parents[1])
-            body = stub(paths.QUERIES, Catalog(conn), Contract(paths.SPEC / "schemas"), faults)
+            body = stub(
+                paths.QUERIES, Catalog(conn), Contract(paths.SPEC / "schemas", paths.SPEC / "ops" / "schemas"), faults
+            )
     faults += unused(paths.QUERIES, STUB.parents[1])
     text = tidied(body)
     stale = not STUB.exists() or STUB.read_text() != text
@@ -431,18 +433,16 @@ def check_claims(query: Query, columns: dict[str, Column]) -> None:
 
 
 class Contract:
-    """The schemas of a folder."""
+    """The schemas of some folders."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders
 
     def schema(self, name: str) -> dict[str, Any] | None:
         """A schema by its name."""
-        path = self.folder / f"{name}.yaml"
-        if not path.exists():
-            return None
-        schema: dict[str, Any] = yaml12.read(path)
-        return schema
+        found = [path for folder in self.folders if (path := folder / f"{name}.yaml").exists()]
+        assert len(found) < 2, f"{' and '.join(map(str, found))} describe two things of one name"
+        return cast("dict[str, Any]", yaml12.read(found[0])) if found else None
 
     def words(self, name: str) -> set[str] | None:
         """The values of an enumeration."""

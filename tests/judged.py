@@ -16,15 +16,38 @@ from judge import STREAM, Answered, Asked, Judge
 from ticketing import __version__
 from ticketing.ground import paths
 
-PREFIX = "/api/v1"
+PREFIX = paths.API
+#: What is published: the contract and the operations document, by their paths.
+DOCUMENTS: dict[str, dict[str, Any]] = {path: json.loads(file.read_text()) for path, file in paths.DOCUMENTS.items()}
 #: Answers that HTTP itself gives, before any operation is found.
 OUTSIDE_THE_CONTRACT = {405}
 
 
+def whole() -> dict[str, Any]:
+    """Both documents as one, for what holds of every operation; paths below `/api/v1` are relative, as for a client.
+
+    What both have among their components is the same.
+    """
+    together: dict[str, Any] = {"paths": {}, "components": {}}
+    for prefix, document in DOCUMENTS.items():
+        before = "" if prefix == PREFIX else prefix
+        together["paths"] |= {before + path: item for path, item in document["paths"].items()}
+        for kind, named in document["components"].items():
+            known = together["components"].setdefault(kind, {})
+            assert all(known[name] == named[name] for name in known.keys() & named.keys()), kind
+            known |= named
+    return together
+
+
 @cache
+def judges() -> dict[str, Judge]:
+    """The judges of what is published, by their paths; one each a process, as they remember what they have seen."""
+    return {path: Judge(document, path) for path, document in DOCUMENTS.items()}
+
+
 def judge() -> Judge:
-    """The judge of the published contract; one a process, as it remembers what it has seen."""
-    return Judge(json.loads((paths.SPEC / "dist" / "openapi.json").read_text()), PREFIX)
+    """The judge of the contract."""
+    return judges()[PREFIX]
 
 
 @dataclass(frozen=True)
@@ -37,11 +60,12 @@ class Sent:
 
 
 class Judged(httpx.Client):
-    """httpx with paths relative to `/api/v1`; what the contract does not promise fails the test."""
+    """httpx with paths below `/api/v1`, unless they are below `/ops/v1`; what is not promised there fails the test."""
 
     def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
         """As httpx.Client.request, and the judgement."""
-        response = super().request(method, PREFIX + url if str(url).startswith("/") else url, **options)
+        is_of_contract = str(url).startswith("/") and not str(url).startswith(paths.OPS)
+        response = super().request(method, PREFIX + url if is_of_contract else url, **options)
         check(response)
         return response
 
@@ -120,5 +144,6 @@ def check(response: httpx.Response) -> None:
     if response.status_code in OUTSIDE_THE_CONTRACT or request.method in ("HEAD", "OPTIONS"):
         return
     asked = Asked(request.method, f"{url.path}?{url.query}", request.headers, request.read())
-    if judge().knows(asked.path):
-        judge().answer(asked, Answered(response.status_code, response.headers, response.content))
+    for each in judges().values():
+        if each.knows(asked.path):
+            each.answer(asked, Answered(response.status_code, response.headers, response.content))

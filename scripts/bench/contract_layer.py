@@ -86,7 +86,7 @@ def ours() -> Any:
         return actor
 
     return engine.build(
-        contract.load(paths.SPEC / "dist" / "openapi.json"),
+        {path: contract.load(file) for path, file in paths.DOCUMENTS.items()},
         contract.load(paths.SPEC / "problems.yaml"),
         handlers={name: _constant(getattr(api, name), answers.get(name)) for name in api.__all__},
         authenticators={"bearer": authenticate, "stream_pass": authenticate},

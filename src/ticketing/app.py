@@ -44,11 +44,11 @@ def create(settings_: Settings | None = None) -> Any:
     tracing.start(chosen, "serve")
     if shortage := files.allow(chosen):
         log.warning(shortage)
-    document = contract.load(paths.SPEC / "dist" / "openapi.json")
+    documents = {path: contract.load(file) for path, file in paths.DOCUMENTS.items()}
     problems = contract.load(paths.SPEC / "problems.yaml")
 
     ready = pages.Shared(obstacle)
-    handlers = shaped({name: getattr(api, name) for name in api.__all__}, document)
+    handlers = shaped({name: getattr(api, name) for name in api.__all__}, documents.values())
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -63,7 +63,7 @@ def create(settings_: Settings | None = None) -> Any:
         await asyncio.to_thread(tracing.stop)
 
     engine = build(
-        document,
+        documents,
         problems,
         handlers={name: pool.repeated(handler) for name, handler in handlers.items()},
         authenticators={"bearer": authentication.authenticate, "stream_pass": stream_passes.find},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable
@@ -15,10 +14,9 @@ import psycopg
 import pytest
 
 from conftest import ORGANIZATION, Person, staff
-from judged import PREFIX, Judged
-from ticketing.ground import paths
+from judged import PREFIX, Judged, whole
 
-DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
+DOCUMENT = whole()
 OPERATIONS = {
     operation["operationId"]: (method.upper(), path, operation["security"][0]["bearer"])
     for path, item in DOCUMENT["paths"].items()

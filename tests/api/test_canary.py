@@ -48,7 +48,16 @@ def endpoints(
 def shown(by: Person, number: int, project: str, cursor: str) -> Iterator[tuple[str, str]]:
     """What somebody is shown, in every way there is; each with how."""
     addresses = [
-        *("/me", "/tokens", "/projects", "/tickets", "/users", "/webhook-endpoints", "/webhook-deliveries", "/jobs"),
+        *(
+            "/me",
+            "/tokens",
+            "/projects",
+            "/tickets",
+            "/users",
+            "/webhook-endpoints",
+            "/webhook-deliveries",
+            "/ops/v1/jobs",
+        ),
         *(f"/tickets/{number}{more}" for more in ("", "/comments", "/events")),
         *(f"/projects/{project}{more}" for more in ("", "/categories")),
     ]
@@ -104,7 +113,7 @@ def test_what_is_for_staff_is_shown_to_nobody_else(
         "select enqueue_job('test.nothing', %s, run_at => now() + interval '1 day') as id", [Jsonb({"x": CANARY})]
     ).fetchone()
     assert job
-    added(f"/jobs/{job['id']}/cancel")
+    added(f"/ops/v1/jobs/{job['id']}/cancel")
 
     # And a field that is for staff, of every noun whose events others read; and what the release before this one wrote.
     here, there = {"ticket": number, "project": project}, {"ticket": None, "project": project}

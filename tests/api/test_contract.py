@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,23 +14,25 @@ from schemathesis.core.failures import AcceptedNegativeData
 import judging
 from conftest import Person, signed_up, spawned
 from fuzz import ALL_BUT_THESE, ONLY_THESE, schemathesis
+from judged import DOCUMENTS, whole
 from ticketing import api, contract
 from ticketing.ground import errors, paths
-
-DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
-    "options",
+    ("document", "options"),
     [
-        (*ALL_BUT_THESE, "--phases", "examples,stateful", "--max-examples", "3"),
-        (*ONLY_THESE, "--phases", "fuzzing", "--max-examples", "5"),
+        (paths.API, (*ALL_BUT_THESE, "--phases", "examples,stateful", "--max-examples", "3")),
+        (paths.API, (*ONLY_THESE, "--phases", "fuzzing", "--max-examples", "5")),
+        (paths.OPS, ("--phases", "examples,fuzzing,stateful", "--max-examples", "3")),
     ],
-    ids=["all but two", "these"],
+    ids=["all but two", "these", "operations"],
 )
-def test_every_operation_keeps_its_promises(new_database: Callable[..., str], options: tuple[str, ...]) -> None:
+def test_every_operation_keeps_its_promises(
+    new_database: Callable[..., str], document: str, options: tuple[str, ...]
+) -> None:
     """All of schemathesis' checks, on the contract's examples and on operations that follow each other.
 
     CI also runs `make fuzz`, which sends what lies at the limits of each schema, and what chance makes of it.
@@ -42,14 +43,15 @@ def test_every_operation_keeps_its_promises(new_database: Callable[..., str], op
     with psycopg.connect(database_url, autocommit=True) as conn:
         admin = signed_up(conn, "admin")
     with spawned(database_url) as url, Person(url, *admin) as client:
-        done = schemathesis(url, client.token, *options, "--seed", "1", capture_output=True)
+        done = schemathesis(url, client.token, *options, "--seed", "1", document=document, capture_output=True)
         assert done.returncode == 0, done.stdout[-20_000:]
         if "--exclude-operation-id" in options:
             assert client.get("/me").status_code == 200, "it lost its token on the way"
 
 
-def test_the_document_is_valid() -> None:
-    validate(DOCUMENT)
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_the_document_is_valid(path: str) -> None:
+    validate(DOCUMENTS[path])
 
 
 def test_every_error_of_the_rules_is_in_the_catalogue() -> None:
@@ -66,7 +68,7 @@ def operations() -> list[tuple[str, dict[str, Any]]]:
     """Every operation with its id."""
     return [
         (operation["operationId"], operation)
-        for item in DOCUMENT["paths"].values()
+        for item in whole()["paths"].values()
         for method, operation in item.items()
         if method in ("get", "post", "patch", "put", "delete")
     ]

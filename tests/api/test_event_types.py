@@ -182,8 +182,8 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
         "category": [(category, {"project": key}, [f"/projects/{key}/categories/music"])],
         "token": [({"id": token["id"]}, {}, [f"/tokens/{token['id']}", f"/users/{owner.id}/tokens/{token['id']}"])],
         "webhook": [(endpoint, {}, [f"/webhook-endpoints/{endpoint['id']}"])],
-        "job": [({"id": str(job["id"])}, {}, [f"/jobs/{job['id']}"])],
-        "queue": [({"name": "default"}, {}, ["/queues"])],
+        "job": [({"id": str(job["id"])}, {}, [f"/ops/v1/jobs/{job['id']}"])],
+        "queue": [({"name": "default"}, {}, ["/ops/v1/queues"])],
     }
     settled(db)
     cursor_of = {}

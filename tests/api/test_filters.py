@@ -15,12 +15,11 @@ from test_jobs import Db, NewJob, new_job
 from test_tickets import MERGE_PATCH, New
 
 from conftest import Person
-from judged import PREFIX
+from judged import PREFIX, whole
 from ticketing.access import bearer
-from ticketing.ground import paths
 
 __all__ = ["new_job"]
-DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
+DOCUMENT = whole()
 WALKING = {"limit", "cursor", "sort", "start"}
 """What says how a list is walked, and not what is in it."""
 ABSENT: dict[str, Callable[[], str]] = {
@@ -183,9 +182,9 @@ def test_what_matches_nothing_just_now_is_an_empty_page(
     assert requester.get("/tickets", params={"project": project, "requester": requester.id}).json()["items"] == []
     new_job(kind="test.rare", queue="rare")
     for kind in ("webhooks.deliver", "test.rare"):
-        assert admin.get("/jobs", params={"state": "discarded", "kind": kind}).json()["items"] == []
+        assert admin.get("/ops/v1/jobs", params={"state": "discarded", "kind": kind}).json()["items"] == []
     for queue in ("webhooks", "rare"):
-        assert admin.get("/jobs", params={"state": "discarded", "queue": queue}).json()["items"] == []
+        assert admin.get("/ops/v1/jobs", params={"state": "discarded", "queue": queue}).json()["items"] == []
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.example.org/x"}).json()
     event = db.execute("select id from events where data ->> 'key' = %s", (project,)).fetchone()
     assert event
@@ -224,9 +223,9 @@ def test_a_walk_goes_on_when_what_it_names_is_hidden(
 
 
 def test_queues_are_listed_and_paused_before_they_have_jobs(admin: Person, new_job: NewJob) -> None:
-    assert {"default", "upkeep", "webhooks"} <= {queue["name"] for queue in admin.pages("/queues")}
-    assert admin.post("/queues/webhooks/pause").status_code == 200
-    assert admin.post("/queues/webhooks/resume").status_code == 200
+    assert {"default", "upkeep", "webhooks"} <= {queue["name"] for queue in admin.pages("/ops/v1/queues")}
+    assert admin.post("/ops/v1/queues/webhooks/pause").status_code == 200
+    assert admin.post("/ops/v1/queues/webhooks/resume").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_what_is_refused_leaves_its_key_free(case: str, admin: Person, project: 
     if "{queue_name}" in path:
         queue = "webhooks" if why else "no_such"
         if why == "paused":
-            assert admin.post("/queues/webhooks/pause").status_code == 200
+            assert admin.post("/ops/v1/queues/webhooks/pause").status_code == 200
         path = path.replace("{queue_name}", queue)
     path = path.replace("{job_id}", new_job("completed") if why else str(uuid4()))
     path = path.replace("{project_key}", "no-such" if why else project).replace("{number}", "99999999")

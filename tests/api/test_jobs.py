@@ -53,9 +53,9 @@ def test_jobs_are_listed_by_state_kind_and_queue_newest_first(admin: Person, new
         ({"queue": "right", "state": "completed"}, [third]),
         ({"queue": "left", "state": "completed"}, []),
     ):
-        jobs = admin.pages("/jobs", limit=1, **filters)
+        jobs = admin.pages("/ops/v1/jobs", limit=1, **filters)
         assert [job["id"] for job in jobs] == expected
-    link = admin.get("/jobs", params={"state": "discarded", "limit": 1}).headers["link"]
+    link = admin.get("/ops/v1/jobs", params={"state": "discarded", "limit": 1}).headers["link"]
     assert "state=discarded" in link
 
 
@@ -65,14 +65,14 @@ def test_a_job_shows_the_errors_of_each_attempt_and_of_its_arguments_only_what_i
     job_id = new_job("running", args={"ticket": 7, "secret": "canary"}, shown=["ticket"])
     for attempt in (1, 2):
         db.execute("update jobs set attempt = %s, errors = with_error(errors, %s, 'no luck')", (attempt, attempt))
-    response = admin.get(f"/jobs/{job_id}")
+    response = admin.get(f"/ops/v1/jobs/{job_id}")
     job = response.json()
     assert job["args"] == {"ticket": 7, "secret": "redacted"}
     assert [(error["attempt"], error["error"]) for error in job["errors"]] == [(1, "no luck"), (2, "no luck")]
     assert (job["state"], job["kind"], job["queue"], job["priority"]) == ("running", "test.noted", "default", 2)
-    assert "canary" not in admin.get("/jobs").text
-    assert admin.get(f"/jobs/{job_id}", headers={"If-None-Match": response.headers["etag"]}).status_code == 304
-    assert admin.get("/jobs/01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11").status_code == 404
+    assert "canary" not in admin.get("/ops/v1/jobs").text
+    assert admin.get(f"/ops/v1/jobs/{job_id}", headers={"If-None-Match": response.headers["etag"]}).status_code == 304
+    assert admin.get("/ops/v1/jobs/01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11").status_code == 404
 
 
 @pytest.mark.parametrize("state", ["discarded", "cancelled", "later"])
@@ -82,7 +82,7 @@ def test_a_job_is_retried_with_all_its_attempts(
     job_id = new_job("available" if state == "later" else state)
     db.execute("update jobs set attempt = 20, run_at = now() + interval '1 hour'")
     key = {"Idempotency-Key": secrets.token_hex(8)}
-    first, again = (admin.post(f"/jobs/{job_id}/retry", headers=key) for _ in range(2))
+    first, again = (admin.post(f"/ops/v1/jobs/{job_id}/retry", headers=key) for _ in range(2))
     job = first.json()
     assert (first.status_code, job["state"], job["attempt"], job["finished_at"]) == (200, "available", 0, None)
     assert db.execute("select from jobs where run_at <= now() and id = %s", (job_id,)).rowcount == 1
@@ -99,7 +99,7 @@ def test_a_job_is_retried_with_all_its_attempts(
 def test_what_cannot_be_retried_is_told_why(
     admin: Person, new_job: NewJob, new_events: Events, state: str, reason: str
 ) -> None:
-    response = admin.post(f"/jobs/{new_job(state)}/retry")
+    response = admin.post(f"/ops/v1/jobs/{new_job(state)}/retry")
     assert (response.status_code, response.json()["code"]) == (409, "conflict")
     assert reason in response.json()["detail"]
     assert new_events() == []
@@ -108,7 +108,7 @@ def test_what_cannot_be_retried_is_told_why(
 def test_a_job_is_not_retried_beside_another_one_with_its_unique_key(admin: Person, new_job: NewJob) -> None:
     job_id = new_job("discarded", unique_key="one")
     new_job(unique_key="one")
-    response = admin.post(f"/jobs/{job_id}/retry")
+    response = admin.post(f"/ops/v1/jobs/{job_id}/retry")
     assert response.status_code == 409
     assert "unique key" in response.json()["detail"]
 
@@ -117,17 +117,17 @@ def test_a_waiting_job_is_cancelled_and_a_running_one_is_asked_to_end(
     admin: Person, new_job: NewJob, new_events: Events
 ) -> None:
     waiting, running = new_job(), new_job("running")
-    job = admin.post(f"/jobs/{waiting}/cancel").json()
+    job = admin.post(f"/ops/v1/jobs/{waiting}/cancel").json()
     assert (job["state"], bool(job["finished_at"])) == ("cancelled", True)
-    job = admin.post(f"/jobs/{running}/cancel").json()
+    job = admin.post(f"/ops/v1/jobs/{running}/cancel").json()
     assert (job["state"], bool(job["cancel_requested_at"])) == ("running", True)
-    assert admin.post(f"/jobs/{running}/cancel").json() == job
+    assert admin.post(f"/ops/v1/jobs/{running}/cancel").json() == job
     assert [(event["type"], event["data"]["id"]) for event in new_events()] == [
         ("job.cancelled", waiting),
         ("job.cancelled", running),
     ]
     for job_id in (waiting, new_job("completed")):
-        response = admin.post(f"/jobs/{job_id}/cancel")
+        response = admin.post(f"/ops/v1/jobs/{job_id}/cancel")
         assert (response.status_code, response.json()["code"]) == (409, "conflict")
 
 
@@ -136,18 +136,18 @@ def test_a_job_that_waits_again_is_cancelled_although_it_was_asked_to_end_before
 ) -> None:
     job_id = new_job()
     db.execute("update jobs set cancel_requested_at = now() - interval '1 hour' where id = %s", (job_id,))
-    response = admin.post(f"/jobs/{job_id}/cancel")
+    response = admin.post(f"/ops/v1/jobs/{job_id}/cancel")
     assert (response.status_code, response.json()["state"]) == (200, "cancelled"), response.text
 
 
 def test_a_key_is_for_one_action_on_one_job(admin: Person, new_job: NewJob) -> None:
     key = {"Idempotency-Key": secrets.token_hex(8)}
-    assert admin.post(f"/jobs/{new_job('discarded')}/retry", headers=key).status_code == 200
-    assert admin.post(f"/jobs/{new_job('discarded')}/retry", headers=key).status_code == 422
+    assert admin.post(f"/ops/v1/jobs/{new_job('discarded')}/retry", headers=key).status_code == 200
+    assert admin.post(f"/ops/v1/jobs/{new_job('discarded')}/retry", headers=key).status_code == 422
 
 
 def test_a_refused_action_does_not_use_up_its_key(admin: Person, new_job: NewJob, db: Db) -> None:
     job_id, key = new_job("completed"), {"Idempotency-Key": secrets.token_hex(8)}
-    assert admin.post(f"/jobs/{job_id}/retry", headers=key).status_code == 409
+    assert admin.post(f"/ops/v1/jobs/{job_id}/retry", headers=key).status_code == 409
     db.execute("update jobs set state = 'discarded'")
-    assert admin.post(f"/jobs/{job_id}/retry", headers=key).status_code == 200
+    assert admin.post(f"/ops/v1/jobs/{job_id}/retry", headers=key).status_code == 200

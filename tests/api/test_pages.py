@@ -49,10 +49,11 @@ def test_what_is_no_number_is_no_ticket(web: httpx.Client, number: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["json", "yaml"])
-def test_the_contract_is_served_as_it_is_committed(web: httpx.Client, ending: str) -> None:
-    path = f"/api/v1/openapi.{ending}"
+@pytest.mark.parametrize(("below", "name"), [("/api/v1", "openapi"), ("/ops/v1", "ops")])
+def test_the_documents_are_served_as_they_are_committed(web: httpx.Client, below: str, name: str, ending: str) -> None:
+    path = f"{below}/openapi.{ending}"
     response = web.get(path)
-    assert response.content == (paths.SPEC / "dist" / f"openapi.{ending}").read_bytes()
+    assert response.content == (paths.SPEC / "dist" / f"{name}.{ending}").read_bytes()
     assert response.headers["content-type"].startswith(f"application/openapi+{ending}")
     assert web.get(path, headers={"If-None-Match": response.headers["etag"]}).status_code == 304
 
@@ -259,14 +260,17 @@ def test_links_begin_with_what_the_client_sees(
         assert listed.headers["link"].startswith(f"<{prefix}/api/v1/projects?")
         refused = proxied.get(f"{before}/api/v1/nothing", headers=headers)
         assert refused.json()["type"] == f"{prefix}/problems/not-found"
-        document = proxied.get(f"{before}/api/v1/openapi.json", headers=header)
-        assert document.json()["servers"][0]["url"] == f"{{origin}}{prefix}/api/v1"
         index = proxied.get(f"{before}/api/v1", headers=header).json()
         assert index["links"]["reference"] == f"{prefix}/docs"
         for link in index["links"].values():
             assert proxied.get(before + link.removeprefix(prefix), headers=header).is_success
-        assert f'"{prefix}/problems/not-found"' in document.text
-        assert yaml.safe_load(proxied.get(f"{before}/api/v1/openapi.yaml", headers=header).text) == document.json()
+        jobs = proxied.get(f"{before}/ops/v1/queues", params={"limit": 1}, headers=headers)
+        assert jobs.headers["link"].startswith(f"<{prefix}/ops/v1/queues?")
+        for below in paths.DOCUMENTS:
+            document = proxied.get(f"{before}{below}/openapi.json", headers=header)
+            assert document.json()["servers"][0]["url"] == f"{{origin}}{prefix}{below}"
+            assert f'"{prefix}/problems/not-found"' in document.text
+            assert yaml.safe_load(proxied.get(f"{before}{below}/openapi.yaml", headers=header).text) == document.json()
         assert proxied.get(f"{before}/", headers=header).headers["location"] == f"{prefix}/docs"
         for page in ("/docs", "/problems", "/problems/not-found"):
             links = re.findall(r'(?:src|href)="([^":]+)"', proxied.get(before + page, headers=header).text)

@@ -18,14 +18,14 @@ def test_a_queue_is_paused_and_resumed(admin: Person, new_job: NewJob, new_event
     later = new_job(queue="letters")
     new_job("running", queue="letters")
     db.execute("update jobs set run_at = now() + interval '1 hour' where id = %s", (later,))
-    paused = admin.post("/queues/letters/pause").json()
+    paused = admin.post("/ops/v1/queues/letters/pause").json()
     assert paused["paused"]
     assert (paused["name"], paused["due"], paused["scheduled"], paused["running"]) == ("letters", 1, 1, 1)
-    again = admin.post("/queues/letters/pause").json()
+    again = admin.post("/ops/v1/queues/letters/pause").json()
     assert again["paused_at"] == paused["paused_at"]
-    assert [queue["name"] for queue in admin.pages("/queues", limit=1) if queue["paused"]] == ["letters"]
+    assert [queue["name"] for queue in admin.pages("/ops/v1/queues", limit=1) if queue["paused"]] == ["letters"]
     for _ in range(2):
-        resumed = admin.post("/queues/letters/resume").json()
+        resumed = admin.post("/ops/v1/queues/letters/resume").json()
         assert (resumed["paused"], resumed["paused_at"]) == (False, None)
     assert [event["type"] for event in new_events()] == ["queue.paused", "queue.resumed"]
 
@@ -38,10 +38,10 @@ def test_every_queue_with_work_is_listed_counted_and_can_be_paused(
 ) -> None:
     for _ in range(2):
         new_job(queue="letters", **lane)
-    (queue,) = [queue for queue in admin.pages("/queues") if queue["name"] == "letters"]
+    (queue,) = [queue for queue in admin.pages("/ops/v1/queues") if queue["name"] == "letters"]
     assert (queue["due"], queue["scheduled"], queue["running"]) == (2, 0, 0)
     assert queue["oldest_due_seconds"] > 0
-    assert admin.post("/queues/letters/pause").json()["due"] == 2
+    assert admin.post("/ops/v1/queues/letters/pause").json()["due"] == 2
 
 
 def test_the_jobs_of_a_queue_are_counted_as_far_as_ten_thousand(admin: Person, new_job: NewJob, db: Db) -> None:
@@ -51,10 +51,10 @@ def test_the_jobs_of_a_queue_are_counted_as_far_as_ten_thousand(admin: Person, n
         " select new_job_id(), kind, queue, 1 + n % 4, args, shown, max_attempts, now() + due"
         " from jobs, generate_series(1, 10001) n, (values (interval '-1 hour'), ('1 hour')) waits (due)"
     )
-    queue = admin.post("/queues/letters/pause").json()
+    queue = admin.post("/ops/v1/queues/letters/pause").json()
     assert (queue["due"], queue["scheduled"]) == (10_000, 10_000)
     assert queue["oldest_due_seconds"] == pytest.approx(3600, abs=60)
 
 
 def test_an_unknown_queue_cannot_be_paused(admin: Person) -> None:
-    assert admin.post("/queues/nowhere/pause").status_code == 404
+    assert admin.post("/ops/v1/queues/nowhere/pause").status_code == 404

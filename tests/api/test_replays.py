@@ -47,7 +47,7 @@ def posts(sign_in: SignIn, project: str, new_ticket: New, new_job: NewJob, db: D
     owner, heir = (admin.post("/users", json=machine).json()["id"] for _ in "ab")
     failed, done = new_job("discarded"), new_job("discarded")
     waiting, idle = new_job(), new_job()
-    assert admin.post("/queues/upkeep/pause").status_code == 200
+    assert admin.post("/ops/v1/queues/upkeep/pause").status_code == 200
     ticket = {"type": "bug", "project": project, "title": "x", "description": "x", "priority": "high"}
     said = {"body": "x", "visibility": "internal"}
     token, user = {"name": "x", "scopes": ["admin"]}, {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"}
@@ -95,10 +95,10 @@ def posts(sign_in: SignIn, project: str, new_ticket: New, new_job: NewJob, db: D
             None,
             (f"/webhook-endpoints/{spare}/secrets", None),
         ),
-        "retry_job": (admin, f"/jobs/{failed}/retry", None, (f"/jobs/{done}/retry", None)),
-        "cancel_job": (admin, f"/jobs/{waiting}/cancel", None, (f"/jobs/{idle}/cancel", None)),
-        "pause_queue": (admin, "/queues/webhooks/pause", None, ("/queues/default/pause", None)),
-        "resume_queue": (admin, "/queues/upkeep/resume", None, ("/queues/default/resume", None)),
+        "retry_job": (admin, f"/ops/v1/jobs/{failed}/retry", None, (f"/ops/v1/jobs/{done}/retry", None)),
+        "cancel_job": (admin, f"/ops/v1/jobs/{waiting}/cancel", None, (f"/ops/v1/jobs/{idle}/cancel", None)),
+        "pause_queue": (admin, "/ops/v1/queues/webhooks/pause", None, ("/ops/v1/queues/default/pause", None)),
+        "resume_queue": (admin, "/ops/v1/queues/upkeep/resume", None, ("/ops/v1/queues/default/resume", None)),
     }
     yield {name: Post(*post) for name, post in made.items()}
     db.execute("delete from webhook_endpoints")
@@ -347,7 +347,7 @@ def test_a_replay_adds_no_requester(agent: Person, project: str, db: Db, new_eve
 
 
 def test_what_changed_nothing_answers_a_used_key_as_it_was(admin: Person, new_job: NewJob, new_events: Events) -> None:
-    pause, resume = "/queues/webhooks/pause", "/queues/webhooks/resume"
+    pause, resume = "/ops/v1/queues/webhooks/pause", "/ops/v1/queues/webhooks/resume"
     key = {"Idempotency-Key": secrets.token_hex(8)}
     first = admin.post(pause, headers=key)
     assert told(admin.post(pause, headers=key)) == told(first)

@@ -15,7 +15,7 @@ def test_schedules_are_listed(admin: Person, db: Db) -> None:
             " values (%s, 'test.noted', 'default', '0 4 * * *', '2026-11-25T04:00Z')",
             (name,),
         )
-    schedules = admin.pages("/schedules", limit=1)
+    schedules = admin.pages("/ops/v1/schedules", limit=1)
     assert [schedule["name"] for schedule in schedules] == ["one", "two"]
     assert (schedules[0]["next_run_at"], schedules[0]["last_run_at"]) == ("2026-11-25T04:00:00.000Z", None)
     db.execute("delete from job_schedules")

@@ -18,7 +18,7 @@ from ticketing.ground.config import settings
 LISTS = {
     "/tickets": ("tickets", {"tag": "slow"}),
     "/users": ("users", {"role": "agent"}),
-    "/jobs": ("jobs", {"state": "discarded"}),
+    "/ops/v1/jobs": ("jobs", {"state": "discarded"}),
     "/webhook-endpoints": ("webhook_endpoints", {"state": "paused"}),
     "/webhook-deliveries": ("deliveries", {"status": "failed"}),
     "/events": ("events", {"types": "ticket.created"}),

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from test_tickets import MERGE_PATCH, Events, New
 
 from conftest import Person
+from judged import whole
 from ticketing.contract.forms import TIMES_AS_LONG
-from ticketing.ground import marks, paths, texts
+from ticketing.ground import marks, texts
 
 FAMILY = "👩‍👩‍👧‍👦"
 PERSIAN = "می‌خواهم"
@@ -510,7 +511,7 @@ def test_the_longest_of_everything_can_be_sent_in_the_longest_way(
 
 # In the contract ----------------------------------------------------------------------------------------------------
 
-DOCUMENT = json.loads((paths.SPEC / "dist" / "openapi.json").read_text())
+DOCUMENT = whole()
 UNTIDY = "a\u202eb"
 
 

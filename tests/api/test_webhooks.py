@@ -1162,8 +1162,8 @@ def test_every_type_of_event(
     do(escalate_tickets)
     job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
     assert job
-    steps = [f"/jobs/{job['id']}/{step}" for step in ("cancel", "retry")]
-    for step in (*steps, "/queues/webhooks/pause", "/queues/webhooks/resume"):
+    steps = [f"/ops/v1/jobs/{job['id']}/{step}" for step in ("cancel", "retry")]
+    for step in (*steps, "/ops/v1/queues/webhooks/pause", "/ops/v1/queues/webhooks/resume"):
         assert admin.post(step).is_success
     db.execute("delete from jobs where id = %s", (job["id"],))
     made = db.execute(

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ticketing.contract import Answer
+from ticketing.ground import paths
 from ticketing.ground.errors import InvalidParameter
 from ticketing.log.feed import Feed
 from ticketing.writing.paging import Page
 
-PREFIX = "/api/v1"
 LONGEST_FILTERS = 3000
 """Most characters of a list's filters in an address: with more, the link to the next page would not fit into the 4 KiB
 that proxies allow for the head of an answer (nginx: proxy_buffer_size)."""
@@ -24,20 +24,20 @@ def sent(**parameters: Any) -> dict[str, Any]:
 
 def posted(resource: Mapping[str, Any], status: int, location: str | None, *, replayed: bool) -> Answer:
     """The answer to a POST: the resource, its location, and whether this is the answer to an earlier request."""
-    headers = {"Location": PREFIX + location} if location else {}
+    headers = {"Location": paths.API + location} if location else {}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
     return Answer(resource, status, headers)
 
 
-def listed(page: Page, path: str, **query: Any) -> Answer:
+def listed(page: Page, path: str, *, below: str = paths.API, **query: Any) -> Answer:
     """A page, with a link to the next one (RFC 8288) that repeats the filters of this one. Raises InvalidParameter."""
-    return Answer(page, headers=_next(path, page["next"], query))
+    return Answer(page, headers=_next(below + path, page["next"], query))
 
 
 def followed(feed: Feed, path: str, **query: Any) -> Answer:
     """A page of the feed. It always has a next page, but links to it only if that may already hold something."""
-    return Answer(feed, headers=_next(path, feed["next"] if feed["more"] else None, query))
+    return Answer(feed, headers=_next(paths.API + path, feed["next"] if feed["more"] else None, query))
 
 
 def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, str]:
@@ -47,7 +47,7 @@ def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, 
         raise InvalidParameter(
             f"All filters together may have {LONGEST_FILTERS} characters in an address; these have {len(filters)}."
         )
-    return {"Link": f'<{PREFIX}{path}?{filters}&cursor={cursor}>; rel="next"'} if cursor is not None else {}
+    return {"Link": f'<{path}?{filters}&cursor={cursor}>; rel="next"'} if cursor is not None else {}
 
 
 def gone() -> Answer:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 
 from ticketing import __version__, contract, sealing
-from ticketing.api.answers import PREFIX
 from ticketing.contract import Answer
 from ticketing.ground import paths
 from ticketing.ground.config import settings
 
 LINKS = {
-    "contract": f"{PREFIX}/openapi.json",
-    "contract_yaml": f"{PREFIX}/openapi.yaml",
+    "contract": f"{paths.API}/openapi.json",
+    "contract_yaml": f"{paths.API}/openapi.yaml",
+    "operations": f"{paths.OPS}/openapi.json",
     "reference": "/docs",
     "problems": "/problems",
 }
@@ -34,5 +34,5 @@ async def get_api(prefix: str) -> Answer:
 
 @cache
 def _contract_version() -> str:
-    version: str = contract.load(paths.SPEC / "dist" / "openapi.json")["info"]["version"]
+    version: str = contract.load(paths.DOCUMENTS[paths.API])["info"]["version"]
     return version

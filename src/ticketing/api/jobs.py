@@ -1,4 +1,4 @@
-"""/jobs"""
+"""/ops/v1/jobs"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +9,7 @@ from ticketing.api.answers import listed, sent
 from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
+from ticketing.ground import paths
 from ticketing.rules import jobs
 from ticketing.writing.idempotency import Claim
 
@@ -24,7 +25,7 @@ async def list_jobs(
     given = sent(state=state, kind=kind, queue=queue, limit=limit)
     async with pool.connection() as conn:
         page = await jobs.list_(conn, actor, cursor=cursor, **given)
-    return listed(page, "/jobs", **given)
+    return listed(page, "/jobs", below=paths.OPS, **given)
 
 
 async def get_job(job_id: str, actor: Actor) -> Answer:

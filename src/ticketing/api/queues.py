@@ -1,4 +1,4 @@
-"""/queues"""
+"""/ops/v1/queues"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from ticketing.api.answers import listed
 from ticketing.api.once import once
 from ticketing.contract import Answer
 from ticketing.db import pool
+from ticketing.ground import paths
 from ticketing.rules import queues
 from ticketing.writing.idempotency import Claim
 
@@ -15,7 +16,7 @@ from ticketing.writing.idempotency import Claim
 async def list_queues(actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
     async with pool.connection() as conn:
         page = await queues.list_(conn, actor, limit=limit, cursor=cursor)
-    return listed(page, "/queues", limit=limit)
+    return listed(page, "/queues", below=paths.OPS, limit=limit)
 
 
 @once(200)

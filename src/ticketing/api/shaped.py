@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import wraps
 from typing import Any
 
@@ -14,13 +14,14 @@ Handler = Callable[..., Awaitable[Answer]]
 PAGING = frozenset({"limit", "cursor"})
 
 
-def shaped(handlers: Mapping[str, Handler], contract: document.Document) -> dict[str, Handler]:
+def shaped(handlers: Mapping[str, Handler], contracts: Collection[document.Document]) -> dict[str, Handler]:
     """The handlers, of which each GET that declares 422 gives that for a request with filters that times out.
 
     Without filters, and of everything else, a time-out is the fault of nobody who asks: 503, to be tried again.
     """
     given = {
         operation.spec["operationId"]: _filters(contract, operation)
+        for contract in contracts
         for operation in document.operations(contract)
         if operation.method == "get" and "422" in operation.spec["responses"]
     }

@@ -81,27 +81,27 @@ def load(path: Path) -> dict[str, Any]:
     return document
 
 
-def files(document: Mapping[str, Any]) -> dict[str, str]:
-    """The published files of a bundle by name: the same bytes for the same document."""
+def files(document: Mapping[str, Any], name: str) -> dict[str, str]:
+    """The published files of a bundle, called `name`: the same bytes for the same document."""
     return {
-        "openapi.yaml": yaml12.write(document),
-        "openapi.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        f"{name}.yaml": yaml12.write(document),
+        f"{name}.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n",
     }
 
 
-def write(root: Path, folder: Path) -> list[Path]:
-    """Bundle `root` into `folder`; return the paths of the files that changed."""
+def write(root: Path, folder: Path, name: str = "openapi") -> list[Path]:
+    """Bundle `root` into `folder`, in files called `name`; return the paths of those that changed."""
     folder.mkdir(parents=True, exist_ok=True)
-    published = files(bundle(root))
+    published = files(bundle(root), name)
     stale = _stale(published, folder)
     for path in stale:
         path.write_text(published[path.name], encoding="utf-8")
     return stale
 
 
-def drift(root: Path, folder: Path) -> list[Path]:
-    """The files in `folder` that are missing or differ from the bundle of `root`."""
-    return _stale(files(bundle(root)), folder)
+def drift(root: Path, folder: Path, name: str = "openapi") -> list[Path]:
+    """The files called `name` in `folder` that are missing or differ from the bundle of `root`."""
+    return _stale(files(bundle(root), name), folder)
 
 
 def _stale(published: Mapping[str, str], folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ticketing.contract.cookies import NAME
@@ -18,13 +18,27 @@ from ticketing.contract.strict_json import MOST_VALUES
 Handlers = Mapping[str, Callable[..., Any]]
 
 
-def check(document: Document, handlers: Handlers, signing: Signing) -> None:
-    """Raise ContractError unless document, handlers and ways to sign in fit together."""
-    if not str(document.get("openapi", "")).startswith("3.1."):
-        raise ContractError(f"The contract must be OpenAPI 3.1, not {document.get('openapi')!r}.")
-    _check_schemes(document, signing)
-    _check_paths(document)
+def check(documents: Collection[Document], handlers: Handlers, signing: Signing) -> None:
+    """Raise ContractError unless documents, handlers and ways to sign in fit together."""
     known: dict[str, Operation] = {}
+    for document in documents:
+        if not str(document.get("openapi", "")).startswith("3.1."):
+            raise ContractError(f"The contract must be OpenAPI 3.1, not {document.get('openapi')!r}.")
+        _check_schemes(document, signing)
+        _check_paths(document)
+        _check_operations(document, signing, known)
+    _check_authenticators(documents, signing)
+    if missing := known.keys() - handlers.keys():
+        raise ContractError(f"There is no handler for {', '.join(sorted(missing))}.")
+    if unknown := handlers.keys() - known.keys():
+        raise ContractError(f"There is no operation for the handler {', '.join(sorted(unknown))}.")
+    for document in documents:
+        for operation in operations(document):
+            _check_signature(document, operation, handlers[operation.spec["operationId"]])
+
+
+def _check_operations(document: Document, signing: Signing, known: dict[str, Operation]) -> None:
+    """Check each operation, and add it to those that are known by their operationId."""
     for operation in operations(document):
         operation_id = operation.spec.get("operationId")
         if not isinstance(operation_id, str):
@@ -36,12 +50,6 @@ def check(document: Document, handlers: Handlers, signing: Signing) -> None:
         _check_path(document, operation)
         _check_cap(document, operation)
         _check_edited(document, operation)
-    if missing := known.keys() - handlers.keys():
-        raise ContractError(f"There is no handler for {', '.join(sorted(missing))}.")
-    if unknown := handlers.keys() - known.keys():
-        raise ContractError(f"There is no operation for the handler {', '.join(sorted(unknown))}.")
-    for operation_id, operation in known.items():
-        _check_signature(document, operation, handlers[operation_id])
 
 
 def _schemes(document: Document) -> Mapping[str, Any]:
@@ -63,9 +71,13 @@ def _check_schemes(document: Document, signing: Signing) -> None:
             raise ContractError(f"The security scheme {name} has a name that no cookie or parameter can have.")
     if missing := schemes.keys() - signing.authenticators.keys():
         raise ContractError(f"There is no authenticator for the security scheme {', '.join(sorted(missing))}.")
-    if unknown := signing.spend.keys() - schemes.keys():
+
+
+def _check_authenticators(documents: Collection[Document], signing: Signing) -> None:
+    schemes = {name for document in documents for name in _schemes(document)}
+    if unknown := signing.spend.keys() - schemes:
         raise ContractError(f"There is no security scheme whose credential {', '.join(sorted(unknown))} uses up.")
-    if unknown := signing.authenticators.keys() - schemes.keys():
+    if unknown := signing.authenticators.keys() - schemes:
         raise ContractError(f"There is no security scheme for the authenticator {', '.join(sorted(unknown))}.")
 
 
@@ -116,9 +128,9 @@ def _check_anonymous(operation: Operation, signing: Signing) -> None:
         raise ContractError(f"{operation.label} takes anonymous requests, but there is no actor for them.")
 
 
-def has_ranges(document: Document) -> bool:
+def has_ranges(documents: Collection[Document]) -> bool:
     """Whether an operation may answer with a part of what is asked for."""
-    return any("206" in operation.spec["responses"] for operation in operations(document))
+    return any("206" in operation.spec["responses"] for document in documents for operation in operations(document))
 
 
 def _check_path(document: Document, operation: Operation) -> None:

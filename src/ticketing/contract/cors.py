@@ -6,7 +6,8 @@ Pages of these origins may send a token. Cookies are not shared: `Access-Control
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from urllib.parse import urlsplit
 
 from ticketing.contract.document import Document, operations, parameters, resolve
@@ -46,19 +47,21 @@ NO_ORIGINS = Origins()
 class Sharing:
     """The CORS headers of an application's answers."""
 
-    def __init__(self, origins: Origins, document: Document, prefix: str) -> None:
+    def __init__(self, origins: Origins, documents: Mapping[str, Document]) -> None:
         self._origins = origins
-        self._prefix = prefix
-        self._exposed = exposed({*ALWAYS_EXPOSED, *_headers(document)})
+        self._paths = frozenset(documents)
+        self._below = tuple(f"{path}/" for path in documents)
+        self._exposed = exposed({*ALWAYS_EXPOSED, *chain.from_iterable(map(_headers, documents.values()))})
+        taken = {*ALWAYS_TAKEN, *chain.from_iterable(map(_taken, documents.values()))}
         self._preflight = (
             (b"access-control-allow-methods", METHODS.encode()),
-            (b"access-control-allow-headers", ", ".join(sorted({*ALWAYS_TAKEN, *_taken(document)})).encode()),
+            (b"access-control-allow-headers", ", ".join(sorted(taken)).encode()),
             (b"access-control-max-age", b"%d" % MAX_AGE),
         )
 
     def lines(self, exchange: Exchange) -> Lines:
         """The headers of the answer to a request; none for what is served beside the contract."""
-        if exchange.path != self._prefix and not exchange.path.startswith(f"{self._prefix}/"):
+        if exchange.path not in self._paths and not exchange.path.startswith(self._below):
             return ()
         return shared(self._origins, exchange.headers.get(b"origin"), self._exposed)
 

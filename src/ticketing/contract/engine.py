@@ -1,4 +1,4 @@
-"""Contract, problem types and handlers in, ASGI application out."""
+"""Documents, problem types and handlers in, ASGI application out."""
 
 # connexion has no types.
 # mypy: disable-error-code="import-untyped, misc"
@@ -28,11 +28,11 @@ from ticketing.contract.problems import Catalogue
 from ticketing.contract.routing import Routing
 from ticketing.contract.security import Authenticate, Authorize, Genuine, Security, Signing, Spend
 from ticketing.contract.skeleton import skeleton
-from ticketing.contract.validation import Validation, validators
+from ticketing.contract.validation import Room, Validation, validators
 
 
 def build(
-    document: Document,
+    documents: Mapping[str, Document],
     catalogue: Catalogue,
     handlers: Handlers,
     authenticators: Mapping[str, Authenticate],
@@ -40,7 +40,6 @@ def build(
     anonymous: Any = None,
     genuine: Genuine | None = None,
     spend: Mapping[str, Spend] | None = None,
-    prefix: str = "/api/v1",
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
     at_once: int | None = None,
@@ -52,7 +51,10 @@ def build(
     origins: Origins = NO_ORIGINS,
     always_said: Lines = (),
 ) -> Any:
-    """The application that serves this contract. Raises ContractError if the contract does not fit.
+    """The application that serves these documents, each below its path. Raises ContractError if they do not fit.
+
+    The documents share handlers, so each operationId is in one of them; and they share the problem types, the ways to
+    sign in that each names, and all limits.
 
     Requests pass routing (404, 405), authentication (401), `authorize` with the scopes that the operation names (403),
     parameters (400), media types (406, 415) and body (413, 400, 422), in this order; each reports all faults it finds.
@@ -72,18 +74,19 @@ def build(
     Every answer has the headers `always_said`.
     """
     signing = Signing(authenticators, authorize, anonymous, genuine, spend or {})
-    checks.check(document, handlers, signing)
+    checks.check(documents.values(), handlers, signing)
     packages = {handler.__module__.partition(".")[0] for handler in handlers.values()}
-    problems.check(catalogue, packages, has_ranges=checks.has_ranges(document))
+    problems.check(catalogue, packages, has_ranges=checks.has_ranges(documents.values()))
     connexion = ConnexionMiddleware(
         Dispatcher(),
         middlewares=[LifespanMiddleware, Routing, Security, Validation],
         lifespan=lifespan or _idle,
         resolver=handlers.__getitem__,
-        validator_map=validators(document, forms, body_seconds),
         security_map=signing.handlers(),
     )
-    connexion.add_api(skeleton(document), base_path=prefix)
+    room = Room(body_seconds)
+    for path, document in documents.items():
+        connexion.add_api(skeleton(document), base_path=path, validator_map=validators(document, forms, room))
     routing = _bound(connexion)
     return Edge(
         beside(routing) if beside else routing,
@@ -93,7 +96,7 @@ def build(
         at_once,
         always,
         proxies or Proxies(NOBODY),
-        Sharing(origins, document, prefix) if origins else None,
+        Sharing(origins, documents) if origins else None,
         always_said,
     )
 

@@ -45,7 +45,7 @@ class Route:
 
 
 class RoutingTable(AbstractRoutingAPI[Any]):
-    """The operations of a document by path and method."""
+    """The operations of one document by path and method."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.routes: dict[str, Route] = {}
@@ -70,6 +70,7 @@ class Routing(SpecMiddleware):
         self.app = app
         self._operations: dict[str, Any] = {}
         self._concrete: dict[str, Route] = {}
+        self._parted: dict[int, dict[str, Route]] = {}
         self._templated: dict[int, tuple[re.Pattern[str], list[Route]]] = {}
 
     def add_api(self, specification: Any, **options: Any) -> None:
@@ -77,13 +78,12 @@ class Routing(SpecMiddleware):
         for route in table.routes.values():
             for operation_id in route.operations.values():
                 self._operations[operation_id] = following(self.app, table.base_path, operation_id)
-        templated: dict[int, dict[str, Route]] = {}
         for path, route in table.routes.items():
             if route.names:
-                templated.setdefault(path.count("/"), {})[path] = route
+                self._parted.setdefault(path.count("/"), {})[path] = route
             else:
                 self._concrete[path] = self._concrete[path.removesuffix("/")] = route
-        self._templated = {slashes: _alternatives(routes) for slashes, routes in templated.items()}
+        self._templated = {slashes: _alternatives(routes) for slashes, routes in self._parted.items()}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[KEY]

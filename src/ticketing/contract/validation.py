@@ -34,7 +34,19 @@ CONCRETE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 """A media type that is no range (RFC 6838, section 4.2)."""
 
 
-def validators(document: Document, forms: Forms, body_seconds: float | None) -> dict[str, Any]:
+class Room:
+    """What bodies share, whichever document they are for: the room for incomplete ones, and the time that each has."""
+
+    def __init__(self, body_seconds: float | None) -> None:
+        self.shared = {
+            "arrivals": Arrivals(),
+            "desk": Desk(),
+            "spooled": Arrivals(multipart.MOST_SPOOLED_BYTES),
+            "seconds": body_seconds,
+        }
+
+
+def validators(document: Document, forms: Forms, room: Room) -> dict[str, Any]:
     """The `validator_map` of connexion: the validators of parameters, and of bodies by media type."""
     schemas = Schemas(document)
 
@@ -42,15 +54,7 @@ def validators(document: Document, forms: Forms, body_seconds: float | None) -> 
         return Parameters(bound, document, schemas, forms, keys)
 
     kinds = {"*/*json": JsonBody, "multipart/form-data": multipart.FormBody, "*/*": RawBody}
-    known = {
-        "document": document,
-        "schemas": schemas,
-        "forms": forms,
-        "arrivals": Arrivals(),
-        "desk": Desk(),
-        "spooled": Arrivals(multipart.MOST_SPOOLED_BYTES),
-        "seconds": body_seconds,
-    }
+    known = {"document": document, "schemas": schemas, "forms": forms, **room.shared}
     bodies = MediaTypeDict({kind: partial(body, **known) for kind, body in kinds.items()})
     return {"parameter": parameters, "body": bodies}
 

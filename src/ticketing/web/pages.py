@@ -1,4 +1,4 @@
-"""What is served beside the API: the contract itself, its reference, the problem types, health and metrics."""
+"""What is served beside the API: its documents, its reference, the problem types, health and metrics."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Page:
         if prefix in self._under:
             return self._under[prefix]
         body = self.body
-        for path in (b"/api/v1", b"/problems/"):
-            body = body.replace(path, prefix.encode() + path)
+        for path in (*paths.DOCUMENTS, "/problems/"):
+            body = body.replace(path.encode(), (prefix + path).encode())
         headers = {name: prefix + value if name == "Location" else value for name, value in self.headers.items()}
         page = replace(self, body=body, headers=headers)
         self._under.clear()
@@ -91,6 +91,8 @@ ICON_SECONDS = 24 * 3600
 """How long browsers cache the icon."""
 METRICS_SECONDS = 1.0
 """How long the metrics are cached: rendering them takes 28 ms of processor time."""
+PROGRAMS = ("/api/", "/ops/")
+"""Below these paths, what is not there is told as a problem even to browsers."""
 OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
 ALWAYS = frozenset({"/health/live"})
 """Answered under any load: a process that is only busy must not be taken for dead, and killed."""
@@ -112,7 +114,7 @@ def site(
     operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
     written here, so a spelling that a proxy reads differently is not a page.
     """
-    pages: dict[str, Page] = _contract() | _reference() | _icons() | _problem_types(problems)
+    pages: dict[str, Page] = _documents() | _reference() | _icons() | _problem_types(problems)
 
     async def live() -> Page:
         return Page("text/plain", b"ok\n")
@@ -140,7 +142,7 @@ def site(
         if hidden:
             exchange.reason = "not from TICKETING_OPERATORS"
         if hidden or (exchange.path not in pages and exchange.path not in made and not of_ticket):
-            if not exchange.path.startswith("/api/") and _by_a_person(exchange):
+            if not exchange.path.startswith(PROGRAMS) and _by_a_person(exchange):
                 nothing = _nothing(origin.prefix)
                 await _answer(nothing, nothing.body, exchange)
             else:
@@ -159,14 +161,13 @@ def site(
     return application
 
 
-def _contract() -> dict[str, Page]:
+def _documents() -> dict[str, Page]:
     media_types = {"json": "application/openapi+json", "yaml": "application/openapi+yaml"}
     return {
-        f"/api/v1/openapi.{ending}": Page(
-            f"{media_type}; version=3.1",
-            (paths.SPEC / "dist" / f"openapi.{ending}").read_bytes(),
-            names_paths=True,
+        f"{path}/openapi.{ending}": Page(
+            f"{media_type}; version=3.1", file.with_suffix(f".{ending}").read_bytes(), names_paths=True
         )
+        for path, file in paths.DOCUMENTS.items()
         for ending, media_type in media_types.items()
     }
 

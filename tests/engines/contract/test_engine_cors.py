@@ -125,7 +125,9 @@ def test_what_is_beside_the_contract_is_not_shared() -> None:
     async def page(scope: Any, receive: Any, send: Any) -> None:
         await scope["contract.exchange"].respond(200, [], b"")
 
-    application = library.application(origins=Origins(PORTAL), beside=lambda _: page, prefix="/other")
+    application = library.application(
+        origins=Origins(PORTAL), beside=lambda _: page, documents={"/other": library.document()}
+    )
     assert "access-control-allow-origin" not in asked("GET", "/books", PORTAL, application).headers
 
 

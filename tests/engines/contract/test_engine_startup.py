@@ -261,6 +261,6 @@ def test_a_websocket_is_turned_away() -> None:
     assert said == ["websocket.close"]
 
 
-def test_the_prefix_is_the_callers_choice_and_a_root_path_goes_before_it() -> None:
+def test_the_path_of_a_document_is_the_callers_choice_and_a_root_path_goes_before_it() -> None:
     scope = http_scope("GET", b"/root/v2/opening-hours", b"", []) | {"root_path": "/root"}
-    assert asyncio.run(exchange(build(prefix="/v2"), scope, b"")).status == 200
+    assert asyncio.run(exchange(build(documents={"/v2": library.document()}), scope, b"")).status == 200

@@ -228,7 +228,7 @@ def _read(name: str) -> str:
 
 
 def application(**options: Any) -> Any:
-    """The library's ASGI application; `options` as for `engine.build`."""
+    """The library's ASGI application; `options` as for `engine.build`, or a `document` for the only one."""
     given: dict[str, Any] = {
         "handlers": HANDLERS,
         "authenticators": AUTHENTICATORS,
@@ -236,5 +236,6 @@ def application(**options: Any) -> Any:
         "anonymous": NOBODY,
         "genuine": genuine,
     }
-    given |= {"document": document(), "catalogue": catalogue()}
+    own = options.pop("document") if "document" in options else document()
+    given |= {"documents": {"/api/v1": own}, "catalogue": catalogue()}
     return engine.build(**given | options)
