@@ -13,8 +13,9 @@ delete from idempotency_keys where user_id = :user_id and key = :key and event_i
 -- name: get_idempotency_key(user_id, key)^
 -- returns: IdempotencyKey
 -- What a key was used for, and the answer that request got (null once its event is gone); what of it is for staff.
-select k.fingerprint, k.event_id, e.data as answer, e.staff, e.project
+select k.fingerprint, k.event_id, parts.data as answer, parts.staff, e.project
   from idempotency_keys k left join events e on e.id = k.event_id
+  left join lateral event_parts(e) parts on true
  where k.user_id = :user_id and k.key = :key and k.created_at >= now() - interval '24 hours';
 
 -- name: delete_expired_idempotency_keys(batch)!

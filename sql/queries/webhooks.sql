@@ -24,12 +24,12 @@ with inserted as (
 )
 select * from resource;
 
--- name: list_webhook_endpoints(state, after, page_size)
+-- name: list_webhook_endpoints(status, after, page_size)
 -- returns: WebhookEndpoint
 -- A page of the endpoints, oldest first, from after a given one on.
 select r.*
   from webhook_endpoints w cross join lateral webhook_endpoint_resource(w) r
- where (:state::webhook_state is null or w.state = :state::webhook_state) and (:after::uuid is null or w.id > :after::uuid)
+ where (:status::webhook_state is null or w.state = :status::webhook_state) and (:after::uuid is null or w.id > :after::uuid)
  order by w.id
  limit :page_size;
 
@@ -46,17 +46,17 @@ select r.*
  where w.id = :endpoint_id
    for update of w;
 
--- name: update_webhook_endpoint(event_id, actor_id, endpoint_id, url, description, event_types, projects, include_internal, state, previous)^
+-- name: update_webhook_endpoint(event_id, actor_id, endpoint_id, url, description, event_types, projects, include_internal, status, previous)^
 -- returns: WebhookEndpoint
 -- Write the fields of an endpoint that lock_webhook_endpoint has locked. One that was disabled or
 -- paused starts with a clean slate: meanwhile it was sent nothing that could fail.
 with updated as (
     update webhook_endpoints as w
        set url = :url, description = :description, event_types = :event_types::text[], projects = :projects::text[],
-           include_internal = :include_internal, state = :state::webhook_state,
-           failing_since = case when w.state = 'active' or w.state = :state::webhook_state then w.failing_since end,
-           warned_at = case when w.state = 'active' or w.state = :state::webhook_state then w.warned_at end,
-           disabled_at = case when :state::webhook_state = 'disabled'
+           include_internal = :include_internal, state = :status::webhook_state,
+           failing_since = case when w.state = 'active' or w.state = :status::webhook_state then w.failing_since end,
+           warned_at = case when w.state = 'active' or w.state = :status::webhook_state then w.warned_at end,
+           disabled_at = case when :status::webhook_state = 'disabled'
                               then coalesce(w.disabled_at, clock_timestamp()) end,
            updated_at = clock_timestamp()
      where id = :endpoint_id
@@ -65,7 +65,7 @@ with updated as (
     select r.* from updated cross join lateral webhook_endpoint_resource(updated.w) r
 ), event as (
     insert into events (id, type, actor_id, data, previous)
-    select :event_id, 'webhook.updated', :actor_id, to_jsonb(resource), :previous from resource
+    select :event_id, 'webhook.updated', :actor_id, with_state(to_jsonb(resource)), with_state(:previous) from resource
 )
 select * from resource;
 
@@ -170,14 +170,14 @@ select * from resource;
 
 -- Deliveries ---------------------------------------------------------------------------------------------------------
 
--- name: list_deliveries(endpoint_id, status, type, event_id, before, page_size)
+-- name: list_deliveries(endpoint_id, status, event_type, event_id, before, page_size)
 -- returns: Delivery
 -- A page of deliveries, the newest first, from before a given one on.
 select r.*
   from deliveries d cross join lateral delivery_resource(d) r
  where (:endpoint_id::uuid is null or d.endpoint_id = :endpoint_id::uuid)
    and (:status::delivery_status is null or d.status = :status::delivery_status)
-   and (:type::text is null or d.type = :type::text)
+   and (:event_type::text is null or d.type = :event_type::text)
    and (:event_id::uuid is null or d.event_id = :event_id::uuid)
    and (:before::uuid is null or d.id < :before::uuid)
    and exists (select from webhook_endpoints w where w.id = d.endpoint_id)
@@ -226,9 +226,9 @@ select e.transaction_id::text as transaction_id, e.position, e.id, e.type, e.tic
        -- What the fan-out itself goes by, of those few types that it does.
        case when e.type in ('webhook.updated', 'webhook.disabled', 'comment.deleted') then e.data ->> 'id' end as subject,
        case when e.type in ('webhook.updated', 'webhook.disabled')
-            then e.data ->> 'state' <> 'paused' and e.previous ->> 'state' in ('paused', 'disabled')
+            then parts.data ->> 'status' <> 'paused' and parts.previous ->> 'status' in ('paused', 'disabled')
        end is true as released,
-       (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'format', w.format, 'state', w.state)), '[]')
+       (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'format', w.format, 'status', w.state)), '[]')
           from webhook_endpoints w
          where w.state <> 'disabled'
            and w.created_at <= case when e.type = 'ticket.deleted' or (e.type = 'comment.deleted' and e.actor_id is null)
@@ -312,7 +312,7 @@ delete from webhook_messages m
 -- newest first; `body` is null if the message was not written yet. It is `withheld` if it is for staff only, and the
 -- endpoint gets nothing that is any more, except for its own pings. If the event is not kept any more, its message says
 -- whether it is for staff: then it has no public body.
-select d.id, d.endpoint_id, d.event_id, w.format, d.tries, w.url, w.state, clock_timestamp() as now,
+select d.id, d.endpoint_id, d.event_id, w.format, d.tries, w.url, w.state as endpoint_status, clock_timestamp() as now,
        not w.include_internal
        and exists (select from event_types declared
                     where declared.type = d.type
@@ -404,8 +404,8 @@ with before as (
     returning w
 ), event as (
     insert into events (id, type, data, previous)
-    select :event_id, 'webhook.disabled', to_jsonb(r),
-           jsonb_build_object('state', before.state, 'disabled_at', null)
+    select :event_id, 'webhook.disabled', with_state(to_jsonb(r)),
+           with_state(jsonb_build_object('status', before.state, 'disabled_at', null))
       from before cross join updated cross join lateral webhook_endpoint_resource(updated.w) r
 )
 select true from updated;

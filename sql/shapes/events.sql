@@ -52,15 +52,21 @@ begin
 end;
 $$;
 
+-- Fields of an event of this type, by the names that they have today; releases before this one stored older names.
+create or replace function named_today(type text, fields jsonb) returns jsonb language sql immutable
+return case when named_today.type like 'webhook.%' and fields ? 'state'
+            then fields - 'state' || jsonb_build_object('status', fields -> 'state')
+            else fields end;
+
 -- The parts of an event: what whoever may read it sees, and what staff see besides.
 -- What a project was like while it was private is for staff. The releases before this one have written that into `data`
 -- and `previous`.
 create or replace function event_parts(e events)
 returns table (data jsonb, previous jsonb, staff jsonb, staff_previous jsonb)
 language sql immutable rows 1 begin atomic
-    select case when split.hidden then e.data || (e.previous - 'visibility') else e.data end,
+    select case when split.hidden then e.data || (e.previous - 'visibility') else named_today(e.type, e.data) end,
            case when split.hidden or split.shown then jsonb_build_object('visibility', e.previous -> 'visibility')
-                else e.previous end,
+                else named_today(e.type, e.previous) end,
            case when split.hidden then e.data else e.staff end,
            case when split.hidden or split.shown then e.previous else e.staff_previous end
       from (select e.type = 'project.updated' and e.staff_previous is null

@@ -3,12 +3,17 @@
 -- The contract's WebhookEndpoint.
 create or replace function webhook_endpoint_resource(w webhook_endpoints)
 returns table (id uuid, url text, description text, event_types text[], projects text[], include_internal boolean,
-               format webhook_format, state webhook_state, failing_since text, disabled_at text,
+               format webhook_format, status webhook_state, failing_since text, disabled_at text,
                created_at text, updated_at text)
 language sql stable rows 1 begin atomic
     select w.id, w.url, w.description, w.event_types, w.projects, w.include_internal, w.format, w.state,
            utc(w.failing_since), utc(w.disabled_at), utc(w.created_at), utc(w.updated_at);
 end;
+
+-- Fields of an endpoint for the log, the status also as `state`.
+-- By that name the fan-out of the release before finds the end of a pause. A later release takes this function away.
+create or replace function with_state(fields jsonb) returns jsonb language sql immutable
+return case when fields ? 'status' then fields || jsonb_build_object('state', fields -> 'status') else fields end;
 
 -- Whether an endpoint is told of an event of a declared type.
 -- Without `include_internal` it is told of nothing that is for staff alone.
@@ -37,7 +42,7 @@ return enqueue_job('webhooks.deliver', jsonb_build_object('delivery_id', deliver
 
 -- The contract's Delivery.
 create or replace function delivery_resource(d deliveries)
-returns table (id uuid, endpoint_id uuid, event_id uuid, type text, status delivery_status, attempt_count int,
+returns table (id uuid, endpoint_id uuid, event_id uuid, event_type text, status delivery_status, attempt_count int,
                created_at text, next_attempt_at text, settled_at text)
 language sql stable rows 1 begin atomic
     select d.id, d.endpoint_id, d.event_id, d.type, d.status, d.attempt_count,
@@ -50,7 +55,7 @@ return case when w.include_internal then coalesce(m.internal_body, m.body) else 
 
 -- The contract's DeliveryDetail.
 create or replace function delivery_detail_resource(d deliveries)
-returns table (id uuid, endpoint_id uuid, event_id uuid, type text, status delivery_status, attempt_count int,
+returns table (id uuid, endpoint_id uuid, event_id uuid, event_type text, status delivery_status, attempt_count int,
                created_at text, next_attempt_at text, settled_at text, body text, attempts jsonb)
 language sql stable rows 1 begin atomic
     select d.id, d.endpoint_id, d.event_id, d.type, d.status, d.attempt_count,
@@ -60,6 +65,6 @@ language sql stable rows 1 begin atomic
                       where w.id = d.endpoint_id and m.event_id = d.event_id), ''),
            (select coalesce(jsonb_agg(jsonb_build_object(
                        'number', a.number, 'started_at', utc(a.started_at), 'milliseconds', a.milliseconds,
-                       'status', a.status, 'answer', a.answer, 'error', a.error) order by a.number), '[]')
+                       'response_status', a.status, 'response_body', a.answer, 'error', a.error) order by a.number), '[]')
               from delivery_attempts a where a.delivery_id = d.id);
 end;

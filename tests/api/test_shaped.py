@@ -19,7 +19,7 @@ LISTS = {
     "/tickets": ("tickets", {"tag": "slow"}),
     "/users": ("users", {"role": "agent"}),
     "/ops/v1/jobs": ("jobs", {"state": "discarded"}),
-    "/webhook-endpoints": ("webhook_endpoints", {"state": "paused"}),
+    "/webhook-endpoints": ("webhook_endpoints", {"status": "paused"}),
     "/webhook-deliveries": ("deliveries", {"status": "failed"}),
     "/events": ("events", {"types": "ticket.created"}),
 }

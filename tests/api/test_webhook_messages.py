@@ -164,11 +164,11 @@ def test_a_line_of_no_ticket_names_what_changed_and_no_secrets() -> None:
     event = EVENT | {
         "ticket": None,
         "type": "webhook.updated",
-        "data": {"url": "https://b.example/", "state": "paused"},
+        "data": {"url": "https://b.example/", "status": "paused"},
     }
-    event |= {"previous": {"state": "active", "url": "https://a.example/secret"}}
+    event |= {"previous": {"status": "active", "url": "https://a.example/secret"}}
     line = json.loads(payloads.body("slack", event))["text"]
-    assert line.endswith(": state active → paused; url")
+    assert line.endswith(": status active → paused; url")
     assert "secret" not in line
     event |= {"type": "project.updated", "data": {"key": "media", "name": "Media"}, "previous": {"name": "Old"}}
     assert json.loads(payloads.body("discord", event))["content"].endswith("project Media\\: name Old → Media")

@@ -71,6 +71,11 @@ def change(admin: Person, endpoint: dict[str, Any], **fields: Any) -> Any:
     return admin.patch(f"/webhook-endpoints/{endpoint['id']}", json=fields, headers=headers)
 
 
+def stored(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of an endpoint in the log, where the release before finds the status as `state`."""
+    return fields | {"state": fields["status"]}
+
+
 def deliveries(admin: Person, endpoint: dict[str, Any], **params: Any) -> list[Any]:
     """Of an endpoint, the oldest first."""
     return admin.pages("/webhook-deliveries", endpoint_id=endpoint["id"], **params)[::-1]
@@ -124,7 +129,8 @@ def test_a_ticket_is_told_of(
     assert (delivery["status"], delivery["attempt_count"], delivery["event_id"]) == ("delivered", 1, event["id"])
     detail = admin.get(f"/webhook-deliveries/{delivery['id']}").json()
     assert detail["body"].encode() == message.body
-    assert [(a["number"], a["status"], a["answer"], a["error"]) for a in detail["attempts"]] == [(1, 204, "", None)]
+    (attempt,) = detail["attempts"]
+    assert attempt.items() >= {"number": 1, "response_status": 204, "response_body": "", "error": None}.items()
 
 
 def test_where_nothing_is_sent_deliveries_wait(
@@ -163,9 +169,9 @@ def test_create_webhook_endpoint(admin: Person, new_events: Events, db: Database
     endpoint = response.json()
     secret = endpoint.pop("secret")
     assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
-    assert endpoint.items() >= (body | {"state": "active", "format": "standard"}).items()
+    assert endpoint.items() >= (body | {"status": "active", "format": "standard"}).items()
     assert admin.get(response.headers["location"].removeprefix("/api/v1")).json() == endpoint
-    assert endpoint in admin.pages("/webhook-endpoints", limit=1, state="active")
+    assert endpoint in admin.pages("/webhook-endpoints", limit=1, status="active")
     (event,) = new_events()
     assert (event["type"], event["data"], str(event["actor_id"])) == ("webhook.created", endpoint, admin.id)
     plain = base64.b64decode(secret.removeprefix("whsec_"))
@@ -252,7 +258,7 @@ def test_a_project_that_is_not_there(admin: Person, project: str) -> None:
         {"url": "https://a/", "projects": ["A"]},
         {"url": "https://a/", "projects": [f"p{number}" for number in range(101)]},
         {"url": "https://a/", "format": "teams"},
-        {"url": "https://a/", "state": "paused"},
+        {"url": "https://a/", "status": "paused"},
         {"url": "https://a/", "secret": "whsec_AAAA"},
         {"url": "https://a/", "include_internal": "yes"},
     ],
@@ -267,22 +273,22 @@ def test_update_webhook_endpoint(admin: Person, new_events: Events) -> None:
     path = f"/webhook-endpoints/{endpoint['id']}"
     tag = admin.get(path).headers["etag"]
     new_events()
-    response = change(admin, endpoint, url="https://hooks.lumen.example/2", state="disabled")
+    response = change(admin, endpoint, url="https://hooks.lumen.example/2", status="disabled")
     assert response.status_code == 200
     changed = response.json()
-    assert (changed["url"], changed["state"]) == ("https://hooks.lumen.example/2", "disabled")
+    assert (changed["url"], changed["status"]) == ("https://hooks.lumen.example/2", "disabled")
     assert changed["disabled_at"] is not None
     (event,) = new_events()
-    assert (event["type"], event["data"]) == ("webhook.updated", changed)
-    assert event["previous"] == {"url": "https://hooks.lumen.example/", "state": "active"}
+    assert (event["type"], event["data"]) == ("webhook.updated", stored(changed))
+    assert event["previous"] == stored({"url": "https://hooks.lumen.example/", "status": "active"})
     headers = {"Content-Type": "application/merge-patch+json", "If-Match": tag}
     assert admin.patch(path, json={"description": "x"}, headers=headers).status_code == 412
-    assert change(admin, endpoint, state="disabled").json() == changed
+    assert change(admin, endpoint, status="disabled").json() == changed
     assert new_events() == []
-    back = change(admin, endpoint, state="active").json()
+    back = change(admin, endpoint, status="active").json()
     assert (back["disabled_at"], back["failing_since"]) == (None, None)
     (event,) = new_events()
-    assert event["previous"] == {"state": "disabled", "disabled_at": changed["disabled_at"]}
+    assert event["previous"] == stored({"status": "disabled", "disabled_at": changed["disabled_at"]})
 
 
 def test_delete_webhook_endpoint(
@@ -322,7 +328,7 @@ def test_an_installation_without_keys(admin: Person) -> None:
             response = admin.post(path, json={"url": "https://hooks.lumen.example/"} if path.endswith("s") else None)
             assert (response.status_code, response.json()["code"]) == (409, "not_configured")
             assert "TICKETING_SECRET_KEYS" in response.json()["detail"]
-        assert change(admin, endpoint, state="paused").status_code == 200
+        assert change(admin, endpoint, status="paused").status_code == 200
 
 
 # Secrets ------------------------------------------------------------------------------------------------------------
@@ -507,9 +513,9 @@ def test_a_receiver_that_fails(
     assert 1 < due_in(db, endpoint) < 6
     (delivery,) = deliveries(admin, endpoint, status="pending")
     (attempt,) = attempts(admin, delivery)
-    assert attempt["status"] == status
+    assert attempt["response_status"] == status
     assert error in attempt["error"]
-    assert (attempt["answer"] is None) == (status is None)
+    assert (attempt["response_body"] is None) == (status is None)
     assert admin.get(f"/webhook-endpoints/{endpoint['id']}").json()["failing_since"] is not None
 
     receiver.behaviour = receiving.answering()
@@ -577,7 +583,7 @@ def test_an_odd_answer_of_a_receiver_that_accepts(
     receiver.behaviour = behaviour
     receive_one(db, new_ticket, receiver, endpoint)
     (delivery,) = deliveries(admin, endpoint, status="delivered")
-    assert attempts(admin, delivery)[0]["answer"] == answer
+    assert attempts(admin, delivery)[0]["response_body"] == answer
 
 
 def test_a_receiver_that_is_gone(
@@ -597,11 +603,11 @@ def test_a_receiver_that_is_gone(
     new_events()
     failed = "select from deliveries where endpoint_id = %s and status = 'failed'"
     work(lambda: db.execute(failed, (endpoint["id"],)).rowcount == 2)
-    state = admin.get(f"/webhook-endpoints/{endpoint['id']}").json()
-    assert (state["state"], state["disabled_at"] is None) == ("disabled", False)
+    endpoint = admin.get(f"/webhook-endpoints/{endpoint['id']}").json()
+    assert (endpoint["status"], endpoint["disabled_at"] is None) == ("disabled", False)
     (event,) = new_events()
-    assert (event["type"], event["data"], event["actor_id"]) == ("webhook.disabled", state, None)
-    assert event["previous"] == {"state": "active", "disabled_at": None}
+    assert (event["type"], event["data"], event["actor_id"]) == ("webhook.disabled", stored(endpoint), None)
+    assert event["previous"] == stored({"status": "active", "disabled_at": None})
     new_ticket()
     read_the_log()
     assert len(deliveries(admin, endpoint)) == 2
@@ -723,7 +729,7 @@ def test_an_endpoint_that_does_nothing_but_fail(
     assert watcher.types == ["webhook.failing", "webhook.failing", "webhook.disabled"]
     disabled = admin.get(f"/webhook-endpoints/{endpoint['id']}").json()
     assert watcher.messages[-1].json["data"] == disabled
-    assert disabled["state"] == "disabled"
+    assert disabled["status"] == "disabled"
 
 
 # Pauses, pings, redeliveries ----------------------------------------------------------------------------------------
@@ -740,7 +746,7 @@ def test_a_pause_keeps_the_backlog(
     tickets = [receive_one(db, new_ticket, receiver, endpoint)]
     tickets.append(new_ticket())
     read_the_log()
-    assert change(admin, endpoint, state="paused").status_code == 200
+    assert change(admin, endpoint, status="paused").status_code == 200
     tickets += [new_ticket() for _ in range(4)]
     again(db)
     work(lambda: len(control.messages) == 6)
@@ -750,7 +756,7 @@ def test_a_pause_keeps_the_backlog(
 
     receiver.behaviour = receiving.answering()
     receiver.messages.clear()
-    assert change(admin, endpoint, state="active").status_code == 200
+    assert change(admin, endpoint, status="active").status_code == 200
     work(lambda: tried(db, endpoint) == 7)
     told = [message.json["ticket"] for message in receiver.messages]
     assert sorted(told) == [ticket["number"] for ticket in tickets]
@@ -766,18 +772,18 @@ def test_a_disabled_endpoint_keeps_nothing(
     endpoint = new_endpoint(receiver)
     first = new_ticket()
     read_the_log()
-    disabled = change(admin, endpoint, state="disabled").json()
+    disabled = change(admin, endpoint, status="disabled").json()
     failed = "select from deliveries where endpoint_id = %s and status = 'failed'"
     second = new_ticket()
     work(lambda: db.execute(failed, (endpoint["id"],)).rowcount == 1)
     (delivery,) = deliveries(admin, endpoint)
     (attempt,) = admin.get(f"/webhook-deliveries/{delivery['id']}").json()["attempts"]
-    assert (delivery["status"], attempt["status"], attempt["error"]) == ("failed", None, delivering.DISABLED)
+    assert (delivery["status"], attempt["response_status"], attempt["error"]) == ("failed", None, delivering.DISABLED)
     assert admin.post(f"/webhook-endpoints/{endpoint['id']}/pings").status_code == 409
     path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
     assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 409
 
-    change(admin, endpoint, state="active")
+    change(admin, endpoint, status="active")
     assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 202
     work(lambda: len(receiver.messages) == 1)
     assert [message.json["ticket"] for message in receiver.messages] == [second["number"]]
@@ -791,7 +797,7 @@ def paused(admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint) 
     """A paused endpoint that gets what is for staff, and its receiver: what happens meanwhile waits."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver, include_internal=True)
-    change(admin, endpoint, state="paused")
+    change(admin, endpoint, status="paused")
     return receiver, endpoint
 
 
@@ -806,15 +812,15 @@ def test_what_is_for_staff_is_not_sent_any_more_once_an_endpoint_gets_none_of_it
     admin.post("/users", json={"name": "Ada", "email": f"{secrets.token_hex(5)}@lumen.example"})
     assert admin.post(f"/webhook-endpoints/{endpoint['id']}/pings").status_code == 202
     read_the_log()
-    assert change(admin, endpoint, state="active", include_internal=False).status_code == 200
+    assert change(admin, endpoint, status="active", include_internal=False).status_code == 200
 
     settled_ = "select from deliveries where endpoint_id = %s and status <> 'pending'"
     work(lambda: db.execute(settled_, (endpoint["id"],)).rowcount == 5)
     assert sorted(receiver.types) == ["comment.created", "ticket.created", "webhook.pinged"]
     withheld = deliveries(admin, endpoint, status="failed")
-    assert [delivery["type"] for delivery in withheld] == ["comment.created", "user.created"]
+    assert [delivery["event_type"] for delivery in withheld] == ["comment.created", "user.created"]
     (attempt,) = admin.get(f"/webhook-deliveries/{withheld[0]['id']}").json()["attempts"]
-    assert (attempt["status"], attempt["error"]) == (None, delivering.WITHHELD)
+    assert (attempt["response_status"], attempt["error"]) == (None, delivering.WITHHELD)
 
     path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
     assert admin.post(path, json={"delivery_id": withheld[0]["id"]}).status_code == 202
@@ -833,7 +839,7 @@ def test_what_is_for_staff_is_withheld_although_its_event_is_not_kept_any_more(
     comment(agent, number, "said aloud")
     read_the_log()
     db.execute("delete from events where ticket = %s", (number,))
-    assert change(admin, endpoint, state="active", include_internal=False).status_code == 200
+    assert change(admin, endpoint, status="active", include_internal=False).status_code == 200
     work(lambda: tried(db, endpoint) == 3)
     assert sorted(receiver.types) == ["comment.created", "ticket.created"]
     assert not any(b"canary" in message.body for message in receiver.messages)
@@ -849,7 +855,7 @@ def test_what_is_for_staff_is_withheld_although_the_release_before_wrote_a_body_
     comment(agent, new_ticket()["number"], "canary", visibility="internal")
     read_the_log()
     db.execute("update webhook_messages set body = internal_body where body = ''")
-    assert change(admin, endpoint, state="active", include_internal=False).status_code == 200
+    assert change(admin, endpoint, status="active", include_internal=False).status_code == 200
     work(lambda: tried(db, endpoint) == 2)
     assert receiver.types == ["ticket.created"]
 
@@ -862,15 +868,15 @@ def test_a_message_that_is_written_only_when_it_is_sent_has_nothing_for_others_e
     read_the_log()
     of_ours = "from webhook_messages where event_id in (select event_id from deliveries where endpoint_id = %s)"
     db.execute(f"delete {of_ours}", (endpoint["id"],))
-    change(admin, endpoint, state="active")
+    change(admin, endpoint, status="active")
     work(lambda: len(receiver.messages) == 2)
     bodies = [row["body"] for row in db.execute(f"select body {of_ours} order by body", (endpoint["id"],))]
     assert bodies[0] == "" and "canary" not in bodies[1]
 
 
-@pytest.mark.parametrize("state", ["paused", "disabled"])
+@pytest.mark.parametrize("status", ["paused", "disabled"])
 def test_an_endpoint_that_was_sent_nothing_for_a_while_has_not_failed_meanwhile(
-    admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, state: str
+    admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database, status: str
 ) -> None:
     """Otherwise the first failure after a long pause would disable it at once."""
     endpoint = new_endpoint(new_receiver())
@@ -879,32 +885,61 @@ def test_an_endpoint_that_was_sent_nothing_for_a_while_has_not_failed_meanwhile(
         (endpoint["id"],),
     )
     assert change(admin, endpoint, description="x").json()["failing_since"] is not None
-    change(admin, endpoint, state=state)
-    back = change(admin, endpoint, state="active").json()
+    change(admin, endpoint, status=status)
+    back = change(admin, endpoint, status="active").json()
     assert back["failing_since"] is None
     assert db.execute("select from webhook_endpoints where id = %s and warned_at is null", (endpoint["id"],)).rowcount
 
 
-@pytest.mark.parametrize(("state", "status"), [("disabled", "failed"), ("active", "delivered")])
+@pytest.mark.parametrize(("status", "outcome"), [("disabled", "failed"), ("active", "delivered")])
 def test_a_pause_that_ends_otherwise(
     admin: Person,
     new_ticket: New,
     new_receiver: NewReceiver,
     new_endpoint: NewEndpoint,
     db: Database,
-    state: str,
     status: str,
+    outcome: str,
 ) -> None:
     """Disabled while it was paused: its backlog fails; or is sent, if it is active again before anybody looked."""
     endpoint = new_endpoint(new_receiver())
-    change(admin, endpoint, state="paused")
+    change(admin, endpoint, status="paused")
     new_ticket()
     read_the_log()
-    change(admin, endpoint, state="disabled")
-    change(admin, endpoint, state=state)
+    change(admin, endpoint, status="disabled")
+    change(admin, endpoint, status=status)
     settled = "select from deliveries where endpoint_id = %s and status <> 'pending'"
     work(lambda: db.execute(settled, (endpoint["id"],)).rowcount == 1)
-    assert deliveries(admin, endpoint)[0]["status"] == status
+    assert deliveries(admin, endpoint)[0]["status"] == outcome
+
+
+def test_what_the_release_before_has_written_is_told_by_today_s_names(
+    admin: Person, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
+) -> None:
+    """In the feed, in messages, and to who repeats a request."""
+    receiver = new_receiver()
+    body, key = {"url": receiver.url}, {"Idempotency-Key": secrets.token_hex(8)}
+    first = admin.post("/webhook-endpoints", json=body, headers=key).json()
+    endpoint = new_endpoint(receiver, event_types=["webhook.updated"], include_internal=True)
+    start = admin.get("/events", params={"start": "end"}).json()["next"]
+    change(admin, endpoint, description="x", status="paused")
+    change(admin, endpoint, status="active")
+    for field in ("data", "previous"):
+        db.execute(f"update events set {field} = {field} - 'status' where {field} ? 'state'")
+    of_a_key = "update events set data = data - 'status' || jsonb_build_object('state', data -> 'status') where id in"
+    db.execute(f"{of_a_key} (select event_id from idempotency_keys) and type = 'webhook.created'")
+    assert admin.post("/webhook-endpoints", json=body, headers=key).json() == first
+    settled(db)
+    page = admin.get("/events", params={"cursor": start, "limit": 100}).json()["items"]
+    paused, active = (event for event in page if event["type"] == "webhook.updated")
+    assert (paused["data"]["status"], paused["previous"]) == ("paused", {"status": "active", "description": ""})
+    assert (active["data"]["status"], active["previous"]) == ("active", {"status": "paused"})
+    assert "state" not in paused["data"] | active["data"]
+    work(lambda: len(receiver.messages) == 2)
+    told = sorted((message.json for message in receiver.messages), key=lambda each: each["sequence"])
+    assert [(each["data"], each["previous"]) for each in told] == [
+        (each["data"], each["previous"]) for each in (paused, active)
+    ]
 
 
 def test_ping_webhook_endpoint(
@@ -929,11 +964,11 @@ def test_ping_webhook_endpoint(
     assert [d["status"] for d in admin.pages("/webhook-deliveries", event_id=message.id)] == ["delivered"]
     assert other.messages == []
 
-    change(admin, endpoint, state="paused")
+    change(admin, endpoint, status="paused")
     assert admin.post(path).status_code == 202
     read_the_log()
     assert deliveries(admin, endpoint)[-1]["next_attempt_at"] is None
-    change(admin, endpoint, state="active")
+    change(admin, endpoint, status="active")
     work(lambda: len(receiver.messages) == 2)
 
 
@@ -1193,7 +1228,7 @@ def test_a_comment_that_was_taken_back(
     number, canary = new_ticket()["number"], secrets.token_hex(8)
     told = comment(agent, number, f"{canary} 1").json()
     work(lambda: tried(db, endpoint) == 1)
-    change(admin, endpoint, state="paused")
+    change(admin, endpoint, status="paused")
     untold = comment(agent, number, f"{canary} 2").json()
     read_the_log()
     kept = "select from webhook_messages where body like %s"
@@ -1201,7 +1236,7 @@ def test_a_comment_that_was_taken_back(
     for said in (told, untold):
         agent.delete(f"/tickets/{number}/comments/{said['id']}")
     work(lambda: db.execute(kept, (f"%{canary}%",)).rowcount == 0)
-    change(admin, endpoint, state="active")
+    change(admin, endpoint, status="active")
     work(lambda: tried(db, endpoint) == 4)
     assert [canary.encode() in message.body for message in receiver.messages] == [True, False, False, False]
 
@@ -1237,10 +1272,10 @@ def test_a_chat_is_told_one_thing_after_the_other(
 
     receiver.behaviour = now_slow_now_quick
     endpoint = new_endpoint(receiver, event_types=["ticket.created"])
-    change(admin, endpoint, state="paused")
+    change(admin, endpoint, status="paused")
     numbers = [new_ticket()["number"] for _ in range(6)]
     read_the_log()
-    change(admin, endpoint, state="active")
+    change(admin, endpoint, status="active")
     work(lambda: len(receiver.messages) == 6)
     numbers += [new_ticket()["number"] for _ in range(6)]
     work(lambda: len(receiver.messages) == 12)

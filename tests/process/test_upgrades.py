@@ -237,3 +237,24 @@ def test_statements_of_the_release_before_run_while_this_one_migrates(
         told = conn.execute("select count(*) from events where type = 'ticket.created'").fetchone()
         opened = conn.execute("select count(*) from tickets").fetchone()
         assert told == opened
+
+
+def test_the_release_before_finds_the_end_of_a_pause_that_this_one_has_written(
+    upgraded: tuple[str, Callable[[], list[str]]],
+) -> None:
+    """Otherwise what the pause held back would stay where it is, if a worker of the release before reads of its end."""
+    url, upgrade = upgraded
+    upgrade()
+    endpoint_id = uuids.uuid7()
+    merge_patch = {"Content-Type": "application/merge-patch+json"}
+    with psycopg.connect(url, autocommit=True) as conn:
+        admin = signed_up(conn, "admin")
+        conn.execute("insert into webhook_endpoints (id, url) values (%s, 'https://a.example/')", (endpoint_id,))
+        with configured(database_url=url), served(app.create()) as service, Person(service, *admin) as person:
+            for status in ("paused", "active"):
+                path = f"/webhook-endpoints/{endpoint_id}"
+                assert person.patch(path, json={"status": status}, headers=merge_patch).is_success
+        before = Before(conn)
+        rows = before.run("webhooks.list_events_to_fan_out", page_size=9, page_bytes=1 << 20, longest=1 << 20)
+        told = [dict(zip((each.name for each in before.cursor.description or ()), row, strict=True)) for row in rows]
+    assert [each["released"] for each in told if each["type"] == "webhook.updated"] == [False, True]

@@ -21,9 +21,9 @@ async def create_webhook_endpoint(body: dict[str, Any], actor: Actor, claim: Cla
 
 
 async def list_webhook_endpoints(
-    actor: Actor, state: str | None = None, limit: int = 25, cursor: str | None = None
+    actor: Actor, status: str | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
-    given = sent(state=state, limit=limit)
+    given = sent(status=status, limit=limit)
     async with pool.connection() as conn:
         page = await endpoints.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/webhook-endpoints", **given)
@@ -72,11 +72,11 @@ async def list_deliveries(
     endpoint_id: str | None = None,
     event_id: str | None = None,
     status: str | None = None,
-    type: str | None = None,
+    event_type: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:
-    given = sent(endpoint_id=endpoint_id, event_id=event_id, status=status, type=type, limit=limit)
+    given = sent(endpoint_id=endpoint_id, event_id=event_id, status=status, event_type=event_type, limit=limit)
     async with pool.connection() as conn:
         page = await deliveries.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/webhook-deliveries", **given)

@@ -87,7 +87,7 @@ class Delivery(TypedDict):
     id: UUID
     endpoint_id: UUID
     event_id: UUID
-    type: str
+    event_type: str
     status: DeliveryStatus
     attempt_count: int
     created_at: str
@@ -98,7 +98,7 @@ class DeliveryDetail(TypedDict):
     id: UUID
     endpoint_id: UUID
     event_id: UUID
-    type: str
+    event_type: str
     status: DeliveryStatus
     attempt_count: int
     created_at: str
@@ -114,7 +114,7 @@ class DeliveryToSend(TypedDict):
     format: WebhookFormat
     tries: int
     url: str
-    state: WebhookState
+    endpoint_status: WebhookState
     now: datetime | None
     withheld: bool | None
     body: str | None
@@ -516,7 +516,7 @@ class WebhookEndpoint(TypedDict):
     projects: list[str]
     include_internal: bool
     format: WebhookFormat
-    state: WebhookState
+    status: WebhookState
     failing_since: str | None
     disabled_at: str | None
     created_at: str
@@ -2291,7 +2291,7 @@ class _Webhooks:
         *,
         endpoint_id: UUID | None,
         status: DeliveryStatus | None,
-        type: str | None,
+        event_type: str | None,
         event_id: UUID | None,
         before: UUID | None,
         page_size: int,
@@ -2364,7 +2364,7 @@ class _Webhooks:
         self,
         conn: Connection,
         *,
-        state: WebhookState | None,
+        status: WebhookState | None,
         after: UUID | None,
         page_size: int,
     ) -> list[WebhookEndpoint]:
@@ -2500,7 +2500,7 @@ class _Webhooks:
         event_types: list[str],
         projects: list[str],
         include_internal: bool,
-        state: WebhookState,
+        status: WebhookState,
         endpoint_id: UUID,
         event_id: UUID,
         actor_id: UUID,

@@ -25,7 +25,7 @@ async def list_(
     endpoint_id: str | None = None,
     event_id: str | None = None,
     status: sql.DeliveryStatus | None = None,
-    type: str | None = None,
+    event_type: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
@@ -34,14 +34,14 @@ async def list_(
     Raises Forbidden, InvalidCursor, and InvalidParameter for an endpoint or event that is not there.
     """
     policy.require_admin(actor)
-    listing = ["deliveries", endpoint_id, event_id, status, type]
+    listing = ["deliveries", endpoint_id, event_id, status, event_type]
     (before,) = paging.opened(cursor, listing, UUID)
     rows = await sql.webhooks.list_deliveries(
         conn,
         endpoint_id=UUID(endpoint_id) if endpoint_id else None,
         event_id=UUID(event_id) if event_id else None,
         status=status,
-        type=type,
+        event_type=event_type,
         before=before,
         page_size=limit + 1,
     )
@@ -95,8 +95,8 @@ async def redeliver(
     if redelivery:
         return redelivery
     endpoint = await endpoints.get(conn, actor, endpoint_id)
-    if endpoint["state"] == "disabled":
-        raise Conflict("This endpoint is disabled. Set its state to active before you send to it.")
+    if endpoint["status"] == "disabled":
+        raise Conflict("This endpoint is disabled. Set its `status` to `active` before you send to it.")
     if events_after:
         raise Invalid.at(
             "#/events_after",

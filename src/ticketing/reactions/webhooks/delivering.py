@@ -70,9 +70,9 @@ async def deliver(job: jobs.Job) -> None:
         delivery = await sql.webhooks.get_delivery_to_send(conn, delivery_id=UUID(job.args["delivery_id"]))
     if delivery is None:
         return
-    if delivery["state"] == "paused":
+    if delivery["endpoint_status"] == "paused":
         await _park(job, delivery)
-    elif delivery["state"] == "disabled":
+    elif delivery["endpoint_status"] == "disabled":
         await _unsent(job, delivery, DISABLED)
     elif delivery["withheld"]:
         await _unsent(job, delivery, WITHHELD)

@@ -23,7 +23,7 @@ from ticketing.writing.idempotency import Claim
 SECRET_OVERLAP_SECONDS = 24 * 3600.0
 MOST_SECRETS = 10
 """Secrets of an endpoint that hold at once, each of which signs every message."""
-FIELDS = ("url", "description", "event_types", "projects", "include_internal", "state")
+FIELDS = ("url", "description", "event_types", "projects", "include_internal", "status")
 
 
 async def check_url(actor: Actor, url: str) -> None:
@@ -95,15 +95,15 @@ async def list_(
     conn: sql.Connection,
     actor: Actor,
     *,
-    state: sql.WebhookState | None = None,
+    status: sql.WebhookState | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
     """A page of the endpoints, oldest first. Raises Forbidden, InvalidCursor."""
     policy.require_admin(actor)
-    listing = ["webhook_endpoints", state]
+    listing = ["webhook_endpoints", status]
     (after,) = paging.opened(cursor, listing, UUID)
-    rows = await sql.webhooks.list_webhook_endpoints(conn, state=state, after=after, page_size=limit + 1)
+    rows = await sql.webhooks.list_webhook_endpoints(conn, status=status, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
@@ -131,7 +131,7 @@ async def update(
     changed = {name for name, value in patch.items() if value != old[name]}
     if not changed:
         return endpoint
-    if "state" in changed and old["state"] == "disabled":
+    if "status" in changed and old["status"] == "disabled":
         changed |= {name for name in ("failing_since", "disabled_at") if old[name] is not None}
     updated = await sql.webhooks.update_webhook_endpoint(
         conn,
@@ -193,7 +193,7 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
     if event:
         return event
     endpoint = await get(conn, actor, endpoint_id)
-    raise Conflict(f"This endpoint is {endpoint['state']}. Set its state to active before you ping it.")
+    raise Conflict(f"This endpoint is {endpoint['status']}. Set its `status` to `active` before you ping it.")
 
 
 async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, Any]) -> sql.Event:

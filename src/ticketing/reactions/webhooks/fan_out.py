@@ -110,7 +110,7 @@ async def _make_deliveries(conn: sql.Connection, events: Sequence[Entry]) -> Non
             "endpoint_id": endpoint["id"],
             "event_id": event["id"],
             "type": event["type"],
-            "paused": endpoint["state"] == "paused",
+            "paused": endpoint["status"] == "paused",
         }
         for place, (event, endpoint) in enumerate(told)
     ]
