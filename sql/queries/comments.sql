@@ -32,8 +32,8 @@ with seen as materialized (
     returning c
 )
 insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data)
-select :event_id, 'comment.created', (c).created_at, r.ticket, project, :actor_id, r.visibility = 'internal', to_jsonb(r)
-  from inserted cross join touched cross join lateral comment_resource(c) r
+select :event_id, 'comment.created', (c).created_at, r.ticket_number, project, :actor_id, r.visibility = 'internal', to_jsonb(r)
+  from inserted cross join touched cross join lateral comment_entry(c) r
 returning data;
 
 -- name: list_comments(ticket, viewer_id, organizations, staffed, everywhere, after, after_id, page_size, page_bytes)
@@ -58,7 +58,7 @@ with found as materialized (
 )
 select p.place < p.count as more, r.*
   from counted p join comments c on c.id = p.id
- cross join lateral comment_resource(c) r
+ cross join lateral comment_entry(c) r
  where p.bytes <= :page_bytes or p.place = 1
  order by p.place;
 
@@ -69,14 +69,14 @@ select p.place < p.count as more, r.*
 select r.*
   from tickets t
   join comments c on c.ticket = t.number
- cross join lateral comment_resource(c) r
+ cross join lateral comment_entry(c) r
  where t.number = :ticket and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
    and c.id = :comment_id and may_see(c, t.project, :staffed, :everywhere);
 
 -- name: get_deleted_comment(comment_id)^
 -- returns: Comment
 -- The tombstone of a comment, for its author, who repeats the request that made it.
-select r.* from comments c cross join lateral comment_resource(c) r where c.id = :comment_id and c.deleted_at is not null;
+select r.* from comments c cross join lateral comment_entry(c) r where c.id = :comment_id and c.deleted_at is not null;
 
 -- name: lock_comment(ticket, comment_id, viewer_id, organizations, staffed, everywhere)^
 -- returns: Comment
@@ -85,7 +85,7 @@ select r.* from comments c cross join lateral comment_resource(c) r where c.id =
 select r.*
   from tickets t
   join comments c on c.ticket = t.number
- cross join lateral comment_resource(c) r
+ cross join lateral comment_entry(c) r
  where t.number = :ticket and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
    and c.id = :comment_id and may_see(c, t.project, :staffed, :everywhere)
    for no key update of t, c;
@@ -101,7 +101,7 @@ with updated as (
 insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data, previous)
 select :event_id, 'comment.updated', (c).updated_at, t.number, t.project, :actor_id, r.visibility = 'internal', to_jsonb(r),
        :previous
-  from updated cross join lateral comment_resource(c) r join tickets t on t.number = r.ticket
+  from updated cross join lateral comment_entry(c) r join tickets t on t.number = r.ticket_number
 returning data;
 
 -- name: delete_comment(event_id, actor_id, comment_id)!
@@ -124,4 +124,4 @@ with deleted as (
 )
 insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data)
 select :event_id, 'comment.deleted', (c).deleted_at, t.number, t.project, :actor_id, r.visibility = 'internal', to_jsonb(r)
-  from deleted cross join lateral comment_resource(c) r join tickets t on t.number = r.ticket;
+  from deleted cross join lateral comment_entry(c) r join tickets t on t.number = r.ticket_number;

@@ -50,7 +50,7 @@ select l.key, l.expired_transaction::text::bigint as expired_transaction, l.expi
 -- What is declared of these types.
 select d.type, d.scope, d.internal from event_types d where d.type = any(:types) order by d.type;
 
--- name: list_feed(after_transaction, after_position, types, project, reader, scopes, scan, scan_bytes, page_size)
+-- name: list_feed(after_transaction, after_position, type, project, reader, scopes, scan, scan_bytes, page_size)
 -- returns: LogEntry
 -- A page of the log from after a given place on: what a reader with these scopes, if given, may see or has to be told is
 -- gone. It looks at so many events and bytes at most; each row also says how far that went, and one row does even if
@@ -73,7 +73,7 @@ select s.transaction_id::text::bigint as until_transaction, s.position as until_
        cross join lateral event_resource(l, false) r
        cross join lateral event_parts(l) parts
        where (l.transaction_id, l.position) <= (s.transaction_id, s.position)
-         and (:types::text[] is null or l.type = any(:types::text[]))
+         and (:type::text[] is null or l.type = any(:type::text[]))
          and (:project::text[] is null or l.project = any(:project::text[]))
          and (:scopes::text[] is null or d.scope = any(:scopes::text[]))
          and (:reader::text[] is null or readers.seen_by && :reader::text[] or readers.missed_by && :reader::text[])

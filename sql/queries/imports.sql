@@ -286,7 +286,7 @@ select r.id, r.type, r.occurred_at, t.number, t.project, r.actor_id, c.visibilit
   join tickets t on t.number = r.ticket
   left join comments c on c.id = r.comment
   left join lateral (
-      select to_jsonb(resource) as data from comment_resource(jsonb_populate_record(c, r.was)) resource
+      select to_jsonb(resource) as data from comment_entry(jsonb_populate_record(c, r.was)) resource
   ) of_comment on r.comment is not null
   left join lateral (
       select to_jsonb(resource) as data from ticket_resource(jsonb_populate_record(t, r.was)) resource

@@ -1,8 +1,8 @@
 -- Comments, as the contract shows them.
 
 -- The contract's Comment.
-create or replace function comment_resource(c comments)
-returns table (id uuid, ticket bigint, author jsonb, body text, visibility comment_visibility,
+create or replace function comment_entry(c comments)
+returns table (id uuid, ticket_number bigint, author jsonb, body text, visibility comment_visibility,
                created_at text, updated_at text, deleted_at text)
 language sql stable rows 1 begin atomic
     select c.id, c.ticket, (select user_ref(u) from users u where u.id = c.author_id), c.body, c.visibility,

@@ -54,7 +54,9 @@ $$;
 
 -- Fields of an event of this type, by the names that they have today; releases before this one stored older names.
 create or replace function named_today(type text, fields jsonb) returns jsonb language sql immutable
-return case when named_today.type like 'webhook.%' and fields ? 'state'
+return case when named_today.type like 'comment.%' and fields ? 'ticket'
+            then fields - 'ticket' || jsonb_build_object('ticket_number', fields -> 'ticket')
+            when named_today.type like 'webhook.%' and fields ? 'state'
             then fields - 'state' || jsonb_build_object('status', fields -> 'state')
             else fields end;
 
@@ -77,7 +79,7 @@ end;
 
 -- An event as the contract says it: to staff whole, to others without what is for staff.
 create or replace function event_resource(e events, whole boolean)
-returns table (id uuid, type text, occurred_at text, ticket bigint, project text, actor jsonb,
+returns table (id uuid, type text, "timestamp" text, ticket_number bigint, project text, actor jsonb,
                data jsonb, previous jsonb)
 language sql stable rows 1 begin atomic
     select e.id, e.type, utc(e.occurred_at), e.ticket, e.project,

@@ -30,7 +30,7 @@ def test_create_comment(requester: Person, new_ticket: New, new_events: Events) 
     response = comment(requester, ticket["number"], "It stops at 10:00.")
     made = response.json()
     assert response.status_code == 201
-    assert (made["author"], made["visibility"], made["ticket"]) == (requester.ref, "public", ticket["number"])
+    assert (made["author"], made["visibility"], made["ticket_number"]) == (requester.ref, "public", ticket["number"])
     path = response.headers["location"].removeprefix("/api/v1")
     assert requester.get(path).json() == made
     assert requester.get(path).headers["etag"] == response.headers["etag"]

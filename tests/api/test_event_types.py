@@ -281,14 +281,14 @@ def test_types_that_a_token_has_no_scope_for_are_refused(
     beyond = [kind for kind, row in declared.items() if row["scope"] == ADMIN]
     assert {"webhook.created", "job.retried", "queue.paused"} <= set(beyond)
     for path in ("/events", "/events/stream"):
-        response = reader.get(path, params={"types": ",".join(["ticket.created", *beyond])})
+        response = reader.get(path, params={"type": ",".join(["ticket.created", *beyond])})
         assert (response.status_code, response.json()["code"]) == (400, "invalid_parameter")
         faults = response.json()["errors"]
         assert [fault["detail"].split()[0] for fault in faults] == sorted(beyond)
-        assert all(fault["parameter"] == "types" and fault["detail"].endswith("the scope admin.") for fault in faults)
-    page = sign_in("admin").get("/events", params={"types": ",".join(beyond), "start": "end"})
+        assert all(fault["parameter"] == "type" and fault["detail"].endswith("the scope admin.") for fault in faults)
+    page = sign_in("admin").get("/events", params={"type": ",".join(beyond), "start": "end"})
     assert page.status_code == 200
-    assert reader.get("/events", params={"types": "ticket.created,token.created"}).status_code == 200
+    assert reader.get("/events", params={"type": "ticket.created,token.created"}).status_code == 200
 
 
 # To endpoints --------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def test_the_timeline_of_a_ticket(agent: Person, requester: Person, stranger: Pe
     assert events[-1]["data"] == agent.get(f"/tickets/{number}").json()
     assert events[1]["previous"] == {"status": "open"}
     assert events[6]["previous"].keys() == {"status", "resolution", "resolved_at"}
-    assert all(event["ticket"] == number and event["project"] == ticket["project"] for event in events)
+    assert all(event["ticket_number"] == number and event["project"] == ticket["project"] for event in events)
 
     assert requester.pages(f"/tickets/{number}/events") == [
         e for e in events if e["data"].get("visibility") != "internal"

@@ -103,7 +103,7 @@ def test_a_slow_writer_is_not_passed_over(agent: Person, db: Db, database_url: s
     assert naive(fast["position"]) == [], "the naive reader never gets the slow one's event"
     items = since(agent, page["next"], until=lambda items: len(items) >= 2)
     assert ids(items) == [slow_id, str(fast["id"])]
-    assert items[1]["ticket"] == number
+    assert items[1]["ticket_number"] == number
 
 
 Step = tuple[int, str]
@@ -179,7 +179,8 @@ def test_every_event_is_read_once_and_in_order(
 def test_pages_and_links_lead_through(agent: Person, new_ticket: New) -> None:
     cursor = end(agent)
     made = [new_ticket()["number"] for _ in range(5)]
-    whole = [item for item in since(agent, cursor, until=lambda items: len(items) >= 5) if item["ticket"] in made]
+    found = since(agent, cursor, until=lambda items: len(items) >= 5)
+    whole = [item for item in found if item["ticket_number"] in made]
     walked: list[Any] = []
     response = agent.get("/events", params={"cursor": cursor, "limit": 2})
     walked += response.json()["items"]
@@ -189,8 +190,8 @@ def test_pages_and_links_lead_through(agent: Person, new_ticket: New) -> None:
         assert len(response.json()["items"]) <= 2
         walked += response.json()["items"]
     assert "link" not in response.headers
-    assert [item for item in walked if item["ticket"] in made] == whole
-    assert [item["ticket"] for item in whole] == made
+    assert [item for item in walked if item["ticket_number"] in made] == whole
+    assert [item["ticket_number"] for item in whole] == made
     assert agent.get("/events", params={"cursor": response.json()["next"]}).json()["items"] == []
 
 
@@ -226,11 +227,11 @@ def test_pages_end_with_their_bytes(agent: Person, requester: Person, new_ticket
                 return items
             params = {"cursor": page["next"]}
 
-    seen = [event for event in walked(agent, "/events", {"cursor": cursor}) if event["ticket"] in (number, last)]
-    assert [event["ticket"] for event in seen] == [number] * 21 + [last]
+    seen = [event for event in walked(agent, "/events", {"cursor": cursor}) if event["ticket_number"] in (number, last)]
+    assert [event["ticket_number"] for event in seen] == [number] * 21 + [last]
     timeline = walked(agent, f"/tickets/{number}/events", {})
     assert [event["id"] for event in timeline] == [event["id"] for event in seen[:-1]]
-    assert [event["ticket"] for event in walked(requester, "/events", {"cursor": hidden})][-1:] == [last]
+    assert [event["ticket_number"] for event in walked(requester, "/events", {"cursor": hidden})][-1:] == [last]
     assert max(sizes) < feed.SCAN_BYTES + 10_000
 
 
@@ -266,7 +267,7 @@ def test_a_page_looks_at_so_many_events_at_most(
     while not pages or pages[-1]["more"]:
         pages.append(stranger.get("/events", params={"cursor": pages[-1]["next"] if pages else cursor}).json())
     assert len(pages) >= 3
-    assert [item["ticket"] for page in pages for item in page["items"] if item["ticket"]] == [own]
+    assert [item["ticket_number"] for page in pages for item in page["items"] if item["ticket_number"]] == [own]
 
 
 def test_it_starts_with_the_oldest_event(agent: Person, project: str, db: Db) -> None:
@@ -275,16 +276,16 @@ def test_it_starts_with_the_oldest_event(agent: Person, project: str, db: Db) ->
         "select id from events where type = %s order by transaction_id, position limit 1", [kind]
     ).fetchone()
     assert first
-    (oldest,) = agent.get("/events", params={"limit": 1, "types": kind}).json()["items"]
+    (oldest,) = agent.get("/events", params={"limit": 1, "type": kind}).json()["items"]
     assert oldest["id"] == str(first["id"])
-    assert agent.get("/events", params={"limit": 1, "types": kind, "start": "oldest"}).json()["items"] == [oldest]
+    assert agent.get("/events", params={"limit": 1, "type": kind, "start": "oldest"}).json()["items"] == [oldest]
 
 
 def test_filters(agent: Person, admin: Person, project: str, new_ticket: New) -> None:
     def both(items: list[Any]) -> bool:
         return len(items) >= 2
 
-    by_type = {"types": "ticket.created,comment.created"}
+    by_type = {"type": "ticket.created,comment.created"}
     by_project = {"project": project}
     cursors = [end(agent, **filters) for filters in (by_type, by_project)]
     other = f"{project}-b"
@@ -296,13 +297,16 @@ def test_filters(agent: Person, admin: Person, project: str, new_ticket: New) ->
     patch(agent, here, priority="high")
 
     found = since(agent, cursors[0], until=lambda items: len(items) >= 3, **by_type)
-    assert [(item["type"], item["ticket"]) for item in found] == [
+    assert [(item["type"], item["ticket_number"]) for item in found] == [
         ("ticket.created", number),
         ("comment.created", number),
         ("ticket.created", here),
     ]
     found = since(agent, cursors[1], until=both, **by_project)
-    assert [(item["type"], item["ticket"]) for item in found] == [("ticket.created", here), ("ticket.updated", here)]
+    assert [(item["type"], item["ticket_number"]) for item in found] == [
+        ("ticket.created", here),
+        ("ticket.updated", here),
+    ]
 
 
 # To each what they may see -----------------------------------------------------------------------------------------
@@ -425,8 +429,8 @@ def test_a_project_that_becomes_private_is_told_as_gone(
     assert gone == {
         "id": whole[1]["id"],
         "type": "project.updated",
-        "occurred_at": whole[1]["occurred_at"],
-        "ticket": None,
+        "timestamp": whole[1]["timestamp"],
+        "ticket_number": None,
         "project": project,
         "actor": None,
         "data": None,
@@ -463,12 +467,12 @@ def test_a_ticket_that_goes_to_somebody_else_is_told_as_gone(
     )
     comment(stranger, number, CANARY)
     whole = in_every_way(agent, cursors[2], has("comment.created", body=CANARY))
-    whole = [item for item in whole if item["ticket"] == number]
+    whole = [item for item in whole if item["ticket_number"] == number]
     (gone,) = in_every_way(requester, cursors[0], bool)
-    assert (gone["id"], gone["ticket"], gone["tombstone"]) == (whole[2]["id"], number, True)
+    assert (gone["id"], gone["ticket_number"], gone["tombstone"]) == (whole[2]["id"], number, True)
     assert (gone["project"], gone["actor"], gone["data"], gone["previous"]) == (None, None, None, {})
     given = in_every_way(stranger, cursors[1], has("comment.created", body=CANARY))
-    assert [item for item in given if item["ticket"] == number] == whole, "they may see its past now"
+    assert [item for item in given if item["ticket_number"] == number] == whole, "they may see its past now"
 
 
 def test_a_ticket_that_is_taken_from_colleagues_agents_and_everybody_is_told_as_gone(
@@ -505,7 +509,7 @@ def test_a_ticket_that_is_taken_from_colleagues_agents_and_everybody_is_told_as_
     settled(db)
     for person, cursor in zip(readers, cursors, strict=False):
         (gone,) = in_every_way(person, cursor, bool)
-        assert (gone["ticket"], gone["tombstone"], gone["data"], gone["project"]) == (number, True, None, None)
+        assert (gone["ticket_number"], gone["tombstone"], gone["data"], gone["project"]) == (number, True, None, None)
     mine = in_every_way(requester, cursors[-1], has("comment.created", body=CANARY))
     assert [item["tombstone"] for item in mine] == [False] * 4
 
@@ -686,6 +690,6 @@ def test_cursors_of_the_release_before_hold_while_their_reader_is_staff_or_not(
     cursors = {person: before(person, staff=person is agent) for person in (agent, requester)}
     number = new_ticket()["number"]
     for person, cursor in cursors.items():
-        assert number in [event["ticket"] for event in since(person, cursor)]
+        assert number in [event["ticket_number"] for event in since(person, cursor)]
         gone = person.get("/events", params={"cursor": before(person, staff=person is not agent)})
         assert (gone.status_code, gone.json()["code"]) == (410, "cursor_expired")

@@ -21,7 +21,7 @@ LISTS = {
     "/ops/v1/jobs": ("jobs", {"state": "discarded"}),
     "/webhook-endpoints": ("webhook_endpoints", {"status": "paused"}),
     "/webhook-deliveries": ("deliveries", {"status": "failed"}),
-    "/events": ("events", {"types": "ticket.created"}),
+    "/events": ("events", {"type": "ticket.created"}),
 }
 
 

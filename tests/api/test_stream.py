@@ -162,15 +162,15 @@ def test_it_goes_on_where_it_broke_off(agent: Person, new_ticket: New) -> None:
     numbers = [new_ticket()["number"] for _ in range(3)]
     with agent.follow(last.id) as opened:
         first = next(sent for sent in opened if sent.data)
-        assert first.data and first.data["ticket"] == numbers[0]
+        assert first.data and first.data["ticket_number"] == numbers[0]
     numbers.append(new_ticket()["number"])
     with agent.follow(first.id) as opened:
-        assert [event["ticket"] for event in told(opened, 3)] == numbers[1:]
+        assert [event["ticket_number"] for event in told(opened, 3)] == numbers[1:]
     # The header counts more: a browser sends the address of its first request again.
     with agent.follow(first.id, cursor=last.id) as opened:
-        assert [event["ticket"] for event in told(opened, 3)] == numbers[1:]
+        assert [event["ticket_number"] for event in told(opened, 3)] == numbers[1:]
     with agent.follow(None, cursor=last.id) as opened:
-        assert [event["ticket"] for event in told(opened, 4)] == numbers
+        assert [event["ticket_number"] for event in told(opened, 4)] == numbers
 
 
 def test_feed_and_stream_share_their_cursors(agent: Person, new_ticket: New) -> None:
@@ -179,12 +179,12 @@ def test_feed_and_stream_share_their_cursors(agent: Person, new_ticket: New) -> 
     with agent.follow(cursor) as opened:
         sent = [next(sent for sent in opened if sent.data) for _ in range(3)]
     page = agent.get("/events", params={"cursor": sent[0].id}).json()
-    assert [event["ticket"] for event in page["items"]] == numbers[1:]
+    assert [event["ticket_number"] for event in page["items"]] == numbers[1:]
     assert [event.data for event in sent[1:]] == page["items"]
 
 
 def test_filters(agent: Person, new_ticket: New) -> None:
-    with agent.follow(None, types="comment.created,ticket.closed") as opened:
+    with agent.follow(None, type="comment.created,ticket.closed") as opened:
         next(opened)
         number = new_ticket()["number"]
         comment(agent, number)
@@ -205,7 +205,7 @@ def test_many_that_read_much_get_all_of_it(stand: Stand) -> None:
             (count,),
         )
         live = told(early, count)
-    assert [event["ticket"] for event in live] == list(range(1, count + 1))
+    assert [event["ticket_number"] for event in live] == list(range(1, count + 1))
     with agent.follow(beginning.id) as late:
         assert told(late, count) == live
 
@@ -222,7 +222,7 @@ def test_signs_of_life_move_on(stand: Stand) -> None:
     since(agent, end(agent), until=lambda _: True)
     own = stand.new_ticket(person)
     with person.follow(beat.id) as opened:
-        assert told(opened, 1)[0]["ticket"] == own not in numbers
+        assert told(opened, 1)[0]["ticket_number"] == own not in numbers
 
 
 def test_a_stream_that_waits_for_its_turn_to_catch_up_gives_signs_of_life(stand: Stand) -> None:
@@ -240,7 +240,7 @@ def test_a_stream_that_waits_for_its_turn_to_catch_up_gives_signs_of_life(stand:
         beat = next(queued)
         assert (beat.data, beat.id) == (None, beginning.id), "a sign of life, and its place"
         busy.rollback()
-        assert told(queued, 1)[0]["ticket"] == number
+        assert told(queued, 1)[0]["ticket_number"] == number
 
 
 def test_a_long_event_is_told_whole(stand: Stand) -> None:
@@ -275,8 +275,9 @@ def listener(hub: Hub) -> Listener:
 
 
 def entry(size: int, **fields: Any) -> Any:
-    empty = {"id": "1", "type": "ticket.created", "occurred_at": "", "ticket": 1, "project": "media", "actor": None}
-    return empty | {"data": {"text": "x" * size}, "previous": {}, "transaction_id": 1, "position": 1} | fields
+    empty = {"id": "1", "type": "ticket.created", "timestamp": "", "ticket_number": 1, "project": "media"}
+    what = {"actor": None, "data": {"text": "x" * size}, "previous": {}, "transaction_id": 1, "position": 1}
+    return empty | what | fields
 
 
 def test_an_event_is_held_once_for_all_who_are_told_it(hub: Hub) -> None:
@@ -363,10 +364,11 @@ def test_what_is_taken_from_a_reader_is_not_sent_any_more(hub: Hub) -> None:
     """What waits in their buffer is not told, and what is about other things is."""
     to = listener(hub)
     to.permit(time.monotonic() + 60)
-    abouts: list[dict[str, Any]] = [{}, {"ticket": None}, {"ticket": 2}, {"ticket": None, "project": "other"}]
+    of_project: dict[str, Any] = {"ticket_number": None}
+    abouts = [{}, of_project, {"ticket_number": 2}, {**of_project, "project": "other"}]
     for place, fields in enumerate(abouts):
         to.put(to.message(entry(0), Encoded(entry(0, id=f"number {place}", **fields), "public")))
-    to.take_back(subject_of(entry(0, ticket=None)))
+    to.take_back(subject_of(entry(0, **of_project)))
     to.take_back(subject_of(entry(0)))
 
     async def sent() -> bytes:
@@ -498,7 +500,7 @@ def said(stand: Stand, agent: Person, number: int, seconds: float) -> None:
 def later_than(moment: datetime, events: Iterable[Any]) -> list[Any]:
     """Those of these events that happened more than a second after a moment."""
     last = (moment + timedelta(seconds=1)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    return [event for event in events if event["occurred_at"] > last]
+    return [event for event in events if event["timestamp"] > last]
 
 
 def taken_away(stand: Stand, change: str, person: Person) -> datetime:
@@ -521,7 +523,7 @@ def test_nothing_is_told_a_second_after_the_right_to_it_has_ended(stand: Stand, 
         said(stand, other, number, 2)
         heard = [sent.data for sent in rest(opened) if sent.data]
     assert later_than(moment, heard) == []
-    assert any(event["occurred_at"] for event in heard) or not heard
+    assert any(event["timestamp"] for event in heard) or not heard
 
 
 def dripping(line: socket.socket) -> bytes:
@@ -653,13 +655,13 @@ def test_a_busy_database_ends_who_has_to_read_it_and_delays_the_others(stand: St
     person, other = stand.sign_in("agent"), stand.sign_in("agent")
     with following(other) as (live,):
         number = stand.new_ticket(other)
-        assert told(live, 1)[0]["ticket"] == number
+        assert told(live, 1)[0]["ticket_number"] == number
         with psycopg.connect(stand.database_url) as busy:
             busy.execute("lock table events in access exclusive mode")
             with person.follow() as catching_up:
                 assert {sent.data for sent in rest(catching_up)} == {None}, "a place to come back to"
             busy.rollback()
-        assert stand.new_ticket(other) == told(live, 1)[0]["ticket"]
+        assert stand.new_ticket(other) == told(live, 1)[0]["ticket_number"]
 
 
 @pytest.mark.slow

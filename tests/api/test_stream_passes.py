@@ -83,7 +83,7 @@ def test_what_opens_no_stream_leaves_it_unused(agent: Person, anonymous: Judged)
     stream_pass = pass_of(agent)
     head = anonymous.head(STREAM, params=given(stream_pass))
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
-    assert anonymous.get(STREAM, params={**given(stream_pass), "types": "nothing"}).status_code == 400
+    assert anonymous.get(STREAM, params={**given(stream_pass), "type": "nothing"}).status_code == 400
     assert anonymous.get(STREAM, params={**given(stream_pass), "cursor": "nowhere"}).status_code == 400
     assert anonymous.get(STREAM, params={**given(stream_pass), "project": "nowhere"}).status_code == 400
     assert anonymous.get(STREAM, params=given(stream_pass), headers={"Accept": "text/html"}).status_code == 406

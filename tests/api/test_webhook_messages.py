@@ -22,9 +22,9 @@ from ticketing.reactions.webhooks import payloads, schedule, signing
 EVENT: dict[str, Any] = {
     "id": UUID("01a20d6d-5a00-7ed8-8033-fe2b4cf0aaa5"),
     "type": "ticket.resolved",
-    "occurred_at": "2026-11-24T12:00:00.000Z",
+    "timestamp": "2026-11-24T12:00:00.000Z",
     "position": 5131,
-    "ticket": 1042,
+    "ticket_number": 1042,
     "project": "media-server",
     "actor": {"id": "019cad94-3fe0-72dc-899c-8e59c150e3ec", "name": "Ines Aydin"},
     "data": {"number": 1042, "title": "Playback stops"},
@@ -53,7 +53,7 @@ SECRETS: dict[str, Any] = {
     "assignee": {"id": "canary", "name": "joe@canary.example"},
     "author": {"id": "canary", "name": "joe@canary.example"},
     "number": 7,
-    "ticket": 7,
+    "ticket_number": 7,
 }
 
 
@@ -79,7 +79,7 @@ def test_signatures(body: bytes, secrets: list[bytes]) -> None:
 def test_the_standard_body() -> None:
     body = json.loads(payloads.body("standard", EVENT))
     assert list(body)[:3] == ["type", "timestamp", "sequence"]
-    assert (body["type"], body["timestamp"], body["sequence"]) == (EVENT["type"], EVENT["occurred_at"], 5131)
+    assert (body["type"], body["timestamp"], body["sequence"]) == (EVENT["type"], EVENT["timestamp"], 5131)
     assert (body["data"], body["previous"]) == (EVENT["data"], EVENT["previous"])
 
 
@@ -112,7 +112,7 @@ def test_the_standard_body() -> None:
             "Ines Aydin edited a comment on [#1042]({url}/support/tickets/1042) \\(deleted since\\)",
         ),
         (
-            EVENT | {"type": "project.created", "ticket": None, "data": {"key": "m", "name": "Media"}},
+            EVENT | {"type": "project.created", "ticket_number": None, "data": {"key": "m", "name": "Media"}},
             "Ines Aydin created the project Media",
             "Ines Aydin created the project Media",
         ),
@@ -162,7 +162,7 @@ def test_a_line_names_what_changed(type: str, previous: Any, data: Any, changes:
 
 def test_a_line_of_no_ticket_names_what_changed_and_no_secrets() -> None:
     event = EVENT | {
-        "ticket": None,
+        "ticket_number": None,
         "type": "webhook.updated",
         "data": {"url": "https://b.example/", "status": "paused"},
     }
@@ -172,7 +172,7 @@ def test_a_line_of_no_ticket_names_what_changed_and_no_secrets() -> None:
     assert "secret" not in line
     event |= {"type": "project.updated", "data": {"key": "media", "name": "Media"}, "previous": {"name": "Old"}}
     assert json.loads(payloads.body("discord", event))["content"].endswith("project Media\\: name Old → Media")
-    event |= {"type": "comment.updated", "ticket": 1, "data": {"body": "new"}, "previous": {"body": "old"}}
+    event |= {"type": "comment.updated", "ticket_number": 1, "data": {"body": "new"}, "previous": {"body": "old"}}
     url = f"{config.settings().public_url}/support/tickets/1"
     assert json.loads(payloads.body("slack", event))["text"].endswith(f" edited a comment on <{url}|#1>: new")
 
@@ -194,7 +194,7 @@ LINES = {
 
 @pytest.mark.parametrize(("type", "line"), LINES.items())
 def test_a_line_of_no_ticket_is_a_sentence(type: str, line: str) -> None:
-    event = EVENT | {"type": type, "ticket": None, "actor": None, "data": {"name": "Joe"}, "previous": {}}
+    event = EVENT | {"type": type, "ticket_number": None, "actor": None, "data": {"name": "Joe"}, "previous": {}}
     assert json.loads(payloads.body("slack", event))["text"] == f"The service {line}"
 
 
@@ -219,7 +219,7 @@ def test_no_line_tells_an_address_or_a_secret(type: str, format: str, described:
     emptied = {field: [] if value == SECRETS.get(field) else value for field, value in data.items()}
     other = json.loads(json.dumps(data).replace("joe", "jim").replace("/services", "/hooks").replace("the ", "a "))
     for before in (emptied, other):
-        event = EVENT | {"type": type, "ticket": data.get("number", data.get("ticket"))}
+        event = EVENT | {"type": type, "ticket_number": data.get("number", data.get("ticket_number"))}
         event |= {"actor": {"id": "1", "name": SECRETS["email"]}, "data": data, "previous": before}
         line = payloads.body(format, event)
         assert "canary" not in line

@@ -124,7 +124,7 @@ def test_a_ticket_is_told_of(
     (event,) = admin.pages(f"/tickets/{ticket['number']}/events")
     assert message.id == event["id"]
     assert message.json["data"] == ticket
-    assert message.json["timestamp"] == event["occurred_at"]
+    assert message.json["timestamp"] == event["timestamp"]
     (delivery,) = deliveries(admin, endpoint)
     assert (delivery["status"], delivery["attempt_count"], delivery["event_id"]) == ("delivered", 1, event["id"])
     detail = admin.get(f"/webhook-deliveries/{delivery['id']}").json()
@@ -758,7 +758,7 @@ def test_a_pause_keeps_the_backlog(
     receiver.messages.clear()
     assert change(admin, endpoint, status="active").status_code == 200
     work(lambda: tried(db, endpoint) == 7)
-    told = [message.json["ticket"] for message in receiver.messages]
+    told = [message.json["ticket_number"] for message in receiver.messages]
     assert sorted(told) == [ticket["number"] for ticket in tickets]
     # As many as may be on their way at once can overtake each other.
     assert all(abs(told.index(ticket["number"]) - place) < delivering.AT_ONCE for place, ticket in enumerate(tickets))
@@ -786,10 +786,10 @@ def test_a_disabled_endpoint_keeps_nothing(
     change(admin, endpoint, status="active")
     assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 202
     work(lambda: len(receiver.messages) == 1)
-    assert [message.json["ticket"] for message in receiver.messages] == [second["number"]]
+    assert [message.json["ticket_number"] for message in receiver.messages] == [second["number"]]
     assert admin.post(path, json={"failed_since": first["created_at"]}).status_code == 202
     work(lambda: len(receiver.messages) == 2)
-    assert [message.json["ticket"] for message in receiver.messages] == [second["number"], first["number"]]
+    assert [message.json["ticket_number"] for message in receiver.messages] == [second["number"], first["number"]]
 
 
 @pytest.fixture
@@ -1020,7 +1020,7 @@ def test_redeliver_all_failed(
     path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
     assert admin.post(path, json={"failed_since": since}).status_code == 202
     work(lambda: tried(db, endpoint) == 6)
-    assert sorted(message.json["ticket"] for message in receiver.messages) == numbers[1:3]
+    assert sorted(message.json["ticket_number"] for message in receiver.messages) == numbers[1:3]
     assert [d["status"] for d in deliveries(admin, endpoint)] == ["failed", "delivered", "delivered", "delivered"]
 
 
@@ -1048,11 +1048,11 @@ def test_replay(
     path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
     assert admin.post(path, json={"events_after": first["id"]}).status_code == 202
     work(lambda: tried(db, endpoint) == 6)
-    assert sorted(m.json["ticket"] for m in receiver.messages) == [ticket["number"] for ticket in tickets[1:]]
+    assert sorted(m.json["ticket_number"] for m in receiver.messages) == [ticket["number"] for ticket in tickets[1:]]
     receiver.messages.clear()
     assert admin.post(path, json={"events_since": tickets[0]["created_at"]}).status_code == 202
     work(lambda: tried(db, endpoint) == 12)
-    assert sorted(m.json["ticket"] for m in receiver.messages) == [ticket["number"] for ticket in tickets]
+    assert sorted(m.json["ticket_number"] for m in receiver.messages) == [ticket["number"] for ticket in tickets]
     assert receiver.types == ["ticket.created"] * 6
 
 
@@ -1214,7 +1214,7 @@ def test_every_type_of_event(
     # The text of a comment that is taken back is not told of any more, so this comes last.
     admin.delete(f"/tickets/{number}/comments/{said['id']}")
     work(lambda: set(types) <= set(receiver.types))
-    sequences = [message.json["sequence"] for message in receiver.messages if message.json["ticket"] == number]
+    sequences = [message.json["sequence"] for message in receiver.messages if message.json["ticket_number"] == number]
     assert len(sequences) == len(set(sequences)) == 8
     assert {d["status"] for d in deliveries(admin, endpoint)} == {"delivered"}
 
@@ -1257,7 +1257,7 @@ def test_an_import_is_not_told_of(
     new_ticket()
     work(lambda: len(receiver.messages) == 2)
     read_the_log()
-    assert [message.json["ticket"] for message in receiver.messages].count(number) == 1
+    assert [message.json["ticket_number"] for message in receiver.messages].count(number) == 1
 
 
 @pytest.mark.parametrize("format", ["slack", "discord"])
@@ -1343,7 +1343,7 @@ def test_long_edits_by_one_requester_stop_nobody(
         (number, rows[0]["event_id"]),
     )
     work(lambda: all(len(receiver.messages) == 2 for receiver in receivers))
-    standard = next(m for m in receivers[0].messages if m.json["ticket"] == number)
+    standard = next(m for m in receivers[0].messages if m.json["ticket_number"] == number)
     assert standard.json["data"] == edited.json()
     assert standard.json["previous"]["description"] == "\U0001f39e" * 65_000
 

@@ -204,7 +204,7 @@ async function lookBack(api: Api, number: number, me: Schemas["User"]): Promise<
     items.map((event) => event.type),
     ["ticket.created", "ticket.updated", "comment.created", "ticket.resolved"],
   );
-  assert(items.every((event) => event.ticket === number && event.actor?.id === me.id));
+  assert(items.every((event) => event.ticket_number === number && event.actor?.id === me.id));
   assert.equal(items[1]?.previous["priority"], "normal");
 }
 
@@ -212,7 +212,7 @@ async function follow(api: Api, cursor: string, number: number): Promise<void> {
   const found: Schemas["FeedEvent"][] = [];
   while (found.length < 4) {
     const page = given(await api.GET("/events", { params: { query: { cursor, limit: 3 } } }));
-    found.push(...page.items.filter((event) => event.ticket === number));
+    found.push(...page.items.filter((event) => event.ticket_number === number));
     cursor = page.next;
   }
   assert.equal(found[0]?.type, "ticket.created");

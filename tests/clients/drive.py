@@ -191,7 +191,7 @@ def discuss(client: AuthenticatedClient, number: int, me: User) -> None:
     body = CommentCreate(body="Nur unter Wayland.", visibility=CommentVisibility.INTERNAL)
     comment = given(Comment, create_comment.sync_detailed(number, client=client, body=body), 201)
     assert (comment.body, comment.visibility) == (body.body, CommentVisibility.INTERNAL)
-    assert (comment.ticket, comment.author.id, comment.deleted_at) == (number, me.id, None)
+    assert (comment.ticket_number, comment.author.id, comment.deleted_at) == (number, me.id, None)
     page = given(CommentPage, list_comments.sync_detailed(number, client=client))
     assert (page.items, page.next_) == ([comment], None)
 
@@ -216,7 +216,7 @@ def look_back(client: AuthenticatedClient, number: int, me: User) -> None:
         "comment.created",
         "ticket.resolved",
     ]
-    assert all(event.ticket == number and event.actor and event.actor.id == me.id for event in events)
+    assert all(event.ticket_number == number and event.actor and event.actor.id == me.id for event in events)
     assert events[1].previous["priority"] == "normal"
     assert events[1].data["priority"] == "urgent"
 
@@ -225,7 +225,7 @@ def follow(client: AuthenticatedClient, cursor: str, number: int) -> None:
     found: list[FeedEvent] = []
     while len(found) < 4:
         page = given(Feed, list_events.sync_detailed(client=client, cursor=cursor, limit=3))
-        found += [event for event in page.items if event.ticket == number]
+        found += [event for event in page.items if event.ticket_number == number]
         cursor = page.next_
     assert found[0].type_ == "ticket.created"
     assert not any(event.tombstone for event in found)

@@ -217,6 +217,6 @@ def test_events_of_a_stream_are_judged() -> None:
     event = example("Feed")["items"][0]
     for _ in range(2):
         judge().value("FeedEvent", event)
-    for broken in (event | {"id": "7"}, event | {"occurred_at": 7}, {key: event[key] for key in event if key != "id"}):
+    for broken in (event | {"id": "7"}, event | {"timestamp": 7}, {key: event[key] for key in event if key != "id"}):
         with pytest.raises(REFUSALS):
             judge().value("FeedEvent", broken)

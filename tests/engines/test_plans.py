@@ -103,7 +103,7 @@ RUN: dict[str, tuple[int, Statement]] = {
             c,
             after_transaction=300,
             after_position=0,
-            types=None,
+            type=None,
             project=None,
             reader=None,
             scopes=None,

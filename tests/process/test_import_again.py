@@ -90,7 +90,7 @@ def test_what_was_edited_there_is_reported_and_taken_with_update(
     (reworded,) = ticket.pop("comments")
     assert reworded["body"] == "Me too!"
     *_, of_ticket, of_comment = agent.pages(f"/tickets/{ticket['number']}/events")
-    assert (of_ticket["type"], of_ticket["occurred_at"]) == ("ticket.updated", utc(later["updatedAt"]))
+    assert (of_ticket["type"], of_ticket["timestamp"]) == ("ticket.updated", utc(later["updatedAt"]))
     assert of_ticket["previous"] == {
         "title": "Issue 1", "description": "", "tags": [], "assignee": None, "environment": {},
     }  # fmt: skip
@@ -712,12 +712,12 @@ def test_staff_and_requester_hear_that_a_ticket_is_gone(
     report = imported(database_url, written(tmp_path, [issue(1, author={"login": login})]), project, *options)
     number = read_back(agent, project)["1"]["number"]
     assert requester.get(f"/tickets/{number}").status_code == 200
-    readers = {person: end(person, types="ticket.deleted") for person in (agent, requester)}
+    readers = {person: end(person, type="ticket.deleted") for person in (agent, requester)}
     ran(database_url, "revert", str(report["run"]))
     assert requester.get(f"/tickets/{number}").status_code == 404
     for person, gone in ((agent, False), (requester, True)):
-        (event,) = since(person, readers[person], types="ticket.deleted")
-        assert (event["ticket"], event["tombstone"], event["data"] is None) == (number, gone, gone)
+        (event,) = since(person, readers[person], type="ticket.deleted")
+        assert (event["ticket_number"], event["tombstone"], event["data"] is None) == (number, gone, gone)
 
 
 def test_runs_are_listed(own: tuple[str, Database], tmp_path: Path) -> None:

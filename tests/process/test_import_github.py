@@ -286,13 +286,13 @@ def test_the_timeline(database_url: str, agent: Person, project: str, repository
     comments = ticket.pop("comments")
     created, first, ended, second = agent.pages(f"/tickets/{ticket['number']}/events")
     still_open = {"status": "open", "resolution": "none", "resolved_at": None, "closed_at": None}
-    assert (created["type"], created["occurred_at"]) == ("ticket.created", ticket["created_at"])
+    assert (created["type"], created["timestamp"]) == ("ticket.created", ticket["created_at"])
     assert (created["actor"], created["previous"]) == (ticket["requester"], {})
     assert created["data"] == ticket | still_open | {"updated_at": ticket["created_at"]}
     for event, said in ((first, comments[0]), (second, comments[1])):
-        assert (event["type"], event["occurred_at"]) == ("comment.created", said["created_at"])
+        assert (event["type"], event["timestamp"]) == ("comment.created", said["created_at"])
         assert (event["actor"], event["data"], event["previous"]) == (said["author"], said, {})
-    assert (ended["type"], ended["occurred_at"]) == ("ticket.closed", ticket["closed_at"])
+    assert (ended["type"], ended["timestamp"]) == ("ticket.closed", ticket["closed_at"])
     assert (ended["actor"], ended["previous"]) == (None, still_open)
     assert ended["data"] == ticket | {"updated_at": ticket["closed_at"]}
     (joon,) = db.execute("select * from users where external_source = 'github' and external_id = 'joon'").fetchall()
@@ -422,7 +422,7 @@ def test_new_comments_and_closed_issues_are_taken_over(
     event = agent.pages(f"/tickets/{numbers['1']}/events")[-1]
     assert (event["type"], event["data"]) == ("comment.created", tickets["1"]["comments"][-1])
     event = agent.pages(f"/tickets/{numbers['2']}/events")[-1]
-    assert (event["type"], event["actor"], event["occurred_at"]) == ("ticket.closed", None, utc(after[1]["closedAt"]))
+    assert (event["type"], event["actor"], event["timestamp"]) == ("ticket.closed", None, utc(after[1]["closedAt"]))
     assert event["previous"] == {"status": "open", "resolution": "none", "resolved_at": None, "closed_at": None}
     assert event["data"] == {name: value for name, value in tickets["2"].items() if name != "comments"}
     assert figures(imported(database_url, written(tmp_path, after), project, *named)) == (0, 0, 3, 0, 0)

@@ -16,13 +16,13 @@ async def list_ticket_events(number: int, actor: Actor, limit: int = 25, cursor:
 
 async def list_events(
     actor: Actor,
-    types: list[str] | None = None,
+    type: list[str] | None = None,
     project: list[str] | None = None,
     start: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:
-    given = sent(types=types, project=project, limit=limit)
+    given = sent(type=type, project=project, limit=limit)
     async with pool.connection() as conn:
         page = await feed.list_(conn, actor, start=start, cursor=cursor, **given)
     return followed(page, "/events", **given)
@@ -30,13 +30,13 @@ async def list_events(
 
 async def stream_events(
     actor: Actor,
-    types: list[str] | None = None,
+    type: list[str] | None = None,
     project: list[str] | None = None,
     cursor: str | None = None,
     last_event_id: str | None = None,
 ) -> Stream:
     # A browser that comes back sends the address of its first request again, and where it was since in the header.
-    opened = streams.opened(actor, types=types, project=project, cursor=last_event_id or cursor)
+    opened = streams.opened(actor, type=type, project=project, cursor=last_event_id or cursor)
     # A proxy must not keep the connection: a stream ends with its process, and the next one is for the successor.
     return Stream(opened, "text/event-stream", {"X-Accel-Buffering": "no", "Connection": "close"})
 

@@ -60,7 +60,7 @@ class ClaimedJob(TypedDict):
 
 class Comment(TypedDict):
     id: UUID
-    ticket: int
+    ticket_number: int
     author: Any
     body: str | None
     visibility: CommentVisibility
@@ -75,7 +75,7 @@ class CommentOfRun(TypedDict):
 class CommentRow(TypedDict):
     more: bool | None
     id: UUID | None
-    ticket: int | None
+    ticket_number: int | None
     author: Any | None
     body: str | None
     visibility: CommentVisibility | None
@@ -137,8 +137,8 @@ class EndedToken(TypedDict):
 class Event(TypedDict):
     id: UUID
     type: str
-    occurred_at: str
-    ticket: int | None
+    timestamp: str
+    ticket_number: int | None
     project: str | None
     actor: Any | None
     data: Any
@@ -157,8 +157,8 @@ class EventRow(TypedDict):
     more: bool | None
     id: UUID | None
     type: str | None
-    occurred_at: str | None
-    ticket: int | None
+    timestamp: str | None
+    ticket_number: int | None
     project: str | None
     actor: Any | None
     data: Any | None
@@ -325,8 +325,8 @@ class LogEntry(TypedDict):
     missed_by: list[str] | None
     id: UUID | None
     type: str | None
-    occurred_at: str | None
-    ticket: int | None
+    timestamp: str | None
+    ticket_number: int | None
     project: str | None
     actor: Any | None
     data: Any | None
@@ -840,7 +840,7 @@ class _Events:
         after_position: int,
         scan: int,
         scan_bytes: int,
-        types: list[str] | None,
+        type: list[str] | None,
         project: list[str] | None,
         scopes: list[str] | None,
         reader: list[str] | None,

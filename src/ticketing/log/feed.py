@@ -34,7 +34,7 @@ async def list_(
     conn: sql.Connection,
     actor: Actor,
     *,
-    types: Sequence[str] | None = None,
+    type: Sequence[str] | None = None,
     project: Sequence[str] | None = None,
     limit: int = 25,
     start: str | None = None,
@@ -48,12 +48,12 @@ async def list_(
     """
     if start is not None and cursor is not None:
         raise InvalidParameter.named("start", "A cursor says where to start. Leave one of the two out.")
-    reader = Reader(actor, types, project)
+    reader = Reader(actor, type, project)
     seal, place = await begun(conn, reader, cursor, at_end=start == "end")
     if start == "end":
         await check_named(conn, reader)
         return {"items": [], "next": seal.cursor(place), "more": False}
-    sees_most = actor.everywhere and types is None and project is None
+    sees_most = actor.everywhere and type is None and project is None
     stretch = await read(conn, reader, place, limit, scan=int(SCAN_OF_STAFF * limit) + 1 if sees_most else SCAN)
     if cursor is None:
         await check_named(conn, reader, borne=stretch.entries)
@@ -69,8 +69,8 @@ async def check_named(conn: sql.Connection, reader: Reader, *, borne: Sequence[s
 
     Call it where they begin. Raises InvalidParameter.
     """
-    if reader.types:
-        await _check_scopes(conn, reader.actor, reader.types)
+    if reader.type:
+        await _check_scopes(conn, reader.actor, reader.type)
     there = (entry["project"] for entry in borne if reader.view(entry) != "gone")
     projects = filters.named("project", "project", reader.project, borne=there)
     await filters.check_visible(conn, reader.actor, projects)
@@ -78,7 +78,7 @@ async def check_named(conn: sql.Connection, reader: Reader, *, borne: Sequence[s
 
 async def _check_scopes(conn: sql.Connection, actor: Actor, types: Sequence[str]) -> None:
     faults = [
-        {"detail": f"{row['type']} is for tokens with the scope {row['scope']}.", "parameter": "types"}
+        {"detail": f"{row['type']} is for tokens with the scope {row['scope']}.", "parameter": "type"}
         for row in await sql.events.list_event_types(conn, types=list(types))
         if row["scope"] not in actor.scopes
     ]
@@ -97,7 +97,7 @@ async def read(
         conn,
         after_transaction=after.transaction,
         after_position=after.position,
-        types=list(reader.types) if reader and reader.types is not None else None,
+        type=list(reader.type) if reader and reader.type is not None else None,
         project=list(reader.project) if reader and reader.project is not None else None,
         reader=sorted(reader.names) if reader else None,
         scopes=sorted(reader.actor.scopes) if reader else None,
@@ -124,9 +124,9 @@ def as_seen_by(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
     return {
         "id": entry["id"],
         "type": entry["type"],
-        "occurred_at": entry["occurred_at"],
-        "ticket": entry["ticket"],
-        "project": None if gone and entry["ticket"] is not None else entry["project"],
+        "timestamp": entry["timestamp"],
+        "ticket_number": entry["ticket_number"],
+        "project": None if gone and entry["ticket_number"] is not None else entry["project"],
         "actor": None if gone else entry["actor"],
         "data": None if gone else data,
         "previous": {} if gone else previous,

@@ -39,7 +39,7 @@ class Reader:
     """Who reads the feed, and what of it they want."""
 
     actor: Actor
-    types: Sequence[str] | None
+    type: Sequence[str] | None
     project: Sequence[str] | None
     #: What stands for them in `event_readers`; of these, what lets them see the whole event, and not its public part.
     names: frozenset[str] = field(init=False)
@@ -58,11 +58,11 @@ class Reader:
     @property
     def listing(self) -> list[Any]:
         """What their cursors are bound to."""
-        return ["feed", self.actor.id, sorted(self.types or ()), sorted(self.project or ())]
+        return ["feed", self.actor.id, sorted(self.type or ()), sorted(self.project or ())]
 
     def wants(self, entry: sql.LogEntry) -> bool:
         """Whether their filters let an event pass."""
-        return (self.types is None or entry["type"] in self.types) and (
+        return (self.type is None or entry["type"] in self.type) and (
             self.project is None or entry["project"] in self.project
         )
 

@@ -50,14 +50,14 @@ def leave() -> None:
 
 @asynccontextmanager
 async def opened(
-    actor: Actor, *, types: Sequence[str] | None = None, project: Sequence[str] | None = None, cursor: str | None = None
+    actor: Actor, *, type: Sequence[str] | None = None, project: Sequence[str] | None = None, cursor: str | None = None
 ) -> AsyncIterator[Listener]:
     """A stream of what the actor may see from the cursor, or from now, on.
 
     Raises TooManyStreams, Full, InvalidParameter, InvalidCursor, CursorExpired.
     """
     hub = _hubs[asyncio.get_running_loop()]
-    reader = Reader(actor, types, project)
+    reader = Reader(actor, type, project)
     with hub.room.taken(actor):
         async with pool.connection() as conn:
             seal, place = await places.begun(conn, reader, cursor, at_end=True)

@@ -37,7 +37,7 @@ class Encoded:
 
 def subject_of(entry: sql.LogEntry) -> Subject:
     """The ticket of an event, or else its project."""
-    return ("project", entry["project"]) if entry["ticket"] is None else ("ticket", entry["ticket"])
+    return ("project", entry["project"]) if entry["ticket_number"] is None else ("ticket", entry["ticket_number"])
 
 
 class Message(NamedTuple):

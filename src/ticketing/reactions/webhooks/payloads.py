@@ -37,10 +37,10 @@ def body(format: str, event: Event) -> str:
 def _standard(event: Event) -> dict[str, Any]:
     return {
         "type": event["type"],
-        "timestamp": event["occurred_at"],
+        "timestamp": event["timestamp"],
         # The place in the log: of two messages on one ticket, the one with the larger number tells the later state.
         "sequence": event["position"],
-        "ticket": event["ticket"],
+        "ticket_number": event["ticket_number"],
         "project": event["project"],
         "actor": event["actor"],
         "data": event["data"],
@@ -92,7 +92,7 @@ def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
     actor = _short(_called(event["actor"]["name"]), TITLE_LENGTH) if event["actor"] else "The service"
     noun, _, verb = event["type"].partition(".")
     before, _, after = PHRASES.get(event["type"], f"{verb.replace('_', ' ')} {{}}").partition("{}")
-    number = event["ticket"]
+    number = event["ticket_number"]
     if number is None:
         target = escaped(f"the {NOUNS.get(noun, noun)} {_name(event['data'])}")
     else:
@@ -109,7 +109,7 @@ def _comment(verb: str, event: Event) -> str:
 
 
 def _title(event: Event) -> str:
-    title = event["data"].get("title") if event["ticket"] is not None else None
+    title = event["data"].get("title") if event["ticket_number"] is not None else None
     return f" {_short(title, TITLE_LENGTH)}" if title else ""
 
 
