@@ -73,10 +73,13 @@ class _Message:
 
 
 class Judge:
-    """A document served below a prefix; whatever breaks it raises, AssertionError or what openapi-core raises."""
+    """A document served below a prefix; whatever breaks it raises, AssertionError or what openapi-core raises.
+
+    An answer that only the `default` of its operation describes breaks it: that is for what may come one day.
+    """
 
     def __init__(self, document: dict[str, Any], prefix: str) -> None:
-        self._document = document
+        self._document = document = without_default(document)
         self._prefix = prefix
         dialect = "https://json-schema.org/draft/2020-12/schema"
         self._registry = jsonschema_rs.Registry([(_URN, {**_bounded(document), "$schema": dialect})])
@@ -139,7 +142,7 @@ class Judge:
         """Judge status, media type, headers and body of an operation's answer."""
         responses = self._at(f"{operation}/responses")[1]
         status = str(answered.status)
-        known = next((key for key in (status, f"{status[0]}XX", "default") if key in responses), None)
+        known = next((key for key in (status, f"{status[0]}XX") if key in responses), None)
         assert known is not None, f"the contract has no {status} for {operation}"
         pointer, response = self._at(f"{operation}/responses/{known}")
         declared = {name.lower() for name in response.get("headers", {})}
@@ -216,6 +219,18 @@ class Judge:
             {**self._document, "servers": [{"url": HOST + self._prefix}]},
             config=Config(extra_media_type_deserializers=json_like),
         )
+
+
+def without_default(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document, in which no operation says what it may answer beside what it lists."""
+
+    def listed(operation: Any) -> Any:
+        if not isinstance(operation, dict) or "responses" not in operation:
+            return operation
+        return operation | {"responses": {k: each for k, each in operation["responses"].items() if k != "default"}}
+
+    listing = {path: {key: listed(each) for key, each in item.items()} for path, item in document["paths"].items()}
+    return document | {"paths": listing}
 
 
 def _bounded(node: Any) -> Any:

@@ -48,6 +48,7 @@ NOT_FOUND = {
     "detail": "No.",
     "request_id": "r",
 }
+TOO_MANY = NOT_FOUND | {"type": "/problems/too-many-requests", "status": 429, "code": "too_many_requests"}
 WHOLE = [
     (TICKET, answered(BUG, etag=VERSION)),
     (TICKET, answered(BUG, media_type="application/json; charset=utf-8", etag=VERSION)),
@@ -76,6 +77,7 @@ BROKEN = {
     "no JSON": (TICKET, answered(b"{", etag=VERSION)),
     "no body": (TICKET, answered(b"", etag=VERSION)),
     "a status that is not declared": (TICKET, answered(BUG, 206, etag=VERSION)),
+    "a problem that only the default tells of": (TICKET, answered(TOO_MANY, 429, PROBLEM)),
     "a media type that is not declared": (TICKET, answered(BUG, media_type="text/html", etag=VERSION)),
     "no media type": (TICKET, answered(BUG, media_type="", etag=VERSION)),
     "a problem as JSON": (ABSENT, answered(NOT_FOUND, 404)),
