@@ -8,6 +8,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
 COPY sql sql
 COPY spec spec
+COPY docs/guides docs/guides
 COPY src src
 RUN pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir /wheels . \
     && /opt/ticketing/bin/pip install --no-cache-dir --no-deps /wheels/*.whl

@@ -5,25 +5,34 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import html
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from ticketing.contract import Networks
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import MethodNotAllowed
 from ticketing.ground import metrics, paths
+from ticketing.web import reference
 
 T = TypeVar("T")
 STATIC = Path(__file__).parent / "static"
 
 POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+TRYING = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+"""What the page may do that sends requests: Swagger UI sets styles on elements, and loads images from data URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +113,11 @@ TICKET = re.compile(r"/support/tickets/(?P<number>[1-9][0-9]{0,15})", re.ASCII)
 
 def site(
     api: Any,
+    documents: Mapping[str, Mapping[str, Any]],
     problems: Mapping[str, Mapping[str, Any]],
     ready: Callable[[], Awaitable[str | None]],
     operators: Networks,
+    public_url: str,
 ) -> Any:
     """An ASGI application within the edge: these pages, and `api` for every other path.
 
@@ -114,7 +125,7 @@ def site(
     operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
     written here, so a spelling that a proxy reads differently is not a page.
     """
-    pages: dict[str, Page] = _documents() | _reference() | _icons() | _problem_types(problems)
+    pages: dict[str, Page] = _documents() | _assets() | _icons() | _problem_types(problems)
 
     async def live() -> Page:
         return Page("text/plain", b"ok\n")
@@ -128,7 +139,7 @@ def site(
     async def exposition() -> Page:
         return Page(*await asyncio.to_thread(metrics.exposition))
 
-    made: dict[str, Callable[[], Awaitable[Page]]] = {
+    made: dict[str, Callable[[], Awaitable[Page]]] = _reading(documents, public_url) | {
         "/health/live": live,
         "/health/ready": Shared(readiness),
         "/metrics": Shared(exposition, METRICS_SECONDS),
@@ -187,17 +198,42 @@ def _icons() -> dict[str, Page]:
     }
 
 
-def _reference() -> dict[str, Page]:
-    def asset(name: str, media_type: str) -> Page:
-        return Page(f"{media_type}; charset=utf-8", (STATIC / name).read_bytes())
+def _assets() -> dict[str, Page]:
+    def asset(name: str, media_type: str, **headers: str) -> Page:
+        return Page(f"{media_type}; charset=utf-8", (STATIC / name).read_bytes(), headers=headers)
 
     return {
         "/": Page("text/html", b"", 302, headers={"Location": "/docs"}, names_paths=True),
-        "/docs": asset("docs.html", "text/html"),
-        "/docs/docs.js": asset("docs.js", "text/javascript"),
+        "/docs/reference.css": asset("reference.css", "text/css"),
+        "/docs/reference.js": asset("reference.js", "text/javascript"),
         "/docs/page.css": asset("page.css", "text/css"),
+        "/docs/try": asset("try.html", "text/html", **{"Content-Security-Policy": TRYING}),
+        "/docs/try.css": asset("try.css", "text/css"),
+        "/docs/try.js": asset("try.js", "text/javascript"),
         "/docs/swagger-ui.css": asset("swagger-ui/swagger-ui.css", "text/css"),
         "/docs/swagger-ui-bundle.js": asset("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
+    }
+
+
+def _reading(documents: Mapping[str, Mapping[str, Any]], public_url: str) -> dict[str, Callable[[], Awaitable[Page]]]:
+    """The references and the guides. Each is made when it is first asked for, in a thread: it takes up to a second."""
+    guides = {path.stem: path.read_text() for path in sorted(paths.GUIDES.glob("*.md"))}
+    titles = {name: reference.title_of(text) for name, text in guides.items()}
+    server = "{0.scheme}://{0.netloc}".format(urlsplit(public_url))
+
+    def page(make: Callable[[], str]) -> Callable[[], Awaitable[Page]]:
+        async def made() -> Page:
+            text = await asyncio.to_thread(make)
+            return Page("text/html; charset=utf-8", text.encode(), names_paths=True)
+
+        return Shared(made, keep_seconds=math.inf)
+
+    return {
+        **{
+            path: page(partial(reference.reference, path, documents, server=server, guides=titles))
+            for path in reference.REFERENCES
+        },
+        **{f"/docs/guides/{name}": page(partial(reference.guide, name, guides=guides)) for name in guides},
     }
 
 
