@@ -61,6 +61,10 @@ generate: $(venv)/for-dev ## Regenerate spec/dist and sql.pyi, and format the co
 	@$(python) -m ruff check --quiet --fix .
 	@$(python) -m ruff format --quiet .
 
+.PHONY: examples
+examples: $(venv)/for-dev $(node_tools) ## Execute the Postman collection and the workflows of spec/workflows on a fresh demo
+	@$(python) scripts/examples.py $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(venv)/for-dev ## Send more than 10,000 generated requests over HTTP
 	@$(python) scripts/fuzz.py $(ARGS)

@@ -1,22 +1,13 @@
-"""Send every example of the contract, in the order of the documents, and expect exactly the documented status.
+"""The examples of the contract as a list of requests, in the order of the documents, each with its documented status.
 
-Usage: python scripts/collection.py [URL TOKEN]      without them it starts a service of its own, with the demo
-
-Each operation is sent with its required parameters: once for each example of its body, or, if it takes none, once by
+Each operation is there with its required parameters: once for each example of its body, or, if it takes none, once by
 itself and once with each of its optional parameters.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -105,46 +96,7 @@ def _example(parameter: Mapping[str, Any]) -> str:
 
 def everything() -> list[Step]:
     """The requests of every document that is published."""
-    return list(steps(contract.load(paths.SPEC / "dist" / "openapi.json"), "/api/v1"))
-
-
-def send(url: str, token: str, step: Step) -> tuple[int, str]:
-    """Status and the beginning of the body; of a stream the first piece."""
-    headers = {"Authorization": f"Bearer {token}"}
-    data = None
-    if step.media_type:
-        headers["Content-Type"] = step.media_type
-        data = json.dumps(step.body).encode()
-    request = urllib.request.Request(url + step.target, data, headers, method=step.method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return response.status, response.read1(100_000).decode()
-    except urllib.error.HTTPError as refused:
-        return refused.code, refused.read().decode()
-
-
-def run(url: str, token: str) -> list[str]:
-    """Send all requests; what was answered otherwise than documented."""
-    faults = []
-    for step in everything():
-        status, answer = send(url, token, step)
-        if status != step.status:
-            faults.append(f"{step.name}: {step.method} {step.target}: {status}, not {step.status}: {answer[:600]}")
-    return faults
-
-
-@contextmanager
-def demo() -> Iterator[tuple[str, str]]:
-    """A service with the demo, its URL and an admin's token."""
-    up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
-    environment = os.environ | {"TICKETING_LOG_LEVEL": "warning"}
-    with subprocess.Popen(up, stdout=subprocess.PIPE, text=True, env=environment) as service:
-        assert service.stdout is not None
-        ready = json.loads(service.stdout.readline())
-        try:
-            yield ready["url"], ready["tokens"]["admin"]
-        finally:
-            service.send_signal(signal.SIGINT)
+    return [step for prefix, file in paths.DOCUMENTS.items() for step in steps(contract.load(file), prefix)]
 
 
 # Postman --------------------------------------------------------------------------------------------------------------
@@ -190,18 +142,3 @@ def _item(step: Step) -> dict[str, Any]:
         "request": request,
         "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": [check]}}],
     }
-
-
-def main(*arguments: str) -> int:
-    """Run the collection; the exit status says whether all answers were as documented."""
-    if arguments:
-        faults = run(*arguments)
-    else:
-        with demo() as (url, token):
-            faults = run(url, token)
-    print("\n".join(faults) or f"{len(everything())} examples were answered as documented.")
-    return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

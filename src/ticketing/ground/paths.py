@@ -12,6 +12,7 @@ API, OPS = "/api/v1", "/ops/v1"
 DOCUMENTS = {API: SPEC / "dist" / "openapi.json", OPS: SPEC / "dist" / "ops.json"}
 """The contract, and the document of what operators see, by the path below which each is served. Both are there in YAML,
 too."""
+COLLECTION = SPEC / "dist" / "collection.json"
 QUERIES = _ROOT / "sql" / "queries"
 SHAPES = _ROOT / "sql" / "shapes"
 MIGRATIONS = _ROOT / "migrations"

@@ -100,6 +100,8 @@ ICON_SECONDS = 24 * 3600
 """How long browsers cache the icon."""
 METRICS_SECONDS = 1.0
 """How long the metrics are cached: rendering them takes 28 ms of processor time."""
+COLLECTION = "/docs/collection.json"
+"""Where Postman, Bruno and their like find every example as a request."""
 PROGRAMS = ("/api/", "/ops/")
 """Below these paths, what is not there is told as a problem even to browsers."""
 OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
@@ -174,13 +176,14 @@ def site(
 
 def _documents() -> dict[str, Page]:
     media_types = {"json": "application/openapi+json", "yaml": "application/openapi+yaml"}
-    return {
+    documents = {
         f"{path}/openapi.{ending}": Page(
             f"{media_type}; version=3.1", file.with_suffix(f".{ending}").read_bytes(), names_paths=True
         )
         for path, file in paths.DOCUMENTS.items()
         for ending, media_type in media_types.items()
     }
+    return documents | {COLLECTION: Page("application/json", paths.COLLECTION.read_bytes())}
 
 
 def _icons() -> dict[str, Page]:
