@@ -46,6 +46,7 @@ def create(settings_: Settings | None = None) -> Any:
         log.warning(shortage)
     documents = {path: contract.load(file) for path, file in paths.DOCUMENTS.items()}
     problems = contract.load(paths.SPEC / "problems.yaml")
+    faults = contract.load(paths.SPEC / "faults.yaml")
 
     ready = pages.Shared(obstacle)
     handlers = shaped({name: getattr(api, name) for name in api.__all__}, documents.values())
@@ -75,7 +76,7 @@ def create(settings_: Settings | None = None) -> Any:
         always=pages.ALWAYS,
         proxies=contract.Proxies(chosen.trusted_proxies, chosen.prefix),
         forms=texts.FORMS,
-        beside=lambda api: pages.site(api, documents, problems, ready, chosen.operators, chosen.public_url),
+        beside=lambda api: pages.site(api, documents, problems, faults, ready, chosen.operators, chosen.public_url),
         body_seconds=chosen.body_seconds,
         origins=chosen.cors_origins,
         always_said=(release.LINE,),

@@ -743,7 +743,11 @@ def test_a_filter_by_what_is_not_there_is_no_empty_list(
                 response = by.get("/tickets", params={parameter: f"{key},no-such-two"})
                 assert response.status_code == 400
                 assert response.json()["errors"] == [
-                    {"parameter": parameter, "detail": f"There is no {what} '{unknown}' that you may see."}
+                    {
+                        "code": "unknown",
+                        "parameter": parameter,
+                        "detail": f"There is no {what} '{unknown}' that you may see.",
+                    }
                     for unknown in (key, "no-such-two")
                 ]
     assert agent.get("/tickets", params={"project": project}).json()["items"] == []

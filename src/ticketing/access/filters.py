@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ticketing.access.actors import Actor
+from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.errors import InvalidParameter
 
@@ -49,12 +50,12 @@ def refuse(
     """Tell which of these names are missing, and what is known of their kind. Raises InvalidParameter if any is."""
     absent = {(row["kind"], row["key"]) for row in missing}
     faults = [
-        {"detail": _absent(kind, key, (known or {}).get(kind)), "parameter": parameter}
+        Fault("unknown", _absent(kind, key, (known or {}).get(kind)), parameter=parameter)
         for parameter, kind, key in names
         if (kind, key) in absent
     ]
     if faults:
-        raise InvalidParameter(faults[0]["detail"], errors=faults)
+        raise InvalidParameter(faults[0].detail, errors=faults)
 
 
 def _absent(kind: str, key: str, known: Sequence[str] | None) -> str:

@@ -30,6 +30,7 @@ from uuid import UUID
 
 from ticketing.access.actors import Actor, Caller
 from ticketing.access.scopes import OF_ROLE
+from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.config import settings
 from ticketing.ground.errors import Forbidden, InsufficientScope, Invalid, InvalidTransition, TicketClosed
@@ -109,12 +110,13 @@ def check_scopes(actor: Caller, role: sql.UserRole, scopes: Sequence[str]) -> No
     """
     for scope in scopes:
         if isinstance(actor, Actor) and scope not in actor.scopes:
-            raise Forbidden(
-                f"Your own token does not have the scope {scope}.",
-                errors=[{"detail": "A token cannot give away more than it may do itself.", "pointer": "#/scopes"}],
-            )
+            detail = "A token cannot give away more than it may do itself."
+            fault = Fault("beyond_rights", detail, {"scope": scope}, pointer="#/scopes")
+            raise Forbidden(f"Your own token does not have the scope {scope}.", errors=[fault])
         if scope not in OF_ROLE.get(role, ()):
-            raise Invalid.at("#/scopes", f"Only the tokens of admins can hold the scope {scope}.")
+            raise Invalid.at(
+                "#/scopes", "beyond_rights", f"Only the tokens of admins can hold the scope {scope}.", scope=scope
+            )
 
 
 def require_no_less(actor: Actor, token_id: UUID, scopes: Sequence[str]) -> None:
@@ -136,7 +138,7 @@ def require_staff_for(actor: Actor, project: str, fields: Iterable[str]) -> None
     if given and not actor.staffs(project):
         raise Forbidden(
             f"Only agents and admins may set {', '.join(given)}.",
-            errors=[{"detail": "Only agents and admins may set this.", "pointer": f"#/{name}"} for name in given],
+            errors=[Fault("for_staff", "Only agents and admins may set this.", pointer=f"#/{name}") for name in given],
         )
 
 
@@ -157,7 +159,7 @@ def check_fields(actor: Actor, ticket: sql.Ticket, changed: Collection[str], sta
         detail = "You may set this only together with the status closed."
         raise Forbidden(
             f"You may set {', '.join(early)} only together with the status closed.",
-            errors=[{"detail": detail, "pointer": f"#/{name}"} for name in early],
+            errors=[Fault("incompatible", detail, pointer=f"#/{name}") for name in early],
         )
 
 

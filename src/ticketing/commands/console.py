@@ -48,7 +48,7 @@ def judged(schema: str, **given: Any) -> dict[str, Any]:
 
 def said(problem: Problem) -> str:
     """A problem as the command line prints it: each fault with its option. It acts for no user, and sees everything."""
-    faults = [f"{_option(fault['pointer'])}: {fault['detail']}" for fault in problem.errors if "pointer" in fault]
+    faults = [f"{_option(fault.pointer)}: {fault.detail}" for fault in problem.errors if fault.pointer]
     return (" ".join(faults) or problem.detail).replace(" that you may see", "")
 
 

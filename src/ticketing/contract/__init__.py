@@ -23,13 +23,14 @@ from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.incoming import Incoming
 from ticketing.contract.judging import Judge
 from ticketing.contract.multipart import Upload
-from ticketing.contract.problems import InvalidToken, Problem
+from ticketing.contract.problems import Fault, InvalidToken, Problem
 
 __all__ = [
     "Answer",
     "Binary",
     "ContractError",
     "Exchange",
+    "Fault",
     "File",
     "Incoming",
     "InvalidToken",

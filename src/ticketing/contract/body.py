@@ -13,7 +13,7 @@ from ticketing.contract.document import Document
 from ticketing.contract.exchange import KEY, ClientGone, Exchange
 from ticketing.contract.forms import Forms
 from ticketing.contract.judging import Judge
-from ticketing.contract.problems import ContentTooLarge, MalformedRequest, UnsupportedMediaType
+from ticketing.contract.problems import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
 from ticketing.contract.schemas import Schemas
 
 REMEMBERED = 256
@@ -68,7 +68,7 @@ class JsonBody:
             raise ContentTooLarge(str(error)) from None
         except strict_json.Unkept as fault:
             detail = str(fault)
-            errors = [] if fault.pointer is None else [{"detail": detail, "pointer": fault.pointer}]
+            errors = [] if fault.pointer is None else [Fault(fault.code, detail, pointer=fault.pointer)]
             raise MalformedRequest(f"The body is not accepted. {detail}", errors=errors) from None
         return self._judge(value)
 

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from ticketing.contract.document import Document, escape, resolve
+from ticketing.contract.problems import Fault
 
 Form = Callable[[str, int], str]
 """Returns the text in its form; if that is longer than so many characters, any text that is longer. Raises ValueError,
@@ -23,7 +24,7 @@ with a sentence, for text that has none.
 
 Forms = Mapping[str, Form]
 
-Flaws = dict[str, str]
+Flaws = dict[str, Fault]
 """Why values have no form, by their JSON Pointers."""
 
 TIMES_AS_LONG = 4
@@ -56,9 +57,10 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
     schema = {**schema, **node}
     given = schema.get("type", ())
     kinds = (given,) if isinstance(given, str) else given
-    form, most = forms.get(schema.get("x-form", schema.get("format", ""))), _longest(schema)
+    name = schema.get("x-form", schema.get("format", ""))
+    form, most = forms.get(name), _longest(schema)
     if "string" in kinds and (form or most < UNLIMITED):
-        return _text(form, most)
+        return _text(form, most, name)
     if "integer" in kinds:
         return _whole
     if "array" in kinds:
@@ -86,7 +88,7 @@ def _longest(schema: Mapping[str, Any]) -> int:
     return longest
 
 
-def _text(form: Form | None, most: int) -> Shaping:
+def _text(form: Form | None, most: int, name: str) -> Shaping:
     cut, longest = max(most, SHOWN) + 1, most * TIMES_AS_LONG if form else most
 
     def shape(value: Any, place: Place, flaws: Flaws) -> Any:
@@ -98,7 +100,8 @@ def _text(form: Form | None, most: int) -> Shaping:
             try:
                 value = form(value, most)
             except ValueError as flaw:
-                flaws[_pointer(place)] = str(flaw)
+                pointer = _pointer(place)
+                flaws[pointer] = Fault("wrong_format", str(flaw), {"format": name}, pointer=pointer)
         return value[:cut]
 
     return shape
@@ -145,7 +148,8 @@ def _members(properties: Mapping[str, Shaping], others: Shaping | None, names: S
 def _rename(value: dict[str, Any], names: Shaping, place: Place, flaws: Flaws) -> None:
     renamed = {names(name, place, flaws): member for name, member in value.items()}
     if len(renamed) < len(value):
-        flaws[_pointer(place)] = "Two of the names here are the same."
+        pointer = _pointer(place)
+        flaws[pointer] = Fault("not_unique", "Two of the names here are the same.", pointer=pointer)
     elif renamed.keys() != value.keys():
         value.clear()
         value |= renamed

@@ -24,9 +24,8 @@ class Judge:
             value = self._shape(value, (), flaws)
         if not flaws and self._schema.is_valid(value):
             return value
-        found = [(pointer, detail) for pointer, detail in self._schema.faults(value) if pointer not in flaws]
-        found = [*flaws.items(), *found][:MOST_FAULTS]
-        errors = [{"detail": detail, "pointer": pointer} for pointer, detail in found]
+        found = [fault for fault in self._schema.faults(value) if fault.pointer not in flaws]
+        found = [*flaws.values(), *found][:MOST_FAULTS]
         if len(found) == 1:
-            raise ValidationFailed(f"The body is not valid at {found[0][0]}. {found[0][1]}", errors=errors)
-        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=errors)
+            raise ValidationFailed(f"The body is not valid at {found[0].pointer}. {found[0].detail}", errors=found)
+        raise ValidationFailed(f"The body is not valid in {len(found)} places.", errors=found)

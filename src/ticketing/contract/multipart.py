@@ -30,7 +30,7 @@ from ticketing.contract.forms import Forms
 from ticketing.contract.incoming import Incoming
 from ticketing.contract.judging import Judge
 from ticketing.contract.parameters import cast, kinds_of
-from ticketing.contract.problems import ContentTooLarge, MalformedRequest, ValidationFailed
+from ticketing.contract.problems import ContentTooLarge, Fault, MalformedRequest, ValidationFailed
 from ticketing.contract.schemas import Schemas
 
 MOST_PARTS = 100
@@ -205,21 +205,21 @@ class Form:
         name, filename = _decoded(options[b"name"]), options.get(b"filename")
         field = self._fields.get(name)
         if field is None:
-            raise _invalid(name, "There is no property of this name here.")
+            raise _invalid(name, "unknown_field", "There is no property of this name here.")
         if not field.is_repeated and any(other.field is field for other in self._parts):
-            raise _invalid(name, "This is given twice.")
+            raise _invalid(name, "not_unique", "This is given twice.")
         part.field = field
         media_type, parameters = parse_options_header(headers.get("content-type", b""))
         given = media_type.decode("latin-1")
         if not field.kinds:
             given = given or "application/octet-stream"
             if not matching(given, field.media_types):
-                raise _invalid(name, f"The Content-Type must be {' or '.join(field.media_types)}.")
+                raise _invalid(name, "wrong_format", f"The Content-Type must be {' or '.join(field.media_types)}.")
             part.upload = Upload(None if filename is None else _decoded(filename), given)
         elif filename is not None:
-            raise _invalid(name, "This is not a file.")
+            raise _invalid(name, "wrong_type", "This is not a file.")
         elif parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
-            raise _invalid(name, "The text must be encoded as UTF-8.")
+            raise _invalid(name, "wrong_format", "The text must be encoded as UTF-8.")
 
     def _read(self, data: bytes, start: int, end: int) -> None:
         part = self._parts[-1]
@@ -280,7 +280,7 @@ def _one(field: _Field, encoded: bytes) -> Any:
             raise MalformedRequest(f"The part {field.name} cannot be read as JSON. {fault}") from None
     text = _decoded(encoded)
     if "\0" in text:
-        raise _invalid(field.name, "This text holds the character NUL.")
+        raise _invalid(field.name, "wrong_format", "This text holds the character NUL.")
     return cast(text, field.kinds)
 
 
@@ -291,10 +291,10 @@ def _decoded(text: bytes) -> str:
         raise MalformedRequest("The form holds text that is not UTF-8.") from None
 
 
-def _invalid(name: str, detail: str) -> ValidationFailed:
+def _invalid(name: str, code: str, detail: str) -> ValidationFailed:
     pointer = f"#/{escape(name[:80])}"
     return ValidationFailed(
-        f"The body is not valid at {pointer}. {detail}", errors=[{"detail": detail, "pointer": pointer}]
+        f"The body is not valid at {pointer}. {detail}", errors=[Fault(code, detail, pointer=pointer)]
     )
 
 

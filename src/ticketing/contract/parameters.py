@@ -6,6 +6,7 @@ import copy
 import math
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -48,24 +49,27 @@ class Parameter:
         """The typed value; faults are added to `found`."""
         value = [cast(text, self._kinds) for text in texts] if self.is_array else cast(texts[0], self._kinds)
         if any("\0" in text for text in texts):
-            found.append({"detail": "This holds the character NUL.", "parameter": self.name})
+            found.append(Fault("wrong_format", "This holds the character NUL.", parameter=self.name))
             return value
         flaws: Flaws = {}
         if self._shape is not None:
             value = self._shape(value, (), flaws)
         if flaws or not self._schema.is_valid(value):
-            for pointer, detail in flaws.items() or self._schema.faults(value):
-                place = f"Item {pointer[2:]}: " if len(pointer) > 1 else ""
-                found.append({"detail": place + (self._digits(value) or detail), "parameter": self.name})
+            for fault in flaws.values() or self._schema.faults(value):
+                place = f"Item {fault.pointer[2:]}: " if fault.pointer and len(fault.pointer) > 1 else ""
+                said = self._digits(value) or fault
+                found.append(replace(said, detail=place + said.detail, pointer=None, parameter=self.name))
         return value
 
-    def _digits(self, value: Any) -> str | None:
+    def _digits(self, value: Any) -> Fault | None:
         """What is wrong with digits that are not a valid integer here."""
         if "integer" not in self._kinds or not isinstance(value, str) or not _DIGITS.fullmatch(value):
             return None
         if value.removeprefix("-").startswith("0"):
-            return "An integer is written without a zero before it."
-        return "This integer is too small." if value.startswith("-") else "This integer is too large."
+            return Fault("wrong_format", "An integer is written without a zero before it.")
+        if value.startswith("-"):
+            return Fault("too_small", "This integer is too small.", _only(self.schema, "minimum"))
+        return Fault("too_large", "This integer is too large.", _only(self.schema, "maximum"))
 
 
 class Parameters:
@@ -107,7 +111,7 @@ class Parameters:
                 if parameter.seen_by_handler:
                     arguments[parameter.argument] = value
             elif parameter.required:
-                found.append({"detail": "This header is required.", "parameter": parameter.name})
+                found.append(Fault("required", "This header is required.", parameter=parameter.name))
         if self._cookies:
             self._read_cookies(exchange.headers.get(b"cookie", b""), arguments, found)
         if found:
@@ -119,13 +123,14 @@ class Parameters:
         for name, parameter in self._cookies.items():
             match given.get(name):
                 case None if parameter.required:
-                    found.append({"detail": "This cookie is required.", "parameter": name})
+                    found.append(Fault("required", "This cookie is required.", parameter=name))
                 case [None]:
-                    found.append({"detail": "This is not how a cookie is written (RFC 6265).", "parameter": name})
+                    detail = "This is not how a cookie is written (RFC 6265)."
+                    found.append(Fault("wrong_format", detail, parameter=name))
                 case [str(text)]:
                     _add_decoded(parameter, [text], _unquoted, arguments, found)
                 case [*texts]:
-                    found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
+                    found.append(_repeated(name, len(texts)))
 
     def _read_query(self, raw: bytes, arguments: dict[str, Any], found: list[Fault]) -> None:
         given: dict[str, list[str]] = {}
@@ -136,20 +141,20 @@ class Parameters:
             elif name not in self._keys:
                 unknown[name] = None
         found += [
-            {"detail": "There is no parameter of this name.", "parameter": name[:80] or "?"}
+            Fault("unknown_parameter", "There is no parameter of this name.", parameter=name[:80] or "?")
             for name in list(unknown)[:MOST_FAULTS]
         ]
         for name, texts in given.items():
             parameter = self._query[name]
             if len(texts) > 1 and not parameter.is_array:
-                found.append({"detail": f"This is given {len(texts)} times.", "parameter": name})
+                found.append(_repeated(name, len(texts)))
                 continue
             # Some clients repeat the name whatever `explode` says, and what they mean is clear.
             listed = parameter.is_array and not parameter.exploded
             items = [item for text in texts for item in _items(text)] if listed else texts
             _add_decoded(parameter, items, _decode, arguments, found)
         found += [
-            {"detail": "This parameter is required.", "parameter": parameter.name}
+            Fault("required", "This parameter is required.", parameter=parameter.name)
             for parameter in self._required
             if parameter.name not in given
         ]
@@ -190,7 +195,7 @@ def _add_decoded(
     try:
         decoded = [decode(text) for text in texts]
     except UnicodeDecodeError:
-        found.append({"detail": "This is not UTF-8.", "parameter": parameter.name})
+        found.append(Fault("wrong_format", "This is not UTF-8.", parameter=parameter.name))
     else:
         arguments[parameter.argument] = parameter.value(decoded, found)
 
@@ -235,11 +240,18 @@ def _listed(parameter: Parameter, given: bytes) -> list[str]:
     return [item.strip(" \t") for item in text.split(",")] if parameter.is_array else [text]
 
 
+def _repeated(name: str, times: int) -> Fault:
+    return Fault("repeated_parameter", f"This is given {times} times.", parameter=name)
+
+
+def _only(schema: Mapping[str, Any], keyword: str) -> dict[str, Any]:
+    return {keyword: schema[keyword]} if keyword in schema else {}
+
+
 def _summary(found: list[Fault]) -> str:
-    names = {fault["parameter"] for fault in found}
-    if len(names) > 1:
+    if len(names := {fault.parameter for fault in found}) > 1:
         return f"{len(names)} parameters are not valid."
-    return f"The parameter {found[0]['parameter']} is not valid. {found[0]['detail']}"
+    return f"The parameter {found[0].parameter} is not valid. {found[0].detail}"
 
 
 def kinds_of(document: Document, schema: Any) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import orjson
@@ -12,8 +13,24 @@ from ticketing.contract.document import ContractError
 Catalogue = Mapping[str, Mapping[str, Any]]
 """Problem types by slug; each has a title and a status, the same in every occurrence."""
 
-Fault = dict[str, Any]
-"""One fault of a request: `detail`, and `pointer` or `parameter`."""
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a request: a `code` of the contract, a sentence, and where it is."""
+
+    code: str
+    detail: str
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters of the code, such as the limit of what is too long."""
+    pointer: str | None = None
+    parameter: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """The fault as an entry of `errors`."""
+        place = {"pointer": self.pointer} if self.pointer is not None else {"parameter": self.parameter}
+        return {"code": self.code, "detail": self.detail, **place} | (
+            {"expected": self.expected} if self.expected else {}
+        )
 
 
 class Problem(Exception):
@@ -106,7 +123,7 @@ def render(problem: Problem, catalogue: Catalogue, request_id: str, prefix: str 
         "request_id": request_id,
     }
     if problem.errors:
-        details["errors"] = list(problem.errors)
+        details["errors"] = [fault.told() for fault in problem.errors]
     return known["status"], orjson.dumps(details | problem.extra)
 
 

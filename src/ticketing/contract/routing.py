@@ -19,7 +19,7 @@ from connexion.operations import AbstractOperation
 
 from ticketing.contract.document import ContractError
 from ticketing.contract.exchange import KEY, Exchange
-from ticketing.contract.problems import InvalidParameter, MethodNotAllowed, RouteNotFound
+from ticketing.contract.problems import Fault, InvalidParameter, MethodNotAllowed, RouteNotFound
 
 _NAME = re.compile(r"\{([^}]+)\}")
 
@@ -144,5 +144,5 @@ def _decoded(name: str, value: str) -> str:
     except (UnicodeDecodeError, UnicodeEncodeError):
         detail = "This is not UTF-8."
         raise InvalidParameter(
-            f"The parameter {name} is not valid. {detail}", errors=[{"detail": detail, "parameter": name}]
+            f"The parameter {name} is not valid. {detail}", errors=[Fault("wrong_format", detail, parameter=name)]
         ) from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -14,6 +15,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from ticketing.contract.document import Document, escape
 from ticketing.contract.forms import SHOWN
+from ticketing.contract.problems import Fault
 
 MOST_FAULTS = 100
 """Most faults reported of one value: a megabyte of nonsense needs no answer of ten megabytes."""
@@ -60,10 +62,13 @@ class Schemas:
 
 
 def _musts(node: Any) -> Iterator[tuple[str, str]]:
-    """Each pattern with its `x-must`: what it requires, in words."""
+    """Each pattern, and each enum as JSON, with its `x-must`: what it requires, in words."""
     if isinstance(node, Mapping):
-        if isinstance(node.get("pattern"), str) and isinstance(node.get("x-must"), str):
-            yield node["pattern"], node["x-must"]
+        if isinstance(node.get("x-must"), str):
+            if isinstance(node.get("pattern"), str):
+                yield node["pattern"], node["x-must"]
+            if "enum" in node:
+                yield orjson.dumps(node["enum"]).decode(), node["x-must"]
         node = list(node.values())
     if isinstance(node, list):
         for inner in node:
@@ -78,13 +83,16 @@ class Schema:
         self._validator = validator
         self._musts = musts
 
-    def faults(self, value: Any) -> list[tuple[str, str]]:
-        """Pointer and sentence of each fault in a value, within limits; empty if it is valid."""
+    def faults(self, value: Any) -> list[Fault]:
+        """Each fault in a value with its pointer, within limits; empty if it is valid."""
         if self.is_valid(value):
             return []
         errors = self._validator.iter_errors(value) if _has_few_nodes(value) else _first_error(self._validator, value)
-        said = dict.fromkeys(found for error in errors for found in _said(error, self._musts))
-        return list(islice(said, MOST_FAULTS))
+        said = {(fault.pointer, fault.detail): fault for error in errors for fault in _faults(error, self._musts)}
+        # What has no length or type for it has no format either.
+        otherwise = {fault.pointer for fault in said.values() if fault.code != "wrong_format"}
+        kept = (each for each in said.values() if each.code != "wrong_format" or each.pointer not in otherwise)
+        return list(islice(kept, MOST_FAULTS))
 
 
 def _has_few_nodes(value: Any) -> bool:
@@ -106,70 +114,115 @@ def _first_error(validator: jsonschema_rs.Draft202012Validator, value: Any) -> I
         yield error
 
 
-def _said(error: ValidationError, musts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    place = "#" + "".join("/" + escape(_clip(str(part))) for part in error.instance_path)
+def _faults(error: ValidationError, musts: Mapping[str, str]) -> Iterator[Fault]:
+    place = _place(error)
     match error.kind:
         case ValidationErrorKind.Required(name):
-            yield f"{place}/{escape(name)}", "This is required."
+            yield Fault("required", "This is required.", pointer=f"{place}/{escape(name)}")
         case ValidationErrorKind.AdditionalProperties(names) | ValidationErrorKind.UnevaluatedProperties(names):
             for name in names[:MOST_FAULTS]:
-                yield f"{place}/{escape(_clip(name))}", "There is no property of this name here."
+                detail = "There is no property of this name here."
+                yield Fault("unknown_field", detail, pointer=f"{place}/{escape(_clip(name))}")
         case ValidationErrorKind.PropertyNames(inner):
-            yield place, f"The name {_sentence(inner, musts).removeprefix('This ')}"
-        case ValidationErrorKind.FalseSchema():
-            yield place, "This is not allowed here."
+            fault = _fault(inner, musts)
+            yield replace(fault, detail=f"The name {fault.detail.removeprefix('This ')}", pointer=place)
+        case ValidationErrorKind.AnyOf(branches) | ValidationErrorKind.OneOfNotValid(branches):
+            yield from _of_branches(error, branches, musts)
         case _:
-            yield place, _sentence(error, musts)
+            yield replace(_fault(error, musts), pointer=place)
 
 
-def _sentence(error: ValidationError, musts: Mapping[str, str]) -> str:
+def _place(error: ValidationError) -> str:
+    return "#" + "".join("/" + escape(_clip(str(part))) for part in error.instance_path)
+
+
+def _of_branches(
+    error: ValidationError, branches: Sequence[Sequence[ValidationError]], musts: Mapping[str, str]
+) -> Iterator[Fault]:
+    """What is wrong by the only branch for values of this type; else the types of all branches, or a general word."""
+    types = [_other_types(error, branch) for branch in branches]
+    meant = [branch for branch, other in zip(branches, types, strict=True) if not other]
+    if len(meant) == 1:
+        for each in meant[0]:
+            yield from _faults(each, musts)
+    elif meant:
+        detail = f"{show(error.instance)} matches none of the allowed forms."
+        yield Fault("not_allowed", detail, pointer=_place(error))
+    else:
+        fault = _wrong_type(error.instance, sorted({kind for other in types for kind in other}))
+        yield replace(fault, pointer=_place(error))
+
+
+def _other_types(error: ValidationError, branch: Sequence[ValidationError]) -> list[str]:
+    """The types that a branch of oneOf or anyOf is for, if it is not for values such as this one."""
+    for each in branch:
+        match each.kind:
+            case ValidationErrorKind.Type(types) if each.instance_path == error.instance_path:
+                return list(types)
+    return []
+
+
+def _wrong_type(value: Any, types: Sequence[str]) -> Fault:
+    ordered = sorted(types, key="null".__eq__)
+    detail = f"{show(value)} is not {' or '.join(_ARTICLES[kind] for kind in ordered)}."
+    return Fault("wrong_type", detail, {"types": ordered})
+
+
+def _fault(error: ValidationError, musts: Mapping[str, str]) -> Fault:
     shown = show(error.instance)
     match error.kind:
         case ValidationErrorKind.Type(types):
-            return f"{shown} is not {' or '.join(_ARTICLES[kind] for kind in sorted(types, key='null'.__eq__))}."
+            return _wrong_type(error.instance, types)
         case ValidationErrorKind.Enum(options):
-            return f"{shown} is not one of {_listed(orjson.dumps(options))}."
+            listed = orjson.dumps(options)
+            must = musts.get(listed.decode(), f"is not one of {_listed(listed)}")
+            return Fault("not_allowed", f"{shown} {must}.", {"values": options})
         case ValidationErrorKind.Constant(expected):
-            return f"{shown} is not {show(expected)}."
+            return Fault("not_allowed", f"{shown} is not {show(expected)}.", {"values": [expected]})
+        case ValidationErrorKind.FalseSchema():
+            return Fault("not_allowed", "This is not allowed here.")
         case ValidationErrorKind.MinLength() | ValidationErrorKind.Pattern() if not error.instance:
-            return "This must not be blank."
+            return Fault("blank", BLANK)
         case ValidationErrorKind.MinLength(limit):
-            return f"{shown} is shorter than {_count(limit, 'character')}."
+            return Fault("too_short", f"{shown} is shorter than {_count(limit, 'character')}.", {"min": limit})
         case ValidationErrorKind.MaxLength(limit):
-            return f"{shown} is longer than {_count(limit, 'character')}."
-        case ValidationErrorKind.MinItems() | ValidationErrorKind.MinProperties() if not error.instance:
-            return "This must not be empty."
+            return Fault("too_long", f"{shown} is longer than {_count(limit, 'character')}.", {"max": limit})
+        case ValidationErrorKind.MinItems(limit) | ValidationErrorKind.MinProperties(limit) if not error.instance:
+            return Fault("too_few", "This must not be empty.", {"min": limit})
         case ValidationErrorKind.MinItems(limit):
-            return f"This has fewer than {_count(limit, 'item')}."
+            return Fault("too_few", f"This has fewer than {_count(limit, 'item')}.", {"min": limit})
         case ValidationErrorKind.MaxItems(limit):
-            return f"This has more than {_count(limit, 'item')}."
+            return Fault("too_many", f"This has more than {_count(limit, 'item')}.", {"max": limit})
         case ValidationErrorKind.MinProperties(limit):
-            return f"This has fewer than {_count(limit, 'property', 'properties')}."
+            return Fault("too_few", f"This has fewer than {_count(limit, 'property', 'properties')}.", {"min": limit})
         case ValidationErrorKind.MaxProperties(limit):
-            return f"This has more than {_count(limit, 'property', 'properties')}."
+            return Fault("too_many", f"This has more than {_count(limit, 'property', 'properties')}.", {"max": limit})
         case ValidationErrorKind.Minimum(limit):
-            return f"{shown} is less than the minimum of {show(limit)}."
+            return Fault("too_small", f"{shown} is less than the minimum of {show(limit)}.", {"minimum": limit})
         case ValidationErrorKind.Maximum(limit):
-            return f"{shown} is greater than the maximum of {show(limit)}."
+            return Fault("too_large", f"{shown} is greater than the maximum of {show(limit)}.", {"maximum": limit})
         case ValidationErrorKind.ExclusiveMinimum(limit):
-            return f"{shown} is not greater than {show(limit)}."
+            return Fault("too_small", f"{shown} is not greater than {show(limit)}.", {"exclusive_minimum": limit})
         case ValidationErrorKind.ExclusiveMaximum(limit):
-            return f"{shown} is not less than {show(limit)}."
+            return Fault("too_large", f"{shown} is not less than {show(limit)}.", {"exclusive_maximum": limit})
         case ValidationErrorKind.MultipleOf(factor):
-            return f"{shown} is not a multiple of {show(factor)}."
+            return Fault("not_allowed", f"{shown} is not a multiple of {show(factor)}.", {"multiple_of": factor})
         case ValidationErrorKind.UniqueItems():
-            return "This holds an item twice."
+            return Fault("not_unique", "This holds an item twice.")
         case ValidationErrorKind.Format(name):
-            return f"{shown} is not a valid {FORMATS.get(name, name)}."
+            return Fault("wrong_format", f"{shown} is not a valid {FORMATS.get(name, name)}.", {"format": name})
         case ValidationErrorKind.Pattern(pattern):
             must = musts.get(pattern, "does not have the required form")
-            return f"{shown} {must}."
-        case ValidationErrorKind.AnyOf() | ValidationErrorKind.OneOfNotValid():
-            return f"{shown} matches none of the allowed forms."
+            return Fault("blank" if must == MUST_NOT_BE_BLANK else "wrong_format", f"{shown} {must}.")
         case ValidationErrorKind.OneOfMultipleValid():
-            return f"{shown} matches more than one of the forms, of which only one is allowed."
+            detail = f"{shown} matches more than one of the forms, of which only one is allowed."
+            return Fault("incompatible", detail)
         case _:
-            return f"{shown} breaks the rule {error.kind.name!r}."
+            return Fault("not_allowed", f"{shown} breaks the rule {error.kind.name!r}.")
+
+
+MUST_NOT_BE_BLANK = "must not be blank"
+BLANK = f"This {MUST_NOT_BE_BLANK}."
 
 
 @lru_cache(1024)

@@ -41,9 +41,10 @@ class Excessive(ValueError):
 class Unkept(ValueError):
     """The bytes are JSON that parsers read differently; `pointer` says where, if that is known (RFC 6901)."""
 
-    def __init__(self, detail: str, pointer: str | None = None) -> None:
+    def __init__(self, detail: str, pointer: str | None = None, code: str = "wrong_format") -> None:
         super().__init__(detail)
         self.pointer = pointer
+        self.code = code
 
 
 def loads(encoded: bytes) -> Any:
@@ -136,7 +137,8 @@ def _read_again(encoded: bytes) -> None:
     value = json.loads(encoded, object_pairs_hook=_distinct, parse_int=whole)
     if oversized:
         detail = f"This integer does not fit into 64 bits: {oversized[0].digits[:20]}…."
-        raise Unkept(detail, _place(value, oversized[0]))
+        code = "too_small" if oversized[0].digits.startswith("-") else "too_large"
+        raise Unkept(detail, _place(value, oversized[0]), code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from ticketing.contract import Problem
+from ticketing.contract import Fault, Problem
 
 T = TypeVar("T")
 
@@ -41,9 +41,9 @@ class InvalidParameter(Problem):
     slug = "invalid-parameter"
 
     @classmethod
-    def named(cls, parameter: str, detail: str) -> InvalidParameter:
+    def named(cls, parameter: str, code: str, detail: str, **expected: Any) -> InvalidParameter:
         """A single fault, in a parameter."""
-        return cls(detail, errors=[{"detail": detail, "parameter": parameter}])
+        return cls(detail, errors=[Fault(code, detail, expected, parameter=parameter)])
 
 
 class InsufficientScope(Problem):
@@ -90,9 +90,9 @@ class Invalid(Problem):
     slug = "validation-failed"
 
     @classmethod
-    def at(cls, pointer: str, detail: str) -> Invalid:
+    def at(cls, pointer: str, code: str, detail: str, **expected: Any) -> Invalid:
         """A single fault at a JSON Pointer (RFC 6901) in fragment form, e.g. `#/project`."""
-        return cls(detail, errors=[{"detail": detail, "pointer": pointer}])
+        return cls(detail, errors=[Fault(code, detail, expected, pointer=pointer)])
 
 
 class KeyInFlight(Problem):

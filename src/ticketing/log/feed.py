@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 from ticketing.access import filters
 from ticketing.access.actors import Actor
+from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.errors import InvalidParameter
 from ticketing.log.places import Place, Reader, Stretch, View, begun, place_of
@@ -47,7 +48,7 @@ async def list_(
     InvalidCursor, CursorExpired.
     """
     if start is not None and cursor is not None:
-        raise InvalidParameter.named("start", "A cursor says where to start. Leave one of the two out.")
+        raise InvalidParameter.named("start", "incompatible", "A cursor says where to start. Leave one of the two out.")
     reader = Reader(actor, type, project)
     seal, place = await begun(conn, reader, cursor, at_end=start == "end")
     if start == "end":
@@ -78,12 +79,17 @@ async def check_named(conn: sql.Connection, reader: Reader, *, borne: Sequence[s
 
 async def _check_scopes(conn: sql.Connection, actor: Actor, types: Sequence[str]) -> None:
     faults = [
-        {"detail": f"{row['type']} is for tokens with the scope {row['scope']}.", "parameter": "type"}
+        Fault(
+            "beyond_rights",
+            f"{row['type']} is for tokens with the scope {row['scope']}.",
+            {"scope": row["scope"]},
+            parameter="type",
+        )
         for row in await sql.events.list_event_types(conn, types=list(types))
         if row["scope"] not in actor.scopes
     ]
     if faults:
-        raise InvalidParameter(faults[0]["detail"], errors=faults)
+        raise InvalidParameter(faults[0].detail, errors=faults)
 
 
 async def read(

@@ -111,7 +111,7 @@ async def update(
     if comment["deleted_at"] is not None:
         raise Conflict("This comment is deleted.")
     if patch["body"] is None:
-        raise Invalid.at("#/body", "The text of a comment cannot be taken out. Delete the comment.")
+        raise Invalid.at("#/body", "required", "The text of a comment cannot be taken out. Delete the comment.")
     await _check_writable(conn, actor, number)
     reworded: sql.Comment | None = await sql.comments.update_comment(
         conn,

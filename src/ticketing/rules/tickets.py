@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing.access import filters, policy
 from ticketing.access.actors import Actor
+from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground import moments
 from ticketing.ground.errors import Conflict, Invalid, found
@@ -45,7 +46,7 @@ async def create(
     latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, Conflict.
     """
     if not actor.writes_in(project):
-        raise Invalid.at("#/project", f"There is no project {project!r} that takes tickets from your token.")
+        raise Invalid.at("#/project", "unknown", f"There is no project {project!r} that takes tickets from your token.")
     given = {"priority": priority, "requester": requester}
     policy.require_staff_for(actor, project, (name for name, value in given.items() if value is not None))
     requester_id = await users.find_or_add(conn, actor, **requester) if requester else actor.user_id
@@ -82,17 +83,22 @@ async def _no_place(
     """Why a ticket could not be opened."""
     place = await sql.projects.get_project(conn, key=project, **actor.staffing())
     if place is None or place["archived"]:
-        return Invalid.at("#/project", f"There is no project {project!r} that takes tickets from you.")
+        return Invalid.at("#/project", "unknown", f"There is no project {project!r} that takes tickets from you.")
     if type not in place["ticket_types"]:
         takes = ", ".join(place["ticket_types"])
-        return Invalid.at("#/type", f"The project {project!r} does not take this type; it takes {takes}.")
+        return Invalid.at(
+            "#/type",
+            "not_allowed",
+            f"The project {project!r} does not take this type; it takes {takes}.",
+            values=place["ticket_types"],
+        )
     if category is not None:
         listed = await sql.categories.get_category(conn, project=project, key=category, **actor.staffing())
         if listed is None or listed["archived"]:
-            return Invalid.at("#/category", f"The project {project!r} has no category {category!r} in use.")
+            return Invalid.at("#/category", "unknown", f"The project {project!r} has no category {category!r} in use.")
     requester = await sql.users.get_user(conn, user_id=requester_id)
     if requester is None or not requester["active"]:
-        return Invalid.at("#/requester", "This requester is not active.")
+        return Invalid.at("#/requester", "unknown", "This requester is not active.")
     return Conflict("The project changed while the ticket was opened. Send the request again.")
 
 
@@ -191,21 +197,25 @@ def _check_fields(ticket: sql.Ticket, wanted: Mapping[str, Any]) -> None:
     """The rules between fields, which constraints of the table hold as well."""
     faults = []
     if wanted["severity"] != "none" and ticket["type"] != "bug":
-        faults.append({"detail": "Only bugs have a severity.", "pointer": "#/severity"})
+        faults.append(Fault("not_allowed", "Only bugs have a severity.", ONLY_NONE, pointer="#/severity"))
     ended = wanted["status"] in ENDED
     if ended and wanted["resolution"] == "none":
-        faults.append({"detail": f"A ticket that is {wanted['status']} needs a resolution.", "pointer": "#/resolution"})
+        detail = f"A ticket that is {wanted['status']} needs a resolution."
+        faults.append(Fault("required", detail, pointer="#/resolution"))
     if not ended and wanted["resolution"] != "none":
-        faults.append({"detail": "Only a resolved or closed ticket has a resolution.", "pointer": "#/resolution"})
+        detail = "Only a resolved or closed ticket has a resolution."
+        faults.append(Fault("not_allowed", detail, ONLY_NONE, pointer="#/resolution"))
     if wanted["resolution_note"] is not None and wanted["resolution"] == "none":
-        faults.append({"detail": "A note needs a resolution.", "pointer": "#/resolution_note"})
+        faults.append(Fault("incompatible", "A note needs a resolution.", pointer="#/resolution_note"))
     if len(wanted["environment"]) > MAX_ENVIRONMENT:
-        faults.append({"detail": f"At most {MAX_ENVIRONMENT} entries.", "pointer": "#/environment"})
+        detail, most = f"At most {MAX_ENVIRONMENT} entries.", {"max": MAX_ENVIRONMENT}
+        faults.append(Fault("too_many", detail, most, pointer="#/environment"))
     if faults:
-        raise Invalid(faults[0]["detail"], errors=faults)
+        raise Invalid(faults[0].detail, errors=faults)
 
 
 MAX_ENVIRONMENT = 30
+ONLY_NONE = {"values": ["none"]}
 
 
 def _event_type(before: str, after: str) -> str:
@@ -234,8 +244,10 @@ async def _unusable_reference(conn: sql.Connection, ticket: sql.Ticket, wanted: 
         and assignee_id != _current(ticket, "assignee_id")
         and not await sql.tickets.is_staff(conn, user_id=assignee_id, project=project)
     ):
-        return Invalid.at("#/assignee", "Tickets are assigned to active agents of their project, and to admins.")
-    return Invalid.at("#/category", f"The project {project!r} has no category {category!r} in use.")
+        return Invalid.at(
+            "#/assignee", "unknown", "Tickets are assigned to active agents of their project, and to admins."
+        )
+    return Invalid.at("#/category", "unknown", f"The project {project!r} has no category {category!r} in use.")
 
 
 async def list_(

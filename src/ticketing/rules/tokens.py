@@ -139,16 +139,23 @@ def _expiry(actor: Caller, expires_at: str | None) -> datetime | None:
     ours = actor.token_expires_at
     if expires_at is None:
         if ours:
-            raise Invalid.at("#/expires_at", f"Your own token expires at {moments.written(ours)}: so must this one.")
+            raise Invalid.at(
+                "#/expires_at", "required", f"Your own token expires at {moments.written(ours)}: so must this one."
+            )
         return None
     try:
         moment = moments.parse(expires_at)
     except ValueError:
-        raise Invalid.at("#/expires_at", "This moment is out of range.") from None
-    if moment <= datetime.now(UTC):
-        raise Invalid.at("#/expires_at", "This is in the past.")
+        raise Invalid.at("#/expires_at", "wrong_format", "This moment is out of range.", format="date-time") from None
+    if moment <= (now := datetime.now(UTC)):
+        raise Invalid.at("#/expires_at", "too_early", "This is in the past.", earliest=moments.written(now))
     if ours and moment > ours:
-        raise Invalid.at("#/expires_at", f"Your own token expires before that, at {moments.written(ours)}.")
+        raise Invalid.at(
+            "#/expires_at",
+            "too_late",
+            f"Your own token expires before that, at {moments.written(ours)}.",
+            latest=moments.written(ours),
+        )
     return moment
 
 

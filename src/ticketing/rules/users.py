@@ -57,7 +57,7 @@ async def find_or_add(
     if id is not None:
         user = await sql.users.get_user(conn, user_id=UUID(id))
         if user is None or not user["active"]:
-            raise Invalid.at("#/requester/id", "There is no active user with this id.")
+            raise Invalid.at("#/requester/id", "unknown", "There is no active user with this id.")
         return UUID(str(user["id"]))
     assert email is not None
     added = await sql.users.add_requester(
@@ -71,7 +71,7 @@ async def find_or_add(
     )
     user = added or await sql.users.get_user_by_email(conn, email=email)
     if user is None or not user["active"]:
-        raise Invalid.at("#/requester/email", "The user with this e-mail address is not active.")
+        raise Invalid.at("#/requester/email", "unknown", "The user with this e-mail address is not active.")
     return UUID(str(user["id"]))
 
 
@@ -112,7 +112,7 @@ async def update(
     matched = preconditions.match(if_match, user, FIELDS)
     patch = patches.changeable(patch, user, FIELDS, matched=matched)
     if patch.get("email", "") is None and user["email"] is not None:
-        raise Invalid.at("#/email", "An e-mail address can be changed, but not taken away.")
+        raise Invalid.at("#/email", "required", "An e-mail address can be changed, but not taken away.")
     if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
         raise Conflict("You cannot take your own rights away. Ask another admin.")
     changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]

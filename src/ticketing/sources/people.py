@@ -72,7 +72,7 @@ async def _introduction(conn: sql.Connection, line: int, login: str, user: str, 
         try:
             new = judged("UserCreate", {"name": name or login, "email": user, "role": "requester"})
         except ValidationFailed as problem:
-            faults = [f"{fault['pointer'].removeprefix('#/')}: {fault['detail']}" for fault in problem.errors]
+            faults = [f"{(fault.pointer or '').removeprefix('#/')}: {fault.detail}" for fault in problem.errors]
             raise UnknownPerson(f"Line {line}: {' '.join(faults)}") from None
         return Introduction(login, None, new["email"], new["name"])
     try:

@@ -117,6 +117,7 @@ def site(
     api: Any,
     documents: Mapping[str, Mapping[str, Any]],
     problems: Mapping[str, Mapping[str, Any]],
+    faults: Mapping[str, Mapping[str, Any]],
     ready: Callable[[], Awaitable[str | None]],
     operators: Networks,
     public_url: str,
@@ -127,7 +128,7 @@ def site(
     operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
     written here, so a spelling that a proxy reads differently is not a page.
     """
-    pages: dict[str, Page] = _documents() | _assets() | _icons() | _problem_types(problems)
+    pages: dict[str, Page] = _documents() | _assets() | _icons() | _problem_types(problems, faults)
 
     async def live() -> Page:
         return Page("text/plain", b"ok\n")
@@ -240,7 +241,9 @@ def _reading(documents: Mapping[str, Mapping[str, Any]], public_url: str) -> dic
     }
 
 
-def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]:
+def _problem_types(
+    problems: Mapping[str, Mapping[str, Any]], faults: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Page]:
     rows = "".join(
         f'<tr><td><a href="problems/{slug}">{slug}</a><td>{problem["status"]}<td>{_prose(problem["title"])}'
         for slug, problem in problems.items()
@@ -248,7 +251,8 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
     pages = {
         "/problems": _document(
             "Problem types",
-            f"<p>Every error is an RFC 9457 problem document of one of these types.<table>{rows}</table>",
+            f"<p>Every error is an RFC 9457 problem document of one of these types.<table>{rows}</table>"
+            f'<h2 id="faults">Codes of faults</h2>{_fault_codes(faults)}',
             root="",
         )
     }
@@ -257,10 +261,21 @@ def _problem_types(problems: Mapping[str, Mapping[str, Any]]) -> dict[str, Page]
         pages[f"/problems/{slug}"] = _document(
             text["title"],
             f"<p>{text['description']}<dl><dt>What to do<dd>{text['remedy']}<dt>Status<dd>{text['status']}"
-            f'<dt>Code<dd><code>{slug.replace("-", "_")}</code></dl><p><a href="../problems">All problem types</a>',
+            f'<dt>Code<dd><code>{slug.replace("-", "_")}</code></dl><p><a href="../problems">All problem types</a>, '
+            'and the <a href="../problems#faults">codes of faults</a> in <code>errors</code>',
             root="../",
         )
     return pages
+
+
+def _fault_codes(faults: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = "".join(
+        f'<tr id="{code}"><td><code>{code}</code><td>{_prose(fault["description"])}' for code, fault in faults.items()
+    )
+    return (
+        "<p>Each entry of <code>errors</code> in a problem has one of these codes. What is written like "
+        f"<code>max</code> here is a member of <code>expected</code>.<table>{rows}</table>"
+    )
 
 
 def _prose(text: str) -> str:

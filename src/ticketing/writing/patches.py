@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+from ticketing.contract import Fault
 from ticketing.ground.errors import Invalid
 
 _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
+READ_ONLY = "This cannot be changed, and differs from what is there now. Leave it out, or read it again."
 MOVING = frozenset({"updated_at", "failing_since"})
 """What moves although nobody edits: with a comment on the ticket, with a message that does not arrive."""
 
@@ -24,15 +26,12 @@ def changeable(
     Whoever has said by If-Match what they read may send back what has moved since (`matched`).
     """
     faults = [
-        {
-            "detail": "This cannot be changed, and differs from what is there now. Leave it out, or read it again.",
-            "pointer": f"#/{name}",
-        }
+        Fault("read_only", READ_ONLY, pointer=f"#/{name}")
         for name, value in patch.items()
         if name not in fields and not (matched and name in MOVING) and _nameless(value) != _nameless(resource[name])
     ]
     if faults:
-        raise Invalid(faults[0]["detail"], errors=faults)
+        raise Invalid(faults[0].detail, errors=faults)
     return {name: value for name, value in patch.items() if name in fields}
 
 

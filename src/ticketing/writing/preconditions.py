@@ -25,7 +25,9 @@ def match(if_match: str | None, resource: Mapping[str, Any], edited: Collection[
         return False
     if not _ENTITY_TAGS.fullmatch(if_match):
         raise InvalidParameter.named(
-            "If-Match", "Send the ETag as you got it, with its quotation marks; several with commas between."
+            "If-Match",
+            "wrong_format",
+            "Send the ETag as you got it, with its quotation marks; several with commas between.",
         )
     tags = _ENTITY_TAG.findall(if_match)
     current = etag(resource, edited)
@@ -33,6 +35,8 @@ def match(if_match: str | None, resource: Mapping[str, Any], edited: Collection[
         return True
     if any(weak for weak, _ in tags):
         raise InvalidParameter.named(
-            "If-Match", "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it."
+            "If-Match",
+            "wrong_format",
+            "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it.",
         )
     raise PreconditionFailed("It has changed since you read it. Read it again and repeat your change on that.")

@@ -32,7 +32,7 @@ def judged(schema: dict[str, Any], value: Any) -> tuple[Any, list[str], list[str
     shaped = shape(value, (), flaws)
     return (
         shaped,
-        [*flaws.values(), *(detail for _, detail in Schemas(document)["#/schema"].faults(shaped))],
+        [fault.detail for fault in (*flaws.values(), *Schemas(document)["#/schema"].faults(shaped))],
         upper.given,
     )
 

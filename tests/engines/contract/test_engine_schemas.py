@@ -8,6 +8,8 @@ import pytest
 
 from ticketing.contract.schemas import Schemas
 
+REFERENCE = {"type": "object", "required": ["id"]}
+
 
 @pytest.mark.parametrize(
     ("schema", "value", "expected"),
@@ -43,10 +45,10 @@ from ticketing.contract.schemas import Schemas
         (
             {"anyOf": [{"type": "null"}, {"const": 1}]},
             2,
-            ("#", "2 matches none of the allowed forms."),
+            ("#", "2 is not 1."),
         ),
         (
-            {"oneOf": [{"type": "null"}, {"const": 1}]},
+            {"oneOf": [{"const": 3}, {"const": 1}]},
             2,
             ("#", "2 matches none of the allowed forms."),
         ),
@@ -73,7 +75,49 @@ from ticketing.contract.schemas import Schemas
     ],
 )
 def test_what_is_said(schema: Any, value: Any, expected: tuple[str, str]) -> None:
-    assert Schemas({"x": schema})["#/x"].faults(value) == [expected]
+    assert [(fault.pointer, fault.detail) for fault in Schemas({"x": schema})["#/x"].faults(value)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "code", "expected"),
+    [
+        ({"type": ["null", "integer"]}, "x", "wrong_type", {"types": ["integer", "null"]}),
+        ({"oneOf": [{"type": "object"}, {"type": "null"}]}, 1, "wrong_type", {"types": ["object", "null"]}),
+        ({"oneOf": [REFERENCE, {"type": "null"}]}, {}, "required", {}),
+        ({"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}, {}, "not_allowed", {}),
+        ({"oneOf": [{"minimum": 1}, {"minimum": 2}]}, 3, "incompatible", {}),
+        ({"enum": ["a", "b"]}, "c", "not_allowed", {"values": ["a", "b"]}),
+        ({"const": "a"}, "c", "not_allowed", {"values": ["a"]}),
+        ({"multipleOf": 2}, 3, "not_allowed", {"multiple_of": 2}),
+        ({"properties": {"a": False}}, {"a": 1}, "not_allowed", {}),
+        ({"minLength": 2}, "é", "too_short", {"min": 2}),
+        ({"minLength": 2}, "", "blank", {}),
+        ({"pattern": ".", "x-must": "must not be blank"}, "\n", "blank", {}),
+        ({"pattern": "^a"}, "b", "wrong_format", {}),
+        ({"format": "uuid"}, "b", "wrong_format", {"format": "uuid"}),
+        ({"maxLength": 1}, "ab", "too_long", {"max": 1}),
+        ({"minItems": 2}, [], "too_few", {"min": 2}),
+        ({"minProperties": 2}, {"a": 1}, "too_few", {"min": 2}),
+        ({"maxItems": 0}, [1], "too_many", {"max": 0}),
+        ({"maxProperties": 0}, {"a": 1}, "too_many", {"max": 0}),
+        ({"minimum": 1}, 0, "too_small", {"minimum": 1}),
+        ({"exclusiveMinimum": 1}, 1, "too_small", {"exclusive_minimum": 1}),
+        ({"maximum": 1.5}, 2, "too_large", {"maximum": 1.5}),
+        ({"exclusiveMaximum": 1}, 1, "too_large", {"exclusive_maximum": 1}),
+        ({"uniqueItems": True}, [1, 1], "not_unique", {}),
+        ({"required": ["a"]}, {}, "required", {}),
+        ({"properties": {}, "additionalProperties": False}, {"a": 1}, "unknown_field", {}),
+        ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, "too_long", {"max": 1}),
+    ],
+)
+def test_a_fault_has_a_code_for_programs(schema: Any, value: Any, code: str, expected: dict[str, Any]) -> None:
+    (fault,) = Schemas({"x": schema})["#/x"].faults(value)
+    assert (fault.code, fault.expected) == (code, expected)
+
+
+def test_an_enum_may_say_in_words_what_it_requires() -> None:
+    (fault,) = Schemas({"x": {"enum": ["none"], "x-must": "must be none"}})["#/x"].faults("high")
+    assert (fault.detail, fault.expected) == ('"high" must be none.', {"values": ["none"]})
 
 
 def test_a_valid_value_has_no_faults() -> None:
@@ -82,5 +126,5 @@ def test_a_valid_value_has_no_faults() -> None:
 
 def test_references_lead_through_the_document() -> None:
     schemas = Schemas({"a": {"$ref": "#/b~1c/0"}, "b/c": [{"type": "null"}]})
-    assert schemas["#/a"].faults(1) == [("#", "1 is not null.")]
+    assert [(fault.pointer, fault.detail) for fault in schemas["#/a"].faults(1)] == [("#", "1 is not null.")]
     assert schemas["#/a"] is schemas["#/a"]

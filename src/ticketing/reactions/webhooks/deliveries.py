@@ -100,9 +100,10 @@ async def redeliver(
     if events_after:
         raise Invalid.at(
             "#/events_after",
+            "unknown",
             "There is no event with this id, or it is not kept any more. Name another, or a moment as `events_since`.",
         )
-    raise Invalid.at("#/delivery_id", "This endpoint has no delivery with this id.")
+    raise Invalid.at("#/delivery_id", "unknown", "This endpoint has no delivery with this id.")
 
 
 def _past(pointer: str, text: str | None) -> datetime | None:
@@ -111,7 +112,8 @@ def _past(pointer: str, text: str | None) -> datetime | None:
     try:
         moment = moments.parse(text)
     except ValueError as fault:
-        raise Invalid.at(pointer, str(fault)) from None
-    if moment > datetime.now(UTC) + CLOCKS_DIFFER:
-        raise Invalid.at(pointer, "This moment is in the future, and nothing has happened since.")
+        raise Invalid.at(pointer, "wrong_format", str(fault), format="date-time") from None
+    if moment > (now := datetime.now(UTC)) + CLOCKS_DIFFER:
+        detail = "This moment is in the future, and nothing has happened since."
+        raise Invalid.at(pointer, "too_late", detail, latest=moments.written(now))
     return moment

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from ticketing import outbound, sealing
 from ticketing.access import policy
 from ticketing.access.actors import Actor
+from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.config import Settings, settings
 from ticketing.ground.errors import Conflict, Invalid, NotConfigured, found
@@ -41,7 +42,7 @@ async def check_url(actor: Actor, url: str) -> None:
         except outbound.Unresolved:
             allowed.check_unresolved(destination)
     except outbound.Refused as refusal:
-        raise Invalid.at("#/url", str(refusal)) from None
+        raise Invalid.at("#/url", "refused_address", str(refusal)) from None
 
 
 def guard() -> outbound.Guard:
@@ -244,9 +245,10 @@ async def _check_projects(conn: sql.Connection, keys: Sequence[str]) -> None:
     # No race: projects are archived, never deleted.
     if keys and (unknown := await sql.webhooks.list_unknown_projects(conn, keys=list(keys))):
         faults = [
-            {"detail": f"There is no project {row['key']}.", "pointer": f"#/projects/{row['place']}"} for row in unknown
+            Fault("unknown", f"There is no project {row['key']}.", pointer=f"#/projects/{row['place']}")
+            for row in unknown
         ]
-        raise Invalid(f"There is no project {unknown[0]['key']}.", errors=faults)
+        raise Invalid(faults[0].detail, errors=faults)
 
 
 async def _check_types(conn: sql.Connection, types: Sequence[str], *, include_internal: bool) -> None:
@@ -255,7 +257,9 @@ async def _check_types(conn: sql.Connection, types: Sequence[str], *, include_in
         return
     declared = await sql.events.list_event_types(conn, types=list(types))
     if all(row["internal"] for row in declared):
-        raise Invalid.at("#/include_internal", f"{', '.join(types)}: only told of with include_internal set to true.")
+        raise Invalid.at(
+            "#/include_internal", "incompatible", f"{', '.join(types)}: only told of with include_internal set to true."
+        )
 
 
 def _context(endpoint_id: UUID) -> bytes:
