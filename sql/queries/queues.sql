@@ -57,19 +57,12 @@ select r.*
   left join job_pauses p on p.queue = n.name
  cross join lateral queue_resource(n.name, p.paused_at) r;
 
--- name: pause_queue(event_id, idempotency_key, fingerprint, actor_id, name)^
+-- name: pause_queue(event_id, actor_id, name)^
 -- returns: Queue
--- Start no more jobs of a queue. Empty: it is paused, or the key is taken.
--- nullable: fingerprint, actor_id
-with running as materialized (
-    select :name as name where not exists (select from job_pauses where queue = :name)
-), claimed as materialized (
-    select * from running
-     where :idempotency_key::text is null
-        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
-), paused as (
-    insert into job_pauses (queue) select name from claimed
-    returning queue, paused_at
+-- Start no more jobs of a queue. Empty: it is paused.
+-- nullable: actor_id
+with paused as (
+    insert into job_pauses (queue) values (:name) on conflict (queue) do nothing returning queue, paused_at
 ), resource as materialized (
     select r.* from paused cross join lateral queue_resource(paused.queue, paused.paused_at) r
 ), event as (
@@ -79,19 +72,13 @@ with running as materialized (
 )
 select * from resource;
 
--- name: resume_queue(event_id, idempotency_key, fingerprint, actor_id, name)^
+-- name: resume_queue(event_id, actor_id, name)^
 -- returns: Queue
--- Start jobs of a queue again. Empty: it is not paused, or the key is taken. What was announced while it was paused, and
--- could not be claimed, is noted as not announced (claim_jobs), so that the next look announces it.
--- nullable: fingerprint, actor_id
-with paused as materialized (
-    select queue from job_pauses where queue = :name for update
-), claimed as materialized (
-    select * from paused
-     where :idempotency_key::text is null
-        or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
-), resumed as (
-    delete from job_pauses p using claimed c where p.queue = c.queue returning p.queue, p.paused_at
+-- Start jobs of a queue again. Empty: it is not paused. What was announced while it was paused, and could not be
+-- claimed, is noted as not announced (claim_jobs), so that the next look announces it.
+-- nullable: actor_id
+with resumed as (
+    delete from job_pauses where queue = :name returning queue, paused_at
 ), resource as materialized (
     select r.* from resumed cross join lateral queue_resource(resumed.queue, null) r
 ), event as (

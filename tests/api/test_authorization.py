@@ -135,7 +135,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "get_webhook_endpoint":                     (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "update_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "delete_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   204),
-    "rotate_webhook_secret":                    (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "rotate_webhook_secret":                    (ADMIN, 403,   403,   403,   403,   403,   403,   201),
     "ping_webhook_endpoint":                    (ADMIN, 403,   403,   403,   403,   403,   403,   202),
     "redeliver_webhooks":                       (ADMIN, 403,   403,   403,   403,   403,   403,   202),
     "list_deliveries":                          (ADMIN, 403,   403,   403,   403,   403,   403,   200),
@@ -143,11 +143,11 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
 
     "list_jobs":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "get_job":                                  (ADMIN, 403,   403,   403,   403,   403,   403,   200),
-    "retry_job":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
-    "cancel_job":                               (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "retry_job":                                (ADMIN, 403,   403,   403,   403,   403,   403,   202),
+    "cancel_job":                               (ADMIN, 403,   403,   403,   403,   403,   403,   202),
     "list_queues":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
-    "pause_queue":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
-    "resume_queue":                             (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "get_queue":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "update_queue":                             (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "list_schedules":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 }
 # fmt: on
@@ -279,6 +279,7 @@ class World:
             "create_comment": lambda: {"body": "x"},
             "update_comment": lambda: {"body": "y"},
             "create_webhook_endpoint": lambda: {"url": "https://127.0.0.1/"},
+            "update_queue": lambda: {"paused": False},
             "update_webhook_endpoint": lambda: {"url": "https://127.0.0.2/"},
             "redeliver_webhooks": lambda: {"delivery_id": self.delivery_id},
         }

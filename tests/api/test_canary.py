@@ -113,7 +113,7 @@ def test_what_is_for_staff_is_shown_to_nobody_else(
         "select enqueue_job('test.nothing', %s, run_at => now() + interval '1 day') as id", [Jsonb({"x": CANARY})]
     ).fetchone()
     assert job
-    added(f"/ops/v1/jobs/{job['id']}/cancel")
+    added(f"/ops/v1/jobs/{job['id']}/cancellations")
 
     # And a field that is for staff, of every noun whose events others read; and what the release before this one wrote.
     here, there = {"ticket": number, "project": project}, {"ticket": None, "project": project}

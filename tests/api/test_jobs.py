@@ -82,11 +82,11 @@ def test_a_job_is_retried_with_all_its_attempts(
     job_id = new_job("available" if state == "later" else state)
     db.execute("update jobs set attempt = 20, run_at = now() + interval '1 hour'")
     key = {"Idempotency-Key": secrets.token_hex(8)}
-    first, again = (admin.post(f"/ops/v1/jobs/{job_id}/retry", headers=key) for _ in range(2))
+    first, again = (admin.post(f"/ops/v1/jobs/{job_id}/retries", headers=key) for _ in range(2))
     job = first.json()
-    assert (first.status_code, job["state"], job["attempt"], job["finished_at"]) == (200, "available", 0, None)
+    assert (first.status_code, job["state"], job["attempt"], job["finished_at"]) == (202, "available", 0, None)
     assert db.execute("select from jobs where run_at <= now() and id = %s", (job_id,)).rowcount == 1
-    assert (again.status_code, again.json(), again.headers["idempotent-replayed"]) == (200, job, "true")
+    assert (again.status_code, again.json(), again.headers["idempotent-replayed"]) == (202, job, "true")
     (event,) = new_events()
     assert (event["type"], event["data"], event["internal"]) == ("job.retried", job, True)
     assert event["previous"] == {"state": "available" if state == "later" else state}
@@ -99,7 +99,7 @@ def test_a_job_is_retried_with_all_its_attempts(
 def test_what_cannot_be_retried_is_told_why(
     admin: Person, new_job: NewJob, new_events: Events, state: str, reason: str
 ) -> None:
-    response = admin.post(f"/ops/v1/jobs/{new_job(state)}/retry")
+    response = admin.post(f"/ops/v1/jobs/{new_job(state)}/retries")
     assert (response.status_code, response.json()["code"]) == (409, "conflict")
     assert reason in response.json()["detail"]
     assert new_events() == []
@@ -108,7 +108,7 @@ def test_what_cannot_be_retried_is_told_why(
 def test_a_job_is_not_retried_beside_another_one_with_its_unique_key(admin: Person, new_job: NewJob) -> None:
     job_id = new_job("discarded", unique_key="one")
     new_job(unique_key="one")
-    response = admin.post(f"/ops/v1/jobs/{job_id}/retry")
+    response = admin.post(f"/ops/v1/jobs/{job_id}/retries")
     assert response.status_code == 409
     assert "unique key" in response.json()["detail"]
 
@@ -117,17 +117,17 @@ def test_a_waiting_job_is_cancelled_and_a_running_one_is_asked_to_end(
     admin: Person, new_job: NewJob, new_events: Events
 ) -> None:
     waiting, running = new_job(), new_job("running")
-    job = admin.post(f"/ops/v1/jobs/{waiting}/cancel").json()
+    job = admin.post(f"/ops/v1/jobs/{waiting}/cancellations").json()
     assert (job["state"], bool(job["finished_at"])) == ("cancelled", True)
-    job = admin.post(f"/ops/v1/jobs/{running}/cancel").json()
+    job = admin.post(f"/ops/v1/jobs/{running}/cancellations").json()
     assert (job["state"], bool(job["cancel_requested_at"])) == ("running", True)
-    assert admin.post(f"/ops/v1/jobs/{running}/cancel").json() == job
+    assert admin.post(f"/ops/v1/jobs/{running}/cancellations").json() == job
     assert [(event["type"], event["data"]["id"]) for event in new_events()] == [
         ("job.cancelled", waiting),
         ("job.cancelled", running),
     ]
     for job_id in (waiting, new_job("completed")):
-        response = admin.post(f"/ops/v1/jobs/{job_id}/cancel")
+        response = admin.post(f"/ops/v1/jobs/{job_id}/cancellations")
         assert (response.status_code, response.json()["code"]) == (409, "conflict")
 
 
@@ -136,18 +136,18 @@ def test_a_job_that_waits_again_is_cancelled_although_it_was_asked_to_end_before
 ) -> None:
     job_id = new_job()
     db.execute("update jobs set cancel_requested_at = now() - interval '1 hour' where id = %s", (job_id,))
-    response = admin.post(f"/ops/v1/jobs/{job_id}/cancel")
-    assert (response.status_code, response.json()["state"]) == (200, "cancelled"), response.text
+    response = admin.post(f"/ops/v1/jobs/{job_id}/cancellations")
+    assert (response.status_code, response.json()["state"]) == (202, "cancelled"), response.text
 
 
 def test_a_key_is_for_one_action_on_one_job(admin: Person, new_job: NewJob) -> None:
     key = {"Idempotency-Key": secrets.token_hex(8)}
-    assert admin.post(f"/ops/v1/jobs/{new_job('discarded')}/retry", headers=key).status_code == 200
-    assert admin.post(f"/ops/v1/jobs/{new_job('discarded')}/retry", headers=key).status_code == 422
+    assert admin.post(f"/ops/v1/jobs/{new_job('discarded')}/retries", headers=key).status_code == 202
+    assert admin.post(f"/ops/v1/jobs/{new_job('discarded')}/retries", headers=key).status_code == 422
 
 
 def test_a_refused_action_does_not_use_up_its_key(admin: Person, new_job: NewJob, db: Db) -> None:
     job_id, key = new_job("completed"), {"Idempotency-Key": secrets.token_hex(8)}
-    assert admin.post(f"/ops/v1/jobs/{job_id}/retry", headers=key).status_code == 409
+    assert admin.post(f"/ops/v1/jobs/{job_id}/retries", headers=key).status_code == 409
     db.execute("update jobs set state = 'discarded'")
-    assert admin.post(f"/ops/v1/jobs/{job_id}/retry", headers=key).status_code == 200
+    assert admin.post(f"/ops/v1/jobs/{job_id}/retries", headers=key).status_code == 202

@@ -13,7 +13,7 @@ from conftest import Person
 from judged import whole
 from ticketing.access.policy import TRANSITIONS
 from ticketing.reactions.webhooks import endpoints
-from ticketing.rules import categories, comments, projects, tickets, users
+from ticketing.rules import categories, comments, projects, queues, tickets, users
 
 DOCUMENT = whole()
 PATCHED = {path for path, item in DOCUMENT["paths"].items() if "patch" in item}
@@ -47,6 +47,7 @@ def test_every_resource_can_be_sent_back_as_it_was_read(
         "/users/{user_id}": f"/users/{requester.id}",
         "/webhook-endpoints/{endpoint_id}": f"/webhook-endpoints/{endpoint}",
     }
+    places["/ops/v1/queues/{queue_name}"] = "/ops/v1/queues/webhooks"
     assert places.keys() == PATCHED
     for path in places.values():
         sent_back(admin, path, new_events)
@@ -82,6 +83,7 @@ def test_the_contract_says_of_each_resource_what_can_be_changed() -> None:
         "Project": set(projects.FIELDS),
         "Category": set(categories.FIELDS),
         "WebhookEndpoint": set(endpoints.FIELDS),
+        "Queue": set(queues.FIELDS),
     }
     changed = {
         item["patch"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]

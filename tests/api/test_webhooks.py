@@ -207,7 +207,7 @@ def test_a_repeated_request_whose_secret_cannot_be_opened_any_more_is_told_so(ad
     body, keys = {"url": "https://hooks.lumen.example/"}, [{"Idempotency-Key": secrets.token_hex(8)} for _ in "ab"]
     endpoint = admin.post("/webhook-endpoints", json=body, headers=keys[0]).json()["id"]
     rotate = f"/webhook-endpoints/{endpoint}/secrets"
-    assert admin.post(rotate, headers=keys[1]).status_code == 200
+    assert admin.post(rotate, headers=keys[1]).status_code == 201
     with configured(secret_keys=sealing.new_key()):
         for path, sent, key in (("/webhook-endpoints", body, keys[0]), (rotate, None, keys[1])):
             answer = admin.post(path, json=sent, headers=key)
@@ -385,7 +385,7 @@ def test_secrets_that_are_rotated_at_once_all_hold(
     new_events()
     with ThreadPoolExecutor(6) as together:
         answers = list(together.map(lambda _: admin.post(path), range(6)))
-    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.status_code for answer in answers} == {201}
     made = {answer.json()["secret"] for answer in answers}
     assert len(made) == 6
     assert [event["type"] for event in new_events()] == ["webhook.rotated"] * 6
@@ -421,7 +421,7 @@ def test_no_more_than_ten_secrets_of_an_endpoint_hold_at_once(
         Webhook(secret).verify(message.body, message.headers)
     oldest = "select id from webhook_secrets where endpoint_id = %s order by id limit 1"
     db.execute(f"update webhook_secrets set expires_at = now() where id = ({oldest})", (endpoint["id"],))
-    assert admin.post(path, headers=key).status_code == 200
+    assert admin.post(path, headers=key).status_code == 201
 
 
 def test_keys_are_exchanged(
@@ -435,7 +435,7 @@ def test_keys_are_exchanged(
     """A new key before the old one: the upkeep seals everything with it, and the old one can go."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver)
-    assert admin.post(f"/webhook-endpoints/{endpoint['id']}/secrets").status_code == 200
+    assert admin.post(f"/webhook-endpoints/{endpoint['id']}/secrets").status_code == 201
     monkeypatch.setattr("ticketing.reactions.webhooks.upkeep.BATCH", 1)
     old, new = config.settings().secret_keys, sealing.new_key()
 
@@ -1197,9 +1197,10 @@ def test_every_type_of_event(
     do(escalate_tickets)
     job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
     assert job
-    steps = [f"/ops/v1/jobs/{job['id']}/{step}" for step in ("cancel", "retry")]
-    for step in (*steps, "/ops/v1/queues/webhooks/pause", "/ops/v1/queues/webhooks/resume"):
-        assert admin.post(step).is_success
+    for step in ("cancellations", "retries"):
+        assert admin.post(f"/ops/v1/jobs/{job['id']}/{step}").is_success
+    for paused in (True, False):
+        assert admin.request("PATCH", "/ops/v1/queues/webhooks", json={"paused": paused}).is_success
     db.execute("delete from jobs where id = %s", (job["id"],))
     made = db.execute(
         "with run as (insert into import_runs (source, project, file) values (%(key)s, %(key)s, 'it') returning number)"

@@ -7,7 +7,7 @@ from ticketing.api.index import get_api
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.me import get_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
-from ticketing.api.queues import list_queues, pause_queue, resume_queue
+from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import (
@@ -54,6 +54,7 @@ __all__ = [
     "get_job",
     "get_me",
     "get_project",
+    "get_queue",
     "get_ticket",
     "get_token",
     "get_user",
@@ -73,10 +74,8 @@ __all__ = [
     "list_user_tokens",
     "list_users",
     "list_webhook_endpoints",
-    "pause_queue",
     "ping_webhook_endpoint",
     "redeliver_webhooks",
-    "resume_queue",
     "retry_job",
     "revoke_token",
     "revoke_user_token",
@@ -85,6 +84,7 @@ __all__ = [
     "update_category",
     "update_comment",
     "update_project",
+    "update_queue",
     "update_ticket",
     "update_user",
     "update_webhook_endpoint",

@@ -33,13 +33,13 @@ async def get_job(job_id: str, actor: Actor) -> Answer:
         return Answer(await jobs.get(conn, actor, UUID(job_id)))
 
 
-@once(200)
+@once(202)
 async def retry_job(job_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
         return await jobs.retry(conn, actor, UUID(job_id), claim=claim)
 
 
-@once(200)
+@once(202)
 async def cancel_job(job_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.connection() as conn, claim:
         return await jobs.cancel(conn, actor, UUID(job_id), claim=claim)

@@ -49,7 +49,7 @@ async def delete_webhook_endpoint(endpoint_id: str, actor: Actor, if_match: str 
     return gone()
 
 
-@once(200, restored=endpoints.with_secret)
+@once(201, restored=endpoints.with_secret)
 async def rotate_webhook_secret(endpoint_id: str, actor: Actor, claim: Claim) -> Mapping[str, Any]:
     async with pool.transaction() as conn, claim:
         return await endpoints.rotate_secret(conn, actor, UUID(endpoint_id), claim=claim)

@@ -250,7 +250,7 @@ async def pause_queue(queue: str, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await queues.pause(conn, OPERATOR, queue, claim=Claim()), json=json)
+        print_one(await queues.update(conn, OPERATOR, queue, {"paused": True}), json=json)
 
 
 @app.command(name="resume")
@@ -269,7 +269,7 @@ async def resume_queue(queue: str, *, json: bool = False) -> None:
         Print a JSON object.
     """
     async with connected() as conn:
-        print_one(await queues.resume(conn, OPERATOR, queue, claim=Claim()), json=json)
+        print_one(await queues.update(conn, OPERATOR, queue, {"paused": False}), json=json)
 
 
 @app.command(name="schedules")

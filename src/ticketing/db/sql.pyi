@@ -1589,24 +1589,20 @@ class _Queues:
         conn: Connection,
         *,
         name: str,
-        idempotency_key: str | None,
-        actor_id: UUID | None,
-        fingerprint: bytes | None,
         event_id: UUID,
+        actor_id: UUID | None,
     ) -> Queue | None:
-        """Start no more jobs of a queue. Empty: it is paused, or the key is taken."""
+        """Start no more jobs of a queue. Empty: it is paused."""
     async def resume_queue(
         self,
         conn: Connection,
         *,
         name: str,
-        idempotency_key: str | None,
-        actor_id: UUID | None,
-        fingerprint: bytes | None,
         event_id: UUID,
+        actor_id: UUID | None,
     ) -> Queue | None:
-        """Start jobs of a queue again. Empty: it is not paused, or the key is taken. What was announced while it was
-        paused, and
+        """Start jobs of a queue again. Empty: it is not paused. What was announced while it was paused, and could
+        not be
         """
 
 class _Schedules:

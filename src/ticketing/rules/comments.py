@@ -127,14 +127,15 @@ async def update(
 async def delete(
     conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, *, if_match: str | None = None
 ) -> None:
-    """Leave a tombstone in place of a comment, in a transaction; again is no change.
+    """Leave a tombstone in place of a comment, in a transaction; again is no change, whatever was read.
 
     Raises NotFound, PreconditionFailed, Forbidden, TicketClosed.
     """
-    comment, _ = await _take(conn, actor, number, comment_id, if_match)
+    comment, _ = await _take(conn, actor, number, comment_id, None)
     if not policy.may_delete(actor, comment):
         raise Forbidden("Only its author or an admin may delete a comment.")
     if comment["deleted_at"] is None:
+        preconditions.match(if_match, comment, FIELDS)
         await _check_writable(conn, actor, number)
         await sql.comments.delete_comment(
             conn, event_id=Claim().event_id, actor_id=actor.user_id, comment_id=comment_id

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-
-from psycopg.errors import UniqueViolation
+from collections.abc import Mapping
+from typing import Any
 
 from ticketing.access import policy
 from ticketing.access.actors import Caller
-from ticketing.db import bell, sql
+from ticketing.db import sql
 from ticketing.ground.errors import found
 from ticketing.jobs import kinds
-from ticketing.writing import paging
+from ticketing.writing import paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
 
+FIELDS = ("paused",)
+"""What of it can be changed."""
 NAME = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 
 
@@ -25,32 +27,32 @@ async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor:
     return paging.page(rows, limit, ["queues"], lambda row: [row["name"]])
 
 
-async def pause(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue:
-    """Start no more jobs of a queue, and record `queue.paused`; again is no change. Jobs that run go on.
-
-    Raises Forbidden, NotFound.
-    """
+async def get(conn: sql.Connection, actor: Caller, name: str) -> sql.Queue:
+    """A queue with its backlog. Raises Forbidden, NotFound."""
     policy.require_admin(actor)
-    await _require_queue(conn, name)
-    try:
-        queue = await sql.queues.pause_queue(conn, **claim.parameters(), actor_id=actor.id, name=name)
-    except UniqueViolation:  # Somebody else has paused it just now.
-        queue = None
-    return queue or claim.unchanged(await _queue(conn, name))
-
-
-async def resume(conn: sql.Connection, actor: Caller, name: str, *, claim: Claim) -> sql.Queue:
-    """Start jobs of a queue again, and record `queue.resumed`; again is no change. Raises as `pause_queue`."""
-    policy.require_admin(actor)
-    await _require_queue(conn, name)
-    if queue := await sql.queues.resume_queue(conn, **claim.parameters(), actor_id=actor.id, name=name):
-        bell.ring()
-        return queue
-    return claim.unchanged(await _queue(conn, name))
-
-
-async def _require_queue(conn: sql.Connection, name: str) -> None:
     found(await sql.queues.is_queue(conn, known=kinds.queues(), name=name) or None, f"queue {name!r}")
+    return await _queue(conn, name)
+
+
+async def update(
+    conn: sql.Connection, actor: Caller, name: str, patch: Mapping[str, Any], *, if_match: str | None = None
+) -> sql.Queue:
+    """Apply a merge patch: start no more jobs of a queue and record `queue.paused`, or let them start again and record
+    `queue.resumed`. Jobs that run go on.
+
+    Raises Forbidden, NotFound, PreconditionFailed, Invalid.
+    """
+    queue = await get(conn, actor, name)
+    matched = preconditions.match(if_match, queue, FIELDS)
+    paused = patches.changeable(patch, queue, FIELDS, matched=matched).get("paused", queue["paused"])
+    if paused == queue["paused"]:
+        return queue
+    change = sql.queues.pause_queue if paused else sql.queues.resume_queue
+    if changed := await change(conn, event_id=Claim().event_id, actor_id=actor.id, name=name):
+        return changed
+    queue = await _queue(conn, name)  # Somebody else has done the same just now.
+    preconditions.match(if_match, queue, FIELDS)
+    return queue
 
 
 async def _queue(conn: sql.Connection, name: str) -> sql.Queue:

@@ -14,8 +14,8 @@ _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 READ_ONLY = "This cannot be changed, and differs from what is there now. Leave it out, or read it again."
-MOVING = frozenset({"updated_at", "failing_since"})
-"""What moves although nobody edits: with a comment on the ticket, with a message that does not arrive."""
+MOVING = frozenset({"updated_at", "failing_since", "due", "scheduled", "running", "oldest_due_seconds"})
+"""What moves although nobody edits: with a comment on a ticket, a message that does not arrive, the jobs of a queue."""
 
 
 def changeable(
