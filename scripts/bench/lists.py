@@ -32,27 +32,40 @@ Question = Callable[[Connection, Actor], Awaitable[Any]]
 
 PROJECTS = 20
 FILTERS = (
-    *("project", "type", "status", "priority", "severity", "category", "tags", "assignee_id", "requester_id"),
-    *("created_since", "created_before", "updated_since", "updated_before", "external_sources", "external_ids"),
+    *("project", "type", "status", "resolution", "priority", "severity", "channel", "category", "tags"),
+    *("assignee_ids", "requester_ids", "created_since", "created_before", "updated_since", "updated_before"),
+    *("external_sources", "external_ids"),
 )
+UNFILTERED = dict.fromkeys(FILTERS) | dict.fromkeys(("no_category", "no_assignee", "no_reference"), False)
+"""What a list is given without filters."""
 FEW, MANY, AGENT = UUID(int=1), UUID(int=2), UUID(int=3)
 
 # Of the tickets 93 % have ended, a tenth is an organization's, 30 % are public, a twentieth is one requester's who
-# stopped long ago.
+# stopped long ago. A fifth has no category, but of the projects p-1 and p-2 one in 5,000; a tenth was imported. Few are
+# spam, and none came from GitHub.
 FILL = """
 insert into projects (key, name, visibility, ticket_types)
 select 'p-' || n, 'x', case when n %% 2 = 0 then 'public' else 'private' end::visibility, '{bug,support}'
   from generate_series(1, %(projects)s) n;
+insert into categories (project, key, name)
+select 'p-' || n, 'c-' || c, 'x' from generate_series(1, %(projects)s) n cross join generate_series(1, 10) c;
 insert into organizations (key, name) values ('acme', 'Acme');
 insert into users (id, name, role)
 select lpad(to_hex(n), 32, '0')::uuid, 'x', case when n between 3 and 40 then 'agent' else 'requester' end::user_role
   from generate_series(1, 20000) n;
-insert into tickets (type, project, title, description, status, resolution, resolved_at, closed_at, priority,
-                     requester_id, assignee_id, organization, visibility, created_at, updated_at)
-select 'support', 'p-' || 1 + n %% %(projects)s, 'Ticket ' || n, repeat('What happened. ', 20), status,
-       case when status < 'resolved' then 'none' else 'fixed' end::ticket_resolution,
+insert into tickets (type, project, category, title, description, status, resolution, resolved_at, closed_at, priority,
+                     channel, external_source, external_id, requester_id, assignee_id, organization, visibility,
+                     created_at, updated_at)
+select 'support', 'p-' || 1 + n %% %(projects)s,
+       case when (hashint8(n + 8) & 1048575) %% 5000 >= case when n %% %(projects)s < 2 then 1 else 1000 end
+            then 'c-' || 1 + (hashint8(n + 9) & 1048575) %% 10 end,
+       'Ticket ' || n, repeat('What happened. ', 20), status,
+       case when status < 'resolved' then 'none' when odd = 0 then 'spam' when odd < 50 then 'duplicate'
+            when odd < 400 then 'answered' else 'fixed' end::ticket_resolution,
        case when status < 'resolved' then null else moment end, case when status = 'closed' then moment end,
        (array['low', 'normal', 'normal', 'normal', 'high', 'urgent'])[1 + (hashint8(n + 7) & 31) %% 6]::ticket_priority,
+       (case when odd %% 10 = 1 then 'import' when odd %% 10 < 5 then 'email' else 'portal' end)::ticket_channel,
+       case when odd %% 10 = 1 then 'zendesk:acme' end, case when odd %% 10 = 1 then n::text end,
        lpad(to_hex(case when n %% (%(tickets)s / 5) = 9 then 1 when n <= %(tickets)s / 20 then 2
                         else 50 + (hashint8(n) & 1048575) %% 19900 end), 32, '0')::uuid,
        case when n %% 3 = 0 then lpad(to_hex(3 + (hashint8(n + 1) & 1048575) %% 38), 32, '0')::uuid end,
@@ -63,6 +76,7 @@ select 'support', 'p-' || 1 + n %% %(projects)s, 'Ticket ' || n, repeat('What ha
   from generate_series(1, %(tickets)s) n
  cross join lateral (
     select timestamptz '2020-01-01' + n * interval '1 minute' as moment,
+           (hashint8(n + 6) & 1048575) %% 1000 as odd,
            case (hashint8(n + 5) & 1048575) %% 100 when 0 then 'pending' when 1 then 'in_progress'
                 when 2 then 'open' when 3 then 'open' when 4 then 'open' when 5 then 'open' when 6 then 'open'
                 when 7 then 'resolved' else 'closed' end::ticket_status as status
@@ -100,7 +114,7 @@ def readers() -> dict[str, Actor]:
 
 def listed(sort: str, *, after: Any = None, **filters: Any) -> Question:
     """A page of a list."""
-    given: dict[str, Any] = dict.fromkeys(FILTERS) | {"unassigned": False} | filters
+    given: dict[str, Any] = UNFILTERED | filters
 
     async def ask(conn: Connection, actor: Actor) -> Any:
         place: dict[str, Any] = {
@@ -128,6 +142,20 @@ def questions(tickets: int, number: int) -> dict[str, Question]:
         "of a project": listed("-created", project=["p-1"]),
         "of a project, open, -updated": listed("-updated", project=["p-1"], status=["open"]),
         "of two projects, open or pending": listed("-created", project=["p-1", "p-4"], status=["open", "pending"]),
+        "without category": listed("-created", no_category=True),
+        "of a project, without category": listed("-created", project=["p-4"], no_category=True),
+        "of a project with few of these": listed("-created", project=["p-1"], no_category=True),
+        "without or with a category, open": listed(
+            "-updated", project=["p-4"], status=["open"], category=["c-3"], no_category=True
+        ),
+        "without or with an assignee": listed("-created", assignee_ids=[AGENT], no_assignee=True),
+        "of two assignees, open": listed("-updated", status=["open"], assignee_ids=[AGENT, UUID(int=4)]),
+        "duplicates": listed("-created", resolution=["duplicate"]),
+        "spam": listed("-created", resolution=["spam"]),
+        "spam of a project, -updated": listed("-updated", project=["p-1"], resolution=["spam"]),
+        "by e-mail, open": listed("-created", status=["open"], channel=["email"]),
+        "from GitHub": listed("-created", channel=["github"]),
+        "not imported": listed("-created", no_reference=True),
         "get": lambda conn, actor: sql.tickets.get_ticket(conn, number=number, **actor.viewer()),
         "comments": lambda conn, actor: sql.comments.list_comments(
             conn, ticket=number, **actor.viewer(), after=None, after_id=UUID(int=0), **page

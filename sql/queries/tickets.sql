@@ -76,11 +76,11 @@ returning data;
 -- Whether an active user staffs a project.
 select exists (select from staff_of(:project) s where s.user_id = :user_id and s.active);
 
--- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -90,19 +90,25 @@ with named as (
       from (
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.created_at, t.number
           limit :page_size)
          union all
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.created_at, t.number
           limit :page_size)
       ) f
@@ -119,11 +125,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -133,19 +139,25 @@ with named as (
       from (
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.created_at desc, t.number desc
           limit :page_size)
          union all
         (select t.number, t.created_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.created_at desc, t.number desc
           limit :page_size)
       ) f
@@ -162,11 +174,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -176,19 +188,25 @@ with named as (
       from (
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.updated_at, t.number
           limit :page_size)
          union all
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.updated_at, t.number
           limit :page_size)
       ) f
@@ -205,11 +223,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -219,19 +237,25 @@ with named as (
       from (
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.updated_at desc, t.number desc
           limit :page_size)
          union all
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.updated_at desc, t.number desc
           limit :page_size)
       ) f
@@ -248,11 +272,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -262,19 +286,25 @@ with named as (
       from (
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.priority, t.number
           limit :page_size)
          union all
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.priority, t.number
           limit :page_size)
       ) f
@@ -291,11 +321,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, priority, severity, category, tags, assignee_id, unassigned, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, priority, severity, category, tags, assignee_id, requester_id, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -305,19 +335,25 @@ with named as (
       from (
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.priority desc, t.number desc
           limit :page_size)
          union all
         (select t.number, t.priority, ticket_bytes(t) as bytes
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
-                                 :priority, :severity, :category, :tags, :assignee_id, :unassigned, :requester_id,
+                                 :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
+                                 :assignee_ids, :no_assignee, :requester_ids,
                                  :created_since, :created_before, :updated_since, :updated_before) t
           where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
-            and (:external_ids::text[] is null or t.number = any(array(select n.number from named n)))
+            and (:external_ids::text[] is null and not :no_reference
+                 or :no_reference and t.external_source is null
+                 or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
           order by t.priority desc, t.number desc
           limit :page_size)
       ) f

@@ -24,12 +24,12 @@ return octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0
 -- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others.
 -- A page is merged from both, so that an index gives the viewer's own in the order of the list, however few or old they
 -- are. For who staffs everything all are others. A filter that is null is none: PostgreSQL inlines the function, and
--- drops it.
+-- drops it. `no_category` and `no_assignee` let those without one pass, beside those that the filter names, if any.
 create or replace function matching_tickets(
     own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean,
-    project text[], type ticket_type[], status ticket_status[],
-    priority ticket_priority[], severity ticket_severity[], category text[], tags text[],
-    assignee uuid, unassigned boolean, requester uuid,
+    project text[], type ticket_type[], status ticket_status[], resolution ticket_resolution[],
+    priority ticket_priority[], severity ticket_severity[], channel ticket_channel[],
+    category text[], no_category boolean, tags text[], assignee uuid[], no_assignee boolean, requester uuid[],
     created_since timestamptz, created_before timestamptz, updated_since timestamptz, updated_before timestamptz)
 returns setof tickets language sql stable as $$
     select t.*
@@ -46,13 +46,24 @@ returns setof tickets language sql stable as $$
        and (matching_tickets.status is null
             or case when cardinality(matching_tickets.status) = 1 then t.status = matching_tickets.status[1]
                     else t.status = any(matching_tickets.status) end)
+       and (matching_tickets.resolution is null or t.resolution = any(matching_tickets.resolution))
        and (matching_tickets.priority is null or t.priority = any(matching_tickets.priority))
        and (matching_tickets.severity is null or t.severity = any(matching_tickets.severity))
-       and (matching_tickets.category is null or t.category = any(matching_tickets.category))
+       and (matching_tickets.channel is null or t.channel = any(matching_tickets.channel))
+       and (matching_tickets.category is null and not no_category
+            or no_category and t.category is null
+            or matching_tickets.category is not null
+               and case when cardinality(matching_tickets.category) = 1 then t.category = matching_tickets.category[1]
+                        else t.category = any(matching_tickets.category) end)
        and (matching_tickets.tags is null or t.tags @> matching_tickets.tags)
-       and (matching_tickets.assignee is null or t.assignee_id = matching_tickets.assignee)
-       and (not matching_tickets.unassigned or t.assignee_id is null)
-       and (matching_tickets.requester is null or t.requester_id = matching_tickets.requester)
+       and (matching_tickets.assignee is null and not no_assignee
+            or no_assignee and t.assignee_id is null
+            or matching_tickets.assignee is not null
+               and case when cardinality(matching_tickets.assignee) = 1 then t.assignee_id = matching_tickets.assignee[1]
+                        else t.assignee_id = any(matching_tickets.assignee) end)
+       and (matching_tickets.requester is null
+            or case when cardinality(matching_tickets.requester) = 1 then t.requester_id = matching_tickets.requester[1]
+                    else t.requester_id = any(matching_tickets.requester) end)
        and (matching_tickets.created_since is null or t.created_at >= matching_tickets.created_since)
        and (matching_tickets.created_before is null or t.created_at < matching_tickets.created_before)
        and (matching_tickets.updated_since is null or t.updated_at >= matching_tickets.updated_since)

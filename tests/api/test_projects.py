@@ -72,6 +72,16 @@ def test_projects_are_listed_by_key(requester: Person, project: str) -> None:
     assert keys == sorted(keys)
 
 
+@pytest.mark.parametrize("key", ["me", "none"])
+def test_words_of_filters_are_no_keys(admin: Person, project: str, key: str, new_events: Events) -> None:
+    for path in ("/projects", f"/projects/{project}/categories"):
+        response = admin.post(path, json={"key": key, "name": "x"})
+        assert response.status_code == 422
+        (fault,) = response.json()["errors"]
+        assert (fault["pointer"], fault["detail"].startswith(f"'{key}' stands for something else")) == ("#/key", True)
+    assert new_events() == []
+
+
 @pytest.mark.parametrize("fields", [{"key": "Upper"}, {"key": "a"}, {"name": ""}, {"ticket_types": []}, {"x": 1}])
 def test_what_a_project_may_not_be(admin: Person, fields: dict[str, Any]) -> None:
     assert admin.post("/projects", json={"key": "ok-key", "name": "x"} | fields).status_code == 422

@@ -545,7 +545,9 @@ def test_a_key_is_free_again_after_a_day(requester: Person, project: str, db: ps
 
 
 @pytest.fixture
-def mixed(agent: Person, requester: Person, stranger: Person, new_ticket: New) -> list[dict[str, Any]]:
+def mixed(
+    agent: Person, requester: Person, stranger: Person, new_ticket: New, db: psycopg.Connection[Any]
+) -> list[dict[str, Any]]:
     tickets = []
     for n in range(12):
         ticket = new_ticket(
@@ -553,12 +555,21 @@ def mixed(agent: Person, requester: Person, stranger: Person, new_ticket: New) -
             requester={"id": (requester if n % 2 else stranger).id},
             type=("bug", "feature_request", "support")[n % 3],
             priority=("low", "normal", "high", "urgent")[n % 4],
-            category=("movies", "music")[n % 2],
             tags=[f"t{n % 3}", "all"],
+            **({"category": ("movies", "music")[n % 3]} if n % 3 < 2 else {}),
             **({"severity": "high"} if n % 3 == 0 else {}),
         )
         if n % 4 == 1:
             ticket = patch(agent, ticket["number"], assignee={"id": agent.id}, status="pending").json()
+        if n == 2:
+            ticket = patch(agent, ticket["number"], status="resolved", resolution="answered").json()
+        if n == 3:
+            db.execute(
+                "update tickets set channel = 'import', external_source = 'github:octo/cat', external_id = number::text"
+                " where number = %s",
+                (ticket["number"],),
+            )
+            ticket = agent.get(f"/tickets/{ticket['number']}").json()
         tickets.append(ticket)
     return tickets
 
@@ -566,16 +577,28 @@ def mixed(agent: Person, requester: Person, stranger: Person, new_ticket: New) -
 FILTERS: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
     ({"type": "bug,support"}, lambda t: t["type"] in ("bug", "support")),
     ({"status": "pending"}, lambda t: t["status"] == "pending"),
-    ({"status": "open,pending"}, lambda t: True),
+    ({"status": "open,pending"}, lambda t: t["status"] != "resolved"),
     ({"status": ["pending", "closed"]}, lambda t: t["status"] == "pending"),
     ({"priority": "high,urgent"}, lambda t: t["priority"] in ("high", "urgent")),
     ({"severity": "high"}, lambda t: t["severity"] == "high"),
     ({"category": "music"}, lambda t: t["category"] == "music"),
+    ({"category": "none"}, lambda t: t["category"] is None),
+    ({"category": "none,music"}, lambda t: t["category"] != "movies"),
+    ({"category": ["none", "music", "movies"]}, lambda t: True),
     ({"tag": "t1"}, lambda t: "t1" in t["tags"]),
     ({"tag": "t1,all"}, lambda t: "t1" in t["tags"]),
     ({"tag": "t1,t2"}, lambda t: False),
     ({"assignee": "me"}, lambda t: t["assignee"] is not None),
     ({"assignee": "none"}, lambda t: t["assignee"] is None),
+    ({"assignee": "none,me"}, lambda t: True),
+    ({"assignee": ["me", "none"], "status": "open"}, lambda t: t["status"] == "open"),
+    ({"resolution": "answered"}, lambda t: t["resolution"] == "answered"),
+    ({"resolution": "none"}, lambda t: t["resolution"] == "none"),
+    ({"resolution": "none,answered,spam"}, lambda t: True),
+    ({"channel": "api"}, lambda t: t["channel"] == "api"),
+    ({"channel": "portal,import"}, lambda t: t["channel"] == "import"),
+    ({"external_reference": "none"}, lambda t: t["external_reference"] is None),
+    ({"external_reference": "none,github:octo/cat#0"}, lambda t: t["external_reference"] is None),
     ({"created_since": "2000-01-01T00:00:00Z"}, lambda t: True),
     ({"created_before": "2000-01-01T00:00:00Z"}, lambda t: False),
     ({"updated_since": "2100-01-01T00:00:00+02:00"}, lambda t: False),
@@ -602,6 +625,18 @@ def test_filter_by_requester(agent: Person, requester: Person, project: str, mix
     assert {t["number"] for t in listed} == {t["number"] for t in mixed if t["requester"] == requester.ref}
     assert requester.pages("/tickets", project=project) == listed
     assert agent.pages("/tickets", project=project, requester="me") == []
+    both = agent.pages("/tickets", project=project, requester=f"{requester.id},me", limit=5)
+    assert both == listed
+    everyone = {t["requester"]["id"] for t in mixed}
+    assert len(agent.pages("/tickets", project=project, requester=",".join(everyone), limit=5)) == len(mixed)
+
+
+def test_imported_ones_beside_those_that_are_not(agent: Person, project: str, mixed: list[dict[str, Any]]) -> None:
+    (imported,) = (t for t in mixed if t["external_reference"])
+    reference = f"github:octo/cat#{imported['external_reference']['id']}"
+    assert agent.pages("/tickets", project=project, external_reference=reference) == [imported]
+    listed = agent.pages("/tickets", project=project, external_reference=f"none,{reference}", limit=5)
+    assert len(listed) == len(mixed)
 
 
 @pytest.mark.parametrize("sort", ["created", "-created", "updated", "-updated", "priority", "-priority"])

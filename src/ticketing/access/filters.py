@@ -26,8 +26,10 @@ class Named(NamedTuple):
 
 def named(parameter: str, kind: str, keys: Iterable[str] | None, *, borne: Iterable[str | None] = ()) -> list[Named]:
     """What the values of a filter name, but for what items of the page bear: that is there."""
+    if not (keys := list(keys or ())):
+        return []
     there = set(borne)
-    return [Named(parameter, kind, key) for key in keys or () if key not in there]
+    return [Named(parameter, kind, key) for key in keys if key not in there]
 
 
 async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Named]) -> None:

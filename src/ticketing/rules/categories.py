@@ -26,10 +26,11 @@ async def create(
 ) -> sql.Category:
     """Add a category and record `category.created`; admins only.
 
-    Raises NotFound (the project), Forbidden, Conflict (key in use).
+    Raises NotFound (the project), Forbidden, Invalid, Conflict (key in use).
     """
     await projects.get(conn, actor, project)
     policy.require_admin(actor)
+    projects.check_key(key)
     try:
         category = await sql.categories.insert_category(
             conn,

@@ -15,12 +15,15 @@ from psycopg.types.json import Jsonb
 from ticketing.access import policy
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
-from ticketing.ground.errors import Conflict, found
+from ticketing.ground.errors import Conflict, Invalid, found
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
 
 FIELDS = ("name", "description", "visibility", "ticket_types", "archived")
 """What of it can be changed."""
+
+RESERVED = ("me", "none")
+"""What stands for something else in filters, and so cannot be the key of a project or category."""
 
 TICKET_TYPES: tuple[sql.TicketType, ...] = ("bug", "feature_request", "support")
 
@@ -36,8 +39,9 @@ async def create(
     visibility: sql.Visibility = "private",
     ticket_types: Sequence[sql.TicketType] = TICKET_TYPES,
 ) -> sql.Project:
-    """Add a project and record `project.created`; admins only. Raises Forbidden, Conflict (key in use)."""
+    """Add a project and record `project.created`; admins only. Raises Forbidden, Invalid, Conflict (key in use)."""
     policy.require_admin(actor)
+    check_key(key)
     try:
         project = await sql.projects.insert_project(
             conn,
@@ -52,6 +56,13 @@ async def create(
     except UniqueViolation:
         raise Conflict(f"There is a project {key!r}.") from None
     return idempotency.done(project)
+
+
+def check_key(key: str) -> None:
+    """Refuse a key by which a filter could not find what it names. Raises Invalid."""
+    if key in RESERVED:
+        detail = f"{key!r} stands for something else in filters of lists. Choose another key."
+        raise Invalid.at("#/key", "not_allowed", detail)
 
 
 async def list_(conn: sql.Connection, actor: Caller, *, limit: int = 25, cursor: str | None = None) -> paging.Page:

@@ -257,12 +257,14 @@ async def list_(
     project: list[str] | None = None,
     type: list[sql.TicketType] | None = None,
     status: list[sql.TicketStatus] | None = None,
+    resolution: list[sql.TicketResolution] | None = None,
     priority: list[sql.TicketPriority] | None = None,
     severity: list[sql.TicketSeverity] | None = None,
+    channel: list[sql.TicketChannel] | None = None,
     category: list[str] | None = None,
     tag: list[str] | None = None,
-    assignee: str | None = None,
-    requester: str | None = None,
+    assignee: list[str] | None = None,
+    requester: list[str] | None = None,
     external_reference: list[str] | None = None,
     created_since: str | None = None,
     created_before: str | None = None,
@@ -274,26 +276,31 @@ async def list_(
 ) -> paging.Page:
     """A page of the tickets the actor may see that match every filter; values of one filter are alternatives.
 
-    `assignee` is `me`, `none` or an id, `requester` `me` or an id; moments are RFC 3339. Raises InvalidCursor, and
-    InvalidParameter for a project, category or user that is not there for the actor.
+    People are ids or `me`. `none` among categories, assignees or external references stands for tickets without one.
+    Moments are RFC 3339. Raises InvalidCursor, and InvalidParameter for a project, category or user that is not there
+    for the actor.
     """
     wanted: dict[str, Any] = {
         **actor.viewer(),
         "project": project,
         "type": type,
         "status": status,
+        "resolution": resolution,
         "priority": priority,
         "severity": severity,
-        "category": category,
+        "channel": channel,
+        "category": _but_none(category),
+        "no_category": NONE in (category or ()),
         "tags": tag,
-        "assignee_id": _person(actor, assignee),
-        "unassigned": assignee == "none",
-        "requester_id": _person(actor, requester),
+        "assignee_ids": _people(actor, assignee),
+        "no_assignee": NONE in (assignee or ()),
+        "requester_ids": _people(actor, requester),
         "created_since": _moment(created_since),
         "created_before": _moment(created_before),
         "updated_since": _moment(updated_since),
         "updated_before": _moment(updated_before),
         **_references(external_reference),
+        "no_reference": NONE in (external_reference or ()),
     }
     listing = ["tickets", sort, wanted]
     query, column, place_type = SORTS[sort]
@@ -308,11 +315,13 @@ async def list_(
 
 def _named(wanted: Mapping[str, Any], *, borne: Sequence[sql.TicketRow]) -> list[filters.Named]:
     """What the filters of a list name, but for what its first tickets bear."""
-    people = {"assignee": wanted["assignee_id"], "requester": wanted["requester_id"]}
+    assignees = (person["id"] for row in borne if (person := row["assignee"]))
+    requesters = (person["id"] for row in borne if (person := row["requester"]))
     return [
         *filters.named("project", "project", wanted["project"], borne=(row["project"] for row in borne)),
         *filters.named("category", "category", wanted["category"], borne=(row["category"] for row in borne)),
-        *(filters.Named(name, "user", str(id_)) for name, id_ in people.items() if id_ is not None and not borne),
+        *filters.named("assignee", "user", map(str, wanted["assignee_ids"] or ()), borne=assignees),
+        *filters.named("requester", "user", map(str, wanted["requester_ids"] or ()), borne=requesters),
     ]
 
 
@@ -320,18 +329,24 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else moments.parse(text)
 
 
+NONE = "none"
+"""What stands for the absence of what a filter compares."""
+
+
+def _but_none(words: Sequence[str] | None) -> list[str] | None:
+    return [word for word in words or () if word != NONE] or None
+
+
 def _references(texts: Sequence[str] | None) -> dict[str, list[str] | None]:
     """Sources and ids out of texts like `github:octo/cat#12` or `github:octo/cat/12`."""
-    if texts is None:
+    if (texts := _but_none(texts)) is None:
         return {"external_sources": None, "external_ids": None}
     pairs = [re.split(r"[#/](?=[^#/]*$)", text, maxsplit=1) for text in texts]
     return {"external_sources": [source.lower() for source, _ in pairs], "external_ids": [id_ for _, id_ in pairs]}
 
 
-def _person(actor: Actor, word: str | None) -> UUID | None:
-    if word is None or word == "none":
-        return None
-    return actor.id if word == "me" else UUID(word)
+def _people(actor: Actor, words: Sequence[str] | None) -> list[UUID | None] | None:
+    return [actor.id if word == "me" else UUID(word) for word in _but_none(words) or ()] or None
 
 
 PRIORITIES = ("low", "normal", "high", "urgent")
