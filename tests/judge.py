@@ -153,8 +153,17 @@ class Judge:
             self._header(where, header, answered.headers, name.lower())
         if "content" in response:
             self._body(f"{pointer}/content", response["content"], answered.media_type, answered.body)
+            if answered.media_type == "application/problem+json":
+                self._problem(f"{pointer}/content/application~1problem+json/examples", answered.body)
         else:
             assert not answered.body, f"the contract has no content for {status} of {operation}"
+
+    def _problem(self, pointer: str, body: bytes) -> None:
+        """A type of problem is one of those that the response has an example of."""
+        examples = self._at(pointer)[1]
+        known = {self._at(f"{pointer}/{_escaped(name)}")[1]["value"]["code"] for name in examples}
+        code = orjson.loads(body)["code"]
+        assert code in known, f"the contract has no example of {code}: {pointer}"
 
     def _header(self, pointer: str, header: Mapping[str, Any], headers: Mapping[str, str], name: str) -> None:
         if name in headers:

@@ -27,7 +27,7 @@ def test_create_category(admin: Person, agent: Person, project: str, new_events:
     assert (read.json(), read.headers["etag"]) == (category, response.headers["etag"])
     (event,) = new_events()
     assert (event["type"], event["data"], event["project"]) == ("category.created", category, project)
-    assert admin.post(path, json=body).status_code == 409
+    assert admin.post(path, json=body).json()["code"] == "already_exists"
 
 
 def test_a_repeated_category_is_added_once(admin: Person, project: str) -> None:

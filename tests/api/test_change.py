@@ -17,7 +17,7 @@ from test_tickets import MERGE_PATCH, Events
 from conftest import Person
 from ticketing.access.actors import OPERATOR
 from ticketing.db import pool, sql
-from ticketing.ground.errors import Conflict
+from ticketing.ground.errors import KeyInFlight, OwnRights
 from ticketing.writing.change import changing
 from ticketing.writing.idempotency import Claim, claim
 
@@ -157,9 +157,9 @@ def test_the_key_is_claimed_first_and_answers_with_the_first_event(
             )
             change.record("ticket.closed", {"number": 2}, ticket=2, internal=True)
             if fail:
-                raise Conflict("refused")
+                raise OwnRights("refused")
 
-    with pytest.raises(Conflict, match="refused"):
+    with pytest.raises(OwnRights, match="refused"):
         connected(lambda: merge(asked, fail=True))
     assert new_events() == []
     connected(lambda: merge(asked))
@@ -168,7 +168,7 @@ def test_the_key_is_claimed_first_and_answers_with_the_first_event(
     assert (first["previous"], first["ticket"], first["project"], first["internal"]) == ({"n": None}, 1, "p", False)
     assert (second["type"], second["ticket"], second["internal"]) == ("ticket.closed", 2, True)
     assert first["transaction_id"] == second["transaction_id"] and first["position"] < second["position"]
-    with pytest.raises(Conflict, match="used just now"):
+    with pytest.raises(KeyInFlight, match="used just now"):
         connected(lambda: merge(claim(asked.key, "merge", 1)))
     assert new_events() == []
 

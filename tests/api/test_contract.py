@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
@@ -63,6 +63,33 @@ def test_every_error_of_the_rules_is_in_the_catalogue() -> None:
         if isinstance(error, type) and issubclass(error, contract.Problem) and error.slug
     }
     assert raised <= catalogue.keys()
+
+
+def test_every_example_of_a_problem_is_one_of_the_catalogue() -> None:
+    """And every type of problem that an operation can have is an example; the others come before it is known."""
+    catalogue = contract.load(paths.SPEC / "problems.yaml")
+    examples = [
+        example["value"] for example in _examples({path: contract.load(file) for path, file in paths.DOCUMENTS.items()})
+    ]
+    for example in examples:
+        slug = example["code"].replace("_", "-")
+        said = {name: example[name] for name in ("type", "title", "status")}
+        assert said == {"type": f"/problems/{slug}", **{name: catalogue[slug][name] for name in ("title", "status")}}
+    shown = {example["code"].replace("_", "-") for example in examples}
+    assert catalogue.keys() - shown == BEFORE_AN_OPERATION
+
+
+BEFORE_AN_OPERATION = {"method-not-allowed", "uri-too-long", "header-fields-too-large", "not-implemented"}
+
+
+def _examples(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict):
+        if isinstance(node.get("value"), dict) and "request_id" in node["value"]:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for inner in node:
+            yield from _examples(inner)
 
 
 def operations() -> list[tuple[str, dict[str, Any]]]:

@@ -100,7 +100,7 @@ def test_what_cannot_be_retried_is_told_why(
     admin: Person, new_job: NewJob, new_events: Events, state: str, reason: str
 ) -> None:
     response = admin.post(f"/ops/v1/jobs/{new_job(state)}/retries")
-    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+    assert (response.status_code, response.json()["code"]) == (409, "job_not_retriable")
     assert reason in response.json()["detail"]
     assert new_events() == []
 
@@ -128,7 +128,7 @@ def test_a_waiting_job_is_cancelled_and_a_running_one_is_asked_to_end(
     ]
     for job_id in (waiting, new_job("completed")):
         response = admin.post(f"/ops/v1/jobs/{job_id}/cancellations")
-        assert (response.status_code, response.json()["code"]) == (409, "conflict")
+        assert (response.status_code, response.json()["code"]) == (409, "job_ended")
 
 
 def test_a_job_that_waits_again_is_cancelled_although_it_was_asked_to_end_before(

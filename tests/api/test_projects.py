@@ -25,7 +25,7 @@ def test_create_project(admin: Person, new_events: Events) -> None:
     assert (read.json(), read.headers["etag"]) == (project, response.headers["etag"])
     (event,) = new_events()
     assert (event["type"], event["data"], event["project"]) == ("project.created", project, body["key"])
-    assert admin.post("/projects", json=body).status_code == 409
+    assert admin.post("/projects", json=body).json()["code"] == "already_exists"
     assert new_events() == []
 
 

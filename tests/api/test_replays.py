@@ -298,7 +298,7 @@ def test_a_token_that_can_do_less_is_not_answered_for_one_that_can_do_more(
         if scope == OPERATIONS[operation][2][0]:
             assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
         elif "token" in first.json():
-            assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+            assert (answer.status_code, answer.json()["code"]) == (409, "secret_not_shown")
         else:
             assert told(answer) == told(first)
     assert new_events() == []

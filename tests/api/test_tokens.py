@@ -381,7 +381,7 @@ def test_an_inactive_service_account_is_given_no_token(
     patch = {"headers": {"Content-Type": "application/merge-patch+json"}, "json": {"active": False}}
     assert admin.request("PATCH", f"/users/{machine}", **patch).status_code == 200
     new_events()
-    assert admin.post(f"/users/{machine}/tokens", json=body).status_code == 409
+    assert admin.post(f"/users/{machine}/tokens", json=body).json()["code"] == "user_inactive"
     assert new_events() == []
     assert signed_in(anonymous, made["token"]).status_code == 401
 

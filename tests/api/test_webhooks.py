@@ -211,7 +211,7 @@ def test_a_repeated_request_whose_secret_cannot_be_opened_any_more_is_told_so(ad
     with configured(secret_keys=sealing.new_key()):
         for path, sent, key in (("/webhook-endpoints", body, keys[0]), (rotate, None, keys[1])):
             answer = admin.post(path, json=sent, headers=key)
-            assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+            assert (answer.status_code, answer.json()["code"]) == (409, "secret_not_shown")
             assert "no longer in TICKETING_SECRET_KEYS" in answer.json()["detail"]
 
 
@@ -410,7 +410,7 @@ def test_no_more_than_ten_secrets_of_an_endpoint_hold_at_once(
     made = [admin.post(path).json()["secret"] for _ in range(9)]
     new_events()
     refused = admin.post(path, headers=key)
-    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_secrets")
     assert refused.json()["detail"].startswith("10 secrets of this endpoint hold")
     assert new_events() == []
     new_ticket()
@@ -779,9 +779,9 @@ def test_a_disabled_endpoint_keeps_nothing(
     (delivery,) = deliveries(admin, endpoint)
     (attempt,) = admin.get(f"/webhook-deliveries/{delivery['id']}").json()["attempts"]
     assert (delivery["status"], attempt["response_status"], attempt["error"]) == ("failed", None, delivering.DISABLED)
-    assert admin.post(f"/webhook-endpoints/{endpoint['id']}/pings").status_code == 409
+    assert admin.post(f"/webhook-endpoints/{endpoint['id']}/pings").json()["code"] == "endpoint_disabled"
     path = f"/webhook-endpoints/{endpoint['id']}/redeliveries"
-    assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 409
+    assert admin.post(path, json={"events_since": disabled["disabled_at"]}).json()["code"] == "endpoint_disabled"
 
     change(admin, endpoint, status="active")
     assert admin.post(path, json={"events_since": disabled["disabled_at"]}).status_code == 202

@@ -6,7 +6,19 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── InsufficientScope   403   the token may not
 ├── Forbidden           403   the person may not
 ├── NotFound            404   it does not exist, or this actor may not see it
-├── Conflict            409
+├── AlreadyExists       409
+├── ChangedMeanwhile    409
+├── CommentDeleted      409
+├── LastAdmin           409
+├── OwnRights           409
+├── NotAServiceAccount  409
+├── UserInactive        409
+├── SecretNotShown      409
+├── AnswerNotKept       409
+├── EndpointDisabled    409
+├── TooManySecrets      409
+├── JobNotRetriable     409
+├── JobEnded            409
 ├── InvalidTransition   409
 ├── KeyInFlight         409
 ├── NotConfigured       409   an operator must make a setting first
@@ -64,8 +76,56 @@ class NotFound(Problem):
     slug = "not-found"
 
 
-class Conflict(Problem):
-    slug = "conflict"
+class AlreadyExists(Problem):
+    slug = "already-exists"
+
+
+class ChangedMeanwhile(Problem):
+    slug = "changed-meanwhile"
+
+
+class CommentDeleted(Problem):
+    slug = "comment-deleted"
+
+
+class LastAdmin(Problem):
+    slug = "last-admin"
+
+
+class OwnRights(Problem):
+    slug = "own-rights"
+
+
+class NotAServiceAccount(Problem):
+    slug = "not-a-service-account"
+
+
+class UserInactive(Problem):
+    slug = "user-inactive"
+
+
+class SecretNotShown(Problem):
+    slug = "secret-not-shown"
+
+
+class AnswerNotKept(Problem):
+    slug = "answer-not-kept"
+
+
+class EndpointDisabled(Problem):
+    slug = "endpoint-disabled"
+
+
+class TooManySecrets(Problem):
+    slug = "too-many-secrets"
+
+
+class JobNotRetriable(Problem):
+    slug = "job-not-retriable"
+
+
+class JobEnded(Problem):
+    slug = "job-ended"
 
 
 class InvalidTransition(Problem):

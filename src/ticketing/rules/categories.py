@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from ticketing.access import policy
 from ticketing.access.actors import Actor
 from ticketing.db import sql
-from ticketing.ground.errors import Conflict, found
+from ticketing.ground.errors import AlreadyExists, found
 from ticketing.rules import projects
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
@@ -26,7 +26,7 @@ async def create(
 ) -> sql.Category:
     """Add a category and record `category.created`; admins only.
 
-    Raises NotFound (the project), Forbidden, Invalid, Conflict (key in use).
+    Raises NotFound (the project), Forbidden, Invalid, AlreadyExists.
     """
     await projects.get(conn, actor, project)
     policy.require_admin(actor)
@@ -42,7 +42,7 @@ async def create(
             description=description,
         )
     except UniqueViolation:
-        raise Conflict(f"The project {project!r} has a category {key!r}.") from None
+        raise AlreadyExists(f"The project {project!r} has a category {key!r}.") from None
     return idempotency.done(category)
 
 

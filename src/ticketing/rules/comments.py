@@ -13,7 +13,7 @@ from ticketing.access import policy
 from ticketing.access.actors import Actor
 from ticketing.db import sql
 from ticketing.ground import moments
-from ticketing.ground.errors import Conflict, Forbidden, Invalid, TicketClosed, found
+from ticketing.ground.errors import ChangedMeanwhile, CommentDeleted, Forbidden, Invalid, TicketClosed, found
 from ticketing.rules import tickets
 from ticketing.writing import paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
@@ -33,7 +33,7 @@ async def create(
 ) -> dict[str, Any]:
     """Comment on a ticket and record `comment.created`, in one statement.
 
-    Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, Conflict.
+    Raises NotFound, Forbidden (an internal comment by a requester), TicketClosed, ChangedMeanwhile.
     """
     comment: dict[str, Any] | None = await sql.comments.insert_comment(
         conn,
@@ -53,7 +53,7 @@ async def create(
         policy.require_staff_for(actor, ticket["project"], ["visibility"])
     if not policy.may_comment(actor, ticket):
         raise TicketClosed("This ticket is closed. Open a new one instead.")
-    raise Conflict("The ticket changed while the comment was written. Send the request again.")
+    raise ChangedMeanwhile("The ticket changed while the comment was written. Send the request again.")
 
 
 async def as_created(conn: sql.Connection, _: Actor, __: Claim, comment: dict[str, Any]) -> Mapping[str, Any]:
@@ -100,7 +100,7 @@ async def update(
 ) -> sql.Comment:
     """Reword one's own comment in a transaction.
 
-    Raises NotFound, PreconditionFailed, Forbidden, Conflict (it is deleted), Invalid, TicketClosed.
+    Raises NotFound, PreconditionFailed, Forbidden, CommentDeleted, Invalid, TicketClosed.
     """
     comment, matched = await _take(conn, actor, number, comment_id, if_match)
     patch = patches.changeable(patch, comment, FIELDS, matched=matched)
@@ -109,7 +109,7 @@ async def update(
     if patch["body"] == comment["body"]:
         return comment
     if comment["deleted_at"] is not None:
-        raise Conflict("This comment is deleted.")
+        raise CommentDeleted("This comment is deleted.")
     if patch["body"] is None:
         raise Invalid.at("#/body", "required", "The text of a comment cannot be taken out. Delete the comment.")
     await _check_writable(conn, actor, number)

@@ -10,7 +10,7 @@ from psycopg.errors import UniqueViolation
 from ticketing.access import filters, policy
 from ticketing.access.actors import Caller
 from ticketing.db import bell, sql
-from ticketing.ground.errors import Conflict, found
+from ticketing.ground.errors import JobEnded, JobNotRetriable, found
 from ticketing.jobs import kinds
 from ticketing.writing import paging
 from ticketing.writing.idempotency import Claim
@@ -66,24 +66,24 @@ async def get(conn: sql.Connection, actor: Caller, job_id: UUID) -> sql.Job:
 async def retry(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job:
     """Let a job run now, with all its attempts, and record `job.retried`.
 
-    Raises Forbidden, NotFound, Conflict (it runs, is due or is done, or another one has its unique key).
+    Raises Forbidden, NotFound, JobNotRetriable.
     """
     policy.require_admin(actor)
     try:
         job = await sql.jobs.retry_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id)
     except UniqueViolation:
-        raise Conflict("Another job of this kind with the same unique key waits or runs.") from None
+        raise JobNotRetriable("Another job of this kind with the same unique key waits or runs.") from None
     if job:
         bell.ring()
         return job
     state = (await get(conn, actor, job_id))["state"]
-    raise Conflict(f"This job cannot be retried. {WHY_NOT_RETRIED.get(state, 'It has changed just now.')}")
+    raise JobNotRetriable(f"This job cannot be retried. {WHY_NOT_RETRIED.get(state, 'It has changed just now.')}")
 
 
 async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job:
     """Cancel a job that waits; one that runs is told to end within some seconds. Records `job.cancelled`.
 
-    Raises Forbidden, NotFound, Conflict (it has ended).
+    Raises Forbidden, NotFound, JobEnded.
     """
     policy.require_admin(actor)
     if job := await sql.jobs.cancel_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id):
@@ -91,4 +91,4 @@ async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Cl
     job = await get(conn, actor, job_id)
     if job["state"] == "running":
         return claim.unchanged(job)
-    raise Conflict(f"This job cannot be cancelled any more: it is {job['state']}.")
+    raise JobEnded(f"This job cannot be cancelled any more: it is {job['state']}.")

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from ticketing.access import policy
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
-from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.ground.errors import AlreadyExists, Invalid, found
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
 
@@ -39,7 +39,7 @@ async def create(
     visibility: sql.Visibility = "private",
     ticket_types: Sequence[sql.TicketType] = TICKET_TYPES,
 ) -> sql.Project:
-    """Add a project and record `project.created`; admins only. Raises Forbidden, Invalid, Conflict (key in use)."""
+    """Add a project and record `project.created`; admins only. Raises Forbidden, Invalid, AlreadyExists."""
     policy.require_admin(actor)
     check_key(key)
     try:
@@ -54,7 +54,7 @@ async def create(
             ticket_types=list(ticket_types),
         )
     except UniqueViolation:
-        raise Conflict(f"There is a project {key!r}.") from None
+        raise AlreadyExists(f"There is a project {key!r}.") from None
     return idempotency.done(project)
 
 

@@ -15,7 +15,7 @@ from ticketing.access.actors import Actor
 from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground import moments
-from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.ground.errors import ChangedMeanwhile, Invalid, found
 from ticketing.rules import users
 from ticketing.writing import paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
@@ -43,7 +43,7 @@ async def create(
     """Open a ticket and record `ticket.created`, in one statement.
 
     Agents may set the priority and open it for another requester, `{"id": …}` or `{"email": …, "name": …}`; the
-    latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, Conflict.
+    latter needs a transaction, as it may add a user. Raises Forbidden, Invalid, ChangedMeanwhile.
     """
     if not actor.writes_in(project):
         raise Invalid.at("#/project", "unknown", f"There is no project {project!r} that takes tickets from your token.")
@@ -99,7 +99,7 @@ async def _no_place(
     requester = await sql.users.get_user(conn, user_id=requester_id)
     if requester is None or not requester["active"]:
         return Invalid.at("#/requester", "unknown", "This requester is not active.")
-    return Conflict("The project changed while the ticket was opened. Send the request again.")
+    return ChangedMeanwhile("The project changed while the ticket was opened. Send the request again.")
 
 
 async def get(conn: sql.Connection, actor: Actor, number: int) -> sql.Ticket:

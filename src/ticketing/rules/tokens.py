@@ -14,7 +14,7 @@ from ticketing.access import authentication, bearer, policy
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
 from ticketing.ground import moments
-from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.ground.errors import ChangedMeanwhile, Invalid, NotAServiceAccount, SecretNotShown, UserInactive, found
 from ticketing.writing import paging
 from ticketing.writing.change import Change, changing
 from ticketing.writing.idempotency import Claim
@@ -36,7 +36,7 @@ async def create(
     The secret is in the answer. Beside an Idempotency-Key it is kept for the day in which the request may be repeated,
     sealed by what only who asked knows: the calling token's secret. As all that is repeated, it is answered as it was
     then: also with a token that was revoked meanwhile.
-    Raises Forbidden, Invalid, Unauthenticated (what asks was revoked just now), Conflict (the user was changed).
+    Raises Forbidden, Invalid, Unauthenticated (what asks was revoked just now), ChangedMeanwhile.
     """
     assert actor.role
     return await _create(
@@ -57,14 +57,16 @@ async def create_for(
     """Issue a token for a service account, with the limits of `create`; admins only.
 
     Whoever has the command line can issue one for any active user, with whatever scopes their role has.
-    Raises Forbidden, NotFound, Invalid, Conflict (no service account, not active, and as `create`).
+    Raises Forbidden, NotFound, Invalid, NotAServiceAccount, UserInactive, and as `create`.
     """
     policy.require_admin(actor)
     user = found(await sql.users.get_user(conn, user_id=user_id), f"user {user_id}")
     if isinstance(actor, Actor) and not user["service_account"]:
-        raise Conflict("This user is a person, who makes their own tokens. Only service accounts can be given one.")
+        raise NotAServiceAccount(
+            "This user is a person, who makes their own tokens. Only service accounts can be given one."
+        )
     if not user["active"]:
-        raise Conflict("This user is not active, and so can have no tokens.")
+        raise UserInactive("This user is not active, and so can have no tokens.")
     return await _create(
         conn,
         actor,
@@ -110,15 +112,18 @@ async def _create(
         return {**row, "token": secret}
     if isinstance(actor, Actor):
         await authentication.verify(conn, actor)
-    raise Conflict("The user has just been changed, so no token was made. Read the user, and send this again.")
+    raise ChangedMeanwhile("The user has just been changed, so no token was made. Read the user, and send this again.")
 
 
 async def with_secret(conn: sql.Connection, actor: Actor, claim: Claim, token: dict[str, Any]) -> dict[str, Any]:
-    """A token as an earlier request made it, with its secret. Raises Conflict for another token than asked then."""
+    """A token as an earlier request made it, with its secret.
+
+    Raises SecretNotShown for another token than asked then.
+    """
     sealed = await sql.tokens.get_sealed_token(conn, event_id=claim.event_id)
     secret = sealing.unseal_for(actor.seed, sealed, _context(claim)) if sealed else None
     if secret is None:
-        raise Conflict(
+        raise SecretNotShown(
             "This request was made with another token, or before an upgrade, so it cannot get the secret again."
         )
     return {**token, "token": secret.decode()}

@@ -12,7 +12,7 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from ticketing.access import policy, scopes
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
-from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.ground.errors import AlreadyExists, Invalid, LastAdmin, OwnRights, found
 from ticketing.rules import tokens
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.change import changing
@@ -32,7 +32,7 @@ async def create(
     role: sql.UserRole = "requester",
     service_account: bool = False,
 ) -> sql.User:
-    """Add a user and record `user.created`; admins only. Raises Forbidden, Conflict (e-mail in use)."""
+    """Add a user and record `user.created`; admins only. Raises Forbidden, AlreadyExists."""
     policy.require_admin(actor)
     try:
         user = await sql.users.insert_user(
@@ -46,7 +46,7 @@ async def create(
             service_account=service_account,
         )
     except UniqueViolation:
-        raise Conflict(f"There is a user with the e-mail address {email}.") from None
+        raise AlreadyExists(f"There is a user with the e-mail address {email}.") from None
     return idempotency.done(user)
 
 
@@ -105,7 +105,7 @@ async def update(
 
     Who is deactivated loses all tokens for good, and so does who is promoted: none comes to do more than it was made
     for. With a lower role go those that hold a scope beyond it. Each has its `token.revoked`.
-    Raises Forbidden, NotFound, PreconditionFailed, Conflict (e-mail in use, the last admin), Invalid.
+    Raises Forbidden, NotFound, PreconditionFailed, AlreadyExists, OwnRights, LastAdmin, Invalid.
     """
     policy.require_admin(actor)
     user = found(await sql.users.lock_user(conn, user_id=user_id), f"user {user_id}")
@@ -114,7 +114,7 @@ async def update(
     if patch.get("email", "") is None and user["email"] is not None:
         raise Invalid.at("#/email", "required", "An e-mail address can be changed, but not taken away.")
     if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
-        raise Conflict("You cannot take your own rights away. Ask another admin.")
+        raise OwnRights("You cannot take your own rights away. Ask another admin.")
     changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
     if not changed:
         return user
@@ -124,11 +124,11 @@ async def update(
         try:
             updated = found(await sql.users.update_user(conn, user_id=user_id, **wanted), f"user {user_id}")
         except UniqueViolation:
-            raise Conflict(f"There is another user with the e-mail address {wanted['email']}.") from None
+            raise AlreadyExists(f"There is another user with the e-mail address {wanted['email']}.") from None
         except CheckViolation as error:
             if error.diag.constraint_name != "an_admin_is_left":
                 raise
-            raise Conflict("This is the last active admin. Make somebody else an admin first.") from None
+            raise LastAdmin("This is the last active admin. Make somebody else an admin first.") from None
         change.record("user.updated", updated, previous=previous, internal=True)
         before, after = _scopes(user), _scopes(wanted)
         if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:

@@ -59,7 +59,7 @@ class Change:
         return uuids.uuid7() if self._events else self.claim.event_id
 
     async def begin(self) -> None:
-        """Claim the key. Raises Conflict."""
+        """Claim the key. Raises KeyInFlight."""
         if self.claim.key is not None:
             claimed = await sql.idempotency_keys.claim_key(self.conn, **self.claim.parameters(), actor_id=self.actor.id)
             idempotency.done(claimed or None)
@@ -76,7 +76,7 @@ class Change:
 
 @asynccontextmanager
 async def changing(conn: sql.Connection, actor: Caller, claim: Claim | None = None) -> AsyncIterator[Change]:
-    """Change several rows in the transaction of this connection. Raises Conflict if the claim's key was used."""
+    """Change several rows in the transaction of this connection. Raises KeyInFlight if the claim's key was used."""
     change = Change(conn, actor, claim or Claim())
     await change.begin()
     yield change

@@ -22,7 +22,7 @@ from psycopg.errors import LockNotAvailable
 
 from ticketing.access.actors import Caller
 from ticketing.db import sql
-from ticketing.ground.errors import Conflict, KeyInFlight, KeyReused
+from ticketing.ground.errors import AnswerNotKept, KeyInFlight, KeyReused
 
 T = TypeVar("T")
 
@@ -77,17 +77,17 @@ def _bare(key: str) -> str:
 
 
 def done(row: T | None) -> T:
-    """The row that a statement wrote, where only a used key keeps it from writing. Raises Conflict."""
+    """The row that a statement wrote, where only a used key keeps it from writing. Raises KeyInFlight."""
     if row is None:
-        raise Conflict("This Idempotency-Key was used just now. Send the request again.")
+        raise KeyInFlight("This Idempotency-Key was used just now. Send the request again.")
     return row
 
 
 async def stored(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str, Any] | None:
     """What this very request was answered when it was first sent, or None if its key is free.
 
-    Raises KeyReused if the key was used for another request or with other limits, Conflict if its answer is gone. The
-    retention of events takes none: it keeps them for longer than a key holds.
+    Raises KeyReused if the key was used for another request or with other limits, AnswerNotKept if its answer is gone.
+    The retention of events takes none: it keeps them for longer than a key holds.
     """
     if claim.key is None or actor.id is None:
         return None
@@ -100,7 +100,7 @@ async def stored(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str,
             " a new key for a new request."
         )
     if row["answer"] is None or row["event_id"] is None:
-        raise Conflict("The request with this Idempotency-Key was done, but its answer is no longer kept.")
+        raise AnswerNotKept("The request with this Idempotency-Key was done, but its answer is no longer kept.")
     claim.event_id = row["event_id"]
     whole = row["project"] is None or actor.staffs(row["project"])
     return {**row["answer"], **((whole and row["staff"]) or {})}

@@ -9,7 +9,7 @@ from ticketing.access import filters, policy
 from ticketing.access.actors import Actor
 from ticketing.db import sql
 from ticketing.ground import moments
-from ticketing.ground.errors import Conflict, Invalid, found
+from ticketing.ground.errors import EndpointDisabled, Invalid, found
 from ticketing.reactions.webhooks import endpoints
 from ticketing.writing import paging
 from ticketing.writing.idempotency import Claim
@@ -79,7 +79,7 @@ async def redeliver(
 ) -> sql.WebhookRedelivery:
     """Record `webhook.redelivered`, upon which the deliveries that one of these names are sent (again).
 
-    Raises Forbidden, NotFound, Invalid, Conflict (it is disabled).
+    Raises Forbidden, NotFound, Invalid, EndpointDisabled.
     """
     policy.require_admin(actor)
     redelivery = await sql.webhooks.insert_webhook_redelivery(
@@ -96,7 +96,7 @@ async def redeliver(
         return redelivery
     endpoint = await endpoints.get(conn, actor, endpoint_id)
     if endpoint["status"] == "disabled":
-        raise Conflict("This endpoint is disabled. Set its `status` to `active` before you send to it.")
+        raise EndpointDisabled("This endpoint is disabled. Set its `status` to `active` before you send to it.")
     if events_after:
         raise Invalid.at(
             "#/events_after",

@@ -15,7 +15,7 @@ from ticketing.access.actors import Actor
 from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.config import Settings, settings
-from ticketing.ground.errors import Conflict, Invalid, NotConfigured, found
+from ticketing.ground.errors import EndpointDisabled, Invalid, NotConfigured, SecretNotShown, TooManySecrets, found
 from ticketing.reactions.webhooks import signing
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.change import changing
@@ -160,7 +160,7 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
     """Give an endpoint another secret in a transaction and record `webhook.rotated`; the old one signs for another day.
 
     Of two that rotate at once the second waits, and replaces what the first has made: both secrets hold.
-    Raises Forbidden, NotFound, NotConfigured, Conflict (as many secrets hold as may).
+    Raises Forbidden, NotFound, NotConfigured, TooManySecrets.
     """
     async with changing(conn, actor, claim) as change:
         endpoint, _ = await _take(conn, actor, endpoint_id, None)
@@ -174,7 +174,7 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
             most=MOST_SECRETS,
         )
         if not replaced:
-            raise Conflict(
+            raise TooManySecrets(
                 f"{MOST_SECRETS} secrets of this endpoint hold, and no more may. Each that was replaced ends 24 hours"
                 " after that: rotate again once the oldest has ended, or make another endpoint."
             )
@@ -185,7 +185,7 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
 async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> sql.Event:
     """Record `webhook.pinged`, which is delivered to this endpoint whatever its filters.
 
-    Raises Forbidden, NotFound, Conflict (it is disabled).
+    Raises Forbidden, NotFound, EndpointDisabled.
     """
     policy.require_admin(actor)
     event = await sql.webhooks.insert_webhook_ping(
@@ -194,7 +194,7 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
     if event:
         return event
     endpoint = await get(conn, actor, endpoint_id)
-    raise Conflict(f"This endpoint is {endpoint['status']}. Set its `status` to `active` before you ping it.")
+    raise EndpointDisabled(f"This endpoint is {endpoint['status']}. Set its `status` to `active` before you ping it.")
 
 
 async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, Any]) -> sql.Event:
@@ -203,14 +203,17 @@ async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, 
 
 
 async def with_secret(conn: sql.Connection, _: Actor, claim: Claim, endpoint: dict[str, Any]) -> dict[str, Any]:
-    """An endpoint as an earlier request was told of it, with the secret that it made. Raises Conflict if that ended."""
+    """An endpoint as an earlier request was told of it, with the secret that it made.
+
+    Raises SecretNotShown if that has ended.
+    """
     secret = await sql.webhooks.get_webhook_secret(conn, secret_id=claim.event_id)
     if secret is None:
-        raise Conflict("The request with this Idempotency-Key was done, but its secret does not hold any more.")
+        raise SecretNotShown("The request with this Idempotency-Key was done, but its secret does not hold any more.")
     try:
         clear = unsealed(secret["key_id"], secret["sealed"], secret["endpoint_id"])
     except sealing.NoKey:
-        raise Conflict(
+        raise SecretNotShown(
             "The request with this Idempotency-Key was done, but the key that sealed its secret is no longer in"
             " TICKETING_SECRET_KEYS. Rotate the secret."
         ) from None
