@@ -28,19 +28,19 @@ select 'user', given.id::text
     or exists (select from theirs t join comments c on c.ticket = t.number
                 where c.author_id = given.id and c.visibility = 'public')) is not true;
 
--- name: list_unsent(endpoint_id, event_id)
+-- name: list_unsent(endpoint_ids, event_ids)
 -- returns: Missing
--- Which of an endpoint and an event is not there: neither in the log, nor in that of deliveries, which may be kept for
--- longer.
--- nullable: endpoint_id, event_id
-select 'webhook endpoint' as kind, :endpoint_id::uuid::text as key
- where :endpoint_id::uuid is not null and not exists (select from webhook_endpoints w where w.id = :endpoint_id)
+-- Which of these endpoints and events are not there: neither in the log, nor in that of deliveries, which may be kept
+-- for longer.
+select 'webhook endpoint' as kind, given.id::text as key
+  from unnest(:endpoint_ids::uuid[]) as given (id)
+ where not exists (select from webhook_endpoints w where w.id = given.id)
 union all
-select 'event', :event_id::uuid::text
- where :event_id::uuid is not null
-   and not exists (select from events e where e.id = :event_id)
+select 'event', given.id::text
+  from unnest(:event_ids::uuid[]) as given (id)
+ where not exists (select from events e where e.id = given.id)
    and not exists (select from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
-                    where d.event_id = :event_id);
+                    where d.event_id = given.id);
 
 -- name: list_unheard(kind, queue, kinds, queues)
 -- returns: Missing

@@ -38,7 +38,7 @@ select * from resource;
 -- A page of users, in the order in which they were added, from after a given one on.
 select r.*
   from users u cross join lateral user_resource(u) r
- where (:role::user_role is null or u.role = :role::user_role)
+ where (:role::user_role[] is null or u.role = any(:role::user_role[]))
    and (:email::text is null or lower(u.email) = lower(:email))
    and (:after::uuid is null or u.id > :after::uuid)
  order by u.id

@@ -29,7 +29,7 @@ select * from resource;
 -- A page of the endpoints, oldest first, from after a given one on.
 select r.*
   from webhook_endpoints w cross join lateral webhook_endpoint_resource(w) r
- where (:status::webhook_state is null or w.state = :status::webhook_state) and (:after::uuid is null or w.id > :after::uuid)
+ where (:status::webhook_state[] is null or w.state = any(:status::webhook_state[])) and (:after::uuid is null or w.id > :after::uuid)
  order by w.id
  limit :page_size;
 
@@ -170,15 +170,18 @@ select * from resource;
 
 -- Deliveries ---------------------------------------------------------------------------------------------------------
 
--- name: list_deliveries(endpoint_id, status, event_type, event_id, before, page_size)
+-- name: list_deliveries(endpoint_ids, status, event_type, event_ids, before, page_size)
 -- returns: Delivery
--- A page of deliveries, the newest first, from before a given one on.
+-- A page of deliveries, the newest first, from before a given one on. Of one endpoint it is an equality, by which an
+-- index can both find and sort.
 select r.*
   from deliveries d cross join lateral delivery_resource(d) r
- where (:endpoint_id::uuid is null or d.endpoint_id = :endpoint_id::uuid)
-   and (:status::delivery_status is null or d.status = :status::delivery_status)
-   and (:event_type::text is null or d.type = :event_type::text)
-   and (:event_id::uuid is null or d.event_id = :event_id::uuid)
+ where (:endpoint_ids::uuid[] is null
+        or case when cardinality(:endpoint_ids::uuid[]) = 1 then d.endpoint_id = (:endpoint_ids::uuid[])[1]
+                else d.endpoint_id = any(:endpoint_ids::uuid[]) end)
+   and (:status::delivery_status[] is null or d.status = any(:status::delivery_status[]))
+   and (:event_type::text[] is null or d.type = any(:event_type::text[]))
+   and (:event_ids::uuid[] is null or d.event_id = any(:event_ids::uuid[]))
    and (:before::uuid is null or d.id < :before::uuid)
    and exists (select from webhook_endpoints w where w.id = d.endpoint_id)
  order by d.id desc

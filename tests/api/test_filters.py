@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -61,9 +62,9 @@ NAMING = [
 
 def asked(by: Person, path: str, **params: str) -> httpx.Response:
     """The answer to a GET, with the head of a stream alone."""
-    if path != "/events/stream":
-        return by.get(path, params=params)
-    with by.stream("GET", PREFIX + path, params=params) as response:
+    if not path.startswith("/events/stream"):
+        return by.get(path, params=params or None)
+    with by.stream("GET", PREFIX + path, params=params or None) as response:
         if response.status_code != 200:
             response.read()
         return response
@@ -77,6 +78,37 @@ def test_every_filter_is_a_closed_list_or_names_or_searches() -> None:
         kinds = [*words, "x-names" in parameter, "x-searches" in parameter]
         assert kinds.count(True) == 1, f"{path}?{parameter['name']}: what does a value stand for?"
     assert len(NAMING) >= 10
+
+
+SEVERAL = [
+    pytest.param(path, parameter, id=f"{path}?{parameter['name']}")
+    for path, _, parameter in parameters()
+    if resolved(parameter["schema"])["type"] == "array"
+]
+SEARCHED = {"tag": ["one", "two"], "external_reference": ["github:octo/cat#1", "github:octo/cat#2"]}
+
+
+def test_a_filter_takes_several_values_unless_it_is_a_moment_or_names_one_person() -> None:
+    several = {each.id for each in SEVERAL}
+    for path, _, parameter in parameters():
+        name = parameter["name"]
+        alone = name == "email" or resolved(parameter["schema"]).get("format") == "date-time"
+        assert (f"{path}?{name}" in several) != alone or path.startswith("/ops"), f"{path}?{name}"
+
+
+@pytest.mark.parametrize(("path", "parameter"), SEVERAL)
+def test_several_values_are_written_in_any_of_three_ways(admin: Person, path: str, parameter: dict[str, Any]) -> None:
+    """The name repeated; commas, plain or encoded."""
+    name, items = parameter["name"], resolved(resolved(parameter["schema"])["items"])
+    values = SEARCHED.get(name) or items.get("enum") or [ABSENT[parameter["x-names"]]() for _ in range(2)]
+    first, second = (quote(value, safe="") for value in values[:2])
+    told = []
+    for query in (f"{name}={first}&{name}={second}", f"{name}={first},{second}", f"{name}={first}%2C{second}"):
+        answer = asked(admin, f"{path}?{query}")
+        problem = answer.json() if answer.status_code == 400 else {}
+        told.append((answer.status_code, problem.get("errors")))
+    assert told == [(400 if "x-names" in parameter else 200, told[0][1])] * 3
+    assert len(told[0][1] or values[:2]) == 2
 
 
 def test_a_filter_is_named_like_what_it_compares() -> None:
@@ -212,6 +244,11 @@ def test_what_matches_nothing_just_now_is_an_empty_page(
     assert event
     for params in ({"endpoint_id": endpoint["id"]}, {"event_id": str(event["id"]), "endpoint_id": endpoint["id"]}):
         assert admin.get("/webhook-deliveries", params=params).json()["items"] == []
+    both = {"endpoint_id": f"{endpoint['id']},{(absent := uuid4())}"}
+    (fault,) = admin.get("/webhook-deliveries", params=both).json()["errors"]
+    assert fault["detail"] == (
+        f"There is no webhook endpoint '{absent}' that you may see. It may have been there, and not be kept any more."
+    )
 
 
 def test_a_requester_may_name_whoever_their_tickets_name(

@@ -231,6 +231,7 @@ def test_list_users(admin: Person, agent: Person) -> None:
     assert [user_id for user_id in listed if user_id in added] == added
     assert agent.pages("/users", email=email) == []
     assert {user["role"] for user in agent.pages("/users", role="admin")} == {"admin"}
+    assert {user["role"] for user in agent.pages("/users", role="admin,agent")} == {"admin", "agent"}
 
 
 def test_me(agent: Person) -> None:

@@ -47,12 +47,19 @@ async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Name
 
 
 def refuse(
-    names: Iterable[Named], missing: Iterable[sql.Missing], known: Mapping[str, Sequence[str]] | None = None
+    names: Iterable[Named],
+    missing: Iterable[sql.Missing],
+    known: Mapping[str, Sequence[str]] | None = None,
+    *,
+    hint: str = "",
 ) -> None:
-    """Tell which of these names are missing, and what is known of their kind. Raises InvalidParameter if any is."""
+    """Tell which of these names are missing, what is known of their kind, and a hint, which is a sentence.
+
+    Raises InvalidParameter if any is missing.
+    """
     absent = {(row["kind"], row["key"]) for row in missing}
     faults = [
-        Fault("unknown", _absent(kind, key, (known or {}).get(kind)), parameter=parameter)
+        Fault("unknown", f"{_absent(kind, key, (known or {}).get(kind))} {hint}".rstrip(), parameter=parameter)
         for parameter, kind, key in names
         if (kind, key) in absent
     ]

@@ -20,7 +20,7 @@ async def create_user(body: dict[str, Any], actor: Actor, claim: Claim) -> Mappi
 
 
 async def list_users(
-    actor: Actor, role: str | None = None, email: str | None = None, limit: int = 25, cursor: str | None = None
+    actor: Actor, role: list[str] | None = None, email: str | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
     given = sent(role=role, email=email, limit=limit)
     async with pool.connection() as conn:

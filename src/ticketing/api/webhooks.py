@@ -21,7 +21,7 @@ async def create_webhook_endpoint(body: dict[str, Any], actor: Actor, claim: Cla
 
 
 async def list_webhook_endpoints(
-    actor: Actor, status: str | None = None, limit: int = 25, cursor: str | None = None
+    actor: Actor, status: list[str] | None = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
     given = sent(status=status, limit=limit)
     async with pool.connection() as conn:
@@ -69,10 +69,10 @@ async def redeliver_webhooks(endpoint_id: str, body: dict[str, Any], actor: Acto
 
 async def list_deliveries(
     actor: Actor,
-    endpoint_id: str | None = None,
-    event_id: str | None = None,
-    status: str | None = None,
-    event_type: str | None = None,
+    endpoint_id: list[str] | None = None,
+    event_id: list[str] | None = None,
+    status: list[str] | None = None,
+    event_type: list[str] | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:

@@ -78,7 +78,7 @@ async def list_users(
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await users.list_(conn, OPERATOR, role=role, email=email, limit=limit)
+        page = await users.list_(conn, OPERATOR, role=[role] if role else None, email=email, limit=limit)
     print_page(page, ("id", "name", "email", "role", "service_account", "active"), json=json)
 
 

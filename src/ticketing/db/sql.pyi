@@ -903,11 +903,11 @@ class _Filters:
         self,
         conn: Connection,
         *,
-        endpoint_id: UUID | None,
-        event_id: UUID | None,
+        endpoint_ids: list[UUID],
+        event_ids: list[UUID],
     ) -> list[Missing]:
-        """Which of an endpoint and an event is not there: neither in the log, nor in that of deliveries, which may
-        be kept for
+        """Which of these endpoints and events are not there: neither in the log, nor in that of deliveries, which
+        may be kept
         """
 
 class _IdempotencyKeys:
@@ -2113,7 +2113,7 @@ class _Users:
         self,
         conn: Connection,
         *,
-        role: UserRole | None,
+        role: list[UserRole] | None,
         email: str | None,
         after: UUID | None,
         page_size: int,
@@ -2309,14 +2309,16 @@ class _Webhooks:
         self,
         conn: Connection,
         *,
-        endpoint_id: UUID | None,
-        status: DeliveryStatus | None,
-        event_type: str | None,
-        event_id: UUID | None,
+        endpoint_ids: list[UUID] | None,
+        status: list[DeliveryStatus] | None,
+        event_type: list[str] | None,
+        event_ids: list[UUID] | None,
         before: UUID | None,
         page_size: int,
     ) -> list[Delivery]:
-        """A page of deliveries, the newest first, from before a given one on."""
+        """A page of deliveries, the newest first, from before a given one on. Of one endpoint it is an equality, by
+        which an
+        """
     async def list_events_to_fan_out(
         self,
         conn: Connection,
@@ -2384,7 +2386,7 @@ class _Webhooks:
         self,
         conn: Connection,
         *,
-        status: WebhookState | None,
+        status: list[WebhookState] | None,
         after: UUID | None,
         page_size: int,
     ) -> list[WebhookEndpoint]:

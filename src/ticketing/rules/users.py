@@ -79,14 +79,14 @@ async def list_(
     conn: sql.Connection,
     actor: Caller,
     *,
-    role: sql.UserRole | None = None,
+    role: list[sql.UserRole] | None = None,
     email: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
     """A page of users in the order in which they were added; staff only. Raises Forbidden, InvalidCursor."""
     policy.require_staff(actor)
-    listing = ["users", role, email]
+    listing = ["users", {"role": role}, email]
     (after,) = paging.opened(cursor, listing, UUID)
     rows = await sql.users.list_users(conn, role=role, email=email, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])

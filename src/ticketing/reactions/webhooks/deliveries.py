@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from ticketing.access import filters, policy
@@ -22,10 +24,10 @@ async def list_(
     conn: sql.Connection,
     actor: Actor,
     *,
-    endpoint_id: str | None = None,
-    event_id: str | None = None,
-    status: sql.DeliveryStatus | None = None,
-    event_type: str | None = None,
+    endpoint_id: list[str] | None = None,
+    event_id: list[str] | None = None,
+    status: list[sql.DeliveryStatus] | None = None,
+    event_type: list[str] | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
@@ -34,30 +36,36 @@ async def list_(
     Raises Forbidden, InvalidCursor, and InvalidParameter for an endpoint or event that is not there.
     """
     policy.require_admin(actor)
-    listing = ["deliveries", endpoint_id, event_id, status, event_type]
+    wanted: dict[str, Any] = {
+        "endpoint_ids": _ids(endpoint_id),
+        "event_ids": _ids(event_id),
+        "status": status,
+        "event_type": event_type,
+    }
+    listing = ["deliveries", wanted]
     (before,) = paging.opened(cursor, listing, UUID)
-    rows = await sql.webhooks.list_deliveries(
-        conn,
-        endpoint_id=UUID(endpoint_id) if endpoint_id else None,
-        event_id=UUID(event_id) if event_id else None,
-        status=status,
-        event_type=event_type,
-        before=before,
-        page_size=limit + 1,
-    )
-    if not rows and cursor is None and (endpoint_id or event_id):
-        await _check_named(conn, endpoint_id, event_id)
+    rows = await sql.webhooks.list_deliveries(conn, **wanted, before=before, page_size=limit + 1)
+    if cursor is None:
+        await _check_named(conn, wanted["endpoint_ids"] or (), wanted["event_ids"] or (), borne=rows[:limit])
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
-async def _check_named(conn: sql.Connection, endpoint_id: str | None, event_id: str | None) -> None:
-    endpoint, event = (UUID(id_) if id_ else None for id_ in (endpoint_id, event_id))
+def _ids(texts: Sequence[str] | None) -> list[UUID] | None:
+    return None if texts is None else [UUID(text) for text in texts]
+
+
+async def _check_named(
+    conn: sql.Connection, endpoint_ids: Sequence[UUID], event_ids: Sequence[UUID], *, borne: Sequence[sql.Delivery]
+) -> None:
     names = [
-        filters.Named("endpoint_id", "webhook endpoint", str(endpoint)),
-        filters.Named("event_id", "event", str(event)),
+        *filters.named(
+            "endpoint_id", "webhook endpoint", map(str, endpoint_ids), borne=(str(row["endpoint_id"]) for row in borne)
+        ),
+        *filters.named("event_id", "event", map(str, event_ids), borne=(str(row["event_id"]) for row in borne)),
     ]
-    unsent = await sql.filters.list_unsent(conn, endpoint_id=endpoint, event_id=event)
-    filters.refuse(names, unsent, {"event": " It may have been there and not be kept any more."})
+    if names:
+        unsent = await sql.filters.list_unsent(conn, endpoint_ids=list(endpoint_ids), event_ids=list(event_ids))
+        filters.refuse(names, unsent, hint="It may have been there, and not be kept any more.")
 
 
 async def get(conn: sql.Connection, actor: Actor, delivery_id: UUID) -> sql.DeliveryDetail:

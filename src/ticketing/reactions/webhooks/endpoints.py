@@ -96,13 +96,13 @@ async def list_(
     conn: sql.Connection,
     actor: Actor,
     *,
-    status: sql.WebhookState | None = None,
+    status: list[sql.WebhookState] | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
     """A page of the endpoints, oldest first. Raises Forbidden, InvalidCursor."""
     policy.require_admin(actor)
-    listing = ["webhook_endpoints", status]
+    listing = ["webhook_endpoints", {"status": status}]
     (after,) = paging.opened(cursor, listing, UUID)
     rows = await sql.webhooks.list_webhook_endpoints(conn, status=status, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
