@@ -26,7 +26,7 @@ def run(language: str, code: str, variables: Mapping[str, str], *, endless: bool
     `language` is the name by which Markdown knows it: bash, python, typescript, go or java. Raises Failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command, environment = _prepared(language, code, Path(folder))
+        command, environment = prepared(language, code, Path(folder))
         return finished(command, {**environment, **variables}, folder, endless=endless)
 
 
@@ -58,7 +58,7 @@ def missing(language: str) -> str | None:
 
 
 def compiled(programs: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Compile modules of TypeScript strictly, each to a `.mjs`; returns the environment to run them in. Raises Failed."""
+    """Compile modules of TypeScript strictly, each to a `.mjs`; gives the environment to run them in. Raises Failed."""
     environment = node.environment()
     (folder / "node_modules").symlink_to(node.MODULES)
     for name, code in programs.items():
@@ -68,7 +68,8 @@ def compiled(programs: Mapping[str, str], folder: Path) -> dict[str, str]:
     return environment
 
 
-def _prepared(language: str, code: str, folder: Path) -> tuple[list[str], Mapping[str, str]]:
+def prepared(language: str, code: str, folder: Path) -> tuple[list[str], Mapping[str, str]]:
+    """The command that runs a program from a folder, and its environment. Raises Failed if it does not compile."""
     match language:
         case "bash":
             return ["bash", "-euo", "pipefail", "-c", code], os.environ

@@ -96,7 +96,7 @@ def test_every_fault_is_shown_by_a_test() -> None:
 def test_the_line_that_makes_a_file_to_import_is_the_same_everywhere() -> None:
     help_ = import_github.__doc__ or ""
     assert LINE in help_
-    for document in ("README.md", "docs/importing.md"):
+    for document in ("README.md", "docs/importing.md", "docs/guides/import.md"):
         assert f"$ {LINE}\n" in (ROOT / document).read_text(), document
 
 
