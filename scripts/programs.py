@@ -30,7 +30,9 @@ def run(language: str, code: str, variables: Mapping[str, str], *, endless: bool
         return finished(command, {**environment, **variables}, folder, endless=endless)
 
 
-def finished(command: Sequence[str], environment: Mapping[str, str], folder: str | Path, *, endless: bool) -> str:
+def finished(
+    command: Sequence[str], environment: Mapping[str, str], folder: str | Path, *, endless: bool = False
+) -> str:
     """What a command writes to its standard output. Raises Failed."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=folder, env=dict(environment), text=True, stdout=pipe, stderr=pipe) as process:
@@ -64,7 +66,7 @@ def compiled(programs: Mapping[str, str], folder: Path) -> dict[str, str]:
     for name, code in programs.items():
         (folder / f"{name}.mts").write_text(code)
     options = ["--strict", "--target", "es2022", "--module", "nodenext", "--types", "node", "--skipLibCheck"]
-    finished(["tsc", *options, *(f"{name}.mts" for name in programs)], environment, folder, endless=False)
+    finished(["tsc", *options, *(f"{name}.mts" for name in programs)], environment, folder)
     return environment
 
 
