@@ -42,10 +42,10 @@ select 'event', given.id::text
    and not exists (select from deliveries d join webhook_endpoints w on w.id = d.endpoint_id
                     where d.event_id = given.id);
 
--- name: list_unheard(kind, queue, kinds, queues)
+-- name: list_unheard(type, queue, types, queues)
 -- returns: Missing
--- Which of a kind of jobs and a queue is neither among those that this process knows, nor in any schedule or job.
--- nullable: kind, queue
+-- Which of a type of job and a queue is neither among those that this process knows, nor in any schedule or job.
+-- nullable: type, queue
 with recursive groups as (
     -- From one combination to the next in the index, so that the cost is not by jobs.
     (select j.kind, j.queue from jobs j order by j.kind, j.queue limit 1)
@@ -55,10 +55,10 @@ with recursive groups as (
         select j.kind, j.queue from jobs j where (j.kind, j.queue) > (g.kind, g.queue) order by j.kind, j.queue limit 1
       ) next
 )
-select 'kind of jobs' as kind, :kind::text as key
- where :kind::text is not null and :kind <> all(:kinds::text[])
-   and not exists (select from job_schedules s where s.kind = :kind)
-   and not exists (select from groups g where g.kind = :kind)
+select 'type of job' as kind, :type::text as key
+ where :type::text is not null and :type <> all(:types::text[])
+   and not exists (select from job_schedules s where s.kind = :type)
+   and not exists (select from groups g where g.kind = :type)
 union all
 select 'queue', :queue::text
  where :queue::text is not null and :queue <> all(:queues::text[])

@@ -9,14 +9,14 @@ select r.*
  order by j.id desc
  limit :page_size;
 
--- name: list_jobs_of(state, kind, queue, after, page_size)
+-- name: list_jobs_of(status, type, queue, after, page_size)
 -- returns: Job
--- A page of the jobs of a kind, in a queue or in a state, newest first, from after a given one on.
+-- A page of the jobs of a type, in a queue or with a status, newest first, from after a given one on.
 with recursive groups as (
     -- From one combination to the next in the index, so that the cost is by combinations and pages, not by jobs.
     (select j.kind, j.queue, j.state
        from jobs j
-      where j.kind >= coalesce(:kind::text, '')
+      where j.kind >= coalesce(:type::text, '')
       order by j.kind, j.queue, j.state
       limit 1)
     union all
@@ -28,7 +28,7 @@ with recursive groups as (
          order by j.kind, j.queue, j.state
          limit 1
       ) next
-     where :kind::text is null or g.kind = :kind
+     where :type::text is null or g.kind = :type
 ), page as materialized (
     select newest.id
       from groups g cross join lateral (
@@ -38,9 +38,9 @@ with recursive groups as (
          order by j.id desc
          limit :page_size
       ) newest
-     where (:kind::text is null or g.kind = :kind)
+     where (:type::text is null or g.kind = :type)
        and (:queue::text is null or g.queue = :queue)
-       and (:state::job_state is null or g.state = :state)
+       and (:status::job_state is null or g.state = :status)
      order by newest.id desc
      limit :page_size
 )
@@ -48,12 +48,12 @@ select r.*
   from page p join jobs j on j.id = p.id cross join lateral job_resource(j) r
  order by j.id desc;
 
--- name: count_jobs(state, kind, queue)$
+-- name: count_jobs(status, type, queue)$
 -- How many jobs there are.
 select count(*)
   from jobs j
- where (:state::job_state is null or j.state = :state)
-   and (:kind::text is null or j.kind = :kind)
+ where (:status::job_state is null or j.state = :status)
+   and (:type::text is null or j.kind = :type)
    and (:queue::text is null or j.queue = :queue);
 
 -- name: get_job(job_id)^
@@ -86,7 +86,7 @@ with taken as materialized (
 ), event as (
     insert into events (id, type, actor_id, data, previous)
     select :event_id, 'job.retried', :actor_id, to_jsonb(resource),
-           jsonb_build_object('state', (select previous from retried))
+           jsonb_build_object('status', (select previous from retried))
       from resource
 )
 select * from resource;
@@ -117,7 +117,7 @@ with taken as materialized (
 ), event as (
     insert into events (id, type, actor_id, data, previous)
     select :event_id, 'job.cancelled', :actor_id, to_jsonb(resource),
-           jsonb_build_object('state', (select previous from cancelled), 'cancel_requested_at', null)
+           jsonb_build_object('status', (select previous from cancelled), 'cancel_requested_at', null)
       from resource
 )
 select * from resource;

@@ -58,6 +58,9 @@ return case when named_today.type like 'comment.%' and fields ? 'ticket'
             then fields - 'ticket' || jsonb_build_object('ticket_number', fields -> 'ticket')
             when named_today.type like 'webhook.%' and fields ? 'state'
             then fields - 'state' || jsonb_build_object('status', fields -> 'state')
+            when named_today.type like 'job.%' and fields ? 'state'
+            then fields - '{state,kind}'::text[] || jsonb_build_object('status', fields -> 'state')
+                 || case when fields ? 'kind' then jsonb_build_object('type', fields -> 'kind') else '{}' end
             else fields end;
 
 -- The parts of an event: what whoever may read it sees, and what staff see besides.

@@ -201,7 +201,7 @@ return (case when jsonb_array_length(errors) >= 20 then errors - 0 else errors e
 
 -- The contract's Job: of its arguments, those that its kind declares harmless.
 create or replace function job_resource(j jobs)
-returns table (id uuid, kind text, queue text, priority smallint, state job_state, attempt integer,
+returns table (id uuid, type text, queue text, priority smallint, status job_state, attempt integer,
                max_attempts integer, args jsonb, run_at text, started_at text, finished_at text,
                cancel_requested_at text, errors jsonb, created_at text)
 language sql stable rows 1 begin atomic

@@ -29,7 +29,7 @@ ABSENT: dict[str, Callable[[], str]] = {
     "user": lambda: str(uuid4()),
     "webhook endpoint": lambda: str(uuid4()),
     "event": lambda: str(uuid4()),
-    "kind of jobs": lambda: f"no.{secrets.token_hex(8)}",
+    "type of job": lambda: f"no.{secrets.token_hex(8)}",
     "queue": lambda: f"no_{secrets.token_hex(8)}",
 }
 
@@ -236,9 +236,9 @@ def test_what_matches_nothing_just_now_is_an_empty_page(
     assert requester.get("/tickets", params={"project": project, "requester": requester.id}).json()["items"] == []
     new_job(kind="test.rare", queue="rare")
     for kind in ("webhooks.deliver", "test.rare"):
-        assert admin.get("/ops/v1/jobs", params={"state": "discarded", "kind": kind}).json()["items"] == []
+        assert admin.get("/ops/v1/jobs", params={"status": "discarded", "type": kind}).json()["items"] == []
     for queue in ("webhooks", "rare"):
-        assert admin.get("/ops/v1/jobs", params={"state": "discarded", "queue": queue}).json()["items"] == []
+        assert admin.get("/ops/v1/jobs", params={"status": "discarded", "queue": queue}).json()["items"] == []
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.example.org/x"}).json()
     event = db.execute("select id from events where data ->> 'key' = %s", (project,)).fetchone()
     assert event

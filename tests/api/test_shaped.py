@@ -18,7 +18,7 @@ from ticketing.ground.config import settings
 LISTS = {
     "/tickets": ("tickets", {"tag": "slow"}),
     "/users": ("users", {"role": "agent"}),
-    "/ops/v1/jobs": ("jobs", {"state": "discarded"}),
+    "/ops/v1/jobs": ("jobs", {"status": "discarded"}),
     "/webhook-endpoints": ("webhook_endpoints", {"status": "paused"}),
     "/webhook-deliveries": ("deliveries", {"status": "failed"}),
     "/events": ("events", {"type": "ticket.created"}),

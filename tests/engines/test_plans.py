@@ -87,7 +87,7 @@ def ids(number: int) -> list[UUID]:
 
 
 async def jobs_of(conn: psycopg.AsyncConnection[Any], **given: Any) -> None:
-    filters: dict[str, Any] = {"state": None, "kind": None, "queue": None} | given
+    filters: dict[str, Any] = {"status": None, "type": None, "queue": None} | given
     await sql.jobs.list_jobs_of(conn, **filters, after=None, page_size=101)
 
 
@@ -143,13 +143,13 @@ RUN: dict[str, tuple[int, Statement]] = {
     "delete_old_deliveries": (PAGE, lambda c: sql.webhooks.delete_old_deliveries(c, days=30, batch=1000)),
     "delete_old_deliveries, with many": (PAGE, lambda c: sql.webhooks.delete_old_deliveries(c, days=0, batch=300)),
     "delete_orphaned_deliveries": (PAGE, lambda c: sql.webhooks.delete_orphaned_deliveries(c, batch=1000)),
-    "list_jobs, of a kind that is misspelt": (LITTLE, lambda c: jobs_of(c, kind="sampel")),
+    "list_jobs, of a type that is misspelt": (LITTLE, lambda c: jobs_of(c, type="sampel")),
     "list_jobs, in a queue": (LITTLE, lambda c: jobs_of(c, queue="strange")),
-    "list_jobs, in a state that none is in": (LITTLE, lambda c: jobs_of(c, state="discarded")),
-    "list_jobs, in a state": (LITTLE, lambda c: jobs_of(c, kind="sample", state="completed")),
+    "list_jobs, with a status that none has": (LITTLE, lambda c: jobs_of(c, status="discarded")),
+    "list_jobs, with a status": (LITTLE, lambda c: jobs_of(c, type="sample", status="completed")),
     "list_unheard": (
         LITTLE,
-        lambda c: sql.filters.list_unheard(c, kind="sampel", queue="strnage", kinds=["other"], queues=["other"]),
+        lambda c: sql.filters.list_unheard(c, type="sampel", queue="strnage", types=["other"], queues=["other"]),
     ),
     "is_queue": (LITTLE, lambda c: sql.queues.is_queue(c, known=["default"], name="absent")),
     "list_backlogs": (PAGE, lambda c: sql.doctor.list_backlogs(c, glance=10, most=100, page_size=20)),

@@ -37,11 +37,11 @@ def test_the_command_lists_and_shows(command: Callable[..., Any], new_job: NewJo
     job_id = new_job("discarded", args={"ticket": 7, "secret": "canary"}, shown=["ticket"])
     new_job("completed")
     db.execute("update jobs set errors = with_error('[]', 1, 'no luck') where id = %s", (job_id,))
-    code, out, _ = command("list", "--state", "discarded")
+    code, out, _ = command("list", "--status", "discarded")
     assert code == 0
     assert [word in out for word in (job_id, "test.noted", "no luck")] == [True] * 3
     assert len(out.splitlines()) == 2
-    assert [job["id"] for job in json.loads(command("list", "--state", "discarded", "--json")[1])] == [job_id]
+    assert [job["id"] for job in json.loads(command("list", "--status", "discarded", "--json")[1])] == [job_id]
     shown = command("show", job_id)[1]
     assert "attempt 1, " in shown
     assert "canary" not in shown
@@ -51,8 +51,8 @@ def test_the_command_lists_and_shows(command: Callable[..., Any], new_job: NewJo
 def test_the_command_steps_in(command: Callable[..., Any], new_job: NewJob, new_events: Events, db: Db) -> None:
     db.execute("delete from job_schedules")
     job_id = new_job("discarded", queue="letters")
-    assert json.loads(command("retry", job_id, "--json")[1])["state"] == "available"
-    assert json.loads(command("cancel", job_id, "--json")[1])["state"] == "cancelled"
+    assert json.loads(command("retry", job_id, "--json")[1])["status"] == "available"
+    assert json.loads(command("cancel", job_id, "--json")[1])["status"] == "cancelled"
     new_job(queue="letters")
     assert "paused              yes" in command("pause", "letters")[1]
     assert [queue["name"] for queue in json.loads(command("queues", "--json")[1]) if queue["paused"]] == ["letters"]
@@ -80,7 +80,7 @@ def test_the_command_knows_all_queues_and_kinds_by_itself(new_database: Callable
     assert {queue["name"] for queue in json.loads(said("queues", "--json"))} == queues
     assert "paused              yes" in said("pause", "webhooks")
     known = ", ".join(sorted(ours))
-    assert said("retry", "--kind", "nope") == f"ticketing: There is no kind of jobs 'nope'. There are {known}.\n"
+    assert said("retry", "--type", "nope") == f"ticketing: There is no type of job 'nope'. There are {known}.\n"
 
 
 def test_the_command_says_what_it_cannot_do(command: Callable[..., Any], new_job: NewJob) -> None:
@@ -120,7 +120,7 @@ def test_the_command_steps_in_for_many_at_once(
     assert new_events() == []
     code, out, _ = command(verb, "--queue", queue, "--yes")
     assert (code, out.startswith("3 ")) == (0, True)
-    assert [(e["type"], e["data"]["state"], e["actor_id"]) for e in new_events()] == [(event, becomes, None)] * 3
+    assert [(e["type"], e["data"]["status"], e["actor_id"]) for e in new_events()] == [(event, becomes, None)] * 3
     rows = db.execute("select distinct state::text from jobs where id = any(%s)", (jobs,)).fetchall()
     assert [row["state"] for row in rows] == [becomes]
     assert db.execute("select id::text, state::text from jobs where id = any(%s)", (others,)).fetchall() == before
@@ -130,7 +130,7 @@ def test_the_command_steps_in_for_many_at_once(
 def test_the_command_tells_how_many_could_not_be(command: Callable[..., Any], new_job: NewJob) -> None:
     queue = f"many_{secrets.token_hex(4)}"
     new_job("available", queue=queue)
-    code, out, _ = command("retry", "--state", "available", "--queue", queue, "--yes", "--json")
+    code, out, _ = command("retry", "--status", "available", "--queue", queue, "--yes", "--json")
     assert (code, json.loads(out)) == (1, {"retried": 0, "refused": 1})
 
 
@@ -139,10 +139,10 @@ def test_many_are_not_named_by_saying_nothing(command: Callable[..., Any], verb:
     for arguments in ([], ["--yes"]):
         code, out, err = command(verb, *arguments)
         assert (code, out) == (1, "")
-        assert "--kind or --queue, or else --all" in err
-    code, out, err = command(verb, "--all", "--kind", "x", "--yes")
+        assert "--type or --queue, or else --all" in err
+    code, out, err = command(verb, "--all", "--type", "x", "--yes")
     assert (code, out) == (1, "")
-    assert err.startswith("ticketing: --all means all kinds ")
+    assert err.startswith("ticketing: --all means all types ")
 
 
 def test_whoever_sits_at_a_terminal_is_asked(

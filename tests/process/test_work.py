@@ -68,10 +68,10 @@ def test_a_worker_works_tells_of_it_and_ends_well(settings: dict[str, str], proc
         assert counters
         ours = [name for name, kind in kinds.KINDS.items() if kind.run.__module__.startswith("ticketing.")]
         told = httpx.get(f"{url}/metrics").text.splitlines()
-        assert {f'{name}{{kind="{kind}"}} 0.0' for name in counters for kind in ours} <= set(told)
+        assert {f'{name}{{type="{kind}"}} 0.0' for name in counters for kind in ours} <= set(told)
         figures = httpx.get(f"{url}/metrics").text
         # A kind that nobody knows comes again soon.
-        assert re.search(r'ticketing_job_attempts_total{kind="test.unknown",outcome="snoozed"} [1-9]', figures)
+        assert re.search(r'ticketing_job_attempts_total{outcome="snoozed",type="test.unknown"} [1-9]', figures)
         assert len(psutil.Process(command.process.pid).children()) == (processes if processes > 1 else 0)
         code, out, err = command.stop(signal.SIGTERM)
     assert (code, out) == (0, "")

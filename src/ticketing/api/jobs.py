@@ -18,11 +18,11 @@ async def list_jobs(
     actor: Actor,
     limit: int = 25,
     cursor: str | None = None,
-    state: str | None = None,
-    kind: str | None = None,
+    status: str | None = None,
+    type: str | None = None,
     queue: str | None = None,
 ) -> Answer:
-    given = sent(state=state, kind=kind, queue=queue, limit=limit)
+    given = sent(status=status, type=type, queue=queue, limit=limit)
     async with pool.connection() as conn:
         page = await jobs.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/jobs", below=paths.OPS, **given)

@@ -18,7 +18,7 @@ from ticketing.rules import jobs, queues, schedules
 from ticketing.writing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
-State = Literal["available", "running", "completed", "cancelled", "discarded"]
+Status = Literal["available", "running", "completed", "cancelled", "discarded"]
 Retried = Literal["available", "cancelled", "discarded"]
 Cancelled = Literal["available", "running"]
 
@@ -33,8 +33,8 @@ app = App(name="jobs")
 @app.command(name="list")
 async def list_jobs(
     *,
-    state: State | None = None,
-    kind: str | None = None,
+    status: Status | None = None,
+    type: str | None = None,
     queue: str | None = None,
     limit: Limit = 50,
     json: bool = False,
@@ -43,14 +43,14 @@ async def list_jobs(
 
     For example:
 
-        ticketing jobs list --state discarded --kind webhooks.deliver
+        ticketing jobs list --status discarded --type webhooks.deliver
 
     Parameters
     ----------
-    state
-        Only jobs in this state.
-    kind
-        Only jobs of this kind.
+    status
+        Only jobs with this status.
+    type
+        Only jobs of this type.
     queue
         Only jobs in this queue.
     limit
@@ -59,8 +59,8 @@ async def list_jobs(
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await jobs.list_(conn, OPERATOR, state=state, kind=kind, queue=queue, limit=limit)
-    print_page(page, ("id", "kind", "queue", "state", "attempt", "run_at", "error"), json=json)
+        page = await jobs.list_(conn, OPERATOR, status=status, type=type, queue=queue, limit=limit)
+    print_page(page, ("id", "type", "queue", "status", "attempt", "run_at", "error"), json=json)
 
 
 @app.command(name="show")
@@ -86,8 +86,8 @@ async def show_job(job_id: UUID, *, json: bool = False) -> None:
 async def retry_jobs(
     job_id: UUID | None = None,
     *,
-    state: Retried = "discarded",
-    kind: str | None = None,
+    status: Retried = "discarded",
+    type: str | None = None,
     queue: str | None = None,
     all: bool = False,
     yes: bool = False,
@@ -95,25 +95,25 @@ async def retry_jobs(
 ) -> None:
     """Make a discarded, cancelled or scheduled job due now, with all its attempts.
 
-    Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
+    Without an id: all jobs of a type or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
     For example:
 
         ticketing jobs retry 01a20d1c-6380-7c51-9c5f-5a6f0f2f6d11
-        ticketing jobs retry --kind webhooks.deliver --yes
+        ticketing jobs retry --type webhooks.deliver --yes
 
     Parameters
     ----------
     job_id
         The job's id.
-    state
-        Without an id: jobs in this state.
-    kind
-        Without an id: only jobs of this kind.
+    status
+        Without an id: jobs with this status.
+    type
+        Without an id: only jobs of this type.
     queue
         Without an id: only jobs in this queue.
     all
-        Without an id: jobs of all kinds in all queues.
+        Without an id: jobs of all types in all queues.
     yes
         Do not ask first.
     json
@@ -123,15 +123,15 @@ async def retry_jobs(
         async with connected() as conn:
             print_one(await jobs.retry(conn, OPERATOR, job_id, claim=Claim()), json=json)
         return
-    await _each("retried", jobs.retry, state, kind, queue, all=all, yes=yes, json=json)
+    await _each("retried", jobs.retry, status, type, queue, all=all, yes=yes, json=json)
 
 
 @app.command(name="cancel")
 async def cancel_jobs(
     job_id: UUID | None = None,
     *,
-    state: Cancelled = "available",
-    kind: str | None = None,
+    status: Cancelled = "available",
+    type: str | None = None,
     queue: str | None = None,
     all: bool = False,
     yes: bool = False,
@@ -139,7 +139,7 @@ async def cancel_jobs(
 ) -> None:
     """Cancel a waiting job; a running one is asked to end within some seconds.
 
-    Without an id: all jobs of a kind or in a queue, once you have seen how many. Ends with 1 if any could not be.
+    Without an id: all jobs of a type or in a queue, once you have seen how many. Ends with 1 if any could not be.
 
     For example:
 
@@ -150,14 +150,14 @@ async def cancel_jobs(
     ----------
     job_id
         The job's id.
-    state
-        Without an id: jobs in this state.
-    kind
-        Without an id: only jobs of this kind.
+    status
+        Without an id: jobs with this status.
+    type
+        Without an id: only jobs of this type.
     queue
         Without an id: only jobs in this queue.
     all
-        Without an id: jobs of all kinds in all queues.
+        Without an id: jobs of all types in all queues.
     yes
         Do not ask first.
     json
@@ -167,14 +167,14 @@ async def cancel_jobs(
         async with connected() as conn:
             print_one(await jobs.cancel(conn, OPERATOR, job_id, claim=Claim()), json=json)
         return
-    await _each("cancelled", jobs.cancel, state, kind, queue, all=all, yes=yes, json=json)
+    await _each("cancelled", jobs.cancel, status, type, queue, all=all, yes=yes, json=json)
 
 
 async def _each(
     done: str,
     step: Step,
-    state: sql.JobState,
-    kind: str | None,
+    status: sql.JobState,
+    type: str | None,
     queue: str | None,
     *,
     all: bool,
@@ -182,16 +182,16 @@ async def _each(
     json: bool,
 ) -> None:
     """Retry or cancel many jobs; those that have changed meanwhile, or do not allow it, are left alone."""
-    if kind is None and queue is None and not all:
-        raise Refused("Name a job by its id, or say which ones: by --kind or --queue, or else --all.")
-    if all and (kind or queue):
-        raise Refused("--all means all kinds in all queues. Leave it out, or leave out --kind and --queue.")
+    if type is None and queue is None and not all:
+        raise Refused("Name a job by its id, or say which ones: by --type or --queue, or else --all.")
+    if all and (type or queue):
+        raise Refused("--all means all types in all queues. Leave it out, or leave out --type and --queue.")
     count, refused = 0, 0
     async with connected() as conn:
-        found = await sql.jobs.count_jobs(conn, state=state, kind=kind, queue=queue) or 0
+        found = await sql.jobs.count_jobs(conn, status=status, type=type, queue=queue) or 0
         if found:
             confirm(f"{found} {'job is' if found == 1 else 'jobs are'} to be {done}.", yes=yes)
-        async for job_id in _ids(conn, state=state, kind=kind, queue=queue):
+        async for job_id in _ids(conn, status=status, type=type, queue=queue):
             try:
                 await step(conn, OPERATOR, job_id, claim=Claim())
                 count += 1
@@ -287,4 +287,4 @@ async def list_schedules(*, json: bool = False) -> None:
     """
     async with connected() as conn:
         page = await schedules.list_(conn, OPERATOR, limit=1000)
-    print_page(page, ("name", "kind", "cron", "next_run_at", "last_run_at"), json=json)
+    print_page(page, ("name", "job_type", "cron", "next_run_at", "last_run_at"), json=json)

@@ -285,10 +285,10 @@ class InvalidIndex(TypedDict):
 
 class Job(TypedDict):
     id: UUID
-    kind: str
+    type: str
     queue: str
     priority: int
-    state: JobState
+    status: JobState
     attempt: int
     max_attempts: int
     args: Any
@@ -390,7 +390,7 @@ class RescuedJob(TypedDict):
 
 class Schedule(TypedDict):
     name: str
-    kind: str
+    job_type: str
     queue: str
     cron: str
     next_run_at: str
@@ -891,12 +891,12 @@ class _Filters:
         self,
         conn: Connection,
         *,
-        kind: str | None,
-        kinds: list[str],
+        type: str | None,
+        types: list[str],
         queue: str | None,
         queues: list[str],
     ) -> list[Missing]:
-        """Which of a kind of jobs and a queue is neither among those that this process knows, nor in any schedule or
+        """Which of a type of job and a queue is neither among those that this process knows, nor in any schedule or
         job.
         """
     async def list_unsent(
@@ -1456,8 +1456,8 @@ class _Jobs:
         self,
         conn: Connection,
         *,
-        state: JobState | None,
-        kind: str | None,
+        status: JobState | None,
+        type: str | None,
         queue: str | None,
     ) -> int | None:
         """How many jobs there are."""
@@ -1480,13 +1480,13 @@ class _Jobs:
         self,
         conn: Connection,
         *,
-        kind: str | None,
+        type: str | None,
         after: UUID | None,
         page_size: int,
         queue: str | None,
-        state: JobState | None,
+        status: JobState | None,
     ) -> list[Job]:
-        """A page of the jobs of a kind, in a queue or in a state, newest first, from after a given one on."""
+        """A page of the jobs of a type, in a queue or with a status, newest first, from after a given one on."""
     async def retry_job(
         self,
         conn: Connection,

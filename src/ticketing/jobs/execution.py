@@ -160,7 +160,7 @@ class Execution:
             figures.FENCED.labels(job.kind).inc()
         # A snoozed job comes again and again, as deliveries do while nothing is sent.
         (log.debug if outcome == "snoozed" else log.info)(
-            "job", id=str(job.id), kind=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
+            "job", id=str(job.id), type=job.kind, attempt=job.attempt, outcome=outcome, ms=round(seconds * 1000, 2)
         )
         if job.laned:
             self._freed()  # The next one in its lane may run now, here or elsewhere.
@@ -170,7 +170,7 @@ class Execution:
         job = held.job
         if job.outcome is not None:
             if error is not None:
-                log.warning("job failed after its end", id=str(job.id), kind=job.kind, error=_sentence(error))
+                log.warning("job failed after its end", id=str(job.id), type=job.kind, error=_sentence(error))
             return job.outcome
         own = {"job_id": job.id, "fence": job.fence}
         match error:
@@ -198,7 +198,7 @@ class Execution:
                 ours = await _written(partial(_statement, sql.job_engine.snooze_job, **own, delay=timedelta()))
                 outcome = "cancelled" if ours == "cancelled" else "released"
             case _:
-                log.warning("job failed", id=str(job.id), kind=job.kind, attempt=job.attempt, exc_info=error)
+                log.warning("job failed", id=str(job.id), type=job.kind, attempt=job.attempt, exc_info=error)
                 fail = partial(job.fail, after_seconds=kinds.pause(job.attempt), error=_sentence(error))
                 outcome = ours = await _written(partial(_statement, fail))
         return outcome if ours else "fenced"

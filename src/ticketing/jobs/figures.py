@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-ATTEMPTS = Counter("ticketing_job_attempts", "Attempts at jobs, by how they ended.", ["kind", "outcome"])
+ATTEMPTS = Counter("ticketing_job_attempts", "Attempts at jobs, by how they ended.", ["type", "outcome"])
 SECONDS = Histogram(
     "ticketing_job_seconds",
     "Seconds that an attempt took.",
-    ["kind"],
+    ["type"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 WAITED = Histogram(
@@ -19,16 +19,16 @@ WAITED = Histogram(
     ["queue"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
-DISCARDED = Counter("ticketing_jobs_discarded", "Jobs discarded after their last attempt.", ["kind"])
-RESCUED = Counter("ticketing_jobs_rescued", "Jobs taken back from workers that went silent.", ["kind"])
-FENCED = Counter("ticketing_jobs_fenced", "Attempts that had lost their job by the time they wrote.", ["kind"])
+DISCARDED = Counter("ticketing_jobs_discarded", "Jobs discarded after their last attempt.", ["type"])
+RESCUED = Counter("ticketing_jobs_rescued", "Jobs taken back from workers that went silent.", ["type"])
+FENCED = Counter("ticketing_jobs_fenced", "Attempts that had lost their job by the time they wrote.", ["type"])
 DISPATCHED = Counter("ticketing_job_messages_sent", "Messages sent to announce a due job.", ["queue"])
 STALE = Counter("ticketing_job_messages_stale", "Messages for jobs that were no longer available.", ["queue"])
 EPOCHS = Counter("ticketing_job_epoch_resets", "How often Redis was found to have lost its memory.")
 
 
 def begin(kinds: Iterable[str]) -> None:
-    """Start the counters that alerts watch at 0 for each kind: `increase` ignores a counter's first value."""
+    """Start the counters that alerts watch at 0 for each type of job: `increase` ignores a counter's first value."""
     for kind in kinds:
         for counter in (DISCARDED, RESCUED, FENCED):
             counter.labels(kind)

@@ -95,7 +95,7 @@ class Relay:
             figures.RESCUED.labels(row["kind"]).inc()
             if row["state"] == "discarded":
                 figures.DISCARDED.labels(row["kind"]).inc()
-            log.warning("job rescued", id=str(row["id"]), kind=row["kind"], attempt=row["attempt"], state=row["state"])
+            log.warning("job rescued", id=str(row["id"]), type=row["kind"], attempt=row["attempt"], status=row["state"])
 
     async def measure(self) -> None:
         """Measure the backlog of each queue."""

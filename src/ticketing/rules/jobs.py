@@ -26,34 +26,34 @@ async def list_(
     conn: sql.Connection,
     actor: Caller,
     *,
-    state: str | None = None,
-    kind: str | None = None,
+    status: str | None = None,
+    type: str | None = None,
     queue: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
     """A page of jobs, newest first.
 
-    Raises Forbidden, InvalidCursor, and InvalidParameter for a kind or queue of which nothing here has ever heard.
+    Raises Forbidden, InvalidCursor, and InvalidParameter for a type or queue of which nothing here has ever heard.
     """
     policy.require_admin(actor)
-    listing = ["jobs", state, kind, queue]
+    listing = ["jobs", status, type, queue]
     (after,) = paging.opened(cursor, listing, UUID)
-    if state or kind or queue:
-        chosen = cast("sql.JobState | None", state)
-        rows = await sql.jobs.list_jobs_of(conn, state=chosen, kind=kind, queue=queue, after=after, page_size=limit + 1)
+    if status or type or queue:
+        given = cast("sql.JobState | None", status)
+        rows = await sql.jobs.list_jobs_of(conn, status=given, type=type, queue=queue, after=after, page_size=limit + 1)
     else:
         rows = await sql.jobs.list_jobs(conn, after=after, page_size=limit + 1)
-    if not rows and cursor is None and (kind or queue):
-        await _check_named(conn, kind, queue)
+    if not rows and cursor is None and (type or queue):
+        await _check_named(conn, type, queue)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
-async def _check_named(conn: sql.Connection, kind: str | None, queue: str | None) -> None:
+async def _check_named(conn: sql.Connection, type: str | None, queue: str | None) -> None:
     known, queues = sorted(kinds.KINDS), kinds.queues()
-    hints = {"kind of jobs": known, "queue": queues}
-    names = [filters.Named("kind", "kind of jobs", str(kind)), filters.Named("queue", "queue", str(queue))]
-    unheard = await sql.filters.list_unheard(conn, kind=kind, queue=queue, kinds=known, queues=queues)
+    hints = {"type of job": known, "queue": queues}
+    names = [filters.Named("type", "type of job", str(type)), filters.Named("queue", "queue", str(queue))]
+    unheard = await sql.filters.list_unheard(conn, type=type, queue=queue, types=known, queues=queues)
     filters.refuse(names, unheard, hints)
 
 
@@ -72,12 +72,12 @@ async def retry(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Cla
     try:
         job = await sql.jobs.retry_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id)
     except UniqueViolation:
-        raise JobNotRetriable("Another job of this kind with the same unique key waits or runs.") from None
+        raise JobNotRetriable("Another job of this type with the same unique key waits or runs.") from None
     if job:
         bell.ring()
         return job
-    state = (await get(conn, actor, job_id))["state"]
-    raise JobNotRetriable(f"This job cannot be retried. {WHY_NOT_RETRIED.get(state, 'It has changed just now.')}")
+    status = (await get(conn, actor, job_id))["status"]
+    raise JobNotRetriable(f"This job cannot be retried. {WHY_NOT_RETRIED.get(status, 'It has changed just now.')}")
 
 
 async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Claim) -> sql.Job:
@@ -89,6 +89,6 @@ async def cancel(conn: sql.Connection, actor: Caller, job_id: UUID, *, claim: Cl
     if job := await sql.jobs.cancel_job(conn, **claim.parameters(), actor_id=actor.id, job_id=job_id):
         return job
     job = await get(conn, actor, job_id)
-    if job["state"] == "running":
+    if job["status"] == "running":
         return claim.unchanged(job)
-    raise JobEnded(f"This job cannot be cancelled any more: it is {job['state']}.")
+    raise JobEnded(f"This job cannot be cancelled any more: it is {job['status']}.")

@@ -64,11 +64,11 @@ def test_attempts_are_counted_by_how_they_ended(place: Place) -> None:
         ("test.retry", "discarded"): 1,
     }
     counted = {
-        (kind, outcome): told("ticketing_job_attempts_total", kind=kind, outcome=outcome) for kind, outcome in ended
+        (kind, outcome): told("ticketing_job_attempts_total", type=kind, outcome=outcome) for kind, outcome in ended
     }
     assert counted == ended
-    assert told("ticketing_jobs_discarded_total", kind="test.hasty") == 1
-    assert told("ticketing_job_seconds_count", kind="test.retry") == 2
+    assert told("ticketing_jobs_discarded_total", type="test.hasty") == 1
+    assert told("ticketing_job_seconds_count", type="test.retry") == 2
     assert told("ticketing_job_wait_seconds_count", queue="sample") == 8
     assert told("ticketing_job_messages_sent_total", queue="sample") >= 8
 
@@ -99,10 +99,10 @@ def test_a_lost_job_counts_as_rescued_and_its_late_attempt_as_fenced(place: Plac
 
         await_(lost)
         place.await_state(job_id, "completed")
-        await_(lambda: told("ticketing_jobs_fenced_total", kind="test.slow") == 1)
-    assert told("ticketing_jobs_rescued_total", kind="test.slow") == 1
-    assert told("ticketing_job_attempts_total", kind="test.slow", outcome="fenced") == 1
-    assert told("ticketing_job_attempts_total", kind="test.slow", outcome="completed") == 1
+        await_(lambda: told("ticketing_jobs_fenced_total", type="test.slow") == 1)
+    assert told("ticketing_jobs_rescued_total", type="test.slow") == 1
+    assert told("ticketing_job_attempts_total", type="test.slow", outcome="fenced") == 1
+    assert told("ticketing_job_attempts_total", type="test.slow", outcome="completed") == 1
 
 
 def test_a_loss_of_redis_is_told_once_even_if_postgresql_is_away_as_well(
