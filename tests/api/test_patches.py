@@ -54,6 +54,51 @@ def test_every_resource_can_be_sent_back_as_it_was_read(
     sent_back(admin, f"/users/{machine}", new_events)
 
 
+def alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of which a value meets one, each with one type."""
+    while "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]] | {
+            name: value for name, value in schema.items() if name != "$ref"
+        }
+    if "oneOf" in schema:
+        return [each for part in schema["oneOf"] for each in alternatives(part)]
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return [schema | {"type": type_} for type_ in types]
+
+
+def untaken(read: dict[str, Any], taken: dict[str, Any], at: str = "#") -> list[str]:
+    """Where a schema allows what another does not."""
+    faults: list[str] = []
+    by_type = {each["type"]: each for each in alternatives(taken)}
+    for each in alternatives(read):
+        other = by_type.get(each["type"])
+        if other is None:
+            faults.append(f"{at} is no {each['type']}")
+            continue
+        words = each.get("enum") or each.get("x-extensible-enum")
+        if words and "enum" in other:
+            faults += [f"{at} is not {word}" for word in words if word not in other["enum"]]
+        fields = other.get("properties", {})
+        for name, schema in each.get("properties", {}).items():
+            if name in fields:
+                faults += untaken(schema, fields[name], f"{at}/{name}")
+            elif other.get("additionalProperties") is False:
+                faults.append(f"{at}/{name} is not there")
+        if "items" in each:
+            faults += untaken(each["items"], other["items"], f"{at}/items")
+    return faults
+
+
+@pytest.mark.parametrize("path", sorted(PATCHED))
+def test_what_a_get_may_answer_a_patch_takes(path: str) -> None:
+    """Each field with each of its types and words, as deep as it goes."""
+    item = DOCUMENT["paths"][path]
+    answered = item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert len(untaken(answered, {"type": "object", "additionalProperties": False})) > 3
+    for media in item["patch"]["requestBody"]["content"].values():
+        assert untaken(answered, media["schema"]) == []
+
+
 def test_a_ticket_can_be_sent_back_in_every_state_and_by_everyone(
     agent: Person, requester: Person, new_ticket: New, new_events: Events, db: psycopg.Connection[Any]
 ) -> None:
