@@ -55,7 +55,7 @@ select r.number, r.source, r.project, r.file, utc(r.started_at) as started_at, u
                            and l.classid::bigint << 32 | l.objid::bigint = hashtextextended('run ' || r.number, 1))
                then 'running'
            else 'interrupted'
-       end as state
+       end as status
   from import_runs r
  where :run::bigint is null or r.number = :run
  order by r.number desc;

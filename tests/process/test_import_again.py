@@ -613,7 +613,7 @@ def test_an_import_is_taken_back_but_for_what_was_touched(
         ).fetchall()
     assert told == [(tickets[n]["number"], f"Issue {n}") for n in ("2", "6")]
     again = json.loads(ran(database_url, "revert", str(second["run"]), "--json"))
-    assert (again["state"], again["removed"], again["kept"]) == ("partly reverted", 0, report["kept"])
+    assert (again["status"], again["removed"], again["kept"]) == ("partly reverted", 0, report["kept"])
     assert "There is no run 999999." in ran(database_url, "revert", "999999", code=1)
     # It can come again.
     again = imported(database_url, written(tmp_path, entries), project, *named)
@@ -629,12 +629,12 @@ def test_runs_are_taken_back_from_the_last_to_the_first(own: tuple[str, Database
     for n in range(3):
         imported(url, written(tmp_path, [issue(1, comments=said[:n])]), "player")
     first = json.loads(ran(url, "revert", "1", "--json"))
-    assert (first["state"], len(first["kept"])) == ("partly reverted", 1)
+    assert (first["status"], len(first["kept"])) == ("partly reverted", 1)
     for run in ("3", "2"):
         taken = json.loads(ran(url, "revert", run, "--json"))
-        assert (taken["state"], taken["comments"]) == ("reverted", 1)
+        assert (taken["status"], taken["comments"]) == ("reverted", 1)
         assert "was reverted at" in ran(url, "revert", run, code=1)
-    runs = [json.loads(line)["state"] for line in ran(url, "list", "--json").splitlines()]
+    runs = [json.loads(line)["status"] for line in ran(url, "list", "--json").splitlines()]
     assert runs == ["reverted", "reverted", "partly reverted"]
     assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 1
     assert (count(conn, "tickets"), count(conn, "comments"), count(conn, "imported_issues")) == (0, 0, 0)
@@ -680,7 +680,7 @@ def test_a_run_that_is_running_keeps_others_out(own: tuple[str, Database], tmp_p
         assert "Run 2 is still running." in ran(url, "revert", "2", code=1)
         assert "Another import of github:lumen/player is running" in ran(url, "revert", "1", code=1)
         running, done = (json.loads(line) for line in ran(url, "list", "--json").splitlines())
-        assert (running["state"], done["state"]) == ("running", "done")
+        assert (running["status"], done["status"]) == ("running", "done")
         # What is committed is counted.
         assert (running["created"], running["updated"], running["comments"]) == (50, 150, 200)
     finally:
@@ -689,7 +689,7 @@ def test_a_run_that_is_running_keeps_others_out(own: tuple[str, Database], tmp_p
     conn.execute("select pg_advisory_unlock(1)")
     conn.execute("drop function stall cascade")
     report = json.loads(ran(url, "revert", "2", "--json"))
-    assert (report["state"], report["removed"], report["comments"]) == ("reverted", 50, 150)
+    assert (report["status"], report["removed"], report["comments"]) == ("reverted", 50, 150)
     assert json.loads(ran(url, "revert", "1", "--json"))["removed"] == 150
     assert (count(conn, "tickets"), imported(url, file, "player")["created"]) == (0, 250)
 

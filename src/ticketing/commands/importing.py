@@ -247,7 +247,7 @@ async def list_imports(*, database_url: str | None = None, json: bool = False) -
     if json:
         sys.stdout.buffer.write(b"".join(orjson.dumps(run) + b"\n" for run in runs))
         return
-    print_table(runs, ("number", "state", "source", "project", "file", "started_at", "created", "updated", "comments"))
+    print_table(runs, ("number", "status", "source", "project", "file", "started_at", "created", "updated", "comments"))
 
 
 @app.command(name="revert")

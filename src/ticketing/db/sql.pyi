@@ -232,7 +232,7 @@ class ImportRun(TypedDict):
     updated: int
     comments: int
     reverted_at: str | None
-    state: str | None
+    status: str | None
 
 class ImportedIssue(TypedDict):
     id: str

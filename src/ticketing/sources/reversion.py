@@ -44,7 +44,7 @@ class Reversion:
             {
                 "run": self.run["number"],
                 "source": self.run["source"],
-                "state": "partly reverted" if self.partly else "reverted",
+                "status": "partly reverted" if self.partly else "reverted",
                 "removed": self.removed,
                 "comments": self.comments,
                 "kept": [{"ticket": ticket, "reason": reason} for ticket, reason in self.kept.items()],
@@ -82,11 +82,11 @@ async def revert(conn: sql.Connection, number: int, *, advance: Callable[[int], 
     if not found:
         raise NotRevertible(f"There is no run {number}. `ticketing import list` lists them.")
     (run,) = found
-    if run["state"] == "running":
+    if run["status"] == "running":
         raise NotRevertible(f"Run {number} is still running. Revert it when it has ended, or stop it first.")
     if not await sql.imports.try_to_occupy_source(conn, source=str(run["source"])):
         raise Occupied(str(run["source"]))
-    if run["state"] == "reverted":
+    if run["status"] == "reverted":
         raise NotRevertible(f"Run {number} was reverted at {run['reverted_at']}.")
     reversion = Reversion(run)
     tickets = [row["ticket"] for row in await sql.imports.list_tickets_of_run(conn, run=number)]
