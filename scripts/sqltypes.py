@@ -193,7 +193,7 @@ def row_type(query: Query, described: Described, contract: Contract) -> dict[str
         return {
             name: column.python + (" | None" if column.nullable else "") for name, column in described.columns.items()
         }
-    properties: dict[str, Any] = schema["properties"]
+    properties = {name: member for name, member in schema["properties"].items() if not contract.derives(member)}
     if properties.keys() != described.columns.keys():
         raise Fault(f"is not the contract's {query.row}", properties.keys(), described.columns.keys())
     row = {}
@@ -448,6 +448,11 @@ class Contract:
         """The values of an enumeration."""
         schema = self.schema(name)
         return set(schema["enum"]) if schema and "enum" in schema else None
+
+    def derives(self, member: dict[str, Any]) -> bool:
+        """Whether a member is made by the application, of the others."""
+        referred = (self.schema(Path(member["$ref"]).stem) or {}) if "$ref" in member else {}
+        return "x-derived" in {**referred, **member}
 
     def meaning(self, schema: dict[str, Any]) -> tuple[set[str], set[str] | None]:
         """The JSON types that a schema allows, and its values if it is an enumeration."""

@@ -34,6 +34,7 @@ from ticketing import app, sealing
 from ticketing.access import bearer
 from ticketing.db import embedded, migrate, pool
 from ticketing.ground import config
+from ticketing.log import versions
 from ticketing.monitoring import sampling
 from ticketing.processes import serve
 from working import SETTLED
@@ -408,17 +409,23 @@ def new_ticket(requester: Person, project: str) -> Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def new_events(db: psycopg.Connection[dict[str, Any]]) -> Callable[[], list[dict[str, Any]]]:
-    """The events recorded since this fixture was set up, or since it was last asked; `internal` are those for staff."""
+    """The events recorded since this fixture was set up, or since it was last asked; `internal` are those for staff.
+
+    Their `data` is what answers make of it.
+    """
     position = _last(db)
 
     def new_events() -> list[dict[str, Any]]:
         nonlocal position
         rows = db.execute(
-            "select e.*, d.internal or event_is_internal(e) as internal"
-            "  from events e left join event_types d on d.type = e.type where e.position > %s order by e.position",
+            "select e.*, p.data, p.previous, d.internal or event_is_internal(e) as internal"
+            "  from events e cross join lateral event_parts(e) p left join event_types d on d.type = e.type"
+            " where e.position > %s order by e.position",
             (position,),
         ).fetchall()
         position = _last(db)
+        for event in rows:
+            event["data"] = versions.completed(event["type"], event["data"])
         return rows
 
     return new_events

@@ -164,7 +164,8 @@ def test_the_key_is_claimed_first_and_answers_with_the_first_event(
     assert new_events() == []
     connected(lambda: merge(asked))
     first, second = new_events()
-    assert (first["id"], first["type"], first["data"]) == (asked.event_id, "ticket.updated", {"number": 1, "n": "é"})
+    assert (first["id"], first["type"]) == (asked.event_id, "ticket.updated")
+    assert first["data"].items() >= {"number": 1, "n": "é"}.items()
     assert (first["previous"], first["ticket"], first["project"], first["internal"]) == ({"n": None}, 1, "p", False)
     assert (second["type"], second["ticket"], second["internal"]) == ("ticket.closed", 2, True)
     assert first["transaction_id"] == second["transaction_id"] and first["position"] < second["position"]

@@ -384,7 +384,7 @@ def test_conditional_reading(requester: Person, agent: Person, new_ticket: New) 
 
 CHANGED = "It has changed since you read it. Read it again and repeat your change on that."
 WEAK = "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it."
-UNQUOTED = "Send the ETag as you got it, with its quotation marks; several with commas between."
+NO_TAG = "Send the ETag or version as you got it; several with commas between."
 
 
 @pytest.mark.parametrize(
@@ -398,14 +398,25 @@ UNQUOTED = "Send the ETag as you got it, with its quotation marks; several with 
         ('"other"', 412, CHANGED),
         ('"*"', 412, CHANGED),
         ("W/{tag}", 400, WEAK),
-        ("w/{tag}", 400, UNQUOTED),
-        ("{bare}", 400, UNQUOTED),
-        ("'{bare}'", 400, UNQUOTED),
-        ("{tag}, {bare}", 400, UNQUOTED),
-        (",", 400, UNQUOTED),
-        ("*, {tag}", 400, UNQUOTED),
-        ('"other" {tag}', 400, UNQUOTED),
-        ('"other"{tag}', 400, UNQUOTED),
+        ("{bare}", 200, ""),
+        ("{edit}", 412, CHANGED),
+        ('"other", {bare}', 200, ""),
+        ("{bare} , other", 200, ""),
+        ("{tag}, W/{bare}", 200, ""),
+        ("other", 412, CHANGED),
+        ("other, {rest}", 412, CHANGED),
+        ("W/{bare}", 400, WEAK),
+        ("other, W/{bare}", 400, WEAK),
+        ("w/{tag}", 400, NO_TAG),
+        ("'{bare}'", 400, NO_TAG),
+        ('"{bare}', 400, NO_TAG),
+        ('{bare}"', 400, NO_TAG),
+        ("{bare} {bare}", 400, NO_TAG),
+        ("*, {bare}", 400, NO_TAG),
+        (",", 400, NO_TAG),
+        ("*, {tag}", 400, NO_TAG),
+        ('"other" {tag}', 400, NO_TAG),
+        ('"other"{tag}', 400, NO_TAG),
     ],
 )
 def test_what_if_match_means(
@@ -414,7 +425,11 @@ def test_what_if_match_means(
     number = new_ticket()["number"]
     new_events()
     tag = agent.get(f"/tickets/{number}").headers["etag"]
-    response = patch(agent, number, {"If-Match": header.format(tag=tag, bare=tag.strip('"'))}, title="changed")
+    bare = tag.strip('"')
+    edit, rest = bare.split(".")
+    response = patch(
+        agent, number, {"If-Match": header.format(tag=tag, bare=bare, edit=edit, rest=rest)}, title="changed"
+    )
     assert response.status_code == status
     assert response.json().get("detail", "").endswith(why)
     assert len(new_events()) == (status == 200)
@@ -430,9 +445,9 @@ def test_a_list_of_tags_costs_one_digest(
 
     def noted(resource: Any, edited: Any) -> str:
         digests.append(resource)
-        return contract.etag(resource, edited)
+        return contract.version(resource, edited)
 
-    monkeypatch.setattr(preconditions, "etag", noted)
+    monkeypatch.setattr(preconditions, "version", noted)
     many = ",".join(['""'] * 150)
     assert patch(agent, number, {"If-Match": many}, title="y").status_code == 412
     assert patch(agent, number, {"If-Match": f"{many},{tag}"}, title="y").status_code == 200

@@ -80,6 +80,7 @@ def test_the_standard_body() -> None:
     body = json.loads(payloads.body("standard", EVENT))
     assert list(body)[:3] == ["type", "timestamp", "sequence"]
     assert (body["type"], body["timestamp"], body["sequence"]) == (EVENT["type"], EVENT["timestamp"], 5131)
+    assert body["data"].pop("version")
     assert (body["data"], body["previous"]) == (EVENT["data"], EVENT["previous"])
 
 

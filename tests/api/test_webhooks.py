@@ -71,9 +71,11 @@ def change(admin: Person, endpoint: dict[str, Any], **fields: Any) -> Any:
     return admin.patch(f"/webhook-endpoints/{endpoint['id']}", json=fields, headers=headers)
 
 
-def stored(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of an endpoint in the log, where the release before finds the status as `state`."""
-    return fields | {"state": fields["status"]}
+def states(db: Database, event: dict[str, Any]) -> tuple[str, str]:
+    """The status of an endpoint after and before an event, as `state`, where the release before finds it in the log."""
+    row = db.execute("select data, previous from events where id = %s", (event["id"],)).fetchone()
+    assert row
+    return row["data"]["state"], row["previous"]["state"]
 
 
 def deliveries(admin: Person, endpoint: dict[str, Any], **params: Any) -> list[Any]:
@@ -268,7 +270,7 @@ def test_hostile_bodies(admin: Person, body: dict[str, Any]) -> None:
     assert admin.post("/webhook-endpoints", json=body | {"description": "a\0b"}).status_code == 400
 
 
-def test_update_webhook_endpoint(admin: Person, new_events: Events) -> None:
+def test_update_webhook_endpoint(admin: Person, new_events: Events, db: Database) -> None:
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://hooks.lumen.example/"}).json()
     path = f"/webhook-endpoints/{endpoint['id']}"
     tag = admin.get(path).headers["etag"]
@@ -279,8 +281,9 @@ def test_update_webhook_endpoint(admin: Person, new_events: Events) -> None:
     assert (changed["url"], changed["status"]) == ("https://hooks.lumen.example/2", "disabled")
     assert changed["disabled_at"] is not None
     (event,) = new_events()
-    assert (event["type"], event["data"]) == ("webhook.updated", stored(changed))
-    assert event["previous"] == stored({"url": "https://hooks.lumen.example/", "status": "active"})
+    assert (event["type"], event["data"]) == ("webhook.updated", changed)
+    assert event["previous"] == {"url": "https://hooks.lumen.example/", "status": "active"}
+    assert states(db, event) == ("disabled", "active")
     headers = {"Content-Type": "application/merge-patch+json", "If-Match": tag}
     assert admin.patch(path, json={"description": "x"}, headers=headers).status_code == 412
     assert change(admin, endpoint, status="disabled").json() == changed
@@ -288,7 +291,8 @@ def test_update_webhook_endpoint(admin: Person, new_events: Events) -> None:
     back = change(admin, endpoint, status="active").json()
     assert (back["disabled_at"], back["failing_since"]) == (None, None)
     (event,) = new_events()
-    assert event["previous"] == stored({"status": "disabled", "disabled_at": changed["disabled_at"]})
+    assert event["previous"] == {"status": "disabled", "disabled_at": changed["disabled_at"]}
+    assert states(db, event) == ("active", "disabled")
 
 
 def test_delete_webhook_endpoint(
@@ -606,8 +610,9 @@ def test_a_receiver_that_is_gone(
     endpoint = admin.get(f"/webhook-endpoints/{endpoint['id']}").json()
     assert (endpoint["status"], endpoint["disabled_at"] is None) == ("disabled", False)
     (event,) = new_events()
-    assert (event["type"], event["data"], event["actor_id"]) == ("webhook.disabled", stored(endpoint), None)
-    assert event["previous"] == stored({"status": "active", "disabled_at": None})
+    assert (event["type"], event["data"], event["actor_id"]) == ("webhook.disabled", endpoint, None)
+    assert event["previous"] == {"status": "active", "disabled_at": None}
+    assert states(db, event) == ("disabled", "active")
     new_ticket()
     read_the_log()
     assert len(deliveries(admin, endpoint)) == 2

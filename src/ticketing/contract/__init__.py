@@ -10,24 +10,28 @@ declares what it takes and gives.
     routing     connexion's, in one look-up          404 405
     security    connexion's, with alternatives       401 403
     validation  connexion's, by the published schemas: parameters, body    400 406 413 415 422
-    dispatch    calls the handler and sends its answer
+    dispatch    calls the handler and sends its answer, completed with versions and derived members
 """
 
 from ticketing.contract.answers import Binary, Redirect
 from ticketing.contract.bundle import bundle, drift, load, write
+from ticketing.contract.completion import Complete, completion
 from ticketing.contract.cors import Origins
 from ticketing.contract.document import ContractError
-from ticketing.contract.exchange import Answer, Exchange, Line, Pieces, Stream, etag, same_edit
+from ticketing.contract.exchange import Answer, Exchange, Line, Pieces, Stream
 from ticketing.contract.files import File
 from ticketing.contract.forwarded import Networks, Proxies
 from ticketing.contract.incoming import Incoming
 from ticketing.contract.judging import Judge
 from ticketing.contract.multipart import Upload
 from ticketing.contract.problems import Fault, InvalidToken, Problem
+from ticketing.contract.versions import VERSION, etag, same_edit, version
 
 __all__ = [
+    "VERSION",
     "Answer",
     "Binary",
+    "Complete",
     "ContractError",
     "Exchange",
     "Fault",
@@ -45,9 +49,11 @@ __all__ = [
     "Stream",
     "Upload",
     "bundle",
+    "completion",
     "drift",
     "etag",
     "load",
     "same_edit",
+    "version",
     "write",
 ]

@@ -14,6 +14,7 @@ from ticketing.contract.security import SAFE, Signing
 from ticketing.contract.sizes import most_bytes, most_values
 from ticketing.contract.skeleton import ANONYMOUS, DEFAULT_MAX_BODY_BYTES
 from ticketing.contract.strict_json import MOST_VALUES
+from ticketing.contract.versions import VERSION
 
 Handlers = Mapping[str, Callable[..., Any]]
 
@@ -161,8 +162,9 @@ def _check_edited(document: Document, operation: Operation) -> None:
     for status, response in operation.spec["responses"].items():
         for media in resolve(document, response, "")[1].get("content", {}).values():
             schema = resolve(document, media.get("schema"), "")[1] or {}
-            if unknown := set(schema.get("x-edited", ())) - schema.get("properties", {}).keys():
-                raise ContractError(f"{operation.label}, {status}: x-edited names {min(unknown)}, which is not there.")
+            edited = {name.partition(".")[0] for name in schema.get("x-edited", ())}
+            if edited and (missing := {*edited, VERSION} - schema.get("properties", {}).keys()):
+                raise ContractError(f"{operation.label}, {status}: x-edited needs {min(missing)}, which is not there.")
 
 
 def _check_signature(document: Document, operation: Operation, handler: Callable[..., Any]) -> None:

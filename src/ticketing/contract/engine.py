@@ -17,6 +17,7 @@ from connexion.middleware.lifespan import LifespanMiddleware
 
 from ticketing.contract import checks, problems
 from ticketing.contract.checks import Handlers
+from ticketing.contract.completion import Derived, completed
 from ticketing.contract.cors import NO_ORIGINS, Origins, Sharing
 from ticketing.contract.dispatch import Dispatcher
 from ticketing.contract.document import Document
@@ -50,6 +51,7 @@ def build(
     body_seconds: float | None = None,
     origins: Origins = NO_ORIGINS,
     always_said: Lines = (),
+    derived: Derived = MappingProxyType({}),
 ) -> Any:
     """The application that serves these documents, each below its path. Raises ContractError if they do not fit.
 
@@ -71,7 +73,8 @@ def build(
     `proxies` say where a request comes from, and what its links begin with. `beside` wraps another application around
     this one, for what is served beside the contract; the edge is around both. A JSON body must be complete within
     `body_seconds` (408); other bodies have more time with each byte. `observe` is called with each answered request.
-    Every answer has the headers `always_said`.
+    Every answer has the headers `always_said`. Members that the contract calls `derived` are added to resources
+    (`completion.py`).
     """
     signing = Signing(authenticators, authorize, anonymous, genuine, spend or {})
     checks.check(documents.values(), handlers, signing)
@@ -81,7 +84,7 @@ def build(
         Dispatcher(),
         middlewares=[LifespanMiddleware, Routing, Security, Validation],
         lifespan=lifespan or _idle,
-        resolver=handlers.__getitem__,
+        resolver=completed(handlers, documents.values(), derived).__getitem__,
         security_map=signing.handlers(),
     )
     room = Room(body_seconds)

@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Protocol
 
 import orjson
@@ -16,6 +15,7 @@ import orjson
 from ticketing.contract.admission import Place
 from ticketing.contract.forwarded import Origin, Proxies
 from ticketing.contract.tracing import trace_of
+from ticketing.contract.versions import VERSION, etag
 
 KEY = "contract.exchange"
 """Where a scope holds its exchange."""
@@ -110,29 +110,6 @@ def request_id(wished: bytes | None) -> bytes:
     return wished if wished and _REQUEST_ID.fullmatch(wished) else os.urandom(8).hex().encode()
 
 
-def etag(resource: Any, edited: Collection[str] = ()) -> str:
-    """The entity tag (RFC 9110, 8.8.3) of this body, whatever the order of its members.
-
-    `"<edit>.<rest>"`: one digest of the members that a client can change (`x-edited` of the schema), one of all others.
-    A body has the same tag only if it is the same, so If-None-Match compares all of it. If-Match goes by the first part
-    alone: what others count, note or derive meanwhile overwrites nothing. Without such members there is one part.
-    """
-    if not edited:
-        return f'"{_digest(resource)}"'
-    rest = dict(resource)
-    own = {name: rest.pop(name) for name in edited if name in rest}
-    return f'"{_digest(own)}.{_digest(rest)}"'
-
-
-def _digest(value: Any) -> str:
-    return blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
-
-
-def same_edit(tag: str, current: str) -> bool:
-    """Whether a tag that was sent names a version from which no client has made the current one."""
-    return tag.partition(".")[0] == current.partition(".")[0]
-
-
 class Exchange:
     """A request on its way in, and the answer on its way out."""
 
@@ -194,21 +171,22 @@ class Exchange:
         return trace_of(self.headers.get(b"traceparent"))
 
     async def answer(self, answer: Answer, edited: Collection[str] | None) -> None:
-        """Send a handler's answer, with its ETag unless `edited` is None: then the contract promises none."""
+        """Send a handler's answer, with its ETag unless `edited` is None: then the contract promises none.
+
+        What can be `edited` has its version in its body (`completion.py`).
+        """
         head = self.head(answer.headers)
         if answer.body is None:
             await self.respond(answer.status, head)
             return
-        encoded = orjson.dumps(answer.body)
-        head.append(_JSON)
         if edited is not None:
-            tag = etag(answer.body, edited)
+            tag = f'"{answer.body[VERSION]}"' if edited else etag(answer.body)
             head.append((b"etag", tag.encode()))
             if answer.status == 200 and self.holds(tag):
-                head.remove(_JSON)
                 await self.respond(304, head)
                 return
-        await self.respond(answer.status, head, encoded)
+        head.append(_JSON)
+        await self.respond(answer.status, head, orjson.dumps(answer.body))
 
     async def stream(self, stream: Stream, receive: Any) -> None:
         """Send pieces as they come, until they end. Raises ClientGone."""
@@ -293,12 +271,12 @@ class Exchange:
         return value.encode("latin-1")
 
     def holds(self, tag: str) -> bool:
-        """Whether the client already has the version with this tag (If-None-Match, RFC 9110, 13.1.2)."""
+        """Whether the client already has the version with this tag (If-None-Match, RFC 9110, 13.1.2), or bare."""
         given = self.headers.get(b"if-none-match")
         if given is None or self.method not in ("GET", "HEAD"):
             return False
         held = [each.strip().removeprefix("W/") for each in given.decode("latin-1").split(",")]
-        return tag in held or held == ["*"]
+        return tag in held or tag.strip('"') in held or held == ["*"]
 
 
 async def _end_with_client(receive: Any, pieces: Pieces) -> None:

@@ -13,6 +13,7 @@ from ticketing.access.actors import Actor
 from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.errors import InvalidParameter
+from ticketing.log import versions
 from ticketing.log.places import Place, Reader, Stretch, View, begun, place_of
 
 SCAN = 2000
@@ -134,7 +135,7 @@ def as_seen_by(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
         "ticket_number": entry["ticket_number"],
         "project": None if gone and entry["ticket_number"] is not None else entry["project"],
         "actor": None if gone else entry["actor"],
-        "data": None if gone else data,
+        "data": None if gone else versions.completed(entry["type"] or "", data),
         "previous": {} if gone else previous,
         "tombstone": gone,
     }

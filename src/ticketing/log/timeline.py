@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from ticketing.access.actors import Actor
 from ticketing.db import sql
 from ticketing.ground.errors import found
+from ticketing.log import versions
 from ticketing.writing import paging
 
 PAGE_BYTES = 2 * 1024 * 1024
@@ -37,10 +39,12 @@ async def list_(
     shown, following = rows[:limit], None
     if shown and shown[-1]["more"]:
         following = paging.sealed(await _key(conn), listing, _POSITION.pack(shown[-1]["position"]))
-    return {
-        "items": [{name: value for name, value in row.items() if name not in ("position", "more")} for row in shown],
-        "next": following,
-    }
+    items: list[dict[str, Any]] = [
+        {name: value for name, value in row.items() if name not in ("position", "more")} for row in shown
+    ]
+    for event in items:
+        event["data"] = versions.completed(event["type"], event["data"])
+    return {"items": items, "next": following}
 
 
 async def _key(conn: sql.Connection) -> bytes:

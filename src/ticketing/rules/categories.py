@@ -79,7 +79,7 @@ async def update(
     await get(conn, actor, project, key)
     policy.require_admin(actor)
     category = found(await sql.categories.lock_category(conn, project=project, key=key), f"category {key!r}")
-    matched = preconditions.match(if_match, category, FIELDS)
+    matched = preconditions.match(if_match, category, FIELDS, patch)
     patch = patches.changeable(patch, category, FIELDS, matched=matched)
     changed = {name for name, value in patch.items() if value != category[name]}  # type: ignore[literal-required]
     if not changed:

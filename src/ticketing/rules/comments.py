@@ -102,7 +102,7 @@ async def update(
 
     Raises NotFound, PreconditionFailed, Forbidden, CommentDeleted, Invalid, TicketClosed.
     """
-    comment, matched = await _take(conn, actor, number, comment_id, if_match)
+    comment, matched = await _take(conn, actor, number, comment_id, if_match, patch)
     patch = patches.changeable(patch, comment, FIELDS, matched=matched)
     if not policy.may_edit(actor, comment):
         raise Forbidden("Only its author may change a comment.")
@@ -156,9 +156,14 @@ async def _check_writable(conn: sql.Connection, actor: Actor, number: int) -> No
 
 
 async def _take(
-    conn: sql.Connection, actor: Actor, number: int, comment_id: UUID, if_match: str | None
+    conn: sql.Connection,
+    actor: Actor,
+    number: int,
+    comment_id: UUID,
+    if_match: str | None,
+    patch: Mapping[str, Any] | None = None,
 ) -> tuple[sql.Comment, bool]:
-    """The comment, locked, and whether `if_match` says what of it was read."""
+    """The comment, locked, and whether `if_match` or the patch says what of it was read."""
     row = await sql.comments.lock_comment(conn, ticket=number, comment_id=comment_id, **actor.viewer())
     comment = found(row, f"comment {comment_id} on ticket {number}")
-    return comment, preconditions.match(if_match, comment, FIELDS)
+    return comment, preconditions.match(if_match, comment, FIELDS, patch)

@@ -88,7 +88,7 @@ async def update(
     await get(conn, actor, key)
     policy.require_admin(actor)
     project = found(await sql.projects.lock_project(conn, key=key), f"project {key!r}")
-    matched = preconditions.match(if_match, project, FIELDS)
+    matched = preconditions.match(if_match, project, FIELDS, patch)
     patch = patches.changeable(patch, project, FIELDS, matched=matched)
     changed = {name for name, value in patch.items() if value != project[name]}  # type: ignore[literal-required]
     if not changed:

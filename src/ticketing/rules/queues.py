@@ -43,7 +43,7 @@ async def update(
     Raises Forbidden, NotFound, PreconditionFailed, Invalid.
     """
     queue = await get(conn, actor, name)
-    matched = preconditions.match(if_match, queue, FIELDS)
+    matched = preconditions.match(if_match, queue, FIELDS, patch)
     paused = patches.changeable(patch, queue, FIELDS, matched=matched).get("paused", queue["paused"])
     if paused == queue["paused"]:
         return queue
@@ -51,7 +51,7 @@ async def update(
     if changed := await change(conn, event_id=Claim().event_id, actor_id=actor.id, name=name):
         return changed
     queue = await _queue(conn, name)  # Somebody else has done the same just now.
-    preconditions.match(if_match, queue, FIELDS)
+    preconditions.match(if_match, queue, FIELDS, patch)
     return queue
 
 

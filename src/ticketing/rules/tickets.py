@@ -116,7 +116,7 @@ async def update(
     """
     ticket = found(await sql.tickets.lock_ticket(conn, number=number, **actor.viewer()), f"ticket {number}")
     policy.require_change(actor, ticket)
-    matched = preconditions.match(if_match, ticket, FIELDS)
+    matched = preconditions.match(if_match, ticket, EDITED, patch)
     patch = patches.changeable(patch, ticket, FIELDS, matched=matched)
     wanted = _patched(ticket, patch)
     if policy.closes_own(actor, ticket, wanted["status"]) and wanted["resolution"] == "none":
@@ -181,6 +181,8 @@ CHANGEABLE = (
     "assignee_id",
 )
 FIELDS = frozenset(CHANGEABLE) - {"assignee_id"} | {"assignee"}
+EDITED = FIELDS - {"assignee"} | {"assignee.id"}
+"""What the first part of a ticket's version is made of: the assignee's name is changed elsewhere."""
 
 
 def _property(column: str) -> str:

@@ -109,7 +109,7 @@ async def update(
     """
     policy.require_admin(actor)
     user = found(await sql.users.lock_user(conn, user_id=user_id), f"user {user_id}")
-    matched = preconditions.match(if_match, user, FIELDS)
+    matched = preconditions.match(if_match, user, FIELDS, patch)
     patch = patches.changeable(patch, user, FIELDS, matched=matched)
     if patch.get("email", "") is None and user["email"] is not None:
         raise Invalid.at("#/email", "required", "An e-mail address can be changed, but not taken away.")

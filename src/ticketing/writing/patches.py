@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from ticketing.contract import Fault
+from ticketing.contract import VERSION, Fault
 from ticketing.ground.errors import Invalid
 
 _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -23,12 +23,16 @@ def changeable(
 ) -> dict[str, Any]:
     """The part of a patch that is about these fields. Raises Invalid if the rest is not what the resource holds.
 
-    Whoever has said by If-Match what they read may send back what has moved since (`matched`).
+    Whoever has said which version they read may send back what has moved since (`matched`, by `preconditions.match`,
+    which also judges the `version` in a patch).
     """
     faults = [
         Fault("read_only", READ_ONLY, pointer=f"#/{name}")
         for name, value in patch.items()
-        if name not in fields and not (matched and name in MOVING) and _nameless(value) != _nameless(resource[name])
+        if name not in fields
+        and name != VERSION
+        and not (matched and name in MOVING)
+        and _nameless(value) != _nameless(resource[name])
     ]
     if faults:
         raise Invalid(faults[0].detail, errors=faults)

@@ -6,37 +6,54 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ticketing.contract import etag, same_edit
+from ticketing.contract import VERSION, same_edit, version
 from ticketing.ground.errors import InvalidParameter, PreconditionFailed
 
-_ENTITY_TAG = re.compile(r'(W/)?("[!#-~\x80-\xff]*")')
-_ENTITY_TAGS = re.compile(rf"[ \t,]*+{_ENTITY_TAG.pattern}(?:[ \t]*+,[ \t,]*+{_ENTITY_TAG.pattern})*+[ \t,]*+")
+_TAG = r'(W/)?(?:"([!#-~\x80-\xff]*)"|([0-9A-Za-z._-]+))'
+"""An entity tag, or what is between its quotation marks: the `version` of a body."""
+_ENTITY_TAG = re.compile(_TAG)
+_ENTITY_TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+{_TAG})*+[ \t,]*+")
 
 
-def match(if_match: str | None, resource: Mapping[str, Any], edited: Collection[str]) -> bool:
+def match(
+    if_match: str | None,
+    resource: Mapping[str, Any],
+    edited: Collection[str],
+    patch: Mapping[str, Any] | None = None,
+) -> bool:
     """Whether the client says what it has read; if so, no member that is edited may have changed since.
 
-    The header is absent, `*`, or lists strong ETags, of which the first part has to fit (`contract.etag`): a comment on
-    a ticket moves its `updated_at`, and is no reason to refuse a new title. Call it with the row locked: what it
-    compares is then still true when the change commits. Raises PreconditionFailed, and InvalidParameter for what is no
-    list of ETags, and for weak ones, which never match a change.
+    It says so by the header, or else by the `version` in its patch. The header is absent, `*`, or lists strong ETags,
+    quoted or bare. The first part has to fit (`contract.version`): a comment on a ticket moves its `updated_at`, and is
+    no reason to refuse a new title. Call it with the row locked: what it compares is then still true when the change
+    commits. Raises PreconditionFailed, and InvalidParameter for what is no list of ETags, and for weak ones, which
+    never match a change.
     """
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None:
+        return patch is not None and VERSION in patch and _fit([patch[VERSION]], resource, edited)
+    if if_match.strip() == "*":
         return False
     if not _ENTITY_TAGS.fullmatch(if_match):
         raise InvalidParameter.named(
-            "If-Match",
-            "wrong_format",
-            "Send the ETag as you got it, with its quotation marks; several with commas between.",
+            "If-Match", "wrong_format", "Send the ETag or version as you got it; several with commas between."
         )
     tags = _ENTITY_TAG.findall(if_match)
-    current = etag(resource, edited)
-    if any(not weak and same_edit(tag, current) for weak, tag in tags):
-        return True
-    if any(weak for weak, _ in tags):
+    strong = [quoted or bare for weak, quoted, bare in tags if not weak]
+    try:
+        return _fit(strong, resource, edited)
+    except PreconditionFailed:
+        if len(strong) == len(tags):
+            raise
         raise InvalidParameter.named(
             "If-Match",
             "wrong_format",
             "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it.",
-        )
+        ) from None
+
+
+def _fit(versions: Collection[str], resource: Mapping[str, Any], edited: Collection[str]) -> bool:
+    """True if one of the versions has what is edited as it is now. Raises PreconditionFailed."""
+    current = version(resource, edited)
+    if any(same_edit(each, current) for each in versions):
+        return True
     raise PreconditionFailed("It has changed since you read it. Read it again and repeat your change on that.")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from contract.asking import JSON, LIBRARIAN, MERGE_PATCH, Chunks, ask, get, http_scope, post
 from contract.sample import library
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ticketing import contract
 from ticketing.contract import Answer
@@ -34,6 +36,53 @@ def test_a_tag_says_apart_what_clients_can_change() -> None:
     assert tag(title="b")[0] != edit and tag(title="b")[1] == rest
     assert re.fullmatch(r'"[0-9a-f]{16}\.[0-9a-f]{16}"', contract.etag({"title": "a"}, {"title"}))
     assert re.fullmatch(r'"[0-9a-f]{16}"', contract.etag({"title": "a"}))
+
+
+def test_of_what_is_changed_elsewhere_only_the_id_is_an_edit() -> None:
+    def tag(lender: Any) -> list[str]:
+        return contract.version({"title": "a", "lender": lender}, {"title", "lender.id"}).split(".")
+
+    edit, rest = tag({"id": 1, "name": "Ada"})
+    assert tag({"id": 1, "name": "Ada L."})[0] == edit and tag({"id": 1, "name": "Ada L."})[1] != rest
+    assert tag({"id": 2, "name": "Ada"})[0] != edit != tag(None)[0]
+
+
+VALUES = st.none() | st.integers(0, 3) | st.text() | st.dictionaries(st.sampled_from(["id", "name"]), st.integers(0, 3))
+PEOPLE = st.none() | st.fixed_dictionaries({"id": st.integers(0, 2), "name": st.text(max_size=2)})
+BODIES = st.fixed_dictionaries(
+    {}, optional={"lender": PEOPLE, **dict.fromkeys(("title", "kind", "pages", "votes", "version"), VALUES)}
+)
+
+
+@given(BODIES, BODIES, st.randoms())
+def test_two_bodies_have_one_version_only_if_they_are_the_same(one: Any, other: Any, order: Any) -> None:
+    """Whatever the order of their members, and whatever version they hold."""
+    edited = {"title", "pages", "lender.id"}
+    mixed = list(one.items())
+    order.shuffle(mixed)
+    assert contract.version({**dict(mixed), "version": "x"}, edited) == contract.version(one, edited)
+    same = {**one, "version": 0} == {**other, "version": 0}
+    assert (contract.version(one, edited) == contract.version(other, edited)) == same
+
+
+def test_a_version_stands_in_the_body_also_of_what_a_page_holds() -> None:
+    book, (first, second) = get("/books/1"), get("/books").json()["items"]
+    assert book.headers["etag"] == f'"{book.json()["version"]}"'
+    assert first == second == book.json()
+    assert post(BOOK).json()["version"] == post(BOOK).headers["etag"].strip('"')
+
+
+def test_what_is_derived_of_a_resource_is_part_of_its_version() -> None:
+    moved = library.application(derived={"isbn": lambda _: "none"})
+    one, other = get("/books/1").json(), get("/books/1", application=moved).json()
+    assert (one["isbn"], other["isbn"]) == ("978-1", "none")
+    assert one["version"].split(".")[0] == other["version"].split(".")[0] and one["version"] != other["version"]
+
+
+def test_a_copy_may_be_named_by_its_version() -> None:
+    book = get("/books/1").json()
+    for given_, status in ((book["version"], 304), (f'"x", {book["version"]}', 304), ("x", 200), ("", 200)):
+        assert get("/books/1", {**LIBRARIAN, "If-None-Match": given_ or '""'}).status == status
 
 
 def test_the_contract_says_what_clients_can_change() -> None:

@@ -74,8 +74,16 @@ def books(document: dict[str, Any]) -> Any:
         ),
         (lambda d: d["paths"].update({"/x/": {"get": books(d)}}), "The path /x/ ends with a slash"),
         (
-            lambda d: d["components"]["schemas"]["Book"].update({"x-edited": ["titel"]}),
-            "POST /books, 201: x-edited names titel, which is not there",
+            lambda d: d["components"]["schemas"]["Book"].update({"x-edited": ["titel.id"]}),
+            "POST /books, 201: x-edited needs titel, which is not there",
+        ),
+        (
+            lambda d: d["components"]["schemas"]["Book"]["properties"].pop("version"),
+            "POST /books, 201: x-edited needs version, which is not there",
+        ),
+        (
+            lambda d: d["components"]["schemas"]["Book"]["properties"]["isbn"].update({"x-derived": "ean"}),
+            "Nothing makes the derived member ean",
         ),
         (lambda d: d["paths"].update({"/books/{id}": {}}), r"/books/{number} and /books/{id} are the same path"),
         (

@@ -16,6 +16,7 @@ from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.config import Settings, settings
 from ticketing.ground.errors import EndpointDisabled, Invalid, NotConfigured, SecretNotShown, TooManySecrets, found
+from ticketing.log import versions
 from ticketing.reactions.webhooks import signing
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.change import changing
@@ -122,7 +123,7 @@ async def update(
 
     Raises Forbidden, NotFound, PreconditionFailed, Invalid.
     """
-    endpoint, matched = await _take(conn, actor, endpoint_id, if_match)
+    endpoint, matched = await _take(conn, actor, endpoint_id, if_match, patch)
     patch = patches.changeable(patch, endpoint, FIELDS, matched=matched)
     await _check_projects(conn, patch.get("projects", ()))
     old: dict[str, Any] = {**endpoint}
@@ -192,6 +193,7 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
         conn, **claim.parameters(), actor_id=actor.user_id, endpoint_id=endpoint_id
     )
     if event:
+        event["data"] = versions.completed(event["type"], event["data"])
         return event
     endpoint = await get(conn, actor, endpoint_id)
     raise EndpointDisabled(f"This endpoint is {endpoint['status']}. Set its `status` to `active` before you ping it.")
@@ -199,7 +201,9 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
 
 async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, Any]) -> sql.Event:
     """The event of an earlier ping."""
-    return found(await sql.webhooks.get_webhook_event(conn, event_id=claim.event_id), "event of this ping")
+    event = found(await sql.webhooks.get_webhook_event(conn, event_id=claim.event_id), "event of this ping")
+    event["data"] = versions.completed(event["type"], event["data"])
+    return event
 
 
 async def with_secret(conn: sql.Connection, _: Actor, claim: Claim, endpoint: dict[str, Any]) -> dict[str, Any]:
@@ -235,13 +239,17 @@ def unsealed(key_id: str, box: bytes, endpoint_id: UUID) -> bytes:
 
 
 async def _take(
-    conn: sql.Connection, actor: Actor, endpoint_id: UUID, if_match: str | None
+    conn: sql.Connection,
+    actor: Actor,
+    endpoint_id: UUID,
+    if_match: str | None,
+    patch: Mapping[str, Any] | None = None,
 ) -> tuple[sql.WebhookEndpoint, bool]:
-    """The endpoint, locked, and whether `if_match` says what of it was read."""
+    """The endpoint, locked, and whether `if_match` or the patch says what of it was read."""
     policy.require_admin(actor)
     row = await sql.webhooks.lock_webhook_endpoint(conn, endpoint_id=endpoint_id)
     endpoint = found(row, f"webhook endpoint {endpoint_id}")
-    return endpoint, preconditions.match(if_match, endpoint, FIELDS)
+    return endpoint, preconditions.match(if_match, endpoint, FIELDS, patch)
 
 
 async def _check_projects(conn: sql.Connection, keys: Sequence[str]) -> None:

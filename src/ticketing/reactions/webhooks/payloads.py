@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ticketing.ground.config import settings
+from ticketing.log import versions
 from ticketing.outbound.destination import Destination, Refused
 
 DISCORD_LENGTH = 2000
@@ -43,7 +44,7 @@ def _standard(event: Event) -> dict[str, Any]:
         "ticket_number": event["ticket_number"],
         "project": event["project"],
         "actor": event["actor"],
-        "data": event["data"],
+        "data": versions.completed(event["type"], event["data"]),
         "previous": event["previous"],
     }
 
