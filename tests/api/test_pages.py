@@ -48,6 +48,13 @@ def test_what_is_no_number_is_no_ticket(web: httpx.Client, number: str) -> None:
     assert web.get(f"/support/tickets/{number}").status_code == 404
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/api/v1/queues/default", "/ops/v1/tickets", "/ops/v1"])
+def test_what_one_document_has_the_other_has_not(web: httpx.Client, admin: Person, path: str, accept: str) -> None:
+    response = web.get(path, headers={"Authorization": f"Bearer {admin.token}", "Accept": accept})
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("ending", ["json", "yaml"])
 @pytest.mark.parametrize(("below", "name"), [("/api/v1", "openapi"), ("/ops/v1", "ops")])
 def test_the_documents_are_served_as_they_are_committed(web: httpx.Client, below: str, name: str, ending: str) -> None:
