@@ -466,7 +466,10 @@ class Contract:
             return {type_ for types, _ in choices for type_ in types}, words or None
         types = schema.get("type", [])
         allowed = {types} if isinstance(types, str) else set(types)
-        return allowed, {word for word in schema["enum"] if word is not None} if "enum" in schema else None
+        listed = schema.get("enum", schema.get("x-extensible-enum"))
+        if isinstance(listed, dict):
+            return allowed, self.words(Path(listed["$ref"].removesuffix("#/enum")).stem)
+        return allowed, {word for word in listed if word is not None} if listed is not None else None
 
 
 if __name__ == "__main__":

@@ -75,11 +75,12 @@ class _Message:
 class Judge:
     """A document served below a prefix; whatever breaks it raises, AssertionError or what openapi-core raises.
 
-    An answer that only the `default` of its operation describes breaks it: that is for what may come one day.
+    An answer that only the `default` of its operation describes breaks it: that is for what may come one day. So does a
+    value that an extensible enum does not list.
     """
 
     def __init__(self, document: dict[str, Any], prefix: str) -> None:
-        self._document = document = without_default(document)
+        self._document = document = _of_today(without_default(document))
         self._prefix = prefix
         dialect = "https://json-schema.org/draft/2020-12/schema"
         self._registry = jsonschema_rs.Registry([(_URN, {**_bounded(document), "$schema": dialect})])
@@ -253,6 +254,19 @@ def _bounded(node: Any) -> Any:
         case {"format": "int32" | "int64" as format}:
             most = 2 ** _BITS[format] - 1
             copy["allOf"] = [*copy.get("allOf", ()), {"minimum": -most - 1, "maximum": most}]
+    return copy
+
+
+def _of_today(node: Any) -> Any:
+    """The same document, in which extensible enums are enums: clients take other values, and we send none."""
+    if isinstance(node, list):
+        return [_of_today(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    copy = {key: _of_today(value) for key, value in node.items()}
+    match node:
+        case {"x-extensible-enum": [*words], "type": kinds}:
+            copy["enum"] = [*words, None] if "null" in kinds else words
     return copy
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ PREFIX = paths.API
 DOCUMENTS: dict[str, dict[str, Any]] = {path: json.loads(file.read_text()) for path, file in paths.DOCUMENTS.items()}
 #: Answers that HTTP itself gives, before any operation is found.
 OUTSIDE_THE_CONTRACT = {405}
+#: What an ETag of ours is made of; the contract only promises that it is one.
+ETAG = re.compile(r'"[!#-~]*"')
 
 
 def whole() -> dict[str, Any]:
@@ -134,6 +137,7 @@ def check(response: httpx.Response) -> None:
     assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
     assert response.headers["x-request-id"]
     assert response.headers["ticketing-release"] == __version__
+    assert ETAG.fullmatch(response.headers.get("etag", '""'))
     if response.status_code >= 400 and request.method != "HEAD":
         assert response.headers["content-type"] == "application/problem+json", response.text
         problem = response.json()
