@@ -37,6 +37,7 @@ from aiosql.types import SQLOperationType
 from psycopg.pq import ExecStatus
 
 from ticketing.contract import yaml12
+from ticketing.contract.document import at
 from ticketing.db import embedded, migrate, queries, shapes, sql
 from ticketing.db.shapes import Shape
 from ticketing.ground import paths
@@ -457,9 +458,10 @@ class Contract:
     def meaning(self, schema: dict[str, Any]) -> tuple[set[str], set[str] | None]:
         """The JSON types that a schema allows, and its values if it is an enumeration."""
         if "$ref" in schema:
-            referred = self.schema(Path(schema["$ref"]).stem)
+            file, _, pointer = schema["$ref"].partition("#")
+            referred = self.schema(Path(file).stem)
             assert referred is not None, f"{schema['$ref']} does not exist"
-            return self.meaning(referred)
+            return self.meaning(at(referred, pointer) if pointer else referred)
         choices = [self.meaning(choice) for choice in schema.get("anyOf", schema.get("oneOf", []))]
         if choices:
             words = {word for _, some in choices for word in some or ()}

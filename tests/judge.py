@@ -112,6 +112,7 @@ class Judge:
     def message(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
         """Judge a webhook's message; the first of its type thoroughly too."""
         assert name in self._document["webhooks"], f"the contract has no message {name}"
+        assert orjson.loads(body)["type"] == name, f"this is no message {name}"
         pointer = f"#/webhooks/{_escaped(name)}/post"
         for index in range(len(self._at(f"{pointer}/parameters")[1])):
             where, parameter = self._at(f"{pointer}/parameters/{index}")

@@ -53,6 +53,14 @@ def judge() -> Judge:
     return judges()[PREFIX]
 
 
+def subject(type: str) -> dict[str, Any]:
+    """What the contract's example of an event is about: its `data`, for tests that write events themselves."""
+    media = DOCUMENTS[PREFIX]["webhooks"][type]["post"]["requestBody"]["content"]["application/json"]
+    (example,) = media["examples"].values()
+    data: dict[str, Any] = example["value"]["data"]
+    return data
+
+
 @dataclass(frozen=True)
 class Sent:
     """One server-sent event; without a type and data it is but a place to resume from."""
@@ -123,7 +131,7 @@ def sent(lines: Iterator[str]) -> Iterator[Sent]:
         last_id = fields.get("id", last_id)
         data = json.loads(fields["data"]) if "data" in fields else None
         if data is not None:
-            judge().value("FeedEvent", data)
+            judge().value("Event", data)
             assert fields["event"] == data["type"]
         yield Sent(last_id, fields.get("event"), data)
         fields = {}

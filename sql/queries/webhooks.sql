@@ -121,7 +121,7 @@ select s.id, s.endpoint_id, s.key_id, s.sealed from webhook_secrets s where s.id
 -- What admins ask for. It is an event; fan_out does the rest --------------------------------------------------------
 
 -- name: insert_webhook_ping(event_id, idempotency_key, fingerprint, actor_id, endpoint_id)^
--- returns: Event
+-- returns: WebhookEvent
 -- Record a ping of an endpoint. Empty: no such endpoint, it is disabled, or the key is taken.
 -- nullable: fingerprint
 with endpoint as materialized (
@@ -138,12 +138,16 @@ with endpoint as materialized (
 )
 select r.* from event cross join lateral event_resource(event.e, true) r;
 
--- name: get_webhook_event(event_id)^
--- returns: Event
--- What an admin asked for, as it was recorded.
+-- name: get_webhook_ping(event_id)^
+-- returns: WebhookEvent
+-- A ping, as it was recorded.
 select r.*
   from events e cross join lateral event_resource(e, true) r
- where e.id = :event_id and e.type in ('webhook.pinged', 'webhook.redelivered');
+ where e.id = :event_id and e.type = 'webhook.pinged';
+
+-- name: get_webhook_redelivery(event_id)$
+-- What an admin asked to be sent again: a WebhookRedelivery.
+select e.data from events e where e.id = :event_id and e.type = 'webhook.redelivered';
 
 -- name: insert_webhook_redelivery(event_id, idempotency_key, fingerprint, actor_id, endpoint_id, delivery_id, failed_since, events_since, events_after)^
 -- returns: WebhookRedelivery

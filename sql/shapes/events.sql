@@ -63,6 +63,17 @@ return case when named_today.type like 'comment.%' and fields ? 'ticket'
                  || case when fields ? 'kind' then jsonb_build_object('type', fields -> 'kind') else '{}' end
             else fields end;
 
+-- Numbers an event of a ticket higher than those before it.
+-- The column's default is the time in microseconds, but a clock may go back. Whoever changes a ticket has locked it, so
+-- the event before this one is committed.
+create or replace function number_event() returns trigger language plpgsql as $$
+begin
+    new.sequence := greatest(new.sequence, 1 + (select e.sequence from events e
+                                                 where e.ticket = new.ticket order by e.position desc limit 1));
+    return new;
+end;
+$$;
+
 -- The parts of an event: what whoever may read it sees, and what staff see besides.
 -- What a project was like while it was private is for staff. The releases before this one have written that into `data`
 -- and `previous`.
@@ -80,22 +91,23 @@ language sql immutable rows 1 begin atomic
                        and e.previous ->> 'visibility' = 'private' as shown) split;
 end;
 
--- An event as the contract says it: to staff whole, to others without what is for staff.
+-- The contract's Event: to staff whole, to others without what is for staff.
+-- Events from before `sequence` have their place in the log instead, a smaller number.
 create or replace function event_resource(e events, whole boolean)
-returns table (id uuid, type text, "timestamp" text, ticket_number bigint, project text, actor jsonb,
-               data jsonb, previous jsonb)
+returns table (id uuid, type text, "timestamp" text, sequence bigint, ticket_number bigint, project text, actor jsonb,
+               data jsonb, previous jsonb, tombstone boolean)
 language sql stable rows 1 begin atomic
-    select e.id, e.type, utc(e.occurred_at), e.ticket, e.project,
+    select e.id, e.type, utc(e.occurred_at), coalesce(e.sequence, e.position), e.ticket, e.project,
            (select user_ref(u) from users u where u.id = e.actor_id),
            case when event_resource.whole then parts.data || coalesce(parts.staff, '{}') else parts.data end,
            case when event_resource.whole then parts.previous || coalesce(parts.staff_previous, '{}')
-                else parts.previous end
+                else parts.previous end, false
       from event_parts(e) parts;
 end;
 
--- An event as webhooks tell it: the contract's Event, and its place in the log.
+-- The contract's Event as webhooks send it.
 create or replace function event_told(e events, whole boolean) returns jsonb language sql stable
-return (select to_jsonb(r) || jsonb_build_object('position', e.position) from event_resource(e, event_told.whole) r);
+return (select to_jsonb(r) from event_resource(e, event_told.whole) r);
 
 -- How many bytes an event has, uncompressed.
 create or replace function event_bytes(e events) returns integer language sql stable

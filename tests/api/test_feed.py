@@ -22,6 +22,7 @@ from test_comments import CANARY, comment, edit
 from test_tickets import MERGE_PATCH, New, patch
 
 from conftest import ORGANIZATION, Person, await_, settled, staff
+from judged import subject
 from ticketing.db import sql
 from ticketing.ground import config
 from ticketing.log import feed, upkeep
@@ -92,7 +93,7 @@ def test_a_slow_writer_is_not_passed_over(agent: Person, db: Db, database_url: s
     cursor, position = end(agent), naive(0)[-1]["position"]
     with psycopg.connect(database_url) as slow:
         slow_id = str(uuids.uuid7())
-        slow.execute(WRITE, (slow_id, Jsonb({})))
+        slow.execute(WRITE, (slow_id, Jsonb(subject("ticket.created"))))
         number = new_ticket()["number"]
 
         page = agent.get("/events", params={"cursor": cursor}).json()
@@ -159,7 +160,7 @@ def test_every_event_is_read_once_and_in_order(
                     await read()
                 elif step == "write":
                     written[writer].append(event_id := str(uuids.uuid7()))
-                    conns[writer].execute(WRITE, (event_id, Jsonb({})))
+                    conns[writer].execute(WRITE, (event_id, Jsonb(subject("ticket.created"))))
                 else:
                     finish(writer, step)
             for writer in range(len(conns)):
@@ -430,6 +431,7 @@ def test_a_project_that_becomes_private_is_told_as_gone(
         "id": whole[1]["id"],
         "type": "project.updated",
         "timestamp": whole[1]["timestamp"],
+        "sequence": whole[1]["sequence"],
         "ticket_number": None,
         "project": project,
         "actor": None,
@@ -608,7 +610,7 @@ def test_an_event_of_long_ago_that_was_imported_today_stays(new_database: Callab
 
 def write(conn: Db) -> str:
     event_id = str(uuids.uuid7())
-    conn.execute(WRITE, (event_id, Jsonb({})))
+    conn.execute(WRITE, (event_id, Jsonb(subject("ticket.created"))))
     return event_id
 
 

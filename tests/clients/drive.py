@@ -25,7 +25,6 @@ from ticketing_client.models import (
     CommentVisibility,
     EventPage,
     Feed,
-    FeedEvent,
     ListEventsStart,
     ListTicketsSort,
     Me,
@@ -38,6 +37,7 @@ from ticketing_client.models import (
     TicketChannel,
     TicketCreate,
     TicketCreateEnvironment,
+    TicketEvent,
     TicketPage,
     TicketPatch,
     TicketPatchAssigneeType0,
@@ -156,8 +156,8 @@ def narrow_down(client: AuthenticatedClient, project: str, number: int) -> None:
         status=[TicketStatus.OPEN, TicketStatus.PENDING],
         severity=[TicketSeverity.HIGH],
         tag=["playback"],
-        requester="me",
-        assignee="none",
+        requester=["me"],
+        assignee=["none"],
         created_since=ticket.created_at,
         created_before=ticket.created_at + timedelta(milliseconds=1),
     )
@@ -217,12 +217,14 @@ def look_back(client: AuthenticatedClient, number: int, me: User) -> None:
         "ticket.resolved",
     ]
     assert all(event.ticket_number == number and event.actor and event.actor.id == me.id for event in events)
-    assert events[1].previous["priority"] == "normal"
-    assert events[1].data["priority"] == "urgent"
+    updated = events[1]
+    assert isinstance(updated, TicketEvent)
+    assert isinstance(updated.data, Ticket)
+    assert (updated.previous["priority"], updated.data.priority) == ("normal", TicketPriority.URGENT)
 
 
 def follow(client: AuthenticatedClient, cursor: str, number: int) -> None:
-    found: list[FeedEvent] = []
+    found: list[Any] = []
     while len(found) < 4:
         page = given(Feed, list_events.sync_detailed(client=client, cursor=cursor, limit=3))
         found += [event for event in page.items if event.ticket_number == number]

@@ -218,7 +218,7 @@ def test_messages_are_judged(type: str, headers: dict[str, str], message: Any) -
 def test_events_of_a_stream_are_judged() -> None:
     event = example("Feed")["items"][0]
     for _ in range(2):
-        judge().value("FeedEvent", event)
+        judge().value("Event", event)
     for broken in (event | {"id": "7"}, event | {"timestamp": 7}, {key: event[key] for key in event if key != "id"}):
         with pytest.raises(REFUSALS):
-            judge().value("FeedEvent", broken)
+            judge().value("Event", broken)

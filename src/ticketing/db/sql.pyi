@@ -134,16 +134,6 @@ class EndedToken(TypedDict):
     token_id: UUID | None
     rights: str | None
 
-class Event(TypedDict):
-    id: UUID
-    type: str
-    timestamp: str
-    ticket_number: int | None
-    project: str | None
-    actor: Any | None
-    data: Any
-    previous: Any
-
 class EventLog(TypedDict):
     key: bytes
     expired_transaction: int | None
@@ -158,11 +148,13 @@ class EventRow(TypedDict):
     id: UUID | None
     type: str | None
     timestamp: str | None
+    sequence: int | None
     ticket_number: int | None
     project: str | None
     actor: Any | None
     data: Any | None
     previous: Any | None
+    tombstone: bool | None
 
 class EventToFanOut(TypedDict):
     transaction_id: str | None
@@ -326,11 +318,13 @@ class LogEntry(TypedDict):
     id: UUID | None
     type: str | None
     timestamp: str | None
+    sequence: int | None
     ticket_number: int | None
     project: str | None
     actor: Any | None
     data: Any | None
     previous: Any | None
+    tombstone: bool | None
     staff: Any | None
     staff_previous: Any | None
 
@@ -521,6 +515,18 @@ class WebhookEndpoint(TypedDict):
     disabled_at: str | None
     created_at: str
     updated_at: str
+
+class WebhookEvent(TypedDict):
+    id: UUID
+    type: str
+    timestamp: str
+    sequence: int
+    ticket_number: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any
+    tombstone: bool
 
 class WebhookFanOut(TypedDict):
     position: int
@@ -2220,13 +2226,20 @@ class _Webhooks:
         endpoint_id: UUID,
     ) -> WebhookEndpoint | None:
         """One endpoint."""
-    async def get_webhook_event(
+    async def get_webhook_ping(
         self,
         conn: Connection,
         *,
         event_id: UUID,
-    ) -> Event | None:
-        """What an admin asked for, as it was recorded."""
+    ) -> WebhookEvent | None:
+        """A ping, as it was recorded."""
+    async def get_webhook_redelivery(
+        self,
+        conn: Connection,
+        *,
+        event_id: UUID,
+    ) -> Any | None:
+        """What an admin asked to be sent again: a WebhookRedelivery."""
     async def get_webhook_secret(
         self,
         conn: Connection,
@@ -2286,7 +2299,7 @@ class _Webhooks:
         actor_id: UUID,
         fingerprint: bytes | None,
         event_id: UUID,
-    ) -> Event | None:
+    ) -> WebhookEvent | None:
         """Record a ping of an endpoint. Empty: no such endpoint, it is disabled, or the key is taken."""
     async def insert_webhook_redelivery(
         self,

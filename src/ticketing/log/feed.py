@@ -132,6 +132,7 @@ def as_seen_by(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
         "id": entry["id"],
         "type": entry["type"],
         "timestamp": entry["timestamp"],
+        "sequence": entry["sequence"],
         "ticket_number": entry["ticket_number"],
         "project": None if gone and entry["ticket_number"] is not None else entry["project"],
         "actor": None if gone else entry["actor"],

@@ -16,7 +16,6 @@ from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.config import Settings, settings
 from ticketing.ground.errors import EndpointDisabled, Invalid, NotConfigured, SecretNotShown, TooManySecrets, found
-from ticketing.log import versions
 from ticketing.reactions.webhooks import signing
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.change import changing
@@ -183,7 +182,7 @@ async def rotate_secret(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *
     return {**endpoint, "secret": signing.written(secret)}
 
 
-async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> sql.Event:
+async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: Claim) -> sql.WebhookEvent:
     """Record `webhook.pinged`, which is delivered to this endpoint whatever its filters.
 
     Raises Forbidden, NotFound, EndpointDisabled.
@@ -193,17 +192,14 @@ async def ping(conn: sql.Connection, actor: Actor, endpoint_id: UUID, *, claim: 
         conn, **claim.parameters(), actor_id=actor.user_id, endpoint_id=endpoint_id
     )
     if event:
-        event["data"] = versions.completed(event["type"], event["data"])
         return event
     endpoint = await get(conn, actor, endpoint_id)
     raise EndpointDisabled(f"This endpoint is {endpoint['status']}. Set its `status` to `active` before you ping it.")
 
 
-async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, Any]) -> sql.Event:
+async def as_pinged(conn: sql.Connection, _: Actor, claim: Claim, __: dict[str, Any]) -> sql.WebhookEvent:
     """The event of an earlier ping."""
-    event = found(await sql.webhooks.get_webhook_event(conn, event_id=claim.event_id), "event of this ping")
-    event["data"] = versions.completed(event["type"], event["data"])
-    return event
+    return found(await sql.webhooks.get_webhook_ping(conn, event_id=claim.event_id), "event of this ping")
 
 
 async def with_secret(conn: sql.Connection, _: Actor, claim: Claim, endpoint: dict[str, Any]) -> dict[str, Any]:

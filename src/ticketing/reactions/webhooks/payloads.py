@@ -26,8 +26,11 @@ UNSAID = frozenset({"url", "email"})
 PERSON = {"id", "name"}
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
+FIELDS = ("id", "type", "timestamp", "sequence", "ticket_number", "project", "actor", "data", "previous", "tombstone")
+"""Of an event, in the order in which a message has them."""
+
 Event = Mapping[str, Any]
-"""An event as the log has it: the contract's Event, and its `position`."""
+"""The contract's Event."""
 
 
 def body(format: str, event: Event) -> str:
@@ -36,17 +39,8 @@ def body(format: str, event: Event) -> str:
 
 
 def _standard(event: Event) -> dict[str, Any]:
-    return {
-        "type": event["type"],
-        "timestamp": event["timestamp"],
-        # The place in the log: of two messages on one ticket, the one with the larger number tells the later state.
-        "sequence": event["position"],
-        "ticket_number": event["ticket_number"],
-        "project": event["project"],
-        "actor": event["actor"],
-        "data": versions.completed(event["type"], event["data"]),
-        "previous": event["previous"],
-    }
+    data = versions.completed(event["type"], event["data"])
+    return {field: event[field] for field in FIELDS} | {"data": data}
 
 
 # Chat ----------------------------------------------------------------------------------------------------------------
@@ -145,7 +139,8 @@ def _value(value: Any, field: str) -> str | None:
 
 def _name(data: Mapping[str, Any]) -> str:
     """What people call it; of an endpoint that nobody described, where it is, without the path."""
-    names = (data.get(field) for field in ("name", "key", "kind", "description"))
+    # A job has its type; events of the release before call it `kind`.
+    names = (data.get(field) for field in ("name", "key", "type", "kind", "description"))
     name = next(filter(None, names), None) or _host(data.get("url") or "") or data.get("endpoint_id") or ""
     return _short(_called(str(name)), TITLE_LENGTH)
 

@@ -38,10 +38,9 @@ async def release(job: jobs.Job) -> None:
 async def redeliver(job: jobs.Job) -> None:
     """Do what a `webhook.redelivered` event asks for."""
     async with pool.connection() as conn:
-        event = await sql.webhooks.get_webhook_event(conn, event_id=UUID(job.args["event_id"]))
-    if event is None:
+        asked = await sql.webhooks.get_webhook_redelivery(conn, event_id=UUID(job.args["event_id"]))
+    if asked is None:
         return
-    asked = event["data"]
     if asked["delivery_id"] or asked["failed_since"]:
         await _revive(job, asked)
     else:
