@@ -69,6 +69,10 @@ examples: $(venv)/for-dev $(node_tools) ## Execute the Postman collection and th
 samples: $(venv)/for-dev $(node_tools) ## Run the code that the reference shows, in curl, Python, TypeScript and Go, on fresh demos
 	@$(python) scripts/samples.py $(ARGS)
 
+.PHONY: pages
+pages: $(venv)/for-dev ## Look at the reference and the guides in Chromium, with axe: light, dark, wide and narrow
+	@$(python) scripts/pages $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(venv)/for-dev ## Send more than 10,000 generated requests over HTTP
 	@$(python) scripts/fuzz.py $(ARGS)
@@ -127,7 +131,7 @@ compile = $(venv)/bin/uv pip compile pyproject.toml $(2) --output-file $(1) $(AR
 
 .PHONY: clean
 clean: ## Remove everything that make created, except the data in .ticketing/
-	@rm -rf $(venv) dist scripts/contract/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+	@rm -rf $(venv) dist scripts/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.*
 	@find src scripts tests -name __pycache__ -prune -exec rm -rf {} +
 

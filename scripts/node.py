@@ -1,4 +1,4 @@
-"""Run the Node.js tools of scripts/contract, with the Node.js on the PATH or else one from a wheel.
+"""Run Node.js tools, here those of scripts/contract, with the Node.js on the PATH or else one from a wheel.
 
 Usage: python scripts/node.py [COMMAND...]      (such as `redocly lint spec/openapi.yaml`; without one it only installs)
 """
@@ -15,11 +15,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).with_name("contract")
-MODULES = FOLDER / "node_modules"
-LOCK_FILE = FOLDER / "package-lock.json"
-# npm writes this file last, and only if all went well.
-STAMP = MODULES / ".package-lock.json"
+CONTRACT = Path(__file__).with_name("contract")
 #: The oldest version that all tools support.
 OLDEST = (20, 19)
 
@@ -49,17 +45,20 @@ def _version(program: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", told))
 
 
-def environment() -> dict[str, str]:
-    """The environment in which a process finds `node` and the tools; installs these if they are missing."""
+def environment(folder: Path = CONTRACT) -> dict[str, str]:
+    """The environment in which a process finds `node` and a folder's tools; installs these if they are missing."""
     node = find()
-    paths = [str(MODULES / ".bin"), str(node.folder), os.environ.get("PATH", os.defpath)]
+    modules, lock_file = folder / "node_modules", folder / "package-lock.json"
+    # npm writes this file last, and only if all went well.
+    stamp = modules / ".package-lock.json"
+    paths = [str(modules / ".bin"), str(node.folder), os.environ.get("PATH", os.defpath)]
     found = os.environ | {"PATH": os.pathsep.join(paths)}
-    with LOCK_FILE.open("rb") as lock:
+    with lock_file.open("rb") as lock:
         # Tests run in parallel; the second process finds the work done.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not STAMP.exists() or STAMP.stat().st_mtime < LOCK_FILE.stat().st_mtime:
-            subprocess.run([*node.npm, "ci", "--loglevel=error"], cwd=FOLDER, env=found, check=True)
-            STAMP.touch()
+        if not stamp.exists() or stamp.stat().st_mtime < lock_file.stat().st_mtime:
+            subprocess.run([*node.npm, "ci", "--loglevel=error"], cwd=folder, env=found, check=True)
+            stamp.touch()
     return found
 
 

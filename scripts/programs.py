@@ -12,8 +12,8 @@ from pathlib import Path
 
 import node
 
-SECONDS = 60
-"""How long a program may take."""
+SECONDS = 300
+"""How long a program may take. Go compiles its library before the first one."""
 
 
 class Failed(Exception):
@@ -46,6 +46,8 @@ def finished(
                     raise Failed(errors)
                 return first
             out, errors = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired as slow:
+            raise Failed(str(slow)) from slow
         finally:
             process.kill()
     if process.returncode:
@@ -62,7 +64,7 @@ def missing(language: str) -> str | None:
 def compiled(programs: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Compile modules of TypeScript strictly, each to a `.mjs`; gives the environment to run them in. Raises Failed."""
     environment = node.environment()
-    (folder / "node_modules").symlink_to(node.MODULES)
+    (folder / "node_modules").symlink_to(node.CONTRACT / "node_modules")
     for name, code in programs.items():
         (folder / f"{name}.mts").write_text(code)
     options = ["--strict", "--target", "es2022", "--module", "nodenext", "--types", "node", "--skipLibCheck"]

@@ -45,7 +45,7 @@ def test_a_typescript_client(service: str, admin: Person, tmp_path: Path) -> Non
     """The compiler also fails if it finds nothing wrong with one of the mistakes in `mistakes.mts`."""
     folder = shutil.copytree(PROGRAMS, tmp_path / "clients")
     env = node.environment()
-    (folder / "node_modules").symlink_to(node.MODULES)
+    (folder / "node_modules").symlink_to(node.CONTRACT / "node_modules")
     run("openapi-typescript", DOCUMENT, "--output", "api.mts", cwd=folder, env=env)
     run("tsc", "--project", ".", cwd=folder, env=env)
     run("node", "drive.mjs", cwd=folder, env=env, URL=service, TOKEN=admin.token)

@@ -324,7 +324,7 @@ def _document(title: str, content: str, root: str) -> Page:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="{root}favicon.ico" sizes="32x32">'
         f'<link rel="icon" href="{root}icon.svg" type="image/svg+xml">'
-        f'<link rel="stylesheet" href="{root}docs/page.css"><h1>{title}</h1>{content}</html>\n'
+        f'<link rel="stylesheet" href="{root}docs/page.css"><main><h1>{title}</h1>{content}</main></html>\n'
     )
     return Page("text/html; charset=utf-8", text.encode())
 

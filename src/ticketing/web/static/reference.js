@@ -103,9 +103,12 @@ if (input) {
   input.addEventListener("keydown", (event) => {
     const first = links.find((link) => !link.parentElement.hidden);
     if (event.key === "Enter" && first) first.click();
-    if (event.key === "Escape") { input.value = ""; search(); }
   });
   addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && input.value) {
+      input.value = "";
+      search();
+    }
     if (event.key !== "/" || event.target.matches("input, textarea")) return;
     event.preventDefault();
     input.focus();
