@@ -86,8 +86,7 @@ PARTS = [
     ),
     Part("connexion.middleware.request_validation:RequestValidationAPI", "validation.py", sets=("validator_map",)),
     Part("connexion.datastructures:MediaTypeDict.__getitem__", "validation.py", ("self", "item")),
-    Part("connexion.operations:OpenAPIOperation.body_schema", "validation.py", ("self", "content_type")),
-    Part("connexion.operations:OpenAPIOperation.consumes", "validation.py"),
+    Part("connexion.operations:OpenAPIOperation.request_body", "validation.py"),
     Part("connexion.operations:OpenAPIOperation.produces", "validation.py"),
     # uvicorn: our protocol is a subclass of its own, and answers for what becomes of its cycles.
     Part(

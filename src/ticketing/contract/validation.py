@@ -65,8 +65,8 @@ class _Operation(RequestValidationOperation):
         self._parameters = self._validator_map["parameter"](operation.parameters, keys=self.security_query_params)
         required = operation.request_body.get("required", False)
         self._bodies = {
-            kind.lower(): self._validator_map["body"][kind](schema=operation.body_schema(kind), required=required)
-            for kind in operation.consumes
+            kind.lower(): self._validator_map["body"][kind](schema=media["schema"], required=required)
+            for kind, media in operation.request_body.get("content", {}).items()
         }
         self._ranges = sorted((kind for kind in self._bodies if kind.endswith("/*")), reverse=True)
         self._expected = " or ".join(self._bodies)

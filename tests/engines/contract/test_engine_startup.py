@@ -219,6 +219,17 @@ def test_every_problem_that_can_be_raised_is_in_the_catalogue() -> None:
             build(catalogue={name: problem for name, problem in problems.items() if name != slug})
 
 
+def test_a_contract_that_fits_is_served_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """Also if an operation takes its body in several media types, of which connexion would warn."""
+
+    def change(document: dict[str, Any]) -> None:
+        taken = document["paths"]["/books"]["post"]["requestBody"]["content"]
+        taken["application/vnd.library+json"] = taken["application/json"]
+
+    build(change)
+    assert caplog.messages == []
+
+
 def test_a_problem_without_a_slug_is_none() -> None:
     kind = type("Vague", (contract.Problem,), {"__module__": library.__name__})
     with pytest.raises(contract.ContractError, match="Vague has the slug ''"):
