@@ -73,6 +73,14 @@ samples: $(venv)/for-dev $(node_tools) ## Run the code that the reference shows,
 pages: $(venv)/for-dev ## Look at the reference and the guides in Chromium, with axe: light, dark, wide and narrow
 	@$(python) scripts/pages $(ARGS)
 
+.PHONY: clients
+clients: $(venv)/for-dev $(venv)-clients/for-clients ## Generate clients in four languages, compile them, and drive them; ARGS=--all fails if one is left out
+	@PYTHONPATH=scripts $(python) -m clients $(ARGS)
+
+.PHONY: consumers
+consumers: $(venv)/for-dev $(venv)-clients/for-clients ## Try contract and service with Prism, Specmatic and Pact
+	@PYTHONPATH=scripts $(python) -m clients.consumers
+
 .PHONY: fuzz
 fuzz: $(venv)/for-dev ## Send more than 10,000 generated requests over HTTP
 	@$(python) scripts/fuzz.py $(ARGS)
@@ -120,18 +128,19 @@ wheel: $(venv)/for-dev ## Build the wheel into dist/
 
 .PHONY: lock
 lock: $(venv)/for-dev ## Lock the dependencies; ARGS=--upgrade takes the newest that fit
-	@$(call compile,requirements-dev.lock,--extra embedded --extra otel --group dev --group bench)
-	@$(call compile,requirements-up.lock,--extra embedded --group build --constraint requirements-dev.lock)
-	@$(call compile,requirements.lock,--constraint requirements-dev.lock)
+	@$(call compile,requirements-dev.lock,pyproject.toml --extra embedded --extra otel --group dev --group bench)
+	@$(call compile,requirements-up.lock,pyproject.toml --extra embedded --group build --constraint requirements-dev.lock)
+	@$(call compile,requirements.lock,pyproject.toml --constraint requirements-dev.lock)
+	@$(call compile,requirements-clients.lock,--group clients --constraint requirements-dev.lock)
 
 # Hashes, extras (without them a pip before 23.3 takes the newest that has the extra, and refuses it for want of a hash),
 # and nothing of the machine it was made on.
-compile = $(venv)/bin/uv pip compile pyproject.toml $(2) --output-file $(1) $(ARGS) --quiet --universal \
+compile = $(venv)/bin/uv pip compile $(2) --output-file $(1) $(ARGS) --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .PHONY: clean
 clean: ## Remove everything that make created, except the data in .ticketing/
-	@rm -rf $(venv) dist scripts/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+	@rm -rf $(venv) $(venv)-clients dist scripts/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.hypothesis .coverage .coverage.*
 	@find src scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -153,6 +162,12 @@ $(venv)/for-dev: requirements-dev.lock pyproject.toml $(python)
 	@$(pip) --require-hashes -r requirements-dev.lock
 	@$(pip) --no-build-isolation --no-deps --editable .
 	@touch $@ $(venv)/for-up
+
+$(venv)-clients/for-clients: requirements-clients.lock $(python)
+	@echo "Installing generators of clients, two minutes or less …" >&2
+	@$(python) -m venv $(venv)-clients
+	@$(venv)-clients/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r requirements-clients.lock
+	@touch $@
 
 $(python):
 	@for each in python3 python3.14 python3.13 python3.12 python3.11; do \

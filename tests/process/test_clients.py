@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import node
+from clients import consumers, tools
+from clients.tools import TOOLS, Tool
 from conftest import Person
-from ticketing.ground import paths
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-PROGRAMS = Path(__file__).parents[1] / "clients"
-DOCUMENT = paths.SPEC / "dist" / "openapi.json"
 BIN = Path(sys.executable).parent
+QUICK = [each for each in TOOLS if each.folder in ("openapi_python_client", "openapi_typescript")]
 
 
-def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None, **variables: str) -> str:
-    """What a command prints; fails if it does."""
-    environment = {**(env or os.environ), **variables}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.mark.parametrize("tool", QUICK, ids=lambda tool: tool.folder)
+def test_a_client_is_generated_compiled_and_driven(tool: Tool, service: str, admin: Person, tmp_path: Path) -> None:
+    """`make clients` does the same with all tools.
 
-
-def test_a_python_client(service: str, admin: Person, tmp_path: Path) -> None:
-    path = os.pathsep.join([str(BIN), os.environ["PATH"]])  # Its formatter is ruff.
-    package = tmp_path / "ticketing_client"
-    generate = ["openapi-python-client", "generate", "--fail-on-warning", "--meta", "none"]
-    run(BIN / generate[0], *generate[1:], "--path", DOCUMENT, "--output-path", package, cwd=tmp_path, PATH=path)
-    shutil.copy(PROGRAMS / "drive.py", tmp_path)
-    strict = ["--strict", "--follow-imports=silent", "--config-file=", f"--cache-dir={os.devnull}"]
-    run(sys.executable, "-m", "mypy", *strict, "drive.py", cwd=tmp_path)
-    run(sys.executable, "drive.py", cwd=tmp_path, URL=service, TOKEN=admin.token)
-
-
-def test_a_typescript_client(service: str, admin: Person, tmp_path: Path) -> None:
-    """The compiler also fails if it finds nothing wrong with one of the mistakes in `mistakes.mts`."""
-    folder = shutil.copytree(PROGRAMS, tmp_path / "clients")
-    env = node.environment()
-    (folder / "node_modules").symlink_to(node.CONTRACT / "node_modules")
-    run("openapi-typescript", DOCUMENT, "--output", "api.mts", cwd=folder, env=env)
-    run("tsc", "--project", ".", cwd=folder, env=env)
-    run("node", "drive.mjs", cwd=folder, env=env, URL=service, TOKEN=admin.token)
+    The compiler also fails if it finds nothing wrong with one of the mistakes in `mistakes.mts`.
+    """
+    environment = tools.environment(tool, BIN) | {"URL": service, "TOKEN": admin.token}
+    tools.run([tool.generate, *tool.compile, tool.drive], tools.prepare(tool, tmp_path), environment)
 
 
 @pytest.mark.parametrize("version", [None, "v18.20.4"])
@@ -61,6 +40,30 @@ def test_node_is_at_hand_where_the_path_has_none_or_an_old_one(
     monkeypatch.setenv("PATH", str(tmp_path))
     found = node.find()
     assert found.folder != tmp_path
-    told = run(found.folder / "node", "--version", cwd=tmp_path)
+    told = subprocess.check_output([found.folder / "node", "--version"], text=True)
     assert tuple(map(int, told.strip().lstrip("v").split("."))) >= node.OLDEST
-    assert run(*found.npm, "--version", cwd=tmp_path)
+    assert subprocess.check_output([*found.npm, "--version"])
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.folder)
+def test_the_page_shows_the_command_line_and_the_version_that_are_tried(tool: Tool) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (tools.ROOT / "docs" / "clients.md").read_text(), re.DOTALL)
+    shown = [" ".join(line.split()) for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    assert tool.generate in shown
+    pinned = {f"{tool.package}=={tool.version()}", f"{tool.package}@{tool.version()}"}
+    assert pinned & {word for line in shown for word in line.split()}
+
+
+def test_the_page_of_tests_shows_what_is_tried() -> None:
+    page = (tools.ROOT / "docs" / "consumer-tests.md").read_text()
+    commands = [consumers.PRISM_MOCK.format(4010), consumers.PRISM_PROXY.format(4010), *consumers.PACT]
+    commands += [consumers.SPECMATIC_MOCK.format(9000), consumers.SPECMATIC_TEST]
+    assert [each for each in commands if f"\n{each}\n" not in page] == []
+    assert f"```json\n{(consumers.PROGRAMS / 'examples' / 'ticket.json').read_text()}```" in page
+    assert f"```yaml\n{(consumers.PROGRAMS / 'specmatic.yaml').read_text()}```" in page
+    assert all(f"{name}={value}" in page for name, value in consumers.LIMITS.items())
+
+
+def test_the_page_shows_the_settings_that_are_tried() -> None:
+    settings = (tools.PROGRAMS / "hey_api" / "openapi-ts.config.ts").read_text()
+    assert f"```ts\n{settings}```" in (tools.ROOT / "docs" / "clients.md").read_text()

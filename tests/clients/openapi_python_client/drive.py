@@ -89,7 +89,7 @@ def given(kind: type[T], response: Response[Any], status: int = 200) -> T:
 def know_myself(client: AuthenticatedClient) -> User:
     me = given(Me, get_me.sync_detailed(client=client))
     assert isinstance(me.user.id, UUID)
-    assert me.user.role is UserRole.ADMIN
+    assert me.user.role == UserRole.ADMIN
     assert set(me.token.scopes) == set(Scope)
     assert me.token.revoked_at is None
     return me.user
@@ -199,7 +199,7 @@ def discuss(client: AuthenticatedClient, number: int, me: User) -> None:
 def resolve(client: AuthenticatedClient, number: int) -> None:
     body = TicketPatch(status=TicketStatus.RESOLVED, resolution=TicketResolution.FIXED)
     ticket = given(Ticket, update_ticket.sync_detailed(number, client=client, body=body))
-    assert ticket.resolution is TicketResolution.FIXED
+    assert ticket.resolution == TicketResolution.FIXED
     assert isinstance(ticket.resolved_at, datetime)
     impossible = TicketPatch(status=TicketStatus.PENDING)
     problem = given(Problem, update_ticket.sync_detailed(number, client=client, body=impossible), 409)
