@@ -51,7 +51,8 @@ def environment(folder: Path = CONTRACT) -> dict[str, str]:
     modules, lock_file = folder / "node_modules", folder / "package-lock.json"
     # npm writes this file last, and only if all went well.
     stamp = modules / ".package-lock.json"
-    paths = [str(modules / ".bin"), str(node.folder), os.environ.get("PATH", os.defpath)]
+    here = str(Path(sys.executable).parent)
+    paths = [str(modules / ".bin"), str(node.folder), here, os.environ.get("PATH", os.defpath)]
     found = os.environ | {"PATH": os.pathsep.join(paths)}
     with lock_file.open("rb") as lock:
         # Tests run in parallel; the second process finds the work done.

@@ -26,7 +26,7 @@ EVERYWHERE = {
     "access-control-expose-headers",
     *("allow", "cache-control", "connection", "content-encoding", "content-length", "content-security-policy"),
     *("content-type", "date", "keep-alive", "server", "ticketing-release", "transfer-encoding", "vary"),
-    "x-accel-buffering",
+    *("deprecation", "sunset", "x-accel-buffering"),
     "x-content-type-options",
 }
 _URN = "urn:judged"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -16,8 +15,6 @@ from ticketing.ground import paths
 
 #: What the contract promises never to grow (its section on compatibility).
 CLOSED = {"TicketType", "TicketStatus", "TicketPriority", "TicketSeverity", "CommentVisibility"}
-#: Whose schemas follow.
-OF_EVENTS = re.compile(r"#/components/schemas/(Event|FeedEvent|\w+Message)")
 Found = tuple[str, dict[str, Any]]
 
 
@@ -54,7 +51,7 @@ def _within(document: dict[str, Any], node: Any, pointer: str, seen: set[str]) -
     if not isinstance(node, dict):
         return
     if isinstance(reference := node.get("$ref"), str):
-        if reference not in seen and not OF_EVENTS.fullmatch(reference):
+        if reference not in seen:
             seen.add(reference)
             yield from _within(document, at(document, reference), reference, seen)
         return

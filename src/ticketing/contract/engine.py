@@ -19,6 +19,7 @@ from ticketing.contract import checks, problems
 from ticketing.contract.checks import Handlers
 from ticketing.contract.completion import Derived, completed
 from ticketing.contract.cors import NO_ORIGINS, Origins, Sharing
+from ticketing.contract.deprecation import notices
 from ticketing.contract.dispatch import Dispatcher
 from ticketing.contract.document import Document
 from ticketing.contract.edge import Edge, Observe
@@ -91,6 +92,7 @@ def build(
     for path, document in documents.items():
         connexion.add_api(skeleton(document), base_path=path, validator_map=validators(document, forms, room))
     routing = _bound(connexion)
+    routing.notices = notices(documents.values())
     return Edge(
         beside(routing) if beside else routing,
         connexion,

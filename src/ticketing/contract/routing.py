@@ -18,7 +18,7 @@ from connexion.middleware.abstract import AbstractRoutingAPI, RoutedMiddleware, 
 from connexion.operations import AbstractOperation
 
 from ticketing.contract.document import ContractError
-from ticketing.contract.exchange import KEY, Exchange
+from ticketing.contract.exchange import KEY, Exchange, Lines
 from ticketing.contract.problems import Fault, InvalidParameter, MethodNotAllowed, RouteNotFound
 
 _NAME = re.compile(r"\{([^}]+)\}")
@@ -72,6 +72,8 @@ class Routing(SpecMiddleware):
         self._concrete: dict[str, Route] = {}
         self._parted: dict[int, dict[str, Route]] = {}
         self._templated: dict[int, tuple[re.Pattern[str], list[Route]]] = {}
+        self.notices: Mapping[str, Lines] = {}
+        """Headers of every answer of some operations, by operationId."""
 
     def add_api(self, specification: Any, **options: Any) -> None:
         table = RoutingTable(specification, **options)
@@ -96,6 +98,8 @@ class Routing(SpecMiddleware):
             allow = route.options["Allow"]
             raise MethodNotAllowed(f"This path knows {allow}.", headers={"Allow": allow})
         exchange.operation_id = operation_id
+        if operation_id in self.notices:
+            exchange.always_said = (*exchange.always_said, *self.notices[operation_id])
         await self._operations[operation_id](scope, receive, send)
 
     def _find(self, path: str) -> tuple[Route, dict[str, str]]:
