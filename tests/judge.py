@@ -25,7 +25,7 @@ EVERYWHERE = {
     "access-control-allow-origin",
     "access-control-expose-headers",
     *("allow", "cache-control", "connection", "content-encoding", "content-length", "content-security-policy"),
-    *("content-type", "date", "keep-alive", "server", "ticketing-release", "transfer-encoding", "vary"),
+    *("content-type", "date", "keep-alive", "server", "transfer-encoding", "vary"),
     *("deprecation", "sunset", "x-accel-buffering"),
     "x-content-type-options",
 }

@@ -29,7 +29,7 @@ def example(name: str) -> Any:
 
 def answered(body: Any = None, status: int = 200, media_type: str = "application/json", **headers: str) -> Answered:
     """An answer; a header that is empty is not there."""
-    given = {"x-request-id": "r", "content-type": "" if body is None else media_type}
+    given = {"x-request-id": "r", "ticketing-release": "0.1.0", "content-type": "" if body is None else media_type}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     return Answered(status, {name: value for name, value in given.items() if value}, content)
