@@ -124,7 +124,7 @@ def test_a_column_is_added_to_tickets_under_load(new_database: Callable[..., str
         created = admin.post("/tickets", json=NEW, headers={"Idempotency-Key": "last"}).json()
         with psycopg.connect(url) as conn:
             data = conn.execute("select data from events where type = 'ticket.created' order by position desc limit 1")
-            assert data.fetchone() == (created,)
+            assert data.fetchone() == ({name: value for name, value in created.items() if name != "version"},)
             assert created["due_on"] == "2027-01-31"
 
 
