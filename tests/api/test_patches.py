@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -261,6 +262,30 @@ def test_what_was_read_can_be_sent_back_with_a_change_in_it(
 def test_an_assignee_is_taken_as_it_is_read(agent: Person, new_ticket: New) -> None:
     number = new_ticket()["number"]
     assert patch(agent, number, assignee=agent.ref).json()["assignee"] == agent.ref
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer", "code", "detail"),
+    [
+        (7, "#/assignee", "wrong_type", "7 is not an object or null."),
+        ("me", "#/assignee", "wrong_type", '"me" is not an object or null.'),
+        ({}, "#/assignee/id", "required", "This is required."),
+        ({"id": "me"}, "#/assignee/id", "wrong_format", '"me" is not a valid UUID.'),
+        ({"id": None}, "#/assignee/id", "wrong_type", "null is not text."),
+        ({"id": str(UUID(int=7)), "role": "agent"}, "#/assignee/role", "unknown_field", "There is no property of this"),
+        ({"id": str(UUID(int=7)), "name": " \u200b "}, "#/assignee/name", "blank", "This must not be blank."),
+        ({"id": str(UUID(int=7)), "name": "x" * 201}, "#/assignee/name", "too_long", f'"{"x" * 79}…'),
+    ],
+)
+def test_a_wrong_assignee_is_told_as_such(
+    agent: Person, new_ticket: New, value: Any, pointer: str, code: str, detail: str
+) -> None:
+    """Although it may be null."""
+    refused = patch(agent, new_ticket()["number"], assignee=value)
+    assert refused.status_code == 422
+    (fault,) = refused.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (pointer, code)
+    assert fault["detail"].startswith(detail)
 
 
 def test_a_requester_is_taken_as_it_is_read(agent: Person, requester: Person, new_ticket: New) -> None:

@@ -73,6 +73,13 @@ def schema_of(document: Document, parameter: Mapping[str, Any]) -> Mapping[str, 
     return {**resolve(document, node, "")[1], **node}
 
 
+def besides_null(schema: Mapping[str, Any]) -> Any:
+    """What a schema of the form `oneOf: [X, {type: 'null'}]` allows besides null: X; None for other schemas."""
+    choices = schema.get("oneOf", schema.get("anyOf", ()))
+    others = [choice for choice in choices if choice.get("type") != "null"]
+    return others[0] if len(choices) == 2 and len(others) == 1 else None
+
+
 def at(document: Document, pointer: str) -> Any:
     """The value at a JSON Pointer in fragment form (RFC 6901)."""
     node: Any = document

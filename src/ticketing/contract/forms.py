@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
-from ticketing.contract.document import Document, escape, resolve
+from ticketing.contract.document import Document, besides_null, escape, resolve
 from ticketing.contract.problems import Fault
 
 Form = Callable[[str, int], str]
@@ -55,6 +55,8 @@ def _shaping(document: Document, node: Any, forms: Forms, within: tuple[str, ...
         return None  # A recursive schema is shaped once.
     within = (*within, pointer) if pointer else within
     schema = {**schema, **node}
+    if other := besides_null(schema):
+        return _shaping(document, other, forms, within)
     given = schema.get("type", ())
     kinds = (given,) if isinstance(given, str) else given
     name = schema.get("x-form", schema.get("format", ""))

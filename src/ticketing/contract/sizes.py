@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from ticketing.contract.document import Document, resolve
+from ticketing.contract.document import Document, besides_null, resolve
 
 BYTES_A_CHARACTER = 12
 """Bytes of a character in JSON, written as two escapes: many clients write an emoji as `\\ud83d\\ude00`."""
@@ -21,6 +21,8 @@ def most_bytes(document: Document, schema: Any) -> int | None:
     _, node = resolve(document, schema, "")
     if not isinstance(node, Mapping):
         return None
+    if other := besides_null(node):
+        return most_bytes(document, other)
     if "const" in node or "enum" in node:
         return max(_escaped(word) for word in node.get("enum", [node.get("const")]))
     given = node.get("type", ())
@@ -43,6 +45,8 @@ def most_values(document: Document, schema: Any) -> int | None:
     _, node = resolve(document, schema, "")
     if not isinstance(node, Mapping):
         return None
+    if other := besides_null(node):
+        return most_values(document, other)
     given = node.get("type", ())
     kinds = {given} if isinstance(given, str) else set(given)
     if not kinds or kinds <= {"boolean", "integer", "number", "string", "null"}:

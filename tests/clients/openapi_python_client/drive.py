@@ -40,7 +40,7 @@ from ticketing_client.models import (
     TicketEvent,
     TicketPage,
     TicketPatch,
-    TicketPatchAssigneeType0,
+    TicketPatchAssignee,
     TicketPriority,
     TicketResolution,
     TicketSeverity,
@@ -171,7 +171,7 @@ def change(client: AuthenticatedClient, number: int, me: User) -> None:
     before, version = given(Ticket, read), read.headers["ETag"]
     assert get_ticket.sync_detailed(number, client=client, if_none_match=version).status_code == 304
 
-    patch = TicketPatch(priority=TicketPriority.URGENT, assignee=TicketPatchAssigneeType0(id=me.id))
+    patch = TicketPatch(priority=TicketPriority.URGENT, assignee=TicketPatchAssignee(id=me.id))
     response = update_ticket.sync_detailed(number, client=client, body=patch, if_match=version)
     after = given(Ticket, response)
     assert response.headers["ETag"] != version

@@ -41,6 +41,8 @@ def judged(schema: dict[str, Any], value: Any) -> tuple[Any, list[str], list[str
     ("schema", "value", "said", "worked_on"),
     [
         (LABEL, f"  a{' ' * 9}", [], 1),
+        ({"oneOf": [LABEL, {"type": "null"}]}, f"  a{' ' * 9}", [], 1),
+        ({"anyOf": [{"type": "null"}, LABEL]}, "a" * 1_000_000, [f'"{"a" * 79}… is longer than 3 characters.'], 0),
         (LABEL, "abcd", ['"ABCD" is longer than 3 characters.'], 1),
         (LABEL, "a" * 1_000_000, [f'"{"a" * 79}… is longer than 3 characters.'], 0),
         ({"type": "string", "maxLength": 3}, "a" * 1_000_000, [f'"{"a" * 79}… is longer than 3 characters.'], 0),
