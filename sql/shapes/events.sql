@@ -74,13 +74,22 @@ begin
 end;
 $$;
 
+-- Fields of an event, of a ticket with its id, which releases before this one did not store.
+-- A ticket that is gone has an id that follows from its number.
+create or replace function with_ticket_id(type text, ticket bigint, fields jsonb) returns jsonb language sql stable
+return case when with_ticket_id.type like 'ticket.%' and fields ->> 'id' is null
+            then fields || jsonb_build_object('id', coalesce((select t.id from tickets t where t.number = ticket),
+                                                             md5('ticket ' || ticket)::uuid))
+            else fields end;
+
 -- The parts of an event: what whoever may read it sees, and what staff see besides.
 -- What a project was like while it was private is for staff. The releases before this one have written that into `data`
 -- and `previous`.
 create or replace function event_parts(e events)
 returns table (data jsonb, previous jsonb, staff jsonb, staff_previous jsonb)
-language sql immutable rows 1 begin atomic
-    select case when split.hidden then e.data || (e.previous - 'visibility') else named_today(e.type, e.data) end,
+language sql stable rows 1 begin atomic
+    select case when split.hidden then e.data || (e.previous - 'visibility')
+                else with_ticket_id(e.type, e.ticket, named_today(e.type, e.data)) end,
            case when split.hidden or split.shown then jsonb_build_object('visibility', e.previous -> 'visibility')
                 else named_today(e.type, e.previous) end,
            case when split.hidden then e.data else e.staff end,

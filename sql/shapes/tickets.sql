@@ -2,13 +2,13 @@
 
 -- The contract's Ticket.
 create or replace function ticket_resource(t tickets)
-returns table (number bigint, type ticket_type, project text, title text, description text, status ticket_status,
+returns table (id uuid, number bigint, type ticket_type, project text, title text, description text, status ticket_status,
                resolution ticket_resolution, resolution_note text, priority ticket_priority,
                severity ticket_severity, category text, tags text[], environment jsonb, channel ticket_channel,
                requester jsonb, assignee jsonb, external_reference jsonb,
                created_at text, updated_at text, resolved_at text, closed_at text)
 language sql stable rows 1 begin atomic
-    select t.number, t.type, t.project, t.title, t.description, t.status, t.resolution, t.resolution_note,
+    select t.id, t.number, t.type, t.project, t.title, t.description, t.status, t.resolution, t.resolution_note,
            t.priority, t.severity, t.category, t.tags, t.environment, t.channel,
            (select user_ref(u) from users u where u.id = t.requester_id),
            (select user_ref(u) from users u where u.id = t.assignee_id),

@@ -15,7 +15,7 @@ from ticketing.access import authentication, stream_passes
 from ticketing.api.shaped import shaped
 from ticketing.contract.engine import build
 from ticketing.db import bell, outages, pool
-from ticketing.ground import metrics, paths, release, texts
+from ticketing.ground import links, metrics, paths, release, texts
 from ticketing.ground.config import Settings, settings
 from ticketing.log import streams
 from ticketing.monitoring import readiness, sampling, tracing
@@ -79,6 +79,7 @@ def create(settings_: Settings | None = None) -> Any:
         beside=lambda api: pages.site(api, documents, problems, faults, ready, chosen.operators, chosen.public_url),
         body_seconds=chosen.body_seconds,
         origins=chosen.cors_origins,
+        derived=links.DERIVED,
         always_said=(release.LINE,),
     )
     return tracing.requests(engine)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import RFC_4122
 
 import psycopg
 import pytest
@@ -202,6 +203,39 @@ def test_issues_that_were_imported_under_several_names_of_a_repository_keep_one(
                          "octo/cat 2"]  # fmt: skip
         same = "select from tickets t join imported_issues i on i.ticket = t.number and i.source = t.external_source"
         assert conn.execute(same).rowcount == len(names)
+
+
+def test_tickets_of_before_get_an_id_of_the_moment_in_which_they_were_opened(url: str, tmp_path: Path) -> None:
+    apply(url, copied(tmp_path, LAST_WITH_FUNCTIONS))
+    opened = "'2020-01-01Z'::timestamptz + number * interval '1 hour'"
+    insert = (
+        "insert into tickets (number, type, project, title, description, requester_id, created_at)"
+        " overriding system value select"
+    )
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("insert into users (id, name) values (gen_random_uuid(), 'x')")
+        conn.execute("insert into projects (key, name, ticket_types) values ('desk', 'Desk', '{bug}')")
+        conn.execute(
+            f"{insert} number, 'bug', 'desk', 'x', '', u.id, {opened}"
+            " from users u, unnest(array[1, 999, 1000, 1001, 1999, 2000, 4321]) as number".encode()
+        )
+        apply(url, paths.MIGRATIONS)
+        conn.execute(f"{insert} 9999, 'bug', 'desk', 'x', '', u.id, now() from users u".encode())
+        rows = conn.execute("select id, created_at from tickets order by number").fetchall()
+        assert len({id_ for id_, _ in rows}) == 8
+        for id_, created_at in rows:
+            assert (id_.version, id_.variant) == (7, RFC_4122)
+            assert abs((id_.int >> 80) / 1000 - created_at.timestamp()) < 5, "from 18 on, uuid_extract_timestamp"
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            conn.execute("update tickets set id = %s where number = 9999", [rows[0][0]])
+
+
+def test_a_step_outside_a_transaction_may_have_a_body_and_transactions_of_its_own(url: str, folder: Path) -> None:
+    body = "do $$\nbegin\n    insert into things values (2);\n    commit;\nend;\n$$;\ninsert into things values (3);\n"
+    (folder / "0003_more.sql").write_text(f"-- transaction: none\n{body}")
+    apply(url, folder)
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select id from things order by id").fetchall() == [(1,), (2,), (3,)]
 
 
 def test_an_admin_who_is_inactive_may_become_something_else(url: str) -> None:

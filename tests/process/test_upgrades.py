@@ -124,7 +124,8 @@ def test_a_column_is_added_to_tickets_under_load(new_database: Callable[..., str
         created = admin.post("/tickets", json=NEW, headers={"Idempotency-Key": "last"}).json()
         with psycopg.connect(url) as conn:
             data = conn.execute("select data from events where type = 'ticket.created' order by position desc limit 1")
-            assert data.fetchone() == ({name: value for name, value in created.items() if name != "version"},)
+            told = {name: value for name, value in created.items() if name not in ("html_url", "version")}
+            assert data.fetchone() == (told,)
             assert created["due_on"] == "2027-01-31"
 
 
@@ -151,13 +152,12 @@ class Before:
 
     def run(self, name: str, **given: Any) -> list[Any]:
         text, names = queries.parameters(self.statements[name])
-        for again in (True, False):
-            try:
-                self.cursor.execute(text.encode(), [given.get(each) for each in names], prepare=True)
-                break
-            except queries.REPLANNED:
-                if not again:
-                    raise
+        values = [given.get(each) for each in names]
+        try:
+            self.cursor.execute(text.encode(), values, prepare=True)
+        except queries.REPLANNED:
+            self.cursor.execute("deallocate all")
+            self.cursor.execute(text.encode(), values, prepare=True)
         return self.cursor.fetchall()
 
 

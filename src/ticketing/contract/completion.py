@@ -17,7 +17,8 @@ from ticketing.contract.exchange import Answer
 from ticketing.contract.versions import VERSION, versions
 
 Derived = Mapping[str, Callable[[Mapping[str, Any]], Any]]
-"""How a member is made of the others of its resource, by the word that its schema has for `x-derived`."""
+"""How a member is made of the others of its resource, by the word that its schema has for `x-derived`. None leaves it
+out, as of an event that holds less than a resource."""
 
 Complete = Callable[[Any], None]
 """Adds what is missing to a value, in place."""
@@ -115,6 +116,7 @@ def _complete(
         for name, complete_member in inner:
             complete_member(resource.get(name))
         for name, make in added:
-            resource[name] = make(resource)
+            if (made := make(resource)) is not None:
+                resource[name] = made
 
     return complete

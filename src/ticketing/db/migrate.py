@@ -56,6 +56,8 @@ MODE = re.compile(r"-- transaction: (own|none)\n")
 CONCURRENT = re.compile(
     r"\bcreate\s+(?:unique\s+)?index\s+concurrently\s+(?P<safe>if\s+not\s+exists\s+)?(?P<name>\w+)", re.IGNORECASE
 )
+STATEMENT = re.compile(r"(?:\$\$.*?\$\$|[^;]|;(?![ \t]*(?:\n|\Z)))+", re.DOTALL)
+"""What ends with a semicolon at the end of a line, outside a body between `$$`."""
 HISTORY = """
 create table if not exists schema_migrations (
     version    text primary key,
@@ -297,7 +299,7 @@ async def _run_outside(conn: AsyncConnection[Any], migration: Migration) -> str:
     await cursor.execute(INVALID, [indexes])
     for index in await cursor.fetchall():
         await conn.execute(f"drop index concurrently if exists {index}".encode())
-    for statement in re.split(r";[ \t]*(?:\n|$)", migration.text):
+    for statement in STATEMENT.findall(migration.text):
         if re.sub(r"--.*", "", statement).strip():
             await conn.execute(statement.encode())
     return await _record(conn, migration)

@@ -416,6 +416,7 @@ class TakenTicket(TypedDict):
     number: int
 
 class Ticket(TypedDict):
+    id: UUID
     number: int
     type: TicketType
     project: str
@@ -448,6 +449,7 @@ class TicketOfRun(TypedDict):
 
 class TicketRow(TypedDict):
     more: bool | None
+    id: UUID | None
     number: int | None
     type: TicketType | None
     project: str | None

@@ -79,7 +79,7 @@ class Settings:
     delivery_days: Annotated[int, range(1, 36_501)] = 30
     #: `off` sends nothing to anybody: webhooks wait. For a restored copy, or a worker that must not send.
     outbound: Literal["on", "off"] = "on"
-    #: The URL at which people reach this installation; links in messages begin with it.
+    #: The URL at which people reach this installation; `html_url` and links in messages begin with it.
     public_url: str = "http://127.0.0.1:8080"
     #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are trusted, separated by commas; `unix` for sockets.
     trusted_proxies: Networks = NOBODY

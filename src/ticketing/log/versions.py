@@ -8,7 +8,7 @@ from typing import Any
 
 from ticketing import contract
 from ticketing.contract import Complete
-from ticketing.ground import paths
+from ticketing.ground import links, paths
 
 
 def completed(type: str, data: Any) -> Any:
@@ -27,7 +27,7 @@ def _completions() -> Mapping[str, Complete]:
     found: dict[str, Complete] = {}
     for type_, message in document["webhooks"].items():
         schema = message["post"]["requestBody"]["content"]["application/json"]["schema"]
-        if completion := contract.completion(document, schema, {}):
+        if completion := contract.completion(document, schema, links.DERIVED):
             found[type_] = completion
     operations = contract.load(paths.SPEC / "dist" / "ops.json")
     queue = contract.completion(operations, {"properties": {"data": {"$ref": "#/components/schemas/Queue"}}}, {})

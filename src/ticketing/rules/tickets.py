@@ -14,7 +14,7 @@ from ticketing.access import filters, policy
 from ticketing.access.actors import Actor
 from ticketing.contract import Fault
 from ticketing.db import sql
-from ticketing.ground import moments
+from ticketing.ground import links, moments
 from ticketing.ground.errors import ChangedMeanwhile, Invalid, found
 from ticketing.rules import users
 from ticketing.writing import paging, patches, preconditions
@@ -117,7 +117,7 @@ async def update(
     ticket = found(await sql.tickets.lock_ticket(conn, number=number, **actor.viewer()), f"ticket {number}")
     policy.require_change(actor, ticket)
     matched = preconditions.match(if_match, ticket, EDITED, patch)
-    patch = patches.changeable(patch, ticket, FIELDS, matched=matched)
+    patch = patches.changeable(patch, {**ticket, "html_url": links.of_resource(ticket)}, FIELDS, matched=matched)
     wanted = _patched(ticket, patch)
     if policy.closes_own(actor, ticket, wanted["status"]) and wanted["resolution"] == "none":
         wanted["resolution"] = "withdrawn"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from ticketing.ground.config import settings
+from ticketing.ground import links
 from ticketing.log import versions
 from ticketing.outbound.destination import Destination, Refused
 
@@ -91,7 +91,7 @@ def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
     if number is None:
         target = escaped(f"the {NOUNS.get(noun, noun)} {_name(event['data'])}")
     else:
-        target = link.format(text=f"#{number}", url=f"{settings().public_url}/support/tickets/{number}")
+        target = link.format(text=f"#{number}", url=links.of_ticket(number))
     rest = _comment(verb, event) if noun == "comment" else _title(event) + _changes(noun, verb, event)
     return escaped(f"{actor} {before}") + target + escaped(after + rest)
 

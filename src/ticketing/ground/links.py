@@ -1,0 +1,22 @@
+"""Links to what people look at, which begin with the public URL of the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ticketing.ground.config import settings
+
+
+def of_ticket(number: int) -> str:
+    """The URL of a ticket's page."""
+    return f"{settings().public_url}/support/tickets/{number}"
+
+
+def of_resource(ticket: Mapping[str, Any]) -> str | None:
+    """The `html_url` of the contract's Ticket; None for what has no number."""
+    return of_ticket(ticket["number"]) if "number" in ticket else None
+
+
+DERIVED = {"html_url": of_resource}
+"""How the members of resources are made that the contract marks with `x-derived`."""
