@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from types import SimpleNamespace
@@ -77,6 +78,16 @@ def test_every_example_of_a_problem_is_one_of_the_catalogue() -> None:
         assert said == {"type": f"/problems/{slug}", **{name: catalogue[slug][name] for name in ("title", "status")}}
     shown = {example["code"].replace("_", "-") for example in examples}
     assert catalogue.keys() - shown == BEFORE_AN_OPERATION
+
+
+def test_every_problem_that_a_text_names_is_one_of_the_catalogue() -> None:
+    catalogue = contract.load(paths.SPEC / "problems.yaml")
+    guides = [path.read_text() for path in paths.GUIDES.glob("*.md")]
+    texts = "\n".join([*(file.read_text() for file in paths.DOCUMENTS.values()), *guides])
+    named = set(re.findall(r"\b([45]\d\d):? `([a-z]+(?:_[a-z]+)*)`", texts))
+    known = {(str(problem["status"]), slug.replace("-", "_")) for slug, problem in catalogue.items()}
+    assert ("409", "already_exists") in named
+    assert named <= known
 
 
 BEFORE_AN_OPERATION = {"method-not-allowed", "uri-too-long", "header-fields-too-large", "not-implemented"}

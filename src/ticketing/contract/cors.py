@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from urllib.parse import urlsplit
 
+from ticketing.contract.deprecation import of_endings
 from ticketing.contract.document import Document, operations, parameters, resolve
 from ticketing.contract.exchange import Exchange, Lines
 
@@ -107,10 +108,10 @@ def _taken(document: Document) -> set[str]:
 
 
 def _headers(document: Document) -> set[str]:
-    """The headers that the contract's answers have."""
+    """The headers that the contract's answers have, with those that tell of a deprecation."""
     return {
         name
         for operation in operations(document)
         for answer in operation.spec["responses"].values()
-        for name in resolve(document, answer, "")[1].get("headers", {})
+        for name in (*resolve(document, answer, "")[1].get("headers", {}), *of_endings(operation))
     }

@@ -13,6 +13,11 @@ WHEN = "x-deprecation"
 """What a deprecated operation has: `since` and `sunset` are dates (YYYY-MM-DD), `link` is an address."""
 
 
+def of_endings(operation: Operation) -> tuple[str, ...]:
+    """The names of the headers that tell of an operation's end; none if it stays."""
+    return ("Deprecation", "Sunset", "Link") if operation.spec.get("deprecated") else ()
+
+
 def notices(documents: Iterable[Document]) -> dict[str, Lines]:
     """The headers of every answer of a deprecated operation, by its operationId.
 

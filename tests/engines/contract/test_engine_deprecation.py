@@ -8,7 +8,7 @@ import pytest
 from contract.asking import get
 from contract.sample import library
 
-from ticketing.contract import ContractError
+from ticketing.contract import ContractError, Origins
 
 SAID = {"since": "2026-11-24", "sunset": "2027-12-01", "link": "https://library.example/newest"}
 
@@ -44,3 +44,12 @@ def test_every_answer_tells_when_the_operation_goes_and_where_to_read_on() -> No
 def test_a_deprecation_without_dates_stops_the_start(said: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ContractError, match=complaint):
         application(**said)
+
+
+def test_pages_of_other_origins_may_read_it() -> None:
+    origin = "https://portal.example"
+    document = library.document()
+    document["paths"]["/books/newest"]["get"].update({"deprecated": True, "x-deprecation": SAID})
+    going = library.application(document=document, origins=Origins(origin))
+    reply = get("/books/newest", {"Authorization": "Bearer reader", "Origin": origin}, application=going)
+    assert {"Deprecation", "Sunset"} <= set(reply.headers["access-control-expose-headers"].split(", "))
