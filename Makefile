@@ -65,6 +65,10 @@ generate: $(venv)/for-dev ## Regenerate spec/dist and sql.pyi, and format the co
 examples: $(venv)/for-dev $(node_tools) ## Execute the Postman collection and the workflows of spec/workflows on a fresh demo
 	@$(python) scripts/examples.py $(ARGS)
 
+.PHONY: changes
+changes: $(venv)/for-dev $(node_tools) ## Write into spec/CHANGELOG.md what the contract changes against its last release
+	@$(python) scripts/changes.py
+
 .PHONY: samples
 samples: $(venv)/for-dev $(node_tools) ## Run the code that the reference shows, in curl, Python, TypeScript and Go, on fresh demos
 	@$(python) scripts/samples.py $(ARGS)

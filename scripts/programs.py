@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import node
@@ -35,12 +37,15 @@ def finished(
 ) -> str:
     """What a command writes to its standard output. Raises Failed."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=folder, env=dict(environment), text=True, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=dict(environment), text=True, stdout=pipe, stderr=pipe, start_new_session=True
+    ) as process:
         try:
             if endless:
                 assert process.stdout is not None
                 first = process.stdout.readline()
-                process.terminate()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 out, errors = process.communicate(timeout=SECONDS)
                 if not first:
                     raise Failed(errors)
@@ -59,6 +64,16 @@ def missing(language: str) -> str | None:
     """The program that this machine lacks for a language, if any."""
     needed = {"go": "go", "java": "javac"}.get(language)
     return needed if needed and not shutil.which(needed) else None
+
+
+def built(programs: Mapping[str, str], folder: Path) -> None:
+    """Build programs in Go, at once, each to a file of its name. Raises Failed."""
+    (folder / "go.mod").write_text("module samples\n\ngo 1.19\n")
+    for name, code in programs.items():
+        (folder / "cmd" / name).mkdir(parents=True)
+        (folder / "cmd" / name / "main.go").write_text(code)
+    finished(["go", "vet", "./cmd/..."], os.environ, folder)
+    finished(["go", "build", "-o", f"{folder}/", "./cmd/..."], os.environ, folder)
 
 
 def compiled(programs: Mapping[str, str], folder: Path) -> dict[str, str]:

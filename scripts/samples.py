@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import examples
@@ -46,54 +46,60 @@ for (const [name, api] of JSON.parse(process.argv[2])) {
 """Runs modules in one process: a process for each would take minutes."""
 
 
-def faults(language: str, url: str, token: str) -> list[str]:
-    """Run all samples of a language; what failed, and how."""
-    if language == "TypeScript":
-        return _typescript(url, token)
-    found = []
-    for path, name, request in requests():
-        try:
-            _run(language, request, {"API": url + path, "TOKEN": token})
-        except programs.Failed as failed:
-            found.append(f"{name} in {language}: {str(failed)[-600:]}")
-    return found
+class Samples:
+    """All samples of a language, compiled if need be. Raises programs.Failed."""
+
+    def __init__(self, language: str, folder: Path) -> None:
+        self._language = language
+        self._folder = folder
+        self._code = {name: LANGUAGES[language](request) for _, name, request in requests()}
+        self._environment: Mapping[str, str] = os.environ
+        if language == "TypeScript":
+            self._environment = programs.compiled(self._code, folder)
+            (folder / "in_turn.mjs").write_text(IN_TURN)
+        elif language == "Go":
+            programs.built(self._code, folder)
+
+    def faults(self, url: str, token: str) -> list[str]:
+        """Run them; what failed, and how."""
+        found = []
+        todo = [*requests()]
+        if self._language == "TypeScript":
+            ending = json.dumps([(name, url + path) for path, name, request in todo if not request.streams])
+            todo = [each for each in todo if each[2].streams]
+            try:
+                self._finished(["node", "in_turn.mjs", ending], {"TOKEN": token})
+            except programs.Failed as failed:
+                found += str(failed).strip().splitlines()
+        for path, name, request in todo:
+            try:
+                self._run(name, {"API": url + path, "TOKEN": token}, endless=request.streams)
+            except programs.Failed as failed:
+                found.append(f"{name} in {self._language}: {str(failed)[-600:]}")
+        return found
+
+    def _run(self, name: str, variables: Mapping[str, str], *, endless: bool) -> None:
+        code = self._code[name]
+        match self._language:
+            case "curl":
+                # It is shown without these: people want to see the problem.
+                programs.run("bash", f"{code.rstrip()} -sS --fail-with-body", variables, endless=endless)
+            case "Python" if endless:
+                programs.run("python", code, variables, endless=True)
+            case "Python":
+                _executed(code, variables)
+            case "TypeScript":
+                self._finished(["node", f"{name}.mjs"], variables, endless=endless)
+            case "Go":
+                answer = self._finished([f"./{name}"], variables, endless=endless)
+                if not (endless or answer.startswith("2")):
+                    raise programs.Failed(answer)
+
+    def _finished(self, command: list[str], variables: Mapping[str, str], *, endless: bool = False) -> str:
+        return programs.finished(command, {**self._environment, **variables}, self._folder, endless=endless)
 
 
-def _typescript(url: str, token: str) -> list[str]:
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        sources = {name: LANGUAGES["TypeScript"](request) for _, name, request in requests()}
-        environment = programs.compiled(sources, folder) | {"TOKEN": token}
-        (folder / "in_turn.mjs").write_text(IN_TURN)
-        ending = json.dumps([(name, url + path) for path, name, request in requests() if not request.streams])
-        try:
-            programs.finished(["node", "in_turn.mjs", ending], environment, folder)
-            for path, name, request in requests():
-                if request.streams:
-                    command = ["node", f"{name}.mjs"]
-                    programs.finished(command, environment | {"API": url + path}, folder, endless=True)
-        except programs.Failed as failed:
-            return str(failed).strip().splitlines()
-    return []
-
-
-def _run(language: str, request: Request, variables: dict[str, str]) -> None:
-    code = LANGUAGES[language](request)
-    match language:
-        case "curl":
-            # It is shown without these: people want to see the problem.
-            programs.run("bash", f"{code.rstrip()} -sS --fail-with-body", variables, endless=request.streams)
-        case "Python" if not request.streams:
-            _executed(code, variables)
-        case "Go" if not request.streams:
-            answer = programs.run("go", code, variables)
-            if not answer.startswith("2"):
-                raise programs.Failed(answer)
-        case _:
-            programs.run(language.lower(), code, variables, endless=True)
-
-
-def _executed(code: str, variables: dict[str, str]) -> None:
+def _executed(code: str, variables: Mapping[str, str]) -> None:
     """Execute a program in this process, as with TypeScript."""
     before = dict(os.environ)
     os.environ.update(variables)
@@ -114,8 +120,11 @@ def main(*languages: str) -> int:
         if lacking := programs.missing(language.lower()):
             print(f"{language}: not run, as there is no `{lacking}`.")
             continue
-        with examples.demo() as (url, token):
-            found = faults(language, url, token)
+        with tempfile.TemporaryDirectory() as folder:
+            samples = Samples(language, Path(folder))
+            # Only now, as its jobs end by themselves.
+            with examples.demo() as (url, token):
+                found = samples.faults(url, token)
         print("\n".join(found) or f"{language}: {len(list(requests()))} samples ran.", flush=True)
         status |= bool(found)
     return status

@@ -59,7 +59,7 @@ def test_the_wheel_holds_all_that_the_service_reads(wheel: Path) -> None:
     expected = {f"ticketing/{path.relative_to(ROOT / 'src/ticketing')}" for path in tracked("src/ticketing")}
     expected |= {
         f"ticketing/_data/{path.relative_to(ROOT)}"
-        for folder in ("spec", "sql", "migrations")
+        for folder in ("spec", "sql", "migrations", "docs/guides")
         for path in tracked(folder)
     }
     assert expected <= names
