@@ -63,14 +63,14 @@ return case when named_today.type like 'comment.%' and fields ? 'ticket'
                  || case when fields ? 'kind' then jsonb_build_object('type', fields -> 'kind') else '{}' end
             else fields end;
 
--- Numbers an event of a ticket higher than those before it.
--- The column's default is the time in microseconds, but a clock may go back. Whoever changes a ticket has locked it, so
--- the event before this one is committed.
-create or replace function number_event() returns trigger language plpgsql as $$
+-- The next number in the order of events: the time in microseconds, but always more than the last number.
+-- A clock may go back, and two events may fall into one microsecond.
+create or replace function next_event_sequence() returns bigint language plpgsql as $$
+declare
+    next constant bigint := nextval('event_sequence');
+    now  constant bigint := extract(epoch from clock_timestamp()) * 1000000;
 begin
-    new.sequence := greatest(new.sequence, 1 + (select e.sequence from events e
-                                                 where e.ticket = new.ticket order by e.position desc limit 1));
-    return new;
+    return case when now > next then setval('event_sequence', now) else next end;
 end;
 $$;
 

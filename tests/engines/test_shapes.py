@@ -325,7 +325,7 @@ RUN = {
     "log_id": "select log_id(pg_current_xact_id())",
     "log_page": "select log_page('0', 0, 10, 1000)",
     "mend_event_log": "select mend_event_log()",
-    "number_event": "insert into events (id, type, ticket, data) values (gen_random_uuid(), 'x', 1, '{}')",
+    "next_event_sequence": "select next_event_sequence()",
     "note_audience": "insert into events (id, type, internal, data) values (gen_random_uuid(), 'x', true, '{}')",
 }
 
