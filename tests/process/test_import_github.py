@@ -288,6 +288,7 @@ def test_the_timeline(database_url: str, agent: Person, project: str, repository
     still_open = {"status": "open", "resolution": "none", "resolved_at": None, "closed_at": None}
     assert (created["type"], created["timestamp"]) == ("ticket.created", ticket["created_at"])
     assert (created["actor"], created["previous"]) == (ticket["requester"], {})
+    assert created["data"].pop("version") != ended["data"].pop("version") != ticket.pop("version")
     assert created["data"] == ticket | still_open | {"updated_at": ticket["created_at"]}
     for event, said in ((first, comments[0]), (second, comments[1])):
         assert (event["type"], event["timestamp"]) == ("comment.created", said["created_at"])
