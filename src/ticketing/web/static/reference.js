@@ -51,7 +51,7 @@ if (languages.length) choose(languages.includes(kept("language")) ? kept("langua
 const unfold = (container) => {
   for (const link of container.querySelectorAll("a.schema")) {
     const named = document.getElementById(link.hash.slice(1));
-    const place = link.closest("dt, h4");
+    const place = link.closest("dt, h4, .variant");
     if (!named || !place) continue;
     const details = document.createElement("details");
     const summary = document.createElement("summary");
@@ -68,6 +68,7 @@ const unfold = (container) => {
       unfold(details);
     });
     if (place.tagName === "DT") place.nextElementSibling.append(details);
+    else if (place.tagName === "DIV") place.append(details);
     else if (!place.parentElement.querySelector(":scope > .fields") || place.closest("#messages")) place.after(details);
   }
 };

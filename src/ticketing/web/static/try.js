@@ -1,4 +1,5 @@
-// Trying the API: reads the contract that is served (with `?ops` that for operators), and sends requests to this very installation with your token.
+// Trying the API: reads the contract that is served (with `?ops` that for operators), and sends requests to this very
+// installation with your token.
 
 // Swagger UI fills every parameter with its example, and so would ask for the tickets that match all filters at once,
 // from a cursor that was never given, and retry with one key what are different requests. Here only what is required
