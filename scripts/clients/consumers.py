@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -41,7 +42,7 @@ PATIENCE = 60
 def start(command: str) -> subprocess.Popen[bytes]:
     """Start a command of a shell; what it prints goes to `log`."""
     with Path("log").open("wb") as log:
-        return subprocess.Popen(["sh", "-c", f"exec {command}"], stdout=log, stderr=log)
+        return subprocess.Popen(["sh", "-c", command], stdout=log, stderr=log, start_new_session=True)
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def server(command: str) -> Iterator[str]:
             time.sleep(0.25)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # Some tools are started by a program of their own.
         process.wait()
 
 

@@ -19,6 +19,8 @@ PROGRAMS = ROOT / "tests" / "clients"
 HERE = Path(__file__).parent
 #: Jackson comes with the generator; the annotations are Debian's libjakarta-annotation-api-java.
 ANNOTATIONS = Path("/usr/share/java/jakarta-annotation-api.jar")
+#: Seconds that a command may take.
+PATIENCE = 300
 GENERATOR = "openapi-generator-cli generate -i openapi.yaml"
 
 
@@ -83,13 +85,12 @@ class Failed(Exception):
 
 
 def run(commands: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
-    """Run commands of a shell, one after another."""
+    """Run commands of a shell, one after another; raises Failed."""
     for command in commands:
-        done = subprocess.run(
-            ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
+        shell = ["timeout", str(PATIENCE), "sh", "-c", command]
+        done = subprocess.run(shell, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Failed(f"{command}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+            raise Failed(f"{command}: {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
 
 
 TOOLS = (
@@ -144,7 +145,7 @@ TOOLS = (
         "Java",
         "openapi_generator_java",
         f"{GENERATOR} -g java -o client --library native"
-        " --additional-properties=useJakartaEe=true,openApiNullable=false",
+        " --additional-properties=useJakartaEe=true,openApiNullable=false,containerDefaultToNull=true",
         (
             "javac -proc:none -d classes $(find client/src/main -name '*.java')",
             "javac -proc:none -Xlint:all,-path -Werror -d classes Drive.java",

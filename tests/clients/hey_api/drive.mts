@@ -128,13 +128,19 @@ async function follow(client: Client, cursor: string, number: number): Promise<v
   told(found[0], number);
 }
 
-/** To OpenAPI a stream is a text, so the validator of one event has to be named. */
+/**
+ * To OpenAPI a stream is a text, so the validator of one event has to be named. Whoever stops reading has to close the
+ * stream, too.
+ */
 async function listen(client: Client, cursor: string, number: number): Promise<void> {
   const responseValidator = (data: unknown): Promise<unknown> => zEvent.parseAsync(data);
-  const { stream } = await streamEvents({ client, query: { cursor }, responseValidator });
+  const reading = new AbortController();
+  const { stream } = await streamEvents({ client, query: { cursor }, responseValidator, signal: reading.signal });
   for await (const data of stream as AsyncGenerator<unknown>) {
     const event = data as Event;
-    if (event.ticket_number === number) return told(event, number);
+    if (event.ticket_number !== number) continue;
+    told(event, number);
+    return reading.abort();
   }
   assert.fail("the stream ended");
 }

@@ -237,7 +237,7 @@ func beRefused(api *ticketing.APIClient, project string) {
 	unscoped := signIn(token).ProjectsAPI.CreateProject(ctx).ProjectCreate(again)
 	refused[*ticketing.Project](403, "insufficient_scope")(unscoped.Execute())
 	refused[*ticketing.Ticket](404, "not_found")(api.TicketsAPI.GetTicket(ctx, noTicket).Execute())
-	refused[*ticketing.Project](409, "key_taken")(api.ProjectsAPI.CreateProject(ctx).ProjectCreate(again).Execute())
+	refused[*ticketing.Project](409, "already_exists")(api.ProjectsAPI.CreateProject(ctx).ProjectCreate(again).Execute())
 
 	blank := *ticketing.NewTicketCreate(ticketing.TICKETTYPE_SUPPORT, project, " ", "")
 	invalid := api.TicketsAPI.CreateTicket(ctx).TicketCreate(blank)

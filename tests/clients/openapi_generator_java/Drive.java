@@ -142,8 +142,8 @@ public final class Drive {
       TicketPage page =
           new TicketsApi(client)
               .listTickets(
-                  Set.of(project), null, null, null, null, null, null, null, null, null, null, null, null, null,
-                  "created", 2, cursor);
+                  Set.of(project), null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+                  null, "created", 2, cursor);
       page.getItems().forEach(ticket -> seen.add(ticket.getNumber()));
       cursor = page.getNext();
     } while (cursor != null);
@@ -260,7 +260,7 @@ public final class Drive {
     ProjectCreate again = new ProjectCreate().key(project).name("Снова");
     refused(403, "insufficient_scope", () -> new ProjectsApi(signIn(token)).createProject(again, null));
     refused(404, "not_found", () -> tickets.getTicket((1L << 53) - 1, null));
-    refused(409, "key_taken", () -> new ProjectsApi(client).createProject(again, null));
+    refused(409, "already_exists", () -> new ProjectsApi(client).createProject(again, null));
     TicketCreate blank = new TicketCreate().type(TicketType.SUPPORT).project(project).title(" ").description("");
     Problem problem = refused(422, "validation_failed", () -> tickets.createTicket(blank, null));
     must(problem.getErrors().size() == 1 && "#/title".equals(problem.getErrors().get(0).getPointer()), problem);
