@@ -327,3 +327,18 @@ def test_an_address_cannot_be_taken_away(admin: Person, sign_in: Callable[..., P
     person = sign_in("requester")
     refused = admin.request("PATCH", f"/users/{person.id}", json={"email": None}, headers=MERGE_PATCH)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/email")
+
+
+@pytest.mark.parametrize("number", [1e20, -1e20, 1e22, 1e308, -1e308, 2**64, 2**200])
+def test_a_number_that_no_field_holds_is_told_as_such(agent: Person, new_ticket: New, number: float) -> None:
+    """However many digits it has, also those that JSON writers do not write."""
+    refused = agent.patch(
+        f"/tickets/{new_ticket()['number']}", content=b'{"number": %d}' % int(number), headers=MERGE_PATCH
+    )
+    assert refused.status_code in (400, 422), refused.text
+    exponent = agent.patch(
+        f"/tickets/{new_ticket()['number']}", content=f'{{"number": {float(number)!r}}}', headers=MERGE_PATCH
+    )
+    assert exponent.status_code == 422, exponent.text
+    (fault,) = exponent.json()["errors"]
+    assert fault["code"] in ("too_large", "too_small", "read_only")

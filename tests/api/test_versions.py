@@ -184,3 +184,21 @@ def test_a_replayed_answer_has_the_version_of_the_first(admin: Person, project: 
     assert again.headers["idempotent-replayed"] == "true"
     assert (again.json(), again.headers["etag"]) == (first.json(), first.headers["etag"])
     assert first.headers["etag"] == f'"{first.json()["version"]}"'
+
+
+def test_a_version_in_a_patch_may_be_the_etag_as_it_came(agent: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    tag = agent.get(f"/tickets/{number}").headers["ETag"]
+    assert patch(agent, number, version=tag, title="New").status_code == 200
+    assert patch(agent, number, version=tag, title="Newer").status_code == 412
+    for version in ("", " ", "*", f"W/{tag}", '"', "é", f"{tag}, {tag}"):
+        refused = patch(agent, number, version=version, title="Newer")
+        assert refused.status_code == 422, version
+        assert [fault["code"] for fault in refused.json()["errors"]] == ["wrong_format"], version
+
+
+def test_a_tag_with_commas_is_one_tag(agent: Person, new_ticket: New) -> None:
+    path = f"/tickets/{new_ticket()['number']}"
+    version = agent.get(path).json()["version"]
+    for held, status in ((f'"a,{version},b"', 200), (f'"a", "{version}"', 304), (f'W/"{version}"', 304), ('"', 200)):
+        assert agent.get(path, headers={"If-None-Match": held}).status_code == status, held

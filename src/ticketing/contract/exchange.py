@@ -15,7 +15,7 @@ import orjson
 from ticketing.contract.admission import Place
 from ticketing.contract.forwarded import Origin, Proxies
 from ticketing.contract.tracing import trace_of
-from ticketing.contract.versions import VERSION, etag
+from ticketing.contract.versions import VERSION, etag, listed
 
 KEY = "contract.exchange"
 """Where a scope holds its exchange."""
@@ -275,8 +275,8 @@ class Exchange:
         given = self.headers.get(b"if-none-match")
         if given is None or self.method not in ("GET", "HEAD"):
             return False
-        held = [each.strip().removeprefix("W/") for each in given.decode("latin-1").split(",")]
-        return tag in held or tag.strip('"') in held or held == ["*"]
+        text = given.decode("latin-1")
+        return text.strip() == "*" or tag.strip('"') in {version for _, version in listed(text) or ()}
 
 
 async def _end_with_client(receive: Any, pieces: Pieces) -> None:

@@ -234,6 +234,8 @@ def show(value: Any) -> str:
     """A value as JSON, cut short: an answer must not repeat what was sent."""
     if isinstance(value, dict | list):
         return _ARTICLES["array" if isinstance(value, list) else "object"].capitalize()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _clip(str(value))  # It may have more digits than orjson writes.
     text = orjson.dumps(value[:SHOWN] if isinstance(value, str) else value, default=str).decode()
     return text if len(text) <= SHOWN and value == orjson.loads(text) else f"{text[:SHOWN]}…"
 

@@ -11,6 +11,7 @@ with one digest can lose only an edit of their own by it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from operator import itemgetter
@@ -25,6 +26,21 @@ VERSION = "version"
 _SORTED = orjson.OPT_SORT_KEYS
 _NOTHING: Mapping[str, Any] = {}
 _Read = Callable[[Mapping[str, Any]], Any]
+
+
+_TAG = r'(W/)?(?:"([!#-~\x80-\xff]*)"|([0-9A-Za-z._-]+))'
+_ENTITY_TAG = re.compile(_TAG)
+_ENTITY_TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+{_TAG})*+[ \t,]*+")
+
+
+def listed(tags: str) -> list[tuple[bool, str]] | None:
+    """The entity tags of a list (RFC 9110, 8.8.3), quoted or bare: whether each is weak, and its version.
+
+    None if it is no such list.
+    """
+    if not _ENTITY_TAGS.fullmatch(tags):
+        return None
+    return [(bool(weak), quoted or bare) for weak, quoted, bare in _ENTITY_TAG.findall(tags)]
 
 
 def etag(resource: Any, edited: Collection[str] = ()) -> str:

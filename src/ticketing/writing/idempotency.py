@@ -95,10 +95,7 @@ async def stored(conn: sql.Connection, actor: Caller, claim: Claim) -> dict[str,
     if row is None:
         return None
     if row["fingerprint"] != claim.fingerprint:
-        raise KeyReused(
-            "This Idempotency-Key was used for another request, or with a token that is limited to other projects. Use"
-            " a new key for a new request."
-        )
+        raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
     if row["answer"] is None or row["event_id"] is None:
         raise AnswerNotKept("The request with this Idempotency-Key was done, but its answer is no longer kept.")
     claim.event_id = row["event_id"]

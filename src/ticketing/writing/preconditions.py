@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ticketing.contract import VERSION, same_edit, version
-from ticketing.ground.errors import InvalidParameter, PreconditionFailed
-
-_TAG = r'(W/)?(?:"([!#-~\x80-\xff]*)"|([0-9A-Za-z._-]+))'
-"""An entity tag, or what is between its quotation marks: the `version` of a body."""
-_ENTITY_TAG = re.compile(_TAG)
-_ENTITY_TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+{_TAG})*+[ \t,]*+")
+from ticketing.contract import VERSION, listed, same_edit, version
+from ticketing.ground.errors import Invalid, InvalidParameter, PreconditionFailed
 
 
 def match(
@@ -30,25 +24,33 @@ def match(
     never match a change.
     """
     if if_match is None:
-        return patch is not None and VERSION in patch and _fit([patch[VERSION]], resource, edited)
+        return patch is not None and VERSION in patch and _fit([_sent_back(patch[VERSION])], resource, edited)
     if if_match.strip() == "*":
         return False
-    if not _ENTITY_TAGS.fullmatch(if_match):
+    given = listed(if_match)
+    if given is None:
         raise InvalidParameter.named(
             "If-Match", "wrong_format", "Send the ETag or version as you got it; several with commas between."
         )
-    tags = _ENTITY_TAG.findall(if_match)
-    strong = [quoted or bare for weak, quoted, bare in tags if not weak]
+    strong = [version for weak, version in given if not weak]
     try:
         return _fit(strong, resource, edited)
     except PreconditionFailed:
-        if len(strong) == len(tags):
+        if len(strong) == len(given):
             raise
         raise InvalidParameter.named(
             "If-Match",
             "wrong_format",
             "A weak ETag matches no change. Leave out W/, which a proxy that compresses puts before it.",
         ) from None
+
+
+def _sent_back(version: str) -> str:
+    """The version of a patch, which may be an ETag with its quotation marks. Raises Invalid for what is neither."""
+    match listed(version):
+        case [(False, bare)] if bare:
+            return bare
+    raise Invalid.at(f"#/{VERSION}", "wrong_format", "Send the version as you got it, or leave it out.")
 
 
 def _fit(versions: Collection[str], resource: Mapping[str, Any], edited: Collection[str]) -> bool:

@@ -41,7 +41,6 @@ window.ui = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   filter: true,
-  persistAuthorization: true,
   plugins: [OnlyWhatIsRequired],
   tryItOutEnabled: true,
   validatorUrl: null,
