@@ -145,7 +145,7 @@ def test_command_lines_in_a_help_can_be_copied(
     assert not re.search(r": (?:ticketing|gh) \w", docstring), "a command line stands alone, so that it is not broken"
 
 
-@pytest.mark.parametrize("command", ["user show", "user list --email", "jobs list --kind", "token list --user"])
+@pytest.mark.parametrize("command", ["user show", "user list --email", "jobs list --type", "token list --user"])
 def test_an_argument_that_is_not_utf_8_is_refused_in_one_sentence(run: Run, url: str, command: str) -> None:
     assert run(*command.split(), "\udcff", url=url) == (1, "", "ticketing: An argument is not UTF-8.\n")
 
@@ -269,7 +269,7 @@ def test_no_message_about_arguments_speaks_of_types(run: Run, names: tuple[str, 
 
 def test_a_kind_of_jobs_that_nobody_knows_is_told_with_those_that_there_are(run: Run, url: str) -> None:
     for command in ("list", "retry", "cancel"):
-        code, out, err = run("jobs", command, "--kind", "nope", *(["--yes"] if command != "list" else []), url=url)
+        code, out, err = run("jobs", command, "--type", "nope", *(["--yes"] if command != "list" else []), url=url)
         assert (code, out) == (1, "")
         assert err.startswith(f"ticketing: There is no kind of jobs 'nope'. There are {min(kinds.KINDS)}, ")
         assert "webhooks.deliver" in err

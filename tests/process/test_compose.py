@@ -91,7 +91,8 @@ def test_the_worker_is_asked_where_it_answers_and_gets_time_to_stop() -> None:
 def test_the_image_copies_what_is_there_and_what_the_wheel_is_made_of() -> None:
     copied = [word for line in instructions("COPY") if not line.startswith("--from") for word in line.split()[:-1]]
     assert [name for name in copied if not (ROOT / name).exists()] == []
-    wheel = {path.split("/")[0] for path in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]}
+    included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    wheel = {"src" if path.startswith("src/") else path for path in included}
     assert wheel | {"pyproject.toml", PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"]} <= set(
         copied
     )

@@ -127,7 +127,7 @@ def test_everything_runs_and_is_gone_after_ctrl_c() -> None:
                 assert person.get("/me").json()["user"]["role"] == role
         with client(ready, "admin") as admin:
             assert len(admin.get("/projects").json()["items"]) == 3
-            assert len(admin.get("/users").json()["items"]) == 6
+            assert len(admin.get("/users").json()["items"]) == 7
             assert {ticket["type"] for ticket in all_of(admin, "/tickets")} == {"bug", "feature_request", "support"}
             with admin.stream("GET", "/events/stream") as stream:
                 chunks = stream.iter_raw()
@@ -181,7 +181,7 @@ def test_a_home_is_for_one_at_a_time_and_keeps_its_data_and_tokens(home: Path) -
             assert requester.get(f"/tickets/{number}").json()["title"] == "Still here?"
         with client(again, "admin") as admin:
             # The demo is not loaded twice.
-            assert len(admin.get("/users").json()["items"]) == 6
+            assert len(admin.get("/users").json()["items"]) == 7
         code, _, err = command.stop(signal.SIGHUP)
         assert code == 0
         assert "Traceback" not in err
