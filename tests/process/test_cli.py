@@ -267,11 +267,11 @@ def test_no_message_about_arguments_speaks_of_types(run: Run, names: tuple[str, 
                 assert not re.search(r"convert|\bint\b|UUID|Literal|parameter|\[", err)
 
 
-def test_a_kind_of_jobs_that_nobody_knows_is_told_with_those_that_there_are(run: Run, url: str) -> None:
+def test_a_type_of_job_that_nobody_knows_is_told_with_those_that_there_are(run: Run, url: str) -> None:
     for command in ("list", "retry", "cancel"):
         code, out, err = run("jobs", command, "--type", "nope", *(["--yes"] if command != "list" else []), url=url)
         assert (code, out) == (1, "")
-        assert err.startswith(f"ticketing: There is no kind of jobs 'nope'. There are {min(kinds.KINDS)}, ")
+        assert err.startswith(f"ticketing: There is no type of job 'nope'. There are {min(kinds.KINDS)}, ")
         assert "webhooks.deliver" in err
         assert not re.search(r"[ ,]\.", err), "a list without words"
 
