@@ -12,19 +12,14 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
-import collection
 import node
 from ticketing.ground import paths
 
 WORKFLOWS = sorted((paths.SPEC / "workflows").glob("*.arazzo.yaml"))
-#: newman waits for the end of an answer, and this one has none.
-ENDLESS = "stream_events"
 
 
 def main(*arguments: str) -> int:
@@ -35,13 +30,9 @@ def main(*arguments: str) -> int:
 
 def newman(url: str, token: str) -> int:
     """The Postman collection."""
-    ending = [step for step in collection.everything() if step.operation_id != ENDLESS]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "collection.json")
-        file.write_text(json.dumps(collection.postman(ending)))
-        variables = ["--env-var", f"url={url}", "--env-var", f"token={token}"]
-        quiet = ["--reporters", "cli", "--reporter-cli-no-success-assertions", "--reporter-cli-no-banner"]
-        return node.main("newman", "run", str(file), *variables, *quiet)
+    variables = ["--env-var", f"url={url}", "--env-var", f"token={token}"]
+    quiet = ["--reporters", "cli", "--reporter-cli-no-success-assertions", "--reporter-cli-no-banner"]
+    return node.main("newman", "run", str(paths.COLLECTION), *variables, *quiet)
 
 
 def respect(url: str, token: str) -> int:
