@@ -47,8 +47,10 @@ def test_of_what_is_changed_elsewhere_only_the_id_is_an_edit() -> None:
     assert tag({"id": 2, "name": "Ada"})[0] != edit != tag(None)[0]
 
 
-VALUES = st.none() | st.integers(0, 3) | st.text() | st.dictionaries(st.sampled_from(["id", "name"]), st.integers(0, 3))
-PEOPLE = st.none() | st.fixed_dictionaries({"id": st.integers(0, 2), "name": st.text(max_size=2)})
+#: Few letters: to draw from all of Unicode takes seconds to prepare.
+TEXT = st.text("ab\u00e9\u0301 \U0001f600", max_size=3)
+VALUES = st.none() | st.integers(0, 3) | TEXT | st.dictionaries(st.sampled_from(["id", "name"]), st.integers(0, 3))
+PEOPLE = st.none() | st.fixed_dictionaries({"id": st.integers(0, 2), "name": TEXT})
 BODIES = st.fixed_dictionaries(
     {}, optional={"lender": PEOPLE, **dict.fromkeys(("title", "kind", "pages", "votes", "version"), VALUES)}
 )
