@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -60,7 +60,8 @@ def server(command: str) -> Iterator[str]:
             time.sleep(0.25)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # Some tools are started by a program of their own.
+        with suppress(ProcessLookupError):  # It has ended by itself.
+            os.killpg(process.pid, signal.SIGTERM)  # Some tools are started by a program of their own.
         process.wait()
 
 
@@ -138,6 +139,9 @@ def main() -> int:
         shutil.copy(paths.SPEC / "dist" / "openapi.yaml", folder)
         os.chdir(folder)
         for name, check in CHECKS.items():
+            if name.startswith("Specmatic") and shutil.which("java") is None:
+                print(f"{name:<24}left out: java not found", flush=True)
+                continue
             faults = check()
             print(f"{name:<24}{'FAILED' if faults else 'as it should be'}", *faults, sep="\n    ", flush=True)
             bad |= bool(faults)
