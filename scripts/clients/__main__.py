@@ -40,7 +40,7 @@ def outcome(tool: Tool, url: str, token: str, folder: Path) -> list[str]:
 def main(*arguments: str) -> int:
     """Try the tools; the exit status says whether all is well."""
     wanted = [each for each in arguments if each != "--all"]
-    os.environ["TICKETING_WEBHOOK_ALLOW"] = "127.0.0.1"
+    os.environ |= {"TICKETING_WEBHOOK_ALLOW": "127.0.0.1", "DELIVERS": "yes"}
     row = "{:<24} {:<9} {:<12} {:<10} {:<10} {}".format
     print(row("tool", "version", "language", *STEPS), flush=True)
     bad = False

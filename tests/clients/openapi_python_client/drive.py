@@ -1,13 +1,22 @@
 """A user's program: it goes through the service with the client that openapi-python-client makes of the contract.
 
 Usage: python drive.py      (URL and TOKEN, an admin's, in the environment; `ticketing_client` is the generated package)
+
+With DELIVERS in the environment it receives a webhook message, too, for which the service needs a worker.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import os
 import secrets
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from queue import Queue
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,6 +27,7 @@ from ticketing_client.api.me import get_me
 from ticketing_client.api.projects import create_project
 from ticketing_client.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing_client.api.tokens import create_token, list_tokens, revoke_token
+from ticketing_client.api.webhooks import create_webhook_endpoint, delete_webhook_endpoint, ping_webhook_endpoint
 from ticketing_client.models import (
     Comment,
     CommentCreate,
@@ -51,6 +61,9 @@ from ticketing_client.models import (
     TokenWithSecret,
     User,
     UserRole,
+    WebhookEndpointCreate,
+    WebhookEndpointWithSecret,
+    WebhookEvent,
 )
 from ticketing_client.types import UNSET, Response, Unset
 
@@ -73,7 +86,10 @@ def main() -> None:
         resolve(client, numbers[0])
         look_back(client, numbers[0], me)
         follow(client, cursor, numbers[0])
-        be_refused(client, project)
+        listen(client, cursor, numbers[0])
+        if "DELIVERS" in os.environ:
+            be_called(client)
+        be_refused(client, url, project)
         revoked = hand_out_token(client)
     with AuthenticatedClient(base_url=url, token=revoked.token) as client:
         assert given(Problem, get_me.sync_detailed(client=client), 401).code == "unauthenticated"
@@ -233,7 +249,61 @@ def follow(client: AuthenticatedClient, cursor: str, number: int) -> None:
     assert not any(event.tombstone for event in found)
 
 
-def be_refused(client: AuthenticatedClient, project: str) -> None:
+def listen(client: AuthenticatedClient, cursor: str, number: int) -> None:
+    """The generated function would read the whole stream, which never ends; its HTTP client does not."""
+    http = client.get_httpx_client()
+    with http.stream("GET", "/events/stream", params={"cursor": cursor}, timeout=30) as stream:
+        assert stream.status_code == 200
+        for line in stream.iter_lines():
+            if line.startswith("data:"):
+                event = json.loads(line.removeprefix("data:"))
+                if event["type"] == "ticket.created" and event["ticket_number"] == number:
+                    told = TicketEvent.from_dict(event)
+                    assert isinstance(told.data, Ticket) and told.data.number == number
+                    return
+    raise AssertionError("the stream ended")
+
+
+def be_called(client: AuthenticatedClient) -> None:
+    """A ping arrives at a server of our own, is signed, and is an event."""
+    received: Queue[tuple[dict[str, str], bytes]] = Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.put((dict(self.headers), body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        wanted = WebhookEndpointCreate(url=f"http://127.0.0.1:{server.server_port}/")
+        made = create_webhook_endpoint.sync_detailed(client=client, body=wanted)
+        endpoint = given(WebhookEndpointWithSecret, made, 201)
+        assert ping_webhook_endpoint.sync_detailed(endpoint.id, client=client).status_code == 202
+        headers, body = received.get(timeout=30)
+        server.shutdown()
+    key = base64.b64decode(endpoint.secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert f"v1,{signature}" in headers["webhook-signature"].split()
+    event = WebhookEvent.from_dict(json.loads(body))
+    assert event.type_ == "webhook.pinged"
+    assert delete_webhook_endpoint.sync_detailed(endpoint.id, client=client).status_code == 204
+
+
+def be_refused(client: AuthenticatedClient, url: str, project: str) -> None:
+    bad = given(Problem, list_tickets.sync_detailed(client=client, cursor="nonsense"), 400)
+    assert bad.code == "invalid_cursor"
+    reading = TokenCreate(name="Lesen", scopes=[Scope.TICKETS_READ])
+    reader = given(TokenWithSecret, create_token.sync_detailed(client=client, body=reading), 201)
+    with AuthenticatedClient(base_url=url, token=reader.token) as narrow:
+        wish = TicketCreate(type_=TicketType.SUPPORT, project=project, title="Darf ich?", description="")
+        no_scope = given(Problem, create_ticket.sync_detailed(client=narrow, body=wish), 403)
+    assert no_scope.code == "insufficient_scope"
     body = TicketCreate(type_=TicketType.SUPPORT, project=project, title=" ", description="", tags=["klein, groß"])
     problem = given(Problem, create_ticket.sync_detailed(client=client, body=body), 422)
     assert problem.code == "validation_failed"

@@ -1,11 +1,13 @@
 /**
  * A user's program: it goes through the service with openapi-fetch and the types that openapi-typescript makes of the
- * contract, `api.mts`. URL and TOKEN, an admin's, come from the environment.
+ * contract, `api.mts`. URL and TOKEN, an admin's, come from the environment. With DELIVERS there it receives a webhook
+ * message, too, for which the service needs a worker.
  */
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import createClient, { type Client } from "openapi-fetch";
+import { dataOf, receiver } from "../listening.mjs";
 import type { components, paths } from "./api.mjs";
 
 type Schemas = components["schemas"];
@@ -30,6 +32,8 @@ async function main(): Promise<void> {
   await resolve(admin, number);
   await lookBack(admin, number, me);
   await follow(admin, cursor, number);
+  await listen(admin, cursor, number);
+  if (process.env["DELIVERS"]) await beCalled(admin);
   await beRefused(admin, project);
   const revoked = signIn(await handOutToken(admin));
   assert.equal(refused(await revoked.GET("/me"), 401).code, "unauthenticated");
@@ -224,7 +228,42 @@ async function follow(api: Api, cursor: string, number: number): Promise<void> {
   assert(found.every((event) => !event.tombstone && event.data !== null));
 }
 
+async function listen(api: Api, cursor: string, number: number): Promise<void> {
+  const { response } = await api.GET("/events/stream", { params: { query: { cursor } }, parseAs: "stream" });
+  assert.equal(response.status, 200);
+  for await (const data of dataOf(response)) {
+    const event = JSON.parse(data) as Schemas["Event"];
+    if (event.type === "ticket.created" && event.ticket_number === number) {
+      assert(isTicketEvent(event));
+      assert.equal(event.data?.number, number);
+      return;
+    }
+  }
+  assert.fail("the stream ended");
+}
+
+/** A ping arrives at a server of our own, is signed, and is an event. */
+async function beCalled(api: Api): Promise<void> {
+  const { url, message } = await receiver();
+  const { id, secret } = given(await api.POST("/webhook-endpoints", { body: { url } }), 201);
+  const path = { endpoint_id: id };
+  given(await api.POST("/webhook-endpoints/{endpoint_id}/pings", { params: { path } }), 202);
+  const { headers, body } = await message;
+  const key = Buffer.from(secret.replace("whsec_", ""), "base64");
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
+  const signature = `v1,${createHmac("sha256", key).update(signed).digest("base64")}`;
+  assert(headers["webhook-signature"]?.split(" ").includes(signature));
+  assert.equal((JSON.parse(body) as Schemas["WebhookEvent"]).type, "webhook.pinged");
+  const gone = await api.DELETE("/webhook-endpoints/{endpoint_id}", { params: { path } });
+  assert.equal(gone.response.status, 204);
+}
+
 async function beRefused(api: Api, project: string): Promise<void> {
+  const nonsense = await api.GET("/tickets", { params: { query: { cursor: "nonsense" } } });
+  assert.equal(refused(nonsense, 400).code, "invalid_cursor");
+  const reader = given(await api.POST("/tokens", { body: { name: "Lire", scopes: ["tickets:read"] } }), 201);
+  const wish = { type: "support" as const, project, title: "Puis-je ?", description: "" };
+  assert.equal(refused(await signIn(reader.token).POST("/tickets", { body: wish }), 403).code, "insufficient_scope");
   const body = { type: "support" as const, project, title: " ", description: "", tags: ["été, hiver"] };
   const problem = refused(await api.POST("/tickets", { body }), 422);
   assert.equal(problem.code, "validation_failed");
