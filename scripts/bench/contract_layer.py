@@ -91,6 +91,7 @@ def ours() -> Any:
         handlers={name: _constant(getattr(api, name), answers.get(name)) for name in api.__all__},
         authenticators={"bearer": authenticate, "stream_pass": authenticate},
         authorize=authentication.authorize,
+        derived={"html_url": lambda ticket: f"http://127.0.0.1/support/tickets/{ticket['number']}"},
     )
 
 
