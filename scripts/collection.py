@@ -22,7 +22,6 @@ DESCRIPTION = (
     "Every example of the contract but the stream, which has no end. Set the variables `url` and `token`, an admin's."
     " Each request has its documented status on a fresh demo (`make up`), in this order."
 )
-METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Step:
 def steps(contract_: Document, prefix: str) -> Iterator[Step]:
     """The requests of a document, in its order: paths as they are written, and of each the methods as they are."""
     for path, item in contract_["paths"].items():
-        for method in (name for name in item if name in METHODS):
+        for method in (name for name in item if name in document.METHODS):
             yield from _of_operation(contract_, prefix, Operation(path, method, item, item[method]))
 
 

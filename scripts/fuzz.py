@@ -7,14 +7,14 @@ Options are those of `schemathesis run`, as in `make fuzz ARGS="20 --seed 1"`.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
+import examples
+from collection import ENDLESS
 from ticketing.ground import paths
 
 CONFIG = Path(__file__).parents[1] / "tests" / "schemathesis.toml"
@@ -23,8 +23,6 @@ HOOKS = Path(__file__).with_name("judging.py")
 SELF_DEFEATING = ("revoke_token", "revoke_user_token")
 ALL_BUT_THESE = tuple(option for name in SELF_DEFEATING for option in ("--exclude-operation-id", name))
 ONLY_THESE = tuple(option for name in SELF_DEFEATING for option in ("--include-operation-id", name))
-# It would wait for the stream's end; tests/api/test_stream.py tests bad requests for it.
-ENDLESS = "stream_events"
 
 
 def schemathesis(
@@ -33,6 +31,7 @@ def schemathesis(
     """Run schemathesis against a document served at `url`, with an admin's token."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG)]
     command += ["run", f"{url}{document}/openapi.json", "--url", f"{url}{document}"]
+    # It would wait for the stream's end; tests/api/test_stream.py tests bad requests for it.
     command += ["--exclude-operation-id", ENDLESS, *options]
     environment = os.environ | {"TICKETING_TOKEN": token, "SCHEMATHESIS_HOOKS": str(HOOKS)}
     return subprocess.run(command, env=environment, text=True, check=False, **popen)  # type: ignore[call-overload, no-any-return]
@@ -47,23 +46,14 @@ def get(url: str, token: str = "") -> str:
 
 def main(max_examples: str = "350", *options: str) -> int:
     """Start an ephemeral service, run schemathesis against it, and check that its token worked to the end."""
-    up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
-    with subprocess.Popen(
-        up, stdout=subprocess.PIPE, text=True, env=os.environ | {"TICKETING_LOG_LEVEL": "warning"}
-    ) as service:
-        assert service.stdout is not None
-        ready = json.loads(service.stdout.readline())
-        url, token = ready["url"], ready["tokens"]["admin"]
-        try:
-            code = schemathesis(url, token, "--max-examples", max_examples, *ALL_BUT_THESE, *options).returncode
-            code |= schemathesis(url, token, "--max-examples", max_examples, *options, document=paths.OPS).returncode
-            get(f"{url}/api/v1/me", token)
-            code |= schemathesis(url, token, "--phases", "coverage,fuzzing", *ONLY_THESE, *options).returncode
-            counts = [
-                line for line in get(f"{url}/metrics").splitlines() if line.startswith("ticketing_http_requests_total{")
-            ]
-        finally:
-            service.send_signal(signal.SIGINT)
+    with examples.demo() as (url, token):
+        code = schemathesis(url, token, "--max-examples", max_examples, *ALL_BUT_THESE, *options).returncode
+        code |= schemathesis(url, token, "--max-examples", max_examples, *options, document=paths.OPS).returncode
+        get(f"{url}/api/v1/me", token)
+        code |= schemathesis(url, token, "--phases", "coverage,fuzzing", *ONLY_THESE, *options).returncode
+        counts = [
+            line for line in get(f"{url}/metrics").splitlines() if line.startswith("ticketing_http_requests_total{")
+        ]
     failed = [line for line in counts if 'status="5' in line]
     total = sum(float(line.rpartition(" ")[2]) for line in counts)
     print(f"{total:.0f} requests.", "\n".join(["Answers of 5xx:", *failed]) if failed else "No answer of 5xx.")

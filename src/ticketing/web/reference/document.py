@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-METHODS = ("get", "post", "put", "patch", "delete")
+from ticketing.contract.document import METHODS
+
 JSON = "application/json"
 
 
