@@ -41,7 +41,8 @@ async def load(conn: sql.Connection) -> bool:
         people = await _add_people(conn)
         await _add_projects(conn, people)
         await _add_tickets(conn, people)
-        await programs.load(conn, _demo(), people)
+        admin_id = UUID(people[_first("admin")]["id"])
+        await programs.load(conn, _demo(), people, admin_id, lambda entry: datetime.now(UTC) - _age(entry))
     return True
 
 
@@ -92,7 +93,7 @@ async def _add_people(conn: sql.Connection) -> People:
     since = datetime.now(UTC) - _age(_demo()["tickets"][0]) - timedelta(days=1)
     rows = [
         {
-            "id": _id(entry),
+            "id": _fixed_id(entry),
             "event_id": uuids.uuid7(),
             "name": entry["name"],
             "email": entry.get("email"),
@@ -144,7 +145,7 @@ class _Story:
     def __init__(self, entry: Entry, people: People, now: datetime) -> None:
         self.entry = entry
         self.people = people
-        self.said = [(_id(comment), now - _age(comment), comment) for comment in entry["comments"]]
+        self.said = [(_fixed_id(comment), now - _age(comment), comment) for comment in entry["comments"]]
         said_at = [moment for _, moment, _ in self.said]
         self.opened_at = now - _age(entry)
         self.taken_at = _soon(self.opened_at, min(said_at, default=now))
@@ -261,7 +262,8 @@ def _changed(before: Entry, after: Entry) -> dict[str, Any]:
     }
 
 
-def _id(entry: Entry) -> str:
+def _fixed_id(entry: Entry) -> str:
+    """The id by which the contract's examples name it, or a new one."""
     return str(entry.get("id") or uuids.uuid7())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,15 +17,21 @@ from ticketing.rules import tokens
 from ticketing.writing.idempotency import Claim
 
 Demo = Mapping[str, Any]
+Began = Callable[[Mapping[str, Any]], datetime]
+"""When an entry of the demo began, by its age."""
+
 ATTEMPTS = 20
+"""How often a job is tried, as by default."""
 
 
-async def load(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
+async def load(
+    conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]], admin_id: UUID, began: Began
+) -> None:
     """Write what `demo.yaml` says of programs, for these people by their keys. Without a secret key no endpoints."""
     await _add_tokens(conn, demo, people)
     if sealing.first_key():
-        await _add_endpoints(conn, demo, UUID(people["ada"]["id"]))
-    await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo))))
+        await _add_endpoints(conn, demo, admin_id, began)
+    await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo, began))))
 
 
 async def _add_tokens(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
@@ -49,7 +55,7 @@ async def _add_tokens(conn: sql.Connection, demo: Demo, people: Mapping[str, Map
         )
 
 
-async def _add_endpoints(conn: sql.Connection, demo: Demo, admin_id: UUID) -> None:
+async def _add_endpoints(conn: sql.Connection, demo: Demo, admin_id: UUID, began: Began) -> None:
     ids = [UUID(entry["id"]) for entry in demo["webhook_endpoints"]]
     for endpoint_id, entry in zip(ids, demo["webhook_endpoints"], strict=True):
         await sql.webhooks.insert_webhook_endpoint(
@@ -66,32 +72,28 @@ async def _add_endpoints(conn: sql.Connection, demo: Demo, admin_id: UUID) -> No
             format=entry.get("format", "standard"),
         )
     await sql.demo.pause_webhook_endpoints(conn, ids=ids)
-    sent = [{**entry, "created_at": _ago(entry)} for entry in demo["deliveries"]]
+    sent = [{**entry, "created_at": _written(began(entry))} for entry in demo["deliveries"]]
     await sql.demo.insert_deliveries(conn, rows=Jsonb(sent))
 
 
-def _jobs(demo: Demo) -> Iterator[dict[str, Any]]:
+def _jobs(demo: Demo, began: Began) -> Iterator[dict[str, Any]]:
     for entry in demo["jobs"]:
-        began = _ago(entry)
+        moment = _written(began(entry))
         ended = entry["state"] == "discarded"
         yield {
             **{name: entry[name] for name in ("id", "kind", "state")},
             "queue": "upkeep",
             "priority": 2,
-            "args": {"slot": began},
+            "args": {"slot": moment},
             "shown": ["slot"],
             "attempt": ATTEMPTS if ended else 0,
             "max_attempts": ATTEMPTS,
-            "run_at": began if ended else _written(datetime.now(UTC) + timedelta(days=365)),
-            "started_at": began if ended else None,
-            "finished_at": began if ended else None,
-            "errors": [{"attempt": ATTEMPTS, "at": began, "error": entry["error"]}] if ended else [],
-            "created_at": began,
+            "run_at": moment if ended else _written(datetime.now(UTC) + timedelta(days=365)),
+            "started_at": moment if ended else None,
+            "finished_at": moment if ended else None,
+            "errors": [{"attempt": ATTEMPTS, "at": moment, "error": entry["error"]}] if ended else [],
+            "created_at": moment,
         }
-
-
-def _ago(entry: Mapping[str, Any]) -> str:
-    return _written(datetime.now(UTC) - timedelta(hours=entry["hours_ago"]))
 
 
 def _written(moment: datetime) -> str:
