@@ -25,7 +25,7 @@ from ticketing.contract.incoming import Incoming
 from ticketing.contract.judging import Judge
 from ticketing.contract.multipart import Upload
 from ticketing.contract.problems import Fault, InvalidToken, Problem
-from ticketing.contract.versions import VERSION, etag, listed, same_edit, version
+from ticketing.contract.versions import VERSION, entity_tags, etag, same_edit, version
 
 __all__ = [
     "VERSION",
@@ -51,8 +51,8 @@ __all__ = [
     "bundle",
     "completion",
     "drift",
+    "entity_tags",
     "etag",
-    "listed",
     "load",
     "same_edit",
     "version",

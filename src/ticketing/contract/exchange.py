@@ -15,7 +15,7 @@ import orjson
 from ticketing.contract.admission import Place
 from ticketing.contract.forwarded import Origin, Proxies
 from ticketing.contract.tracing import trace_of
-from ticketing.contract.versions import VERSION, etag, listed
+from ticketing.contract.versions import VERSION, entity_tags, etag
 
 KEY = "contract.exchange"
 """Where a scope holds its exchange."""
@@ -276,7 +276,7 @@ class Exchange:
         if given is None or self.method not in ("GET", "HEAD"):
             return False
         text = given.decode("latin-1")
-        return text.strip() == "*" or tag.strip('"') in {version for _, version in listed(text) or ()}
+        return text.strip() == "*" or tag.strip('"') in {version for _, version in entity_tags(text) or ()}
 
 
 async def _end_with_client(receive: Any, pieces: Pieces) -> None:

@@ -33,7 +33,7 @@ _ENTITY_TAG = re.compile(_TAG)
 _ENTITY_TAGS = re.compile(rf"[ \t,]*+{_TAG}(?:[ \t]*+,[ \t,]*+{_TAG})*+[ \t,]*+")
 
 
-def listed(tags: str) -> list[tuple[bool, str]] | None:
+def entity_tags(tags: str) -> list[tuple[bool, str]] | None:
     """The entity tags of a list (RFC 9110, 8.8.3), quoted or bare: whether each is weak, and its version.
 
     None if it is no such list.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ticketing.contract import VERSION, listed, same_edit, version
+from ticketing.contract import VERSION, entity_tags, same_edit, version
 from ticketing.ground.errors import Invalid, InvalidParameter, PreconditionFailed
 
 
@@ -27,7 +27,7 @@ def match(
         return patch is not None and VERSION in patch and _fit([_sent_back(patch[VERSION])], resource, edited)
     if if_match.strip() == "*":
         return False
-    given = listed(if_match)
+    given = entity_tags(if_match)
     if given is None:
         raise InvalidParameter.named(
             "If-Match", "wrong_format", "Send the ETag or version as you got it; several with commas between."
@@ -47,7 +47,7 @@ def match(
 
 def _sent_back(version: str) -> str:
     """The version of a patch, which may be an ETag with its quotation marks. Raises Invalid for what is neither."""
-    match listed(version):
+    match entity_tags(version):
         case [(False, bare)] if bare:
             return bare
     raise Invalid.at(f"#/{VERSION}", "wrong_format", "Send the version as you got it, or leave it out.")
