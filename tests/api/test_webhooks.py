@@ -780,6 +780,7 @@ def test_a_disabled_endpoint_keeps_nothing(
     disabled = change(admin, endpoint, status="disabled").json()
     failed = "select from deliveries where endpoint_id = %s and status = 'failed'"
     second = new_ticket()
+    read_the_log()
     work(lambda: db.execute(failed, (endpoint["id"],)).rowcount == 1)
     (delivery,) = deliveries(admin, endpoint)
     (attempt,) = admin.get(f"/webhook-deliveries/{delivery['id']}").json()["attempts"]
