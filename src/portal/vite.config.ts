@@ -1,0 +1,36 @@
+import adapter from '@sveltejs/adapter-static';
+import { sveltekit } from '@sveltejs/kit/vite';
+import tailwindcss from '@tailwindcss/vite';
+import { svelteTesting } from '@testing-library/svelte/vite';
+import { defineConfig } from 'vitest/config';
+
+/** The service that `vite dev` asks: `make dev` names it. */
+const service = process.env.TICKETING_URL ?? 'http://127.0.0.1:8080';
+const out = process.env.TICKETING_PORTAL_OUT ?? '../ticketing/web/portal';
+
+export default defineConfig({
+	plugins: [
+		tailwindcss(),
+		sveltekit({
+			compilerOptions: { runes: true },
+			adapter: adapter({ pages: out, assets: out, fallback: 'index.html', precompress: true }),
+			// A page asks for no newer version of itself: a release says so in every answer's header.
+			version: { name: process.env.TICKETING_RELEASE ?? 'dev', pollInterval: 0 }
+		}),
+		svelteTesting()
+	],
+	server: {
+		proxy: Object.fromEntries(
+			['/api', '/ops', '/docs', '/problems', '/dev', '/icon.svg', '/health'].map((path) => [
+				path,
+				{ target: service, changeOrigin: false }
+			])
+		)
+	},
+	build: { target: 'es2022', reportCompressedSize: false },
+	test: {
+		environment: 'jsdom',
+		include: ['src/**/*.test.ts'],
+		restoreMocks: true
+	}
+});
