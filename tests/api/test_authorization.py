@@ -34,6 +34,7 @@ WITH, LESS = "200, and the canary is in it", "200, without the canary"
 MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     #                                            scope  owner  collea strang elsewh here   agent  admin
     "get_me":                                   (READ,  200,   200,   200,   200,   200,   200,   200),
+    "update_me":                                (WRITE, 200,   200,   200,   200,   200,   200,   200),
     "list_users":                               (READ,  403,   403,   403,   200,   200,   200,   200),
     "create_user":                              (ADMIN, 403,   403,   403,   403,   403,   403,   201),
     "get_user":                                 (READ,  200,   404,   404,   200,   200,   200,   200),
@@ -267,6 +268,7 @@ class World:
         """What is sent unless a row says otherwise."""
         bodies: dict[str, Callable[[], Any]] = {
             "create_user": lambda: {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"},
+            "update_me": lambda: {"preferences": {"time_zone": "UTC"}},
             "update_user": lambda: {"active": True},
             "create_token": lambda: {"name": "x", "scopes": [READ]},
             "create_user_token": lambda: {"name": "x", "scopes": [READ]},

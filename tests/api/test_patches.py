@@ -14,7 +14,7 @@ from conftest import Person
 from judged import whole
 from ticketing.access.policy import TRANSITIONS
 from ticketing.reactions.webhooks import endpoints
-from ticketing.rules import categories, comments, projects, queues, tickets, users
+from ticketing.rules import categories, comments, me, projects, queues, tickets, users
 
 DOCUMENT = whole()
 PATCHED = {path for path, item in DOCUMENT["paths"].items() if "patch" in item}
@@ -45,6 +45,7 @@ def test_every_resource_can_be_sent_back_as_it_was_read(
         "/tickets/{number}/comments/{comment_id}": f"/tickets/{number}/comments/{said}",
         "/projects/{project_key}": f"/projects/{project}",
         "/projects/{project_key}/categories/{category_key}": f"/projects/{project}/categories/music",
+        "/me": "/me",
         "/users/{user_id}": f"/users/{requester.id}",
         "/webhook-endpoints/{endpoint_id}": f"/webhook-endpoints/{endpoint}",
     }
@@ -123,6 +124,7 @@ def test_the_contract_says_of_each_resource_what_can_be_changed() -> None:
     edited = {name: set(schema["x-edited"]) for name, schema in schemas.items() if "x-edited" in schema}
     assert edited.pop("WebhookEndpointWithSecret") == edited["WebhookEndpoint"]
     assert edited == {
+        "Me": set(me.EDITED),
         "Ticket": set(tickets.EDITED),
         "Comment": set(comments.FIELDS),
         "User": set(users.FIELDS),

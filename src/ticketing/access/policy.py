@@ -16,6 +16,8 @@
 | change anything else of a ticket                | staff of its project                                               |
 | be assigned to a ticket                         | staff of its project                                               |
 | see users                                       | each themselves; staff of any project all of them                  |
+| see preferences                                 | each their own                                                     |
+| change their name and preferences               | each their own                                                     |
 | configure and operate everything else           | admins                                                             |
 
 A token that is limited to some projects has its user's rights as staff in these. Beyond that it reads what is public,
@@ -83,6 +85,12 @@ def require_staff(actor: Caller) -> None:
     """Refuse everyone but agents and admins, and whoever has the command line."""
     if not actor.staffs_any:
         raise Forbidden("Only agents and admins may do this.")
+
+
+def require_unlimited(actor: Actor) -> None:
+    """Refuse a token that is limited to some projects."""
+    if actor.limits is not None:
+        raise Forbidden("Your own token is limited to some projects, so it cannot do this.")
 
 
 def require_change(actor: Actor, ticket: sql.Ticket) -> None:

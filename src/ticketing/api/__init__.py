@@ -5,7 +5,7 @@ from ticketing.api.comments import create_comment, delete_comment, get_comment, 
 from ticketing.api.events import create_stream_pass, list_events, list_ticket_events, stream_events
 from ticketing.api.index import get_api
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
-from ticketing.api.me import get_me
+from ticketing.api.me import get_me, update_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
@@ -83,6 +83,7 @@ __all__ = [
     "stream_events",
     "update_category",
     "update_comment",
+    "update_me",
     "update_project",
     "update_queue",
     "update_ticket",

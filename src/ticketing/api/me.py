@@ -1,14 +1,18 @@
 """/me"""
 
+from typing import Any
+
 from ticketing.access.actors import Actor
 from ticketing.contract import Answer
 from ticketing.db import pool
-from ticketing.rules import tokens, users
+from ticketing.rules import me
 
 
 async def get_me(actor: Actor) -> Answer:
-    assert actor.token_id
     async with pool.connection() as conn:
-        user = await users.get(conn, actor, actor.user_id)
-        token = await tokens.get(conn, actor, actor.token_id)
-    return Answer({"user": user, "token": token})
+        return Answer(await me.get(conn, actor))
+
+
+async def update_me(body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:
+    async with pool.transaction() as conn:
+        return Answer(await me.update(conn, actor, body, if_match=if_match))

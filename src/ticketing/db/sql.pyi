@@ -350,6 +350,10 @@ class Pause(TypedDict):
     queue: str
     seconds: float | None
 
+class Profile(TypedDict):
+    user: Any | None
+    preferences: Any | None
+
 class Project(TypedDict):
     key: str
     name: str
@@ -2088,6 +2092,13 @@ class _Users:
         actor_id: UUID,
     ) -> User | None:
         """Add whoever writes for the first time. Empty: the e-mail address is known."""
+    async def get_profile(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+    ) -> Profile | None:
+        """One user, with their preferences."""
     async def get_user(
         self,
         conn: Connection,
@@ -2127,6 +2138,13 @@ class _Users:
         page_size: int,
     ) -> list[User]:
         """A page of users, in the order in which they were added, from after a given one on."""
+    async def lock_profile(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+    ) -> Profile | None:
+        """One user, with their preferences, locked until the transaction ends."""
     async def lock_user(
         self,
         conn: Connection,
@@ -2134,6 +2152,19 @@ class _Users:
         user_id: UUID,
     ) -> User | None:
         """One user, locked until the transaction ends."""
+    async def update_profile(
+        self,
+        conn: Connection,
+        *,
+        name: str,
+        locale: str,
+        time_zone: str,
+        replies: bool,
+        resolutions: bool,
+        assignments: bool,
+        user_id: UUID,
+    ) -> Profile | None:
+        """Write what a user may change of themselves, when lock_profile has locked them."""
     async def update_user(
         self,
         conn: Connection,

@@ -14,20 +14,26 @@ _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 READ_ONLY = "This cannot be changed, and differs from what is there now. Leave it out, or read it again."
-MOVING = frozenset({"updated_at", "failing_since", "due", "scheduled", "running", "oldest_due_seconds"})
-"""What moves although nobody edits: with a comment on a ticket, a message that does not arrive, the jobs of a queue."""
+MOVING = frozenset({"updated_at", "last_used_at", "failing_since", "due", "scheduled", "running", "oldest_due_seconds"})
+"""What moves although nobody edits: with a comment on a ticket, a use of a token, a message that does not
+arrive, the jobs of a queue."""
 
 
 def changeable(
-    patch: Mapping[str, Any], resource: Mapping[str, Any], fields: Collection[str], *, matched: bool = False
+    patch: Mapping[str, Any],
+    resource: Mapping[str, Any],
+    fields: Collection[str],
+    *,
+    matched: bool = False,
+    at: str = "#",
 ) -> dict[str, Any]:
     """The part of a patch that is about these fields. Raises Invalid if the rest is not what the resource holds.
 
     Whoever has said which version they read may send back what has moved since (`matched`, by `preconditions.match`,
-    which also judges the `version` in a patch).
+    which also judges the `version` in a patch). `at` is the JSON Pointer of the patch, if it is a part of one.
     """
     faults = [
-        Fault("read_only", READ_ONLY, pointer=f"#/{name}")
+        Fault("read_only", READ_ONLY, pointer=f"{at}/{name}")
         for name, value in patch.items()
         if name not in fields
         and name != VERSION
