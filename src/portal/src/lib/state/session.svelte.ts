@@ -1,0 +1,44 @@
+import { api, got, signing, type Schemas, type User } from '#lib/api/client.ts';
+
+type Current = Schemas['CurrentSession'];
+
+/** Who is signed in in this browser. */
+class Session {
+	/** Null for a visitor; undefined until it is known. */
+	user = $state.raw<User | null | undefined>(undefined);
+	/** The session has ended while a page was open: it stays, so that nothing typed is lost. */
+	expired = $state(false);
+
+	isStaff = $derived(this.user?.role === 'agent' || this.user?.role === 'admin');
+	isAdmin = $derived(this.user?.role === 'admin');
+
+	/** Ask the service, once per page load and after each sign-in. */
+	async load(): Promise<void> {
+		this.take(got(await api.GET('/session')));
+	}
+
+	take(current: Current): void {
+		const before = this.user?.id;
+		this.user = current.user;
+		signing.csrfToken = current.csrf_token ?? '';
+		if (current.user) this.expired = false;
+		if (before && current.user && before !== current.user.id) location.reload();
+	}
+
+	async signOut(): Promise<void> {
+		await api.DELETE('/session');
+		// Whatever was read as this user leaves the memory of the page with it.
+		location.assign('/');
+	}
+}
+
+export const session = new Session();
+
+signing.lost = () => {
+	if (session.user) session.expired = true;
+};
+signing.renew = async () => {
+	const before = signing.csrfToken;
+	await session.load();
+	return signing.csrfToken !== '' && signing.csrfToken !== before;
+};

@@ -1,0 +1,31 @@
+export type Toast = { id: number; text: string; tone: 'done' | 'failed'; action?: Action };
+type Action = { label: string; run: () => void };
+
+/** How long a toast stays; one with something to do or to read stays longer. */
+const SECONDS = { done: 4, failed: 10 };
+
+/** Short messages about what was just done. A live region reads them out. */
+class Toasts {
+	list = $state.raw<Toast[]>([]);
+	#next = 1;
+
+	done(text: string, action?: Action): void {
+		this.#add({ text, tone: 'done', action });
+	}
+
+	failed(text: string, action?: Action): void {
+		this.#add({ text, tone: 'failed', action });
+	}
+
+	dismiss(id: number): void {
+		this.list = this.list.filter((toast) => toast.id !== id);
+	}
+
+	#add(toast: Omit<Toast, 'id'>): void {
+		const id = this.#next++;
+		this.list = [...this.list.slice(-2), { ...toast, id }];
+		setTimeout(() => this.dismiss(id), SECONDS[toast.tone] * (toast.action ? 2000 : 1000));
+	}
+}
+
+export const toasts = new Toasts();

@@ -1,0 +1,8 @@
+import type en from './en';
+
+export default {
+	placeholder: 'Ticket nach Nummer oder Titel, oder ein Befehl …',
+	tickets: 'Tickets',
+	commands: 'Befehle',
+	nothing: (text: string) => `Zu „${text}“ wurde nichts gefunden.`
+} satisfies typeof en as typeof en;
