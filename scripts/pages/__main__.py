@@ -29,7 +29,7 @@ def main(*arguments: str) -> int:
         print(f"Not looked at: there is no browser here. One of {', '.join(BROWSERS)} is needed.")
         return 2
     guides = [f"/docs/guides/{path.stem}" for path in sorted(paths.GUIDES.glob("*.md"))]
-    pages = [*REFERENCES, *guides, "/problems", "/problems/not-found", "/support/tickets/7"]
+    pages = [*REFERENCES, *guides, "/problems", "/problems/not-found"]
     with nullcontext((arguments[0], "")) if arguments else examples.demo() as (url, _):
         command = ["node", str(FOLDER / "look.mjs"), browser, url, *pages]
         return subprocess.run(command, env=node.environment(FOLDER), check=False).returncode

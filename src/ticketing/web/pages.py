@@ -1,15 +1,14 @@
-"""What is served beside the API: its documents, its reference, the problem types, health and metrics."""
+"""What is served beside the API: the portal, the documents, their reference, the problem types, health and metrics."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import html
 import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,55 +18,17 @@ from ticketing.contract import Networks
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import MethodNotAllowed
 from ticketing.ground import metrics, paths
-from ticketing.web import reference
+from ticketing.web import portal, reference
+from ticketing.web.page import Page
 
 T = TypeVar("T")
 STATIC = Path(__file__).parent / "static"
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
 TRYING = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What the page may do that sends requests: Swagger UI sets styles on elements, and loads images from data URLs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer to GET: its media type, body, status and how long it may be cached."""
-
-    media_type: str
-    body: bytes
-    status: int = 200
-    cache: str = "no-cache"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    names_paths: bool = False
-    """Whether it contains paths of ours, which need the prefix under which the client sees us."""
-    tag: str = field(init=False)
-    _under: dict[str, Page] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """The page under the prefix that was asked for last; an installation has one."""
-
-    def __post_init__(self) -> None:
-        # Here, not for each answer: the reference's script has almost two megabytes.
-        object.__setattr__(self, "tag", f'"{hashlib.blake2b(self.body, digest_size=8).hexdigest()}"')
-
-    def under(self, prefix: str) -> Page:
-        """The page for clients that see us under a prefix."""
-        if not prefix or not self.names_paths:
-            return self
-        if prefix in self._under:
-            return self._under[prefix]
-        body = self.body
-        for path in (*paths.DOCUMENTS, "/problems/"):
-            body = body.replace(path.encode(), (prefix + path).encode())
-        headers = {name: prefix + value if name == "Location" else value for name, value in self.headers.items()}
-        page = replace(self, body=body, headers=headers)
-        self._under.clear()
-        self._under[prefix] = page
-        return page
 
 
 class Shared(Generic[T]):
@@ -109,10 +70,6 @@ ALWAYS = frozenset({"/health/live"})
 """Answered under any load: a process that is only busy must not be taken for dead, and killed."""
 
 
-TICKET = re.compile(r"/support/tickets/(?P<number>[1-9][0-9]{0,15})", re.ASCII)
-"""The path at which links in messages point to a ticket."""
-
-
 def site(
     api: Any,
     documents: Mapping[str, Mapping[str, Any]],
@@ -128,7 +85,8 @@ def site(
     operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
     written here, so a spelling that a proxy reads differently is not a page.
     """
-    pages: dict[str, Page] = _documents() | _assets() | _icons() | _problem_types(problems, faults)
+    built = portal.Portal(portal.FOLDER)
+    pages = built.files | _documents() | _assets() | _icons() | _problem_types(problems, faults)
 
     async def live() -> Page:
         return Page("text/plain", b"ok\n")
@@ -150,27 +108,26 @@ def site(
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[KEY]
-        of_ticket = TICKET.fullmatch(exchange.path)
-        origin = exchange.origin
-        hidden = exchange.path in OF_OPERATORS and not (origin.direct and operators.include(origin.address))
+        path, origin = exchange.path, exchange.origin
+        of_portal = portal.PATHS.fullmatch(path) and (path != "/" or _by_a_person(exchange))
+        hidden = path in OF_OPERATORS and not (origin.direct and operators.include(origin.address))
         if hidden:
             exchange.reason = "not from TICKETING_OPERATORS"
-        if hidden or (exchange.path not in pages and exchange.path not in made and not of_ticket):
-            if not exchange.path.startswith(PROGRAMS) and _by_a_person(exchange):
-                nothing = _nothing(origin.prefix)
-                await _answer(nothing, nothing.body, exchange)
+        if hidden or not (of_portal or path in pages or path in made):
+            if not path.startswith(PROGRAMS) and _by_a_person(exchange):
+                await _nothing(origin.prefix).answer(exchange, kept=False)
             else:
                 await api(scope, receive, send)
             return
         exchange.operation_id = "page"
         if exchange.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This path knows GET, HEAD.", headers={"Allow": "GET, HEAD"})
-        if of_ticket:
-            page = _ticket(of_ticket["number"])
-        else:
-            page = pages[exchange.path] if exchange.path in pages else await made[exchange.path]()
+        if of_portal:
+            await built.page(origin.prefix).answer(exchange, kept=True)
+            return
+        page = pages[path] if path in pages else await made[path]()
         shown = page.under(origin.prefix)
-        await _answer(shown, memoryview(shown.body) if shown is page else shown.body, exchange)
+        await shown.answer(exchange, kept=shown is page)
 
     return application
 
@@ -207,7 +164,7 @@ def _assets() -> dict[str, Page]:
         return Page(f"{media_type}; charset=utf-8", (STATIC / name).read_bytes(), headers=headers)
 
     return {
-        "/": Page("text/html", b"", 302, headers={"Location": "/docs"}, names_paths=True),
+        "/": Page("text/html", b"", 302, headers={"Location": "/docs", "Vary": "Accept"}, names_paths=True),
         "/docs/reference.css": asset("reference.css", "text/css"),
         "/docs/reference.js": asset("reference.js", "text/javascript"),
         "/docs/page.css": asset("page.css", "text/css"),
@@ -289,7 +246,7 @@ def _nothing(prefix: str) -> Page:
     root = f"{html.escape(prefix)}/"
     page = _document(
         "Nothing here",
-        f'<p>There is nothing at this address.<p><a href="{root}docs">API reference</a>'
+        f'<p>There is nothing at this address.<p><a href="{root}">Home</a><p><a href="{root}docs">API reference</a>'
         f'<p><a href="{root}problems">All problem types</a>',
         root=root,
     )
@@ -302,22 +259,6 @@ def _by_a_person(exchange: Exchange) -> bool:
     return exchange.method in ("GET", "HEAD") and b"text/html" in accept and b"json" not in accept
 
 
-def _ticket(number: str) -> Page:
-    """The page that links in messages lead to: the same for everybody, whether the ticket exists or not."""
-    return replace(
-        _document(
-            f"Ticket {number}",
-            "<p>Tickets are read with the API, and have no page of their own yet. With your token, this returns "
-            f"the ticket if you may see it:<pre>GET /api/v1/tickets/{number}\nAuthorization: Bearer …</pre>"
-            f"<p>Its comments are at <code>/api/v1/tickets/{number}/comments</code>, and its history is at "
-            f"<code>/api/v1/tickets/{number}/events</code>. All requests can be tried in the "
-            '<a href="../../docs">API reference</a>.',
-            root="../../",
-        ),
-        names_paths=True,
-    )
-
-
 def _document(title: str, content: str, root: str) -> Page:
     text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} – Ticketing API</title>'
@@ -327,20 +268,3 @@ def _document(title: str, content: str, root: str) -> Page:
         f'<link rel="stylesheet" href="{root}docs/page.css"><main><h1>{title}</h1>{content}</main></html>\n'
     )
     return Page("text/html; charset=utf-8", text.encode())
-
-
-async def _answer(page: Page, body: bytes | memoryview, exchange: Exchange) -> None:
-    fresh = page.status == 200 and exchange.holds(page.tag)
-    headers = {
-        "Content-Type": page.media_type,
-        "Cache-Control": page.cache,
-        "ETag": page.tag,
-        "Content-Security-Policy": POLICY,
-        "Referrer-Policy": "no-referrer",
-        **page.headers,
-    }
-    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    if fresh:
-        await exchange.respond(304, encoded)
-    else:
-        await exchange.respond(page.status, encoded, body)
