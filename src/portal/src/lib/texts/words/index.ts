@@ -1,4 +1,4 @@
-import { Dictionary } from '../language.svelte';
+import { Dictionary } from '../language.svelte.ts';
 import en from './en';
 
 export const words = new Dictionary(en, { de: () => import('./de'), ar: () => import('./ar') });

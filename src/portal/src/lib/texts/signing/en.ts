@@ -1,0 +1,30 @@
+export default {
+	title: 'Sign in',
+	intro: 'We send you a code by mail. There is no password.',
+	email: 'E-mail address',
+	send: 'Send me a code',
+	sentTitle: 'Look into your mail',
+	sent: (email: string) =>
+		`If ${email} may sign in here, a message with a code of six digits is on its way. It holds for 10 minutes.`,
+	code: 'Code',
+	verify: 'Sign in',
+	again: 'Send another code',
+	againIn: (seconds: string) => `Another code in ${seconds} s`,
+	other: 'Use another address',
+	confirm: 'You opened the link of a sign-in message.',
+	confirmAction: (email: string) => `Sign in as ${email}`,
+	badEmail: 'Enter an e-mail address, such as you@example.com.',
+	badCode: 'Enter the six digits of the code.',
+	wrongCode:
+		'This code is not right, or it does not hold any more. Try again, or send another one.',
+	closed: 'New people can sign in only after they have been invited.',
+	demo: 'Try the demo as',
+	mailbox: 'Messages of this demo are in its mailbox.',
+	invitationTitle: 'You are invited',
+	invitation: 'Say how you want to be called, and begin.',
+	name: 'Your name',
+	accept: 'Accept and sign in',
+	noInvitation: 'This invitation does not hold any more. Ask for another one.',
+	signedIn: (name: string) => `You are signed in as ${name}.`,
+	goOn: 'Go on'
+};

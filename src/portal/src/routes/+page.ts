@@ -1,0 +1,3 @@
+import { site } from '#lib/texts/site/index.ts';
+
+export const load = () => site.ready();

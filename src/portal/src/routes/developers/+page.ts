@@ -1,0 +1,3 @@
+import { developers } from '#lib/texts/developers/index.ts';
+
+export const load = () => developers.ready();

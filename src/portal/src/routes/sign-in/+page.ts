@@ -1,0 +1,3 @@
+import { signing } from '#lib/texts/signing/index.ts';
+
+export const load = () => signing.ready();
