@@ -1,4 +1,4 @@
-"""One PostgreSQL for the run with a migrated template database, one service a worker, and judged clients."""
+"""A PostgreSQL with a migrated template database and a service for each worker, and judged clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -41,28 +41,8 @@ from working import SETTLED
 
 pytest_plugins = ["receiving", "tiers"]
 
-TEMPLATE = "ticketing_template"
+TEMPLATE = f"ticketing_template_{secrets.token_hex(6)}"
 ALL_SCOPES = ("tickets:read", "tickets:write", "admin")
-SERVER_URL = pytest.StashKey[str]()
-STARTED = pytest.StashKey[ExitStack]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start PostgreSQL once: in the process that distributes the tests, or the only one."""
-    if hasattr(config, "workerinput"):
-        config.stash[SERVER_URL] = config.workerinput["server_url"]
-        return
-    config.stash[STARTED] = started = ExitStack()
-    url = os.environ.get("TICKETING_TEST_SERVER") or started.enter_context(embedded.postgres())
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-    asyncio.run(migrate.migrate(make_conninfo(url, dbname=TEMPLATE)))
-    config.stash[SERVER_URL] = url
-
-
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where PostgreSQL is."""
-    node.workerinput["server_url"] = node.config.stash[SERVER_URL]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -73,12 +53,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays as long as the process: the tests, and all that they import."""
     gc.freeze()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what was started."""
-    if STARTED in config.stash:
-        config.stash[STARTED].close()
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +72,14 @@ def _one_trust() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server_url(pytestconfig: pytest.Config) -> str:
-    """The PostgreSQL server of this run."""
-    return pytestconfig.stash[SERVER_URL]
+def server_url() -> Iterator[str]:
+    """The PostgreSQL server of this worker: on a shared one, a transaction of any test would hold up the log of all."""
+    given = os.environ.get("TICKETING_TEST_SERVER")
+    with nullcontext(given) if given else embedded.postgres() as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+        asyncio.run(migrate.migrate(make_conninfo(url, dbname=TEMPLATE)))
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -253,7 +232,7 @@ def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def settled(conn: psycopg.Connection[Any]) -> None:
-    """Wait until the log has settled: other tests' transactions on the same server may hold it back."""
+    """Wait until the log has settled: whatever else the service does just now may hold it back."""
     await_(lambda: bool(conn.execute(SETTLED).fetchall()))
 
 

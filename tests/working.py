@@ -21,7 +21,7 @@ THREADS = {"webhooks": 16, "default": 2}
 KINDS = (delivering.deliver, messages.forget, redelivering.redeliver, upkeep.upkeep)
 """Imported, so that the engine knows them."""
 SETTLED = "select true where not exists (select from events where transaction_id >= log_end())"
-"""Other tests' transactions on the same server may hold the log back."""
+"""Whatever else the service does just now may hold the log back."""
 
 
 def work(until: Callable[[], bool], seconds: float = 20) -> None:
