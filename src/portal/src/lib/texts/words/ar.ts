@@ -17,7 +17,7 @@ export default {
 		closed: 'مغلقة'
 	},
 	priority: { urgent: 'عاجلة', high: 'عالية', normal: 'عادية', low: 'منخفضة' },
-	severity: { critical: 'حرجة', high: 'عالية', medium: 'متوسطة', low: 'منخفضة' },
+	severity: { critical: 'حرجة', high: 'عالية', medium: 'متوسطة', low: 'منخفضة', none: 'بلا' },
 	resolution: {
 		none: 'بلا',
 		fixed: 'أُصلح',

@@ -17,7 +17,7 @@ export default {
 		closed: 'Geschlossen'
 	},
 	priority: { urgent: 'Dringend', high: 'Hoch', normal: 'Normal', low: 'Niedrig' },
-	severity: { critical: 'Kritisch', high: 'Hoch', medium: 'Mittel', low: 'Gering' },
+	severity: { critical: 'Kritisch', high: 'Hoch', medium: 'Mittel', low: 'Gering', none: 'Keiner' },
 	resolution: {
 		none: 'Keine',
 		fixed: 'Behoben',

@@ -17,7 +17,7 @@ export default {
 		closed: 'Closed'
 	},
 	priority: { urgent: 'Urgent', high: 'High', normal: 'Normal', low: 'Low' },
-	severity: { critical: 'Critical', high: 'High', medium: 'Medium', low: 'Low' },
+	severity: { critical: 'Critical', high: 'High', medium: 'Medium', low: 'Low', none: 'None' },
 	resolution: {
 		none: 'None',
 		fixed: 'Fixed',
