@@ -1,0 +1,24 @@
+import { createInfiniteQuery } from '@tanstack/svelte-query';
+
+export type Page<T> = { items: T[]; next: string | null };
+
+/** A list of the API, read page by page as more of it is wanted; `read` gets the cursor, or nothing at first. */
+export function pages<T>(
+	options: () => {
+		key: readonly unknown[];
+		enabled?: boolean;
+		read: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<T>>;
+	}
+) {
+	return createInfiniteQuery(() => {
+		const { key, enabled = true, read } = options();
+		return {
+			queryKey: key,
+			enabled,
+			initialPageParam: undefined as string | undefined,
+			queryFn: ({ pageParam, signal }: { pageParam: string | undefined; signal: AbortSignal }) =>
+				read(pageParam, signal),
+			getNextPageParam: (last: Page<T>) => last.next ?? undefined
+		};
+	});
+}

@@ -1,0 +1,33 @@
+import { ApiError } from '#lib/api/problem.ts';
+import { shell } from '#lib/texts/shell/index.ts';
+
+/** One form's sending: whether it is under way, and what was wrong with it, field by field. */
+export class Attempt {
+	busy = $state(false);
+	/** What is wrong with the whole. */
+	error = $state('');
+	/** What is wrong with each field, by its name. */
+	fields = $state.raw<Record<string, string>>({});
+
+	/** Run it once at a time; gives whether it went well. */
+	async run(action: () => Promise<void>): Promise<boolean> {
+		if (this.busy) return false;
+		this.busy = true;
+		this.error = '';
+		this.fields = {};
+		try {
+			await action();
+			return true;
+		} catch (error) {
+			if (error instanceof ApiError) {
+				this.fields = error.fields;
+				if (Object.keys(this.fields).length === 0) this.error = error.message;
+			} else {
+				this.error = shell.t.error.network;
+			}
+			return false;
+		} finally {
+			this.busy = false;
+		}
+	}
+}

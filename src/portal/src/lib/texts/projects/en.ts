@@ -1,0 +1,15 @@
+export default {
+	new: 'New project',
+	intro: 'A project is a product that tickets are about. Its categories are the parts of it.',
+	none: 'No projects yet',
+	noneText: 'Tickets belong to a project: make the first one.',
+	visibility: 'Who sees it',
+	public: 'Everyone with an account',
+	private: 'Only agents and admins',
+	types: 'Types of ticket that it takes',
+	categories: 'Categories',
+	newCategory: 'New category',
+	noCategories: 'No categories yet. They help to route tickets, and to find them.',
+	added: (name: string) => `${name} was added.`,
+	archiveText: 'An archived project takes no new tickets. Its tickets stay.'
+};

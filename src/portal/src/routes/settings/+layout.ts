@@ -1,0 +1,3 @@
+import { settings } from '#lib/texts/settings/index.ts';
+
+export const load = () => settings.ready();

@@ -1,0 +1,3 @@
+import { people } from '#lib/texts/people/index.ts';
+
+export const load = () => people.ready();
