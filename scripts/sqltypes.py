@@ -453,7 +453,7 @@ class Contract:
     def derives(self, member: dict[str, Any]) -> bool:
         """Whether a member is made by the application, of the others."""
         referred = (self.schema(Path(member["$ref"]).stem) or {}) if "$ref" in member else {}
-        return "x-derived" in {**referred, **member}
+        return not {"x-derived", "x-on-request"}.isdisjoint([*referred, *member])
 
     def meaning(self, schema: dict[str, Any]) -> tuple[set[str], set[str] | None]:
         """The JSON types that a schema allows, and its values if it is an enumeration."""

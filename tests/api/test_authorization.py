@@ -102,6 +102,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "update_ticket: public":                    (WRITE, 200,   403,   403,   403,   200,   200,   200),
 
     "list_comments":                            (READ,  200,   200,   404,   404,   200,   200,   200),
+    "list_comments: internal, rendered":        (READ,  LESS,  LESS,  404,   404,   WITH,  WITH,  WITH),
     "list_comments: internal":                  (READ,  LESS,  LESS,  404,   404,   WITH,  WITH,  WITH),
     "list_comments: staff's cursor":            (READ,  400,   400,   400,   400,   400,   200,   200),
     "list_comments: internal, public":          (READ,  LESS,  LESS,  LESS,  LESS,  WITH,  WITH,  WITH),
@@ -130,6 +131,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_events":                              (READ,  200,   200,   200,   200,   200,   200,   200),
     "stream_events":                            (READ,  200,   200,   200,   200,   200,   200,   200),
     "create_stream_pass":                       (READ,  201,   201,   201,   201,   201,   201,   201),
+    "create_markdown_preview":                  (WRITE, 201,   201,   201,   201,   201,   201,   201),
 
     "list_webhook_endpoints":                   (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "create_webhook_endpoint":                  (ADMIN, 403,   403,   403,   403,   403,   403,   201),
@@ -215,6 +217,7 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "delete_comment: public": lambda world: world.about(world.said_in_public),
     "list_ticket_events: internal, public": lambda world: world.about(world.internal_on_public),
     "list_comments: internal": lambda world: {"comment_id": world.internal},
+    "list_comments: internal, rendered": lambda world: {"comment_id": world.internal, "query": {"render": "html"}},
     "list_comments: staff's cursor": lambda world: {"query": {"cursor": world.cursor("comments")}},
     "create_comment: internal": lambda _: {"body": {"body": "x", "visibility": "internal"}},
     "create_comment: closed": lambda world: {"number": world.closed},
@@ -280,6 +283,7 @@ class World:
             "update_ticket": lambda: {"title": "y"},
             "create_comment": lambda: {"body": "x"},
             "update_comment": lambda: {"body": "y"},
+            "create_markdown_preview": lambda: {"text": "x"},
             "create_webhook_endpoint": lambda: {"url": "https://127.0.0.1/"},
             "update_queue": lambda: {"paused": False},
             "update_webhook_endpoint": lambda: {"url": "https://127.0.0.2/"},

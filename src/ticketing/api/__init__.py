@@ -5,6 +5,7 @@ from ticketing.api.comments import create_comment, delete_comment, get_comment, 
 from ticketing.api.events import create_stream_pass, list_events, list_ticket_events, stream_events
 from ticketing.api.index import get_api
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
+from ticketing.api.markdown_previews import create_markdown_preview
 from ticketing.api.me import get_me, update_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.queues import get_queue, list_queues, update_queue
@@ -38,6 +39,7 @@ __all__ = [
     "cancel_job",
     "create_category",
     "create_comment",
+    "create_markdown_preview",
     "create_project",
     "create_stream_pass",
     "create_ticket",

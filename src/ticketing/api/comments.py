@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor
-from ticketing.api.answers import gone, listed
+from ticketing.api.answers import gone, listed, sent
 from ticketing.api.once import once
+from ticketing.api.rendered import Render, rendered
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import comments
@@ -19,15 +20,20 @@ async def create_comment(number: int, body: dict[str, Any], actor: Actor, claim:
         return await comments.create(conn, actor, number, claim=claim, **body)
 
 
-async def list_comments(number: int, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
+async def list_comments(
+    number: int, actor: Actor, render: Render = None, limit: int = 25, cursor: str | None = None
+) -> Answer:
     async with pool.connection() as conn:
         page = await comments.list_(conn, actor, number, limit=limit, cursor=cursor)
-    return listed(page, f"/tickets/{number}/comments", limit=limit)
+    await rendered(render, page["items"])
+    return listed(page, f"/tickets/{number}/comments", **sent(render=render, limit=limit))
 
 
-async def get_comment(number: int, comment_id: str, actor: Actor) -> Answer:
+async def get_comment(number: int, comment_id: str, actor: Actor, render: Render = None) -> Answer:
     async with pool.connection() as conn:
-        return Answer(await comments.get(conn, actor, number, UUID(comment_id)))
+        comment = await comments.get(conn, actor, number, UUID(comment_id))
+    await rendered(render, [comment])
+    return Answer(comment)
 
 
 async def update_comment(

@@ -3,15 +3,19 @@
 from ticketing.access import stream_passes
 from ticketing.access.actors import Actor
 from ticketing.api.answers import followed, listed, sent
+from ticketing.api.rendered import Render, rendered
 from ticketing.contract import Answer, Stream
 from ticketing.db import pool
 from ticketing.log import feed, streams, timeline
 
 
-async def list_ticket_events(number: int, actor: Actor, limit: int = 25, cursor: str | None = None) -> Answer:
+async def list_ticket_events(
+    number: int, actor: Actor, render: Render = None, limit: int = 25, cursor: str | None = None
+) -> Answer:
     async with pool.connection() as conn:
         page = await timeline.list_(conn, actor, number, limit=limit, cursor=cursor)
-    return listed(page, f"/tickets/{number}/events", limit=limit)
+    await rendered(render, (event["data"] for event in page["items"] if event["data"] is not None))
+    return listed(page, f"/tickets/{number}/events", **sent(render=render, limit=limit))
 
 
 async def list_events(

@@ -6,6 +6,7 @@ from typing import Any
 from ticketing.access.actors import Actor
 from ticketing.api.answers import listed
 from ticketing.api.once import once
+from ticketing.api.rendered import Render, rendered
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import tickets
@@ -47,9 +48,11 @@ async def list_tickets(
     return listed(page, "/tickets", **given)
 
 
-async def get_ticket(number: int, actor: Actor) -> Answer:
+async def get_ticket(number: int, actor: Actor, render: Render = None) -> Answer:
     async with pool.connection() as conn:
-        return Answer(await tickets.get(conn, actor, number))
+        ticket = await tickets.get(conn, actor, number)
+    await rendered(render, [ticket])
+    return Answer(ticket)
 
 
 async def update_ticket(number: int, body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:

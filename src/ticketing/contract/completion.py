@@ -2,8 +2,8 @@
 
 A property with `x-derived` is made by a function of the application of that name, and `x-derived: version` by the
 engine, of what the schema lists as `x-edited` (`versions.py`). What the answer that makes a resource alone has besides,
-such as a secret, is `x-shown-once`, and no part of its version. So a resource has the same members and version wherever
-it is shown.
+such as a secret, is `x-shown-once`, and what has to be asked for is `x-on-request`; neither is part of its version. So
+a resource has the same version wherever it is shown.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Complete = Callable[[Any], None]
 """Adds what is missing to a value, in place."""
 
 Handler = Callable[..., Awaitable[Any]]
+
+_APART = frozenset({"x-shown-once", "x-on-request"})
 
 
 def completed(
@@ -83,17 +85,18 @@ def completion(document: Document, schema: Any, derived: Derived, within: tuple[
     for part in (found, *(resolve(document, each, "")[1] for each in found.get("allOf", ()))):
         edited.update(part.get("x-edited", ()))
         properties.update(part.get("properties", {}))
-    words = {name: resolve(document, member, "")[1].get("x-derived") for name, member in properties.items()}
+    members = {name: resolve(document, member, "")[1] for name, member in properties.items()}
+    words = {name: member.get("x-derived") for name, member in members.items()}
     if unknown := set(words.values()) - derived.keys() - {None, VERSION}:
         raise ContractError(f"Nothing makes the derived member {min(unknown)}.")
     makers = {name: derived[word] for name, word in words.items() if word in derived}
-    once = frozenset(name for name, member in properties.items() if edited and "x-shown-once" in member)
+    apart = frozenset(name for name, member in members.items() if edited and not _APART.isdisjoint(member))
     within_it = {
         name: complete
         for name, member in properties.items()
         if (complete := completion(document, member, derived, within))
     }
-    return _complete(frozenset(edited), makers, within_it, once) if edited or makers or within_it else None
+    return _complete(frozenset(edited), makers, within_it, apart) if edited or makers or within_it else None
 
 
 def _all(each: Complete) -> Complete:
@@ -105,10 +108,10 @@ def _all(each: Complete) -> Complete:
 
 
 def _complete(
-    edited: frozenset[str], makers: Derived, within: Mapping[str, Complete], once: frozenset[str]
+    edited: frozenset[str], makers: Derived, within: Mapping[str, Complete], apart: frozenset[str]
 ) -> Complete:
     inner = tuple(within.items())
-    added = (*makers.items(), *([(VERSION, versions(edited, once))] if edited else []))
+    added = (*makers.items(), *([(VERSION, versions(edited, apart))] if edited else []))
 
     def complete(resource: Any) -> None:
         if resource is None:

@@ -85,6 +85,8 @@ class Settings:
     trusted_proxies: Networks = NOBODY
     #: Origins whose pages may call the API (CORS), such as `https://portal.example.org`, separated by commas.
     cors_origins: Origins = NO_ORIGINS
+    #: Origins that images in texts may come from, such as `https://img.example.org`, separated by commas.
+    image_sources: Origins = NO_ORIGINS
     #: Networks that may read `/metrics` and `/health/ready`, separated by commas; private ones by default.
     operators: Networks = PRIVATE
     #: Seconds of silence after which a worker's jobs are given to another one.
