@@ -3,6 +3,27 @@ import { untrack } from 'svelte';
 const PREFIX = 'ticketing.draft.';
 const DELAY_MS = 400;
 
+/** Whether something was typed into this form, and neither sent nor discarded. */
+export function drafted(key: string): boolean {
+	try {
+		return localStorage.getItem(PREFIX + key) !== null;
+	} catch {
+		return false;
+	}
+}
+
+/** Give what was typed as somebody else, such as before signing in, to a form that has nothing yet. */
+export function adopt(from: string, to: string): void {
+	try {
+		const kept = localStorage.getItem(PREFIX + from);
+		if (kept === null) return;
+		if (localStorage.getItem(PREFIX + to) === null) localStorage.setItem(PREFIX + to, kept);
+		localStorage.removeItem(PREFIX + from);
+	} catch {
+		// Nothing is kept in this browser, then.
+	}
+}
+
 /**
  * What somebody has typed, kept in this browser until it is sent or discarded: a reload, an expired session or a lost
  * network loses nothing. `key` names the form, and the user, because browsers are shared.

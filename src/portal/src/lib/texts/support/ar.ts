@@ -1,0 +1,91 @@
+import { plural } from '../language.svelte.ts';
+import type en from './en';
+
+export default {
+	title: 'تذاكري',
+	titleAll: 'كل ما يمكنني رؤيته',
+	whose: 'تذاكر مَن',
+	mine: 'تذاكري',
+	everyone: 'كل ما يمكنني رؤيته',
+	tabs: 'حسب الحالة',
+	tab: {
+		open: 'مفتوحة',
+		waiting: 'بانتظارك',
+		resolved: 'محلولة',
+		closed: 'مغلقة',
+		all: 'الكل'
+	},
+	search: 'الرقم أو كلمات من العنوان',
+	anyType: 'كل الأنواع',
+	anyProject: 'كل المشاريع',
+	waitingHeading: (count: number) =>
+		plural(count, {
+			zero: 'لا تذاكر بانتظارك',
+			one: 'تذكرة واحدة بانتظارك',
+			two: 'تذكرتان بانتظارك',
+			few: '# تذاكر بانتظارك',
+			many: '# تذكرة بانتظارك',
+			other: '# تذكرة بانتظارك'
+		}),
+	updated: 'عُدّلت',
+	openedBy: (name: string) => `من ${name}`,
+	shown: (count: number) =>
+		plural(count, {
+			zero: 'لا تظهر أي تذكرة',
+			one: 'تظهر تذكرة واحدة',
+			two: 'تظهر تذكرتان',
+			few: 'تظهر # تذاكر',
+			many: 'تظهر # تذكرة',
+			other: 'تظهر # تذكرة'
+		}),
+	noneTitle: 'لا تذاكر بعد',
+	none: 'أبلغ عن خلل، أو اطلب ميزة، أو احصل على مساعدة. وتتابع الردود هنا.',
+	noneHereTitle: 'لا تذاكر هنا',
+	noneHere: {
+		waiting: 'لا أحد ينتظر ردًّا منك.',
+		resolved: 'لا حلّ ينتظر قبولك.',
+		closed: 'لا تذكرة مغلقة لك.'
+	},
+	noMatchTitle: 'لا شيء يطابق',
+	noMatch: 'ابحث في كل التذاكر، أو استخدم مرشّحات أقل.',
+	searchAll: 'ابحث في كل التذاكر',
+	clear: 'امسح المرشّحات',
+
+	back: 'تذاكري',
+	details: 'التفاصيل',
+	edit: 'تعديل',
+	editTitle: 'تعديل التذكرة',
+	desk: 'افتح في مكتب الدعم',
+	openedAgo: (name: string) => `فتحها ${name}`,
+	waitsTitle: 'ننتظر ردّك',
+	waits: 'اقرأ الرسالة الأخيرة من فضلك وردّ أدناه.',
+	answered: 'لقد رددت. سنتابع حالما نقرأ ردّك.',
+	resolvedTitle: (resolution: string) => `محلولة: ${resolution}`,
+	resolvedText: 'هل حُلّ الأمر لك؟ وإلا فأخبرنا بما ينقص.',
+	closedTitle: (resolution: string) => `مغلقة: ${resolution}`,
+	closedText: 'هذه التذكرة نهائية. إن عاد الأمر فافتح تذكرة جديدة.',
+	accept: 'نعم، أغلقها',
+	accepted: 'شكرًا لك. أُغلقت التذكرة.',
+	notSolved: 'لا، أعد فتحها',
+	reopenTitle: 'أتريد إعادة فتح هذه التذكرة؟',
+	reopenText: 'اذكر ما لا يزال خاطئًا. يُضاف ذلك تعليقًا.',
+	reopen: 'إعادة الفتح',
+	reopened: 'التذكرة مفتوحة من جديد.',
+	reason: 'السبب',
+	close: 'إغلاق التذكرة',
+	closeTitle: 'أتريد إغلاق هذه التذكرة؟',
+	closeText: 'التذكرة المغلقة نهائية: لا يمكن لأحد إعادة فتحها.',
+	closeReason: 'لماذا، إن شئت',
+	closed: 'أُغلقت التذكرة.',
+	reply: 'ردّ',
+	replyPlaceholder: 'اكتب ردًّا …',
+	send: 'إرسال الرد',
+	sent: 'وصل ردّك.',
+	notSent: 'لم يُرسل، وهو محفوظ هنا.',
+	sendAgain: 'أرسل مجددًا',
+	draft: 'حُفظت المسودة',
+	sentBefore: 'أُرسل نص سابق من هذا. تحقّق إن كان كافيًا قبل أن ترسل هذا النص.',
+	sendAnyway: 'أرسل هذا أيضًا',
+	saved: 'عُدّلت التذكرة.',
+	nobodyYet: 'لا أحد بعد'
+} satisfies typeof en as typeof en;

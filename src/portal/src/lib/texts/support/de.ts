@@ -1,0 +1,78 @@
+import { plural } from '../language.svelte.ts';
+import type en from './en';
+
+export default {
+	title: 'Meine Tickets',
+	titleAll: 'Alle, die ich sehen kann',
+	whose: 'Wessen Tickets',
+	mine: 'Meine',
+	everyone: 'Alle, die ich sehen kann',
+	tabs: 'Nach Status',
+	tab: {
+		open: 'Offen',
+		waiting: 'Wartet auf Sie',
+		resolved: 'Gelöst',
+		closed: 'Geschlossen',
+		all: 'Alle'
+	},
+	search: 'Nummer oder Wörter aus dem Titel',
+	anyType: 'Alle Arten',
+	anyProject: 'Alle Projekte',
+	waitingHeading: (count: number) =>
+		plural(count, { one: '# Ticket wartet auf Sie', other: '# Tickets warten auf Sie' }),
+	updated: 'Geändert',
+	openedBy: (name: string) => `von ${name}`,
+	shown: (count: number) =>
+		plural(count, { one: '# Ticket wird gezeigt', other: '# Tickets werden gezeigt' }),
+	noneTitle: 'Noch keine Tickets',
+	none: 'Melden Sie einen Fehler, wünschen Sie sich etwas, oder holen Sie sich Hilfe. Die Antworten verfolgen Sie hier.',
+	noneHereTitle: 'Hier sind keine Tickets',
+	noneHere: {
+		waiting: 'Niemand wartet auf eine Antwort von Ihnen.',
+		resolved: 'Keine Lösung wartet auf Ihre Zustimmung.',
+		closed: 'Keines Ihrer Tickets ist geschlossen.'
+	},
+	noMatchTitle: 'Nichts passt',
+	noMatch: 'Suchen Sie unter allen Tickets, oder nehmen Sie weniger Filter.',
+	searchAll: 'Alle Tickets durchsuchen',
+	clear: 'Filter löschen',
+
+	back: 'Meine Tickets',
+	details: 'Details',
+	edit: 'Bearbeiten',
+	editTitle: 'Ticket bearbeiten',
+	desk: 'Im Desk öffnen',
+	openedAgo: (name: string) => `eröffnet von ${name}`,
+	waitsTitle: 'Wir warten auf Ihre Antwort',
+	waits: 'Bitte lesen Sie die letzte Nachricht und antworten Sie unten.',
+	answered: 'Sie haben geantwortet. Sobald wir das gelesen haben, geht es weiter.',
+	resolvedTitle: (resolution: string) => `Gelöst: ${resolution}`,
+	resolvedText: 'Ist das für Sie gelöst? Sonst sagen Sie uns, was fehlt.',
+	closedTitle: (resolution: string) => `Geschlossen: ${resolution}`,
+	closedText: 'Dieses Ticket ist abgeschlossen. Tritt es wieder auf, eröffnen Sie bitte ein neues.',
+	accept: 'Ja, schließen',
+	accepted: 'Danke. Das Ticket ist geschlossen.',
+	notSolved: 'Nein, wieder öffnen',
+	reopenTitle: 'Dieses Ticket wieder öffnen?',
+	reopenText: 'Sagen Sie, was noch nicht stimmt. Es wird als Kommentar hinzugefügt.',
+	reopen: 'Wieder öffnen',
+	reopened: 'Das Ticket ist wieder offen.',
+	reason: 'Grund',
+	close: 'Ticket schließen',
+	closeTitle: 'Dieses Ticket schließen?',
+	closeText: 'Ein geschlossenes Ticket ist endgültig: Niemand kann es wieder öffnen.',
+	closeReason: 'Warum, wenn Sie mögen',
+	closed: 'Das Ticket ist geschlossen.',
+	reply: 'Antworten',
+	replyPlaceholder: 'Schreiben Sie eine Antwort …',
+	send: 'Antwort senden',
+	sent: 'Ihre Antwort ist da.',
+	notSent: 'Es wurde nicht gesendet und bleibt hier erhalten.',
+	sendAgain: 'Noch einmal senden',
+	draft: 'Entwurf aufbewahrt',
+	sentBefore:
+		'Ein früherer Text davon wurde schon gesendet. Sehen Sie nach, ob er genügt, bevor Sie diesen senden.',
+	sendAnyway: 'Diesen auch senden',
+	saved: 'Das Ticket ist geändert.',
+	nobodyYet: 'Noch niemand'
+} satisfies typeof en as typeof en;

@@ -1,0 +1,78 @@
+import { plural } from '../language.svelte.ts';
+
+/** The requester's tickets: the list, and the page of one. */
+export default {
+	title: 'My tickets',
+	titleAll: 'All I can see',
+	whose: 'Whose tickets',
+	mine: 'Mine',
+	everyone: 'All I can see',
+	tabs: 'By status',
+	tab: {
+		open: 'Open',
+		waiting: 'Waiting for you',
+		resolved: 'Resolved',
+		closed: 'Closed',
+		all: 'All'
+	},
+	search: 'Number or words of the title',
+	anyType: 'All types',
+	anyProject: 'All projects',
+	waitingHeading: (count: number) =>
+		plural(count, { one: '# ticket waits for you', other: '# tickets wait for you' }),
+	updated: 'Updated',
+	openedBy: (name: string) => `by ${name}`,
+	shown: (count: number) =>
+		plural(count, { one: '# ticket is shown', other: '# tickets are shown' }),
+	noneTitle: 'No tickets yet',
+	none: 'Report a bug, ask for a feature, or get help. You follow the answers here.',
+	noneHereTitle: 'No tickets here',
+	noneHere: {
+		waiting: 'Nobody waits for an answer from you.',
+		resolved: 'Nothing waits for you to accept it.',
+		closed: 'None of your tickets is closed.'
+	},
+	noMatchTitle: 'Nothing matches',
+	noMatch: 'Search among all tickets, or use fewer filters.',
+	searchAll: 'Search all tickets',
+	clear: 'Clear filters',
+
+	back: 'My tickets',
+	details: 'Details',
+	edit: 'Edit',
+	editTitle: 'Edit the ticket',
+	desk: 'Open on the desk',
+	openedAgo: (name: string) => `opened by ${name}`,
+	waitsTitle: 'We wait for your answer',
+	waits: 'Please read the last message and reply below.',
+	answered: 'You have answered. We go on as soon as we have read it.',
+	resolvedTitle: (resolution: string) => `Resolved: ${resolution}`,
+	resolvedText: 'Is this solved for you? Otherwise say what is missing.',
+	closedTitle: (resolution: string) => `Closed: ${resolution}`,
+	closedText: 'This ticket is final. If it comes back, open a new one.',
+	accept: 'Yes, close it',
+	accepted: 'Thank you. The ticket is closed.',
+	notSolved: 'No, reopen it',
+	reopenTitle: 'Reopen this ticket?',
+	reopenText: 'Say what is still wrong. It is added as a comment.',
+	reopen: 'Reopen',
+	reopened: 'The ticket is open again.',
+	reason: 'Reason',
+	close: 'Close ticket',
+	closeTitle: 'Close this ticket?',
+	closeText: 'A closed ticket is final: nobody can reopen it.',
+	closeReason: 'Why, if you like',
+	closed: 'The ticket is closed.',
+	reply: 'Reply',
+	replyPlaceholder: 'Write a reply …',
+	send: 'Send reply',
+	sent: 'Your reply is there.',
+	notSent: 'It was not sent, and is kept here.',
+	sendAgain: 'Send again',
+	draft: 'Draft kept',
+	sentBefore:
+		'An earlier text of this was sent already. See whether it is enough before you send this one.',
+	sendAnyway: 'Send this one, too',
+	saved: 'The ticket is changed.',
+	nobodyYet: 'Nobody yet'
+};

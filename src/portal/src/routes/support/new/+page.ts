@@ -1,0 +1,8 @@
+import { markdown } from '#lib/texts/markdown/index.ts';
+import { report } from '#lib/texts/report/index.ts';
+import { words } from '#lib/texts/words/index.ts';
+
+export async function load({ parent }) {
+	await parent();
+	await Promise.all([report, markdown, words].map((texts) => texts.ready()));
+}

@@ -1,0 +1,15 @@
+import { signInFirst } from '#lib/state/visitors.ts';
+import { markdown } from '#lib/texts/markdown/index.ts';
+import { report } from '#lib/texts/report/index.ts';
+import { support } from '#lib/texts/support/index.ts';
+import { thread } from '#lib/texts/thread/index.ts';
+import { timeline } from '#lib/texts/timeline/index.ts';
+import { words } from '#lib/texts/words/index.ts';
+
+export async function load({ parent, url }) {
+	await parent();
+	signInFirst(url);
+	await Promise.all(
+		[support, report, thread, timeline, markdown, words].map((texts) => texts.ready())
+	);
+}
