@@ -81,6 +81,66 @@ select s.transaction_id::text::bigint as until_transaction, s.position as until_
        limit :page_size
   ) e on true;
 
+-- name: list_event_log(type, actor_ids, no_actor, ticket, project, scopes, upper, upper_id, since, scan, page_size, page_bytes)
+-- returns: AuditedEvent
+-- A page of the log before a given place, newest first: what passes the filters of the last so many events. It ends
+-- before the event with which it would have more bytes than these, but has one at least; each says if there is another.
+-- Each row also says where the stretch ends that was looked at and whether it is full; one row does, even if there is no
+-- event.
+-- nullable: actor_ids
+with theirs as materialized (
+    select e.id, e.occurred_at, e.type, e.project, e.actor_id from events e where e.ticket = any(:ticket::bigint[])
+), stretch as materialized (
+    select b.*
+      from events_back(:upper::timestamptz, :upper_id, :since::timestamptz,
+                       (select bool_and(d.readers <> 'ticket') from event_types d
+                         where :type::text[] is null or d.type = any(:type::text[])),
+                       :scan) b
+     where :ticket::bigint[] is null
+     union all
+    (select t.*
+       from theirs t
+      where not (:ticket::bigint[] is null)
+        and (t.occurred_at, t.id) < (:upper::timestamptz, :upper_id) and t.occurred_at >= :since::timestamptz
+      order by t.occurred_at desc, t.id desc
+      limit :scan)
+), found as materialized (
+    select s.id, s.occurred_at
+      from stretch s
+      join event_types d on d.type = s.type
+     where d.scope = any(:scopes::text[])
+       and (:type::text[] is null or s.type = any(:type::text[]))
+       and (:project::text[] is null or s.project = any(:project::text[]))
+       and (:actor_ids::uuid[] is null and not :no_actor
+            or :no_actor and s.actor_id is null
+            or not (:actor_ids::uuid[] is null) and s.actor_id = any(:actor_ids::uuid[]))
+     order by s.occurred_at desc, s.id desc
+     limit :page_size
+), counted as materialized (
+    select one.e, sum(event_bytes(one.e)) over told as bytes, row_number() over told as place, count(*) over () as count
+      from found f
+      -- One by one, by their ids: a planner that has not counted the log might read all of it.
+     cross join lateral (select e from events e where e.id = f.id limit 1) one
+    window told as (order by f.occurred_at desc, f.id desc)
+), until as (
+    select count(*) = :scan as full, utc(min(s.occurred_at)) as occurred_at,
+           (array_agg(s.id order by s.occurred_at, s.id))[1] as id
+      from stretch s
+)
+select u.full as until_full, u.occurred_at as until_timestamp, u.id as until_id, e.*
+  from until u
+  left join lateral (
+      select c.place < c.count as more, d.scope, readers.seen_by, readers.missed_by, r.*, parts.staff,
+             parts.staff_previous
+        from counted c
+        join event_types d on d.type = (c.e).type
+       cross join lateral event_readers(c.e, d.readers) readers
+       cross join lateral event_resource(c.e, false) r
+       cross join lateral event_parts(c.e) parts
+       where c.bytes <= :page_bytes or c.place = 1
+       order by c.place
+  ) e on true;
+
 -- name: expire_events(recorded_before, batch)!
 -- Take the oldest events out of the log, and note how far it has become void.
 with oldest as materialized (

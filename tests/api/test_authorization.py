@@ -129,6 +129,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_ticket_events: internal, public":     (READ,  LESS,  LESS,  LESS,  LESS,  WITH,  WITH,  WITH),
     "list_ticket_events: staff's cursor":       (READ,  400,   400,   400,   400,   400,   200,   200),
     "list_events":                              (READ,  200,   200,   200,   200,   200,   200,   200),
+    "list_event_log":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "stream_events":                            (READ,  200,   200,   200,   200,   200,   200,   200),
     "create_stream_pass":                       (READ,  201,   201,   201,   201,   201,   201,   201),
     "create_markdown_preview":                  (WRITE, 201,   201,   201,   201,   201,   201,   201),

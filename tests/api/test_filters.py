@@ -21,8 +21,8 @@ from ticketing.access import bearer
 
 __all__ = ["new_job"]
 DOCUMENT = whole()
-WALKING = {"limit", "cursor", "sort", "start"}
-"""What says how a list is walked, and not what is in it."""
+WALKING = {"limit", "cursor", "sort", "start", "render"}
+"""What says how a list is walked or shown, and not what is in it."""
 ABSENT: dict[str, Callable[[], str]] = {
     "project": lambda: f"no-{secrets.token_hex(8)}",
     "category": lambda: f"no-{secrets.token_hex(8)}",
@@ -85,7 +85,11 @@ SEVERAL = [
     for path, _, parameter in parameters()
     if resolved(parameter["schema"])["type"] == "array"
 ]
-SEARCHED = {"tag": ["one", "two"], "external_reference": ["github:octo/cat#1", "github:octo/cat#2"]}
+SEARCHED = {
+    "tag": ["one", "two"],
+    "external_reference": ["github:octo/cat#1", "github:octo/cat#2"],
+    "ticket_number": ["1", "2"],
+}
 
 
 def test_a_filter_takes_several_values_unless_it_is_a_moment_or_names_one_person() -> None:
@@ -119,8 +123,9 @@ def test_a_filter_is_named_like_what_it_compares() -> None:
             page = resolved(answer["application/json"]["schema"])
             item = resolved(page["properties"]["items"]["items"])
             forms = [resolved(each) for each in item.get("anyOf", [item])]
-            moment = re.sub("_(since|before)$", "_at", name)
-            assert all({name, f"{name}s", moment} & each["properties"].keys() for each in forms), f"{path}?{name}"
+            moment = re.sub("_(since|before)$", "", name)
+            named = {name, f"{name}s", moment, f"{moment}_at"}
+            assert all(named & each["properties"].keys() for each in forms), f"{path}?{name}"
         if parameter["schema"].get("format") == "date-time":
             assert re.search("_(since|before)$", name), f"{path}?{name}"
 

@@ -91,6 +91,13 @@ async def jobs_of(conn: psycopg.AsyncConnection[Any], **given: Any) -> None:
     await sql.jobs.list_jobs_of(conn, **filters, after=None, page_size=101)
 
 
+async def audited(conn: psycopg.AsyncConnection[Any], **given: Any) -> None:
+    filters: dict[str, Any] = {"type": None, "actor_ids": None, "no_actor": False, "ticket": None, "project": None}
+    place: dict[str, Any] = {"upper": datetime.max.replace(tzinfo=UTC), "upper_id": UUID(int=0), "since": PAST}
+    size: dict[str, Any] = {"scan": 101, "page_size": 101, "page_bytes": 1 << 22, "scopes": ["admin", "tickets:read"]}
+    await sql.events.list_event_log(conn, **filters | place | size | given)
+
+
 RUN: dict[str, tuple[int, Statement]] = {
     "has_events_to_fan_out": (LITTLE, sql.webhooks.has_events_to_fan_out),
     "list_events_to_fan_out": (
@@ -111,6 +118,14 @@ RUN: dict[str, tuple[int, Statement]] = {
             scan_bytes=1 << 22,
             page_size=101,
         ),
+    ),
+    "list_event_log, of all": (PAGE, audited),
+    "list_event_log, of tickets": (LITTLE, lambda c: audited(c, ticket=[7])),
+    "list_event_log, of types that nobody has seen": (LITTLE, lambda c: audited(c, type=["token.created"])),
+    "list_event_log, by nobody": (PAGE, lambda c: audited(c, actor_ids=[UUID(int=7)], scan=1000)),
+    "list_event_log, of long ago": (
+        LITTLE,
+        lambda c: audited(c, upper=PAST, type=["ticket.created"], scan=5000),
     ),
     "get_event_log": (LITTLE, sql.events.get_event_log),
     "is_event_log_ahead": (LITTLE, sql.events.is_event_log_ahead),

@@ -2,7 +2,7 @@
 
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
-from ticketing.api.events import create_stream_pass, list_events, list_ticket_events, stream_events
+from ticketing.api.events import create_stream_pass, list_event_log, list_events, list_ticket_events, stream_events
 from ticketing.api.index import get_api
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.markdown_previews import create_markdown_preview
@@ -65,6 +65,7 @@ __all__ = [
     "list_categories",
     "list_comments",
     "list_deliveries",
+    "list_event_log",
     "list_events",
     "list_jobs",
     "list_projects",

@@ -41,7 +41,7 @@ def followed(feed: Feed, path: str, **query: Any) -> Answer:
 
 
 def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, str]:
-    given = {name: ",".join(value) if isinstance(value, list) else value for name, value in query.items()}
+    given = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in query.items()}
     filters = urlencode(given, safe=",:/@!$'()*;?")
     if len(filters) > LONGEST_FILTERS:
         raise InvalidParameter(

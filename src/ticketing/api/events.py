@@ -1,4 +1,4 @@
-"""/events, /events/stream, /events/stream-passes and /tickets/{number}/events"""
+"""/events, /event-log, /events/stream, /events/stream-passes and /tickets/{number}/events"""
 
 from ticketing.access import stream_passes
 from ticketing.access.actors import Actor
@@ -6,7 +6,7 @@ from ticketing.api.answers import followed, listed, sent
 from ticketing.api.rendered import Render, rendered
 from ticketing.contract import Answer, Stream
 from ticketing.db import pool
-from ticketing.log import feed, streams, timeline
+from ticketing.log import audit, feed, streams, timeline
 
 
 async def list_ticket_events(
@@ -30,6 +30,31 @@ async def list_events(
     async with pool.connection() as conn:
         page = await feed.list_(conn, actor, start=start, cursor=cursor, **given)
     return followed(page, "/events", **given)
+
+
+async def list_event_log(
+    actor: Actor,
+    type: list[str] | None = None,
+    actor_: list[str] | None = None,
+    ticket_number: list[int] | None = None,
+    project: list[str] | None = None,
+    timestamp_since: str | None = None,
+    timestamp_before: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
+) -> Answer:
+    given = sent(
+        type=type,
+        actor=actor_,
+        ticket_number=ticket_number,
+        project=project,
+        timestamp_since=timestamp_since,
+        timestamp_before=timestamp_before,
+        limit=limit,
+    )
+    async with pool.connection() as conn:
+        page = await audit.list_(conn, actor, cursor=cursor, **given)
+    return listed(page, "/event-log", **given)
 
 
 async def stream_events(

@@ -191,7 +191,7 @@ def _arguments(document: Document, operation: Operation) -> dict[str, bool]:
         if parameter["in"] == "header" and parameter["name"].lower() in ANSWERED_BY_THE_ENGINE:
             continue
         name = argument(parameter["name"])
-        if name in found or name in ("actor", "body", "prefix"):
+        if name in found or name in ("body", "prefix"):
             raise ContractError(f"{operation.label} has more than one parameter that is {name} to its handler.")
         found[name] = not parameter.get("required", False) and "default" not in schema_of(document, parameter)
     if "requestBody" in operation.spec:

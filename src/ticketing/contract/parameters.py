@@ -181,8 +181,9 @@ def texts_of(query: bytes, name: str) -> list[str]:
 
 
 def argument(name: str) -> str:
-    """A parameter's name in Python: `If-Match` is `if_match`."""
-    return name.lower().replace("-", "_")
+    """A parameter's name in Python: `If-Match` is `if_match`, and `actor`, as which who asks is passed, is `actor_`."""
+    written = name.lower().replace("-", "_")
+    return f"{written}_" if written == "actor" else written
 
 
 def _add_decoded(

@@ -25,6 +25,27 @@ Visibility: TypeAlias = Literal["private", "public"]
 WebhookFormat: TypeAlias = Literal["standard", "slack", "discord"]
 WebhookState: TypeAlias = Literal["active", "paused", "disabled"]
 
+class AuditedEvent(TypedDict):
+    until_full: bool | None
+    until_timestamp: str | None
+    until_id: UUID | None
+    more: bool | None
+    scope: str | None
+    seen_by: list[str] | None
+    missed_by: list[str] | None
+    id: UUID | None
+    type: str | None
+    timestamp: str | None
+    sequence: int | None
+    ticket_number: int | None
+    project: str | None
+    actor: Any | None
+    data: Any | None
+    previous: Any | None
+    tombstone: bool | None
+    staff: Any | None
+    staff_previous: Any | None
+
 class Backlog(TypedDict):
     endpoint_id: UUID
     pending: int | None
@@ -837,6 +858,26 @@ class _Events:
         conn: Connection,
     ) -> bool | None:
         """Whether the log has transactions that this server has yet to count up to, as after a restore."""
+    async def list_event_log(
+        self,
+        conn: Connection,
+        *,
+        ticket: list[int] | None,
+        upper: datetime | str,
+        upper_id: UUID,
+        since: datetime | str,
+        type: list[str] | None,
+        scan: int,
+        scopes: list[str],
+        project: list[str] | None,
+        actor_ids: list[UUID] | None,
+        no_actor: bool,
+        page_size: int,
+        page_bytes: int,
+    ) -> list[AuditedEvent]:
+        """A page of the log before a given place, newest first: what passes the filters of the last so many events.
+        It ends
+        """
     async def list_event_types(
         self,
         conn: Connection,

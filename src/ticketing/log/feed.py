@@ -66,7 +66,9 @@ async def list_(
     }
 
 
-async def check_named(conn: sql.Connection, reader: Reader, *, borne: Sequence[sql.LogEntry] = ()) -> None:
+async def check_named(
+    conn: sql.Connection, reader: Reader, *, borne: Sequence[sql.LogEntry | sql.AuditedEvent] = ()
+) -> None:
     """Refuse what a reader asks for and can never get: hidden projects, and types that their token has no scope for.
 
     Call it where they begin. Raises InvalidParameter.
@@ -120,7 +122,7 @@ async def read(
     )
 
 
-def as_seen_by(entry: sql.LogEntry, view: View | None) -> dict[str, Any]:
+def as_seen_by(entry: sql.LogEntry | sql.AuditedEvent, view: View | None) -> dict[str, Any]:
     """An event as the feed says it. Of what is gone for its reader it only says which thing that is."""
     gone = view == "gone"
     data, previous = entry["data"], entry["previous"] or {}

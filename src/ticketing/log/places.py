@@ -66,7 +66,7 @@ class Reader:
             self.project is None or entry["project"] in self.project
         )
 
-    def view(self, entry: sql.LogEntry) -> View | None:
+    def view(self, entry: sql.LogEntry | sql.AuditedEvent) -> View | None:
         """How they see an event; None if they do not. An event of a type that is not declared has no scope."""
         if entry["scope"] not in self.actor.scopes:
             return None

@@ -51,7 +51,12 @@ def bounded(rows: Sequence[Any], limit: int, listing: object, place: Callable[[A
 
 
 def _ended(items: Sequence[Row], more: bool, listing: object, place: Callable[[Row], list[Any]]) -> Page:
-    return {"items": items, "next": _seal(listing, place(items[-1])) if more else None}
+    return ending(items, listing, place(items[-1]) if more else None)
+
+
+def ending(items: Sequence[Any], listing: object, place: list[Any] | None) -> Page:
+    """A page of which the next one begins after a place that need not be that of an item; the last one without."""
+    return {"items": items, "next": _seal(listing, place) if place else None}
 
 
 def opened(cursor: str | None, listing: object, *types: Callable[[Any], Any]) -> list[Any]:
