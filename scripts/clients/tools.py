@@ -33,7 +33,7 @@ class Tool:
     folder: str
     """Of the program that drives the client, in tests/clients."""
     generate: str
-    """The command line, as docs/clients.md shows it; it reads `openapi.yaml`, and writes beside it."""
+    """The command line, as docs/guides/clients.md shows it; it reads `openapi.yaml`, and writes beside it."""
     compile: tuple[str, ...]
     drive: str
     needs: tuple[str, ...] = ()

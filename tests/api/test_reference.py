@@ -19,7 +19,7 @@ from ticketing.web.reference.document import Document, Request
 from ticketing.web.reference.shapes import Shapes
 
 DOCUMENTS = {path: contract.load(file) for path, file in paths.DOCUMENTS.items()}
-GUIDES = sorted(path.stem for path in paths.GUIDES.glob("*.md"))
+GUIDES = sorted(["changelog", *(path.stem for path in paths.GUIDES.glob("*.md"))])
 PAGES = [*reference.REFERENCES, *(f"/docs/guides/{name}" for name in GUIDES)]
 
 

@@ -13,6 +13,7 @@ import node
 from clients import consumers, tools
 from clients.tools import TOOLS, Tool
 from conftest import Person
+from ticketing.ground import paths
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -47,7 +48,7 @@ def test_node_is_at_hand_where_the_path_has_none_or_an_old_one(
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.folder)
 def test_the_page_shows_the_command_line_and_the_version_that_are_tried(tool: Tool) -> None:
-    blocks = re.findall(r"```sh\n(.*?)```", (tools.ROOT / "docs" / "clients.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", (paths.GUIDES / "clients.md").read_text(), re.DOTALL)
     shown = [" ".join(line.split()) for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     assert tool.generate in shown
     pinned = {f"{tool.package}=={tool.version()}", f"{tool.package}@{tool.version()}"}
@@ -55,7 +56,7 @@ def test_the_page_shows_the_command_line_and_the_version_that_are_tried(tool: To
 
 
 def test_the_page_of_tests_shows_what_is_tried() -> None:
-    page = (tools.ROOT / "docs" / "consumer-tests.md").read_text()
+    page = (paths.GUIDES / "consumer-tests.md").read_text()
     commands = [consumers.PRISM_MOCK.format(4010), consumers.PRISM_PROXY.format(4010), *consumers.PACT]
     commands += [consumers.SPECMATIC_MOCK.format(9000), consumers.SPECMATIC_TEST]
     assert [each for each in commands if f"\n{each}\n" not in page] == []
@@ -66,4 +67,4 @@ def test_the_page_of_tests_shows_what_is_tried() -> None:
 
 def test_the_page_shows_the_settings_that_are_tried() -> None:
     settings = (tools.PROGRAMS / "hey_api" / "openapi-ts.config.ts").read_text()
-    assert f"```ts\n{settings}```" in (tools.ROOT / "docs" / "clients.md").read_text()
+    assert f"```ts\n{settings}```" in (paths.GUIDES / "clients.md").read_text()

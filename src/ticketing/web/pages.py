@@ -179,7 +179,7 @@ def _assets() -> dict[str, Page]:
 def _reading(documents: Mapping[str, Mapping[str, Any]], public_url: str) -> dict[str, Callable[[], Awaitable[Page]]]:
     """The references and the guides. Each is made when it is first asked for, in a thread: it takes up to a second."""
     files = sorted(paths.GUIDES.glob("*.md"), key=lambda path: (path.stem != "quickstart", path.stem))
-    guides = {path.stem: path.read_text() for path in files}
+    guides = {path.stem: path.read_text() for path in files} | {"changelog": paths.CHANGES.read_text()}
     titles = {name: reference.title_of(text) for name, text in guides.items()}
     server = "{0.scheme}://{0.netloc}".format(urlsplit(public_url))
 

@@ -24,7 +24,10 @@ export default {
 		sync: ['Abgleich', 'Eine Kopie mit Feed und Strom aktuell halten.'],
 		webhooks: ['Webhooks', 'Nachrichten empfangen und prüfen, in vier Sprachen.'],
 		import: ['Import', 'Tickets aus anderen Systemen übernehmen.'],
-		compatibility: ['Kompatibilität', 'Was wachsen darf, was nie bricht, wie etwas endet.']
+		clients: ['SDKs', 'Einen Client in Python, TypeScript, Java oder Go erzeugen.'],
+		'consumer-tests': ['Programme testen', 'Mocks, Proxys und Vertragstests in Ihrer CI.'],
+		compatibility: ['Kompatibilität', 'Was wachsen darf, was nie bricht, wie etwas endet.'],
+		changelog: ['Änderungen', 'Was der Vertrag geändert hat, Version für Version.']
 	},
 	pages: {
 		api: ['API-Referenz', 'Jede Operation, mit Code in vier Sprachen.'],

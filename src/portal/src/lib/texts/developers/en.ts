@@ -22,7 +22,10 @@ export default {
 		sync: ['Sync', 'Keeping a copy current by feed and stream.'],
 		webhooks: ['Webhooks', 'Receiving and verifying messages, in four languages.'],
 		import: ['Import', 'Bringing issues from elsewhere.'],
-		compatibility: ['Compatibility', 'What may grow, what never breaks, how things end.']
+		clients: ['SDKs', 'Generate a client in Python, TypeScript, Java or Go.'],
+		'consumer-tests': ['Test your program', 'Mocks, proxies and contract tests in your CI.'],
+		compatibility: ['Compatibility', 'What may grow, what never breaks, how things end.'],
+		changelog: ['Changelog', 'What the contract changed, release by release.']
 	} as Record<string, [title: string, text: string]>,
 	pages: {
 		api: ['API reference', 'Every operation, with code in four languages.'],
