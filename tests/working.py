@@ -14,11 +14,12 @@ from typing import Any
 from ticketing.db import pool
 from ticketing.ground.config import settings
 from ticketing.jobs.execution import Execution
+from ticketing.mail import sending
 from ticketing.reactions.webhooks import delivering, messages, redelivering, upkeep
 from ticketing.reactions.webhooks.fan_out import fan_out
 
-THREADS = {"webhooks": 16, "default": 2}
-KINDS = (delivering.deliver, messages.forget, redelivering.redeliver, upkeep.upkeep)
+THREADS = {"webhooks": 16, "mail": 8, "default": 2}
+KINDS = (sending.send_mail, delivering.deliver, messages.forget, redelivering.redeliver, upkeep.upkeep)
 """Imported, so that the engine knows them."""
 SETTLED = "select true where not exists (select from events where transaction_id >= log_end())"
 """Whatever else the service does just now may hold the log back."""

@@ -1,4 +1,4 @@
--- The demo: what `make up` shows of the past of webhooks and jobs, which otherwise only a worker writes.
+-- The demo: what `make up` shows of the past of webhooks, jobs and mail, which otherwise only a worker writes.
 
 -- name: number_tickets_from(first)$
 -- Let the next ticket have this number.
@@ -40,3 +40,11 @@ insert into jobs (id, kind, queue, priority, args, shown, state, attempt, max_at
 select id, kind, queue, priority, args, shown, state, attempt, max_attempts, run_at, started_at, finished_at, errors,
        created_at
   from jsonb_populate_recordset(null::jobs, :rows);
+
+-- name: insert_captured_mails(rows)!
+-- Add mails that were captured just now.
+-- Rows: {id, template, locale, to_name, to_email, subject, body, html_body}
+insert into mails (id, template, locale, to_name, to_email, subject, body, html_body, status, settled_at)
+select r.*, 'captured', clock_timestamp()
+  from jsonb_to_recordset(:rows) as r (id uuid, template text, locale text, to_name text, to_email text, subject text,
+                                       body text, html_body text);

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
-from ticketing import api, contract
+from ticketing import api, contract, mail
 from ticketing.access import authentication, stream_passes
 from ticketing.api.shaped import shaped
 from ticketing.contract.engine import build
@@ -41,6 +41,7 @@ def create(settings_: Settings | None = None) -> Any:
     sys.setswitchinterval(SWITCH_SECONDS)
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
+    mail.check_settings(chosen)
     tracing.start(chosen, "serve")
     if shortage := files.allow(chosen):
         log.warning(shortage)

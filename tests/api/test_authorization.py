@@ -149,6 +149,8 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "get_job":                                  (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "retry_job":                                (ADMIN, 403,   403,   403,   403,   403,   403,   202),
     "cancel_job":                               (ADMIN, 403,   403,   403,   403,   403,   403,   202),
+    "list_mails":                               (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "get_mail":                                 (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "list_queues":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "get_queue":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "update_queue":                             (ADMIN, 403,   403,   403,   403,   403,   403,   200),
@@ -434,6 +436,15 @@ class World:
     @cached_property
     def job_id(self) -> str:
         return str(self._only("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id"))
+
+    @cached_property
+    def mail_id(self) -> str:
+        insert = (
+            "insert into mails (id, template, locale, to_name, to_email, subject, body, html_body, status, settled_at)"
+            " values (gen_random_uuid(), 'invitation', 'en', '', 'a@b.example', 'Come', '', '', 'captured', now())"
+            " returning id"
+        )
+        return str(self._only(insert))
 
     def _only(self, statement: str, *parameters: Any) -> Any:
         row = self.db.execute(statement.encode(), parameters).fetchone()

@@ -5,6 +5,7 @@ from ticketing.api.comments import create_comment, delete_comment, get_comment, 
 from ticketing.api.events import create_stream_pass, list_event_log, list_events, list_ticket_events, stream_events
 from ticketing.api.index import get_api
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
+from ticketing.api.mails import get_mail, list_mails
 from ticketing.api.markdown_previews import create_markdown_preview
 from ticketing.api.me import get_me, update_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
@@ -54,6 +55,7 @@ __all__ = [
     "get_comment",
     "get_delivery",
     "get_job",
+    "get_mail",
     "get_me",
     "get_project",
     "get_queue",
@@ -68,6 +70,7 @@ __all__ = [
     "list_event_log",
     "list_events",
     "list_jobs",
+    "list_mails",
     "list_projects",
     "list_queues",
     "list_schedules",

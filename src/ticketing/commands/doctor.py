@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 import ticketing.reactions.background  # noqa: F401 (so that all schedules are known)
-from ticketing import sealing
+from ticketing import mail, sealing
 from ticketing.db import migrate, outages, pool, sessions, sql
 from ticketing.db.watched import WatchedConnection
 from ticketing.ground import config
@@ -52,6 +52,7 @@ async def run() -> AsyncIterator[Check]:
     try:
         chosen = settings()
         endpoints.check_settings(chosen)
+        mail.check_settings(chosen)
         tracing.check_settings(chosen)
     except InvalidSetting as error:
         yield Check("Settings", False, str(error))

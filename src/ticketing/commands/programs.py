@@ -1,4 +1,4 @@
-"""What programs have left in the demo: tokens, webhook endpoints with a delivery, and jobs."""
+"""What programs have left in the demo: tokens, webhook endpoints with a delivery, jobs, and a captured mail."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from ticketing import sealing
 from ticketing.access import bearer
 from ticketing.db import sql
+from ticketing.mail import wording
 from ticketing.reactions.webhooks import endpoints, signing
 from ticketing.rules import tokens
 from ticketing.writing.idempotency import Claim
@@ -32,6 +33,7 @@ async def load(
     if sealing.first_key():
         await _add_endpoints(conn, demo, admin_id, began)
     await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo, began))))
+    await _add_mails(conn, demo)
 
 
 async def _add_tokens(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
@@ -74,6 +76,24 @@ async def _add_endpoints(conn: sql.Connection, demo: Demo, admin_id: UUID, began
     await sql.demo.pause_webhook_endpoints(conn, ids=ids)
     sent = [{**entry, "created_at": _written(began(entry))} for entry in demo["deliveries"]]
     await sql.demo.insert_deliveries(conn, rows=Jsonb(sent))
+
+
+async def _add_mails(conn: sql.Connection, demo: Demo) -> None:
+    people = {person["key"]: person for person in demo["people"]}
+    rows = []
+    for entry in demo["mails"]:
+        words = wording.word(entry["template"], entry["locale"], entry["values"])
+        rows.append(
+            {
+                **{name: entry[name] for name in ("id", "template", "locale")},
+                "to_name": people[entry["to"]]["name"],
+                "to_email": people[entry["to"]]["email"],
+                "subject": words.subject,
+                "body": words.text,
+                "html_body": words.html,
+            }
+        )
+    await sql.demo.insert_captured_mails(conn, rows=Jsonb(rows))
 
 
 def _jobs(demo: Demo, began: Began) -> Iterator[dict[str, Any]]:

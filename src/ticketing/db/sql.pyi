@@ -12,6 +12,7 @@ Connection: TypeAlias = AsyncConnection[Any]
 CommentVisibility: TypeAlias = Literal["public", "internal"]
 DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed"]
 JobState: TypeAlias = Literal["available", "running", "completed", "cancelled", "discarded"]
+MailStatus: TypeAlias = Literal["pending", "sent", "failed", "captured"]
 TicketChannel: TypeAlias = Literal["portal", "email", "api", "github", "import"]
 TicketPriority: TypeAlias = Literal["low", "normal", "high", "urgent"]
 TicketResolution: TypeAlias = Literal[
@@ -354,6 +355,44 @@ class LongTransaction(TypedDict):
     whose: str | None
     database: str | None
     seconds: float | None
+
+class Mail(TypedDict):
+    id: UUID
+    template: str
+    locale: str
+    to: Any
+    subject: str
+    status: MailStatus
+    attempt_count: int
+    error: str | None
+    created_at: str
+    settled_at: str | None
+
+class MailDetail(TypedDict):
+    id: UUID
+    template: str
+    locale: str
+    to: Any
+    subject: str
+    status: MailStatus
+    attempt_count: int
+    error: str | None
+    created_at: str
+    settled_at: str | None
+    text: str | None
+    html: str | None
+
+class MailToSend(TypedDict):
+    id: UUID
+    to_name: str
+    to_email: str
+    subject: str
+    body: str | None
+    html_body: str | None
+    thread: str | None
+    unsubscribe: str | None
+    created_at: datetime
+    expired: bool | None
 
 class MentioningText(TypedDict):
     ticket: int | None
@@ -721,6 +760,13 @@ class _Comments:
         """Update a locked comment and insert its event, which holds the Comment."""
 
 class _Demo:
+    async def insert_captured_mails(
+        self,
+        conn: Connection,
+        *,
+        rows: Jsonb,
+    ) -> int:
+        """Add mails that were captured just now."""
     async def insert_deliveries(
         self,
         conn: Connection,
@@ -1553,6 +1599,100 @@ class _Jobs:
         """Let a job that ended without success, or waits, run now, with all its attempts. Empty: it does neither, or
         the key
         """
+
+class _Mails:
+    async def delete_captured_mails(
+        self,
+        conn: Connection,
+        *,
+        most: int,
+        batch: int,
+    ) -> int:
+        """Forget a batch of the captured mails that are older than so many newer ones."""
+    async def delete_old_mails(
+        self,
+        conn: Connection,
+        *,
+        days: int,
+        batch: int,
+    ) -> int:
+        """Forget a batch of mails that were settled long ago."""
+    async def fail_stray_mails(
+        self,
+        conn: Connection,
+        *,
+        error: str,
+        minutes: int,
+        batch: int,
+    ) -> int:
+        """Give up a batch of old pending mails that no job will send: an operator has cancelled it, or its tries are
+        used up.
+        """
+    async def get_mail(
+        self,
+        conn: Connection,
+        *,
+        mail_id: UUID,
+    ) -> MailDetail | None:
+        """A mail; one that was captured with its bodies."""
+    async def get_mail_to_send(
+        self,
+        conn: Connection,
+        *,
+        mail_id: UUID,
+    ) -> MailToSend | None:
+        """A pending mail, and whether it is still of use."""
+    async def insert_mail(
+        self,
+        conn: Connection,
+        *,
+        mail_id: UUID,
+        template: str,
+        locale: str,
+        to_name: str,
+        to_email: str,
+        subject: str,
+        status: MailStatus,
+        body: str,
+        html_body: str,
+        thread: str | None,
+        unsubscribe: str | None,
+        error: str | None,
+        expires_at: datetime | str | None,
+        queue: str,
+        max_attempts: int,
+        group_limit: int,
+    ) -> UUID | None:
+        """Add a mail, and the job that sends it if it is pending. A failed one keeps no bodies."""
+    async def list_mails(
+        self,
+        conn: Connection,
+        *,
+        status: list[MailStatus] | None,
+        to: str | None,
+        template: list[str] | None,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[Mail]:
+        """A page of mails, newest first, from after a given one on."""
+    async def note_mail_attempt(
+        self,
+        conn: Connection,
+        *,
+        error: str,
+        mail_id: UUID,
+    ) -> int:
+        """Note an attempt that failed and is followed by another one."""
+    async def settle_mail(
+        self,
+        conn: Connection,
+        *,
+        status: MailStatus,
+        error: str | None,
+        tries: int,
+        mail_id: UUID,
+    ) -> int:
+        """Note how a pending mail ended, after so many more tries. Only a captured one keeps its bodies."""
 
 class _Projects:
     async def get_project(
@@ -2635,6 +2775,7 @@ idempotency_keys: _IdempotencyKeys
 imports: _Imports
 job_engine: _JobEngine
 jobs: _Jobs
+mails: _Mails
 projects: _Projects
 queues: _Queues
 schedules: _Schedules

@@ -77,7 +77,13 @@ class Settings:
     webhook_ports: str = "443"
     #: Days for which the log of settled webhook deliveries is kept.
     delivery_days: Annotated[int, range(1, 36_501)] = 30
-    #: `off` sends nothing to anybody: webhooks wait. For a restored copy, or a worker that must not send.
+    #: The mail server, as `smtp://user:password@host:587?starttls` or `smtps://…`; without one, mail is captured.
+    smtp_url: str = field(default="", repr=False)
+    #: Whom mail comes from, such as `Support <support@example.org>`; needed if there is a server.
+    mail_from: str = ""
+    #: Days for which it is kept whom mail was sent to, and how that went; captured mail whole.
+    mail_days: Annotated[int, range(1, 36_501)] = 30
+    #: `off` sends nothing to anybody: webhooks and mail wait. For a restored copy, or a worker that must not send.
     outbound: Literal["on", "off"] = "on"
     #: The URL at which people reach this installation; `html_url` and links in messages begin with it.
     public_url: str = "http://127.0.0.1:8080"

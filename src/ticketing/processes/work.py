@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
+from ticketing import mail
 from ticketing.ground import metrics
 from ticketing.ground.config import Settings, settings
 from ticketing.jobs import worker
@@ -28,6 +29,7 @@ def run(*, processes: int, threads: int, queues: Sequence[str], address: tuple[s
     chosen = settings()
     metrics.configure_logging(chosen)
     endpoints.check_settings(chosen)
+    mail.check_settings(chosen)
     logging.getLogger("dramatiq").setLevel(logging.ERROR)
     if chosen.outbound == "off":
         log.warning("nothing is sent", setting="TICKETING_OUTBOUND")
