@@ -28,6 +28,18 @@ dev: $(venv)/for-up ## Serve the portal with hot reload, on the service at TICKE
 .PHONY: test
 test: $(venv)/for-dev $(node_tools) portal ## Run the whole suite on its own servers, in parallel; ARGS=--cov measures coverage
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest $(ARGS)
+	@$(if $(filter-out --cov,$(ARGS)),,$(MAKE) e2e ARGS=)
+
+# Two browsers at once: each takes a core.
+.PHONY: e2e
+e2e: $(venv)/for-dev portal ## Try the portal in Chromium, with axe and budgets: part of `make test`
+	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest --numprocesses=2 tests/e2e $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(venv)/for-dev portal ## Take pictures of every page into screenshots/: light, dark and 375 pixels wide
+	@mkdir -p screenshots
+	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest --numprocesses=2 tests/e2e/test_every_page.py -k pictures \
+		--screenshots=screenshots $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(venv)/for-dev ## Run the tests that start no process and do not sleep: a minute

@@ -1,9 +1,9 @@
 """The tiers of the suite, and the watch that keeps each test in its own.
 
-`slow` tests start processes, sleep or take long: those in tests/process, those that are marked, and those that use a
-fixture which requests `slowly`. `make test-fast` leaves them out. `database` tests need PostgreSQL: those that use a
-fixture which does, and those that are marked because they start a server themselves. CI runs only these on the oldest
-PostgreSQL.
+`slow` tests start processes, sleep or take long: those in tests/process and tests/e2e, those that are marked, and those
+that use a fixture which requests `slowly`. `make test-fast` leaves them out. `database` tests need PostgreSQL: those
+that use a fixture which does, and those that are marked because they start a server themselves. CI runs only these on
+the oldest PostgreSQL.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: hashlib.sha256(item.path.name.encode()).digest())
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        if item.path.is_relative_to(TESTS / "process") or "slowly" in fixtures:
+        in_browser = item.path.is_relative_to(TESTS / "e2e")
+        if in_browser or item.path.is_relative_to(TESTS / "process") or "slowly" in fixtures:
             item.add_marker("slow")
-        if "server_url" in fixtures:
+        if in_browser or "server_url" in fixtures:
             item.add_marker("database")
 
 

@@ -5,7 +5,6 @@ Usage: python scripts/pages [URL]      without it, a service of its own is start
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -13,20 +12,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import chromium
 import examples
 import node
 from ticketing.ground import paths
 from ticketing.web.reference import REFERENCES
 
 FOLDER = Path(__file__).parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def main(*arguments: str) -> int:
     """Look; the exit status says whether nothing is wrong."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = chromium.find()
     if browser is None:
-        print(f"Not looked at: there is no browser here. One of {', '.join(BROWSERS)} is needed.")
+        print(f"Not looked at. {chromium.MISSING}")
         return 2
     guides = [f"/docs/guides/{path.stem}" for path in sorted(paths.GUIDES.glob("*.md"))]
     pages = [*REFERENCES, *guides, "/problems", "/problems/not-found"]

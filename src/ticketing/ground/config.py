@@ -17,7 +17,7 @@ from ticketing.ground.refused import Refused
 PREFIX = "TICKETING_"
 REDIS_HERE = "redis://127.0.0.1:6379/0"
 PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
-ELSEWHERE = frozenset({"TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
+ELSEWHERE = frozenset({"TICKETING_CHROMIUM", "TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
 """Variables that are read elsewhere."""
 
 
