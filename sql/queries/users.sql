@@ -33,12 +33,15 @@ with inserted as (
 )
 select * from resource;
 
--- name: list_users(role, email, after, page_size)
+-- name: list_users(role, active, service_account, name, email, after, page_size)
 -- returns: User
 -- A page of users, in the order in which they were added, from after a given one on.
 select r.*
   from users u cross join lateral user_resource(u) r
  where (:role::user_role[] is null or u.role = any(:role::user_role[]))
+   and (:active::boolean is null or u.active = :active::boolean)
+   and (:service_account::boolean is null or u.service_account = :service_account::boolean)
+   and (:name::text is null or strpos(lower(u.name || ' ' || coalesce(u.email, '')), lower(:name::text)) > 0)
    and (:email::text is null or lower(u.email) = lower(:email))
    and (:after::uuid is null or u.id > :after::uuid)
  order by u.id

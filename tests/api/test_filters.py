@@ -74,7 +74,7 @@ def test_every_filter_is_a_closed_list_or_names_or_searches() -> None:
     for path, _, parameter in parameters():
         schema = resolved(parameter["schema"])
         schema = resolved(schema["items"]) if schema["type"] == "array" else schema
-        words = ["enum" in schema, schema.get("format") == "date-time"]
+        words = ["enum" in schema, schema["type"] == "boolean", schema.get("format") == "date-time"]
         kinds = [*words, "x-names" in parameter, "x-searches" in parameter]
         assert kinds.count(True) == 1, f"{path}?{parameter['name']}: what does a value stand for?"
     assert len(NAMING) >= 10
@@ -92,11 +92,12 @@ SEARCHED = {
 }
 
 
-def test_a_filter_takes_several_values_unless_it_is_a_moment_or_names_one_person() -> None:
+def test_a_filter_takes_several_values_unless_it_is_a_moment_a_text_or_one_of_two() -> None:
     several = {each.id for each in SEVERAL}
     for path, _, parameter in parameters():
         name = parameter["name"]
-        alone = name == "email" or resolved(parameter["schema"]).get("format") == "date-time"
+        schema = resolved(parameter["schema"])
+        alone = name in ("email", "name") or schema["type"] == "boolean" or schema.get("format") == "date-time"
         assert (f"{path}?{name}" in several) != alone or path.startswith("/ops"), f"{path}?{name}"
 
 

@@ -234,6 +234,46 @@ def test_list_users(admin: Person, agent: Person) -> None:
     assert {user["role"] for user in agent.pages("/users", role="admin,agent")} == {"admin", "agent"}
 
 
+def test_users_are_found_by_what_they_are(admin: Person, agent: Person) -> None:
+    mark = secrets.token_hex(4)
+    ann = admin.post("/users", json={"name": f"Änn {mark}", "email": address()}).json()["id"]
+    bob = admin.post("/users", json={"name": "Bob", "email": f"bob.{mark}@lumen.example", "role": "agent"}).json()["id"]
+    bot = admin.post("/users", json={"name": f"Bot {mark}", "service_account": True}).json()["id"]
+    change(admin, bob, active=False)
+
+    def found(**filters: Any) -> list[str]:
+        return [user["id"] for user in agent.pages("/users", name=mark, limit=1, **filters)]
+
+    assert found() == [ann, bob, bot]
+    assert found(active="true") == [ann, bot]
+    assert found(active="false") == [bob]
+    assert found(service_account="true") == [bot]
+    assert found(service_account="false", role="requester") == [ann]
+    assert found(service_account="false", role="requester", active="false") == []
+    first = agent.get("/users", params={"name": mark, "active": "true", "limit": 1})
+    (after,) = agent.get(first.links["next"]["url"].removeprefix("/api/v1")).json()["items"]
+    assert after["id"] == bot
+
+
+@pytest.mark.parametrize("part", ["änn", "ÄNN", "Änn", " änn ", "ä"])
+def test_a_part_of_a_name_is_found_however_it_is_written(admin: Person, part: str) -> None:
+    user = admin.post("/users", json={"name": f"Ännchen {secrets.token_hex(4)}", "email": address()}).json()
+    assert user["id"] in [each["id"] for each in admin.pages("/users", name=part, limit=100)]
+
+
+@pytest.mark.parametrize("part", ["%", "_", "\\", "'", "a%z"])
+def test_a_part_of_a_name_is_no_pattern(admin: Person, part: str) -> None:
+    user = admin.post("/users", json={"name": f"Ann {secrets.token_hex(4)}", "email": address()}).json()
+    assert user["id"] not in [each["id"] for each in admin.pages("/users", name=part, limit=100)]
+    odd = admin.post("/users", json={"name": f"x{part}x", "email": address()}).json()
+    assert odd["id"] in [each["id"] for each in admin.pages("/users", name=part, limit=100)]
+
+
+def test_a_filter_of_users_is_true_or_false(agent: Person) -> None:
+    for given in ("1", "yes", "none", ""):
+        assert agent.get("/users", params={"active": given}).status_code == 400
+
+
 def test_me(agent: Person) -> None:
     me = agent.get("/me").json()
     assert (me["user"]["id"], me["user"]["role"]) == (agent.id, "agent")

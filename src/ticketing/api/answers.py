@@ -41,13 +41,20 @@ def followed(feed: Feed, path: str, **query: Any) -> Answer:
 
 
 def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, str]:
-    given = {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in query.items()}
+    given = {name: _written(value) for name, value in query.items()}
     filters = urlencode(given, safe=",:/@!$'()*;?")
     if len(filters) > LONGEST_FILTERS:
         raise InvalidParameter(
             f"All filters together may have {LONGEST_FILTERS} characters in an address; these have {len(filters)}."
         )
     return {"Link": f'<{path}?{filters}&cursor={cursor}>; rel="next"'} if cursor is not None else {}
+
+
+def _written(value: Any) -> str:
+    """The value of a parameter as it stands in an address."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def gone() -> Answer:

@@ -20,9 +20,16 @@ async def create_user(body: dict[str, Any], actor: Actor, claim: Claim) -> Mappi
 
 
 async def list_users(
-    actor: Actor, role: list[str] | None = None, email: str | None = None, limit: int = 25, cursor: str | None = None
+    actor: Actor,
+    role: list[str] | None = None,
+    active: bool | None = None,
+    service_account: bool | None = None,
+    name: str | None = None,
+    email: str | None = None,
+    limit: int = 25,
+    cursor: str | None = None,
 ) -> Answer:
-    given = sent(role=role, email=email, limit=limit)
+    given = sent(role=role, active=active, service_account=service_account, name=name, email=email, limit=limit)
     async with pool.connection() as conn:
         page = await users.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/users", **given)

@@ -58,7 +58,12 @@ async def create_user(
 
 @app.command(name="list")
 async def list_users(
-    *, role: Role | None = None, email: str | None = None, limit: Limit = 50, json: bool = False
+    *,
+    role: Role | None = None,
+    name: str | None = None,
+    email: str | None = None,
+    limit: Limit = 50,
+    json: bool = False,
 ) -> None:
     """List users, in the order in which they were added.
 
@@ -70,6 +75,8 @@ async def list_users(
     ----------
     role
         Only users with this role.
+    name
+        Only users whose name or e-mail address contains this.
     email
         Only the user with this e-mail address.
     limit
@@ -78,7 +85,7 @@ async def list_users(
         Print a JSON array.
     """
     async with connected() as conn:
-        page = await users.list_(conn, OPERATOR, role=[role] if role else None, email=email, limit=limit)
+        page = await users.list_(conn, OPERATOR, role=[role] if role else None, name=name, email=email, limit=limit)
     print_page(page, ("id", "name", "email", "role", "service_account", "active"), json=json)
 
 

@@ -80,15 +80,28 @@ async def list_(
     actor: Caller,
     *,
     role: list[sql.UserRole] | None = None,
+    active: bool | None = None,
+    service_account: bool | None = None,
+    name: str | None = None,
     email: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
-    """A page of users in the order in which they were added; staff only. Raises Forbidden, InvalidCursor."""
+    """A page of the users who match all filters, in the order in which they were added; staff only.
+
+    `name` is a part of a name or e-mail address. Raises Forbidden, InvalidCursor.
+    """
     policy.require_staff(actor)
-    listing = ["users", {"role": role}, email]
+    wanted: dict[str, Any] = {
+        "role": role,
+        "active": active,
+        "service_account": service_account,
+        "name": name,
+        "email": email,
+    }
+    listing = ["users", wanted]
     (after,) = paging.opened(cursor, listing, UUID)
-    rows = await sql.users.list_users(conn, role=role, email=email, after=after, page_size=limit + 1)
+    rows = await sql.users.list_users(conn, **wanted, after=after, page_size=limit + 1)
     return paging.page(rows, limit, listing, lambda row: [row["id"]])
 
 
