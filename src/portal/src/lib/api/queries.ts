@@ -87,3 +87,9 @@ export const categoriesQuery = (project: string) =>
 				)
 			)
 	});
+
+export const meQuery = () =>
+	queryOptions({
+		queryKey: ['user', 'me'],
+		queryFn: async ({ signal }) => got(await api.GET('/me', { signal }))
+	});

@@ -1,0 +1,37 @@
+/** One's own account. */
+export default {
+	title: 'Profile',
+	text: 'What the service knows of you, and how it reaches you.',
+	you: 'You',
+	name: 'Name',
+	nameMissing: 'Give a name.',
+	email: 'E-mail address',
+	emailHint: 'Only an admin can change it.',
+	language: 'Language',
+	asBrowser: 'As the browser',
+	timeZone: 'Time zone',
+	asBrowserZone: (zone: string) => `As the browser (${zone})`,
+	saved: 'Your profile is saved.',
+	notifications: 'Mail',
+	notificationsText: 'Send me a message when …',
+	notification: {
+		replies: 'somebody replies on my tickets',
+		resolutions: 'a ticket of mine is resolved',
+		assignments: 'a ticket is assigned to me'
+	},
+	sessions: 'Where you are signed in',
+	sessionsText: 'End what you do not recognise.',
+	unknownBrowser: 'Unknown browser',
+	onPlatform: (browser: string, platform: string) => `${browser} on ${platform}`,
+	thisBrowser: 'This browser',
+	signedIn: 'Signed in',
+	lastUsed: 'Last used',
+	end: 'End',
+	endSession: (name: string) => `End the session of ${name}`,
+	ended: 'The session has ended.',
+	endOthers: 'End all others',
+	endOthersTitle: 'End all other sessions?',
+	endOthersText: 'Every other browser is signed out. This one stays.',
+	othersEnded: 'All other sessions have ended.',
+	tokensText: 'For programs that use the API as you.'
+};
