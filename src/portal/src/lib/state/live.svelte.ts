@@ -10,8 +10,12 @@ const REOPEN_MS = 3000;
 /** Whether changes by others arrive as they happen. */
 export const live = $state<{ status: 'off' | 'live' | 'polling' }>({ status: 'off' });
 
+/** Who wants each event itself, as soon as it is heard; `everything` if some may have been missed. */
+export const listeners = new Set<(heard: Event | 'everything') => void>();
+
 /** What a change makes stale; pages read it again by the API, so a stream shows nothing that they may not see. */
-function stale(client: QueryClient, event: Pick<Event, 'type' | 'ticket_number'>): void {
+function stale(client: QueryClient, event: Event): void {
+	listeners.forEach((listener) => listener(event));
 	if (event.ticket_number != null) {
 		void client.invalidateQueries({ queryKey: ['ticket', event.ticket_number] });
 		if (event.type.startsWith('ticket.')) void client.invalidateQueries({ queryKey: ['tickets'] });
@@ -33,15 +37,19 @@ export function follow(client: QueryClient): () => void {
 	const stopped = new AbortController();
 	channel.onmessage = ({ data }: MessageEvent<Event | 'everything'>) => {
 		live.status = 'live';
-		if (data === 'everything') void client.invalidateQueries();
+		if (data === 'everything') all();
 		else stale(client, data);
+	};
+	const all = () => {
+		listeners.forEach((listener) => listener('everything'));
+		void client.invalidateQueries();
 	};
 	const tell = (event: Event) => {
 		stale(client, event);
 		channel.postMessage(event);
 	};
 	const everything = () => {
-		void client.invalidateQueries();
+		all();
 		channel.postMessage('everything');
 	};
 	navigator.locks

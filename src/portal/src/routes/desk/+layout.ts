@@ -1,0 +1,9 @@
+import { desk } from '#lib/texts/desk/index.ts';
+import { markdown } from '#lib/texts/markdown/index.ts';
+import { thread } from '#lib/texts/thread/index.ts';
+import { timeline } from '#lib/texts/timeline/index.ts';
+import { words } from '#lib/texts/words/index.ts';
+
+export async function load(): Promise<void> {
+	await Promise.all([desk, markdown, thread, timeline, words].map((texts) => texts.ready()));
+}
