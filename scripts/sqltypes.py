@@ -88,19 +88,24 @@ JSON = {
 
 
 def main() -> int:
-    """Report every fault, or write the stub."""
-    faults: list[str] = []
+    """Report every fault of what is here, or write the stub."""
     with embedded.postgres() as url:
         asyncio.run(migrate.migrate(url))
-        with psycopg.connect(url) as conn:
-            faults += shape_faults(conn, migrate.ours().shapes.shapes, paths.QUERIES, STUB.parents[1])
-            body = stub(
-                paths.QUERIES, Catalog(conn), Contract(paths.SPEC / "schemas", paths.SPEC / "ops" / "schemas"), faults
-            )
+        return judge(url, write="--check" not in sys.argv[1:])
+
+
+def judge(url: str, *, write: bool) -> int:
+    """Report every fault, by a migrated database; a stale stub is one, or is written. Gives the exit status."""
+    faults: list[str] = []
+    with psycopg.connect(url) as conn:
+        faults += shape_faults(conn, migrate.ours().shapes.shapes, paths.QUERIES, STUB.parents[1])
+        body = stub(
+            paths.QUERIES, Catalog(conn), Contract(paths.SPEC / "schemas", paths.SPEC / "ops" / "schemas"), faults
+        )
     faults += unused(paths.QUERIES, STUB.parents[1])
     text = tidied(body)
     stale = not STUB.exists() or STUB.read_text() != text
-    if "--check" in sys.argv[1:]:
+    if not write:
         faults += [f"{STUB.name} is stale: run scripts/sqltypes.py"] if stale else []
     elif not faults and stale:
         STUB.write_text(text)

@@ -204,7 +204,9 @@ def spawned(database_url: str, **settings: str) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "ticketing.app:create", "--factory", "--port", str(port)]
     command += ["--http", str(serve.UVICORN["http"]), "--log-level", "warning", "--no-proxy-headers"]
-    with subprocess.Popen(command, env=environment(database_url, **settings)) as process, ended(process):
+    env = environment(database_url, **settings)
+    env.pop("COVERAGE_PROCESS_CONFIG", None)  # Its lines run in the service of this process as well.
+    with subprocess.Popen(command, env=env) as process, ended(process):
         await_(lambda: answers(f"http://127.0.0.1:{port}"))
         yield f"http://127.0.0.1:{port}"
 

@@ -11,9 +11,8 @@ import re
 import secrets
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -50,6 +49,14 @@ def joined(guide: str, language: str) -> str:
 
 PROGRAMS = [(guide, language) for guide in GUIDES for language in LANGUAGES if joined(guide, language)]
 RECEIVERS = {language: code for language, code in marked("receiver") if language in LANGUAGES}
+TYPESCRIPT = {guide: joined(guide, language) for guide, language in PROGRAMS if language == "typescript"}
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, str]]:
+    """Where the programs in TypeScript are, compiled at once, and the environment to run them in."""
+    folder = tmp_path_factory.mktemp("modules")
+    return folder, programs.compiled({**TYPESCRIPT, "receiver": RECEIVERS["typescript"]}, folder)
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +88,23 @@ def test_all_code_of_the_guides_is_known() -> None:
 
 
 @pytest.mark.parametrize(("guide", "language"), PROGRAMS)
-def test_the_programs_of_a_guide_run(guide: str, language: str, installation: dict[str, str]) -> None:
-    programs.run(language, joined(guide, language), installation)
+def test_the_programs_of_a_guide_run(
+    guide: str, language: str, installation: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    if language == "typescript":
+        folder, environment = request.getfixturevalue("modules")
+        programs.finished(["node", f"{guide}.mjs"], {**environment, **installation}, folder)
+    else:
+        programs.run(language, joined(guide, language), installation)
 
 
-def test_the_program_that_follows_a_stream_prints_what_happens(installation: dict[str, str]) -> None:
+def test_the_program_that_follows_a_stream_prints_what_happens(installation: dict[str, str], tmp_path: Path) -> None:
     [(_, code)] = marked("endless")
     headers = {"Authorization": f"Bearer {installation['TOKEN']}"}
+    command, environment = programs.prepared("python", code, tmp_path)
     with (
         httpx.Client(base_url=installation["API"], headers=headers) as api,
-        started("python", code, **installation) as out,
+        started(command, environment, tmp_path, **installation) as out,
     ):
         ticket = {"type": "bug", "project": "media-server", "title": "x", "description": "x"}
 
@@ -103,21 +117,19 @@ def test_the_program_that_follows_a_stream_prints_what_happens(installation: dic
 
 
 @contextmanager
-def started(language: str, code: str, **variables: str) -> Iterator[Path]:
+def started(command: list[str], environment: Mapping[str, str], folder: Path, **variables: str) -> Iterator[Path]:
     """A running program; gives the file to which it writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        command, environment = programs.prepared(language, code, Path(folder))
-        out = Path(folder) / "out.txt"
-        with (
-            out.open("w") as file,
-            subprocess.Popen(
-                command, cwd=folder, env={**environment, **variables}, stdout=file, start_new_session=True
-            ) as process,
-        ):
-            try:
-                yield out
-            finally:
-                os.killpg(process.pid, 15)
+    out = folder / "out.txt"
+    with (
+        out.open("w") as file,
+        subprocess.Popen(
+            command, cwd=folder, env={**environment, **variables}, stdout=file, start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield out
+        finally:
+            os.killpg(process.pid, 15)
 
 
 def listens(port: int) -> bool:
@@ -130,7 +142,13 @@ def signed(key: bytes, id: str, timestamp: str, body: bytes) -> str:
 
 
 @pytest.mark.parametrize("language", RECEIVERS)
-def test_a_receiver_takes_genuine_messages_once(language: str) -> None:
+def test_a_receiver_takes_genuine_messages_once(language: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if language == "typescript":
+        folder, environment = request.getfixturevalue("modules")
+        command = ["node", "receiver.mjs"]
+    else:
+        folder = tmp_path
+        command, environment = programs.prepared(language, RECEIVERS[language], folder)
     key, other = secrets.token_bytes(32), secrets.token_bytes(32)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -147,7 +165,7 @@ def test_a_receiver_takes_genuine_messages_once(language: str) -> None:
         }
         return httpx.post(url, content=body, headers=headers, timeout=20).status_code
 
-    with started(language, RECEIVERS[language], SECRET=secret, PORT=str(port)) as out:
+    with started(command, environment, folder, SECRET=secret, PORT=str(port)) as out:
         await_(lambda: listens(port), 120)
         now, first, second = str(int(time.time())), str(uuid4()), str(uuid4())
         body = '{"type":"ticket.created","title":"日本"}'.encode()

@@ -16,11 +16,10 @@ from ticketing import sealing
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 
-@pytest.mark.parametrize("language", ["curl", "Python", "TypeScript"])
-def test_the_samples_of_a_language_run(language: str, new_database: Callable[..., str], tmp_path: Path) -> None:
-    """Those in Go take minutes: `make samples` runs them as well."""
+def test_the_samples_in_python_run(new_database: Callable[..., str], tmp_path: Path) -> None:
+    """CI runs those of the other languages, too: `make samples`."""
     url, key = new_database(), sealing.new_key()
     with configured(database_url=url, secret_keys=key):
         token = asyncio.run(load(url))
     with spawned(url, TICKETING_SECRET_KEYS=key) as base:
-        assert samples.Samples(language, tmp_path).faults(base, token) == []
+        assert samples.Samples("Python", tmp_path).faults(base, token) == []
