@@ -225,8 +225,8 @@ def environment(database_url: str, **settings: str) -> dict[str, str]:
     return os.environ | {"TICKETING_DATABASE_URL": database_url, "TICKETING_LOG_LEVEL": "warning"} | settings
 
 
-def await_(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until it holds; fail if it does not in time."""
+def await_(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until it holds; fail if it does not in time, which is plenty: other tests use the machine as well."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -25,7 +25,7 @@ SETTLED = "select true where not exists (select from events where transaction_id
 """Whatever else the service does just now may hold the log back."""
 
 
-def work(until: Callable[[], bool], seconds: float = 20) -> None:
+def work(until: Callable[[], bool], seconds: float = 60) -> None:
     """Do what there is to do in this process until it holds. Ask the service nothing meanwhile: it shares the pool."""
     asyncio.run(_work(until, seconds))
 
@@ -46,7 +46,7 @@ def read_the_log() -> None:
 
 
 async def _read_the_log() -> None:
-    async with pool.connected(settings().database_url, 2), asyncio.timeout(20):
+    async with pool.connected(settings().database_url, 2), asyncio.timeout(60):
         async with pool.connection() as conn:
             while not await (await conn.execute(SETTLED)).fetchone():
                 await asyncio.sleep(0.02)

@@ -143,7 +143,7 @@ class Program:
             self._process = None
 
 
-def await_(condition: Callable[[], bool], what: str, seconds: float = 30) -> float:
+def await_(condition: Callable[[], bool], what: str, seconds: float = 60) -> float:
     """Wait until the condition holds; return the seconds that took. Raises TimeoutError."""
     began = time.monotonic()
     while not condition():

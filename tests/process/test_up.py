@@ -76,7 +76,7 @@ class Started:
         below = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
         out, err = self.process.communicate(timeout=SECONDS)
-        _, alive = psutil.wait_procs(below, timeout=5)
+        _, alive = psutil.wait_procs(below, timeout=SECONDS)
         assert alive == []
         return self.process.returncode, out, err
 
@@ -209,7 +209,7 @@ def test_everything_ends_when_the_terminal_is_closed(closed_by: str) -> None:
             if closed_by == "shell":
                 os.killpg(process.pid, signal.SIGHUP)
             assert process.wait(SECONDS) == 0
-            assert psutil.wait_procs(below, timeout=5)[1] == []
+            assert psutil.wait_procs(below, timeout=SECONDS)[1] == []
         finally:
             process.kill()
 

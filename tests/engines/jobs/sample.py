@@ -217,12 +217,12 @@ class Place:
             "select * from effects where %s::uuid is null or job_id = %s order by position", (job_id, job_id)
         ).fetchall()
 
-    def await_state(self, job_id: UUID | None, *states: str, seconds: float = 20) -> dict[str, Any]:
+    def await_state(self, job_id: UUID | None, *states: str, seconds: float = 60) -> dict[str, Any]:
         """The job, once it is in one of these states."""
         return self.await_job(job_id, lambda job: job["state"] in states, seconds)
 
     def await_job(
-        self, job_id: UUID | None, condition: Callable[[dict[str, Any]], bool], seconds: float = 20
+        self, job_id: UUID | None, condition: Callable[[dict[str, Any]], bool], seconds: float = 60
     ) -> dict[str, Any]:
         """The job, once it is as it should be."""
         deadline = time.monotonic() + seconds
@@ -231,7 +231,7 @@ class Place:
             time.sleep(0.01)
         return job
 
-    def await_effect(self, job_id: UUID | None, text: str = "done", seconds: float = 20) -> dict[str, Any]:
+    def await_effect(self, job_id: UUID | None, text: str = "done", seconds: float = 60) -> dict[str, Any]:
         """The effect of a job, once it is there."""
         deadline = time.monotonic() + seconds
         while not (found := [effect for effect in self.effects(job_id) if effect["note"] == text]):
@@ -284,12 +284,12 @@ def working(place: Place, *, threads: int = 8, workers: int = 1, queues: Sequenc
 
     thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     try:
         yield
     finally:
         stops[0]()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

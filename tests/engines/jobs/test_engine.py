@@ -17,8 +17,8 @@ from ticketing.jobs import kinds, schedules
 
 @pytest.fixture
 def place(new_database: Callable[..., str], redis_url: str, slowly: None) -> Iterator[Place]:
-    """A database and a Redis of its own, and no schedules."""
-    with sample.place(new_database(), redis_url) as place, pytest.MonkeyPatch.context() as patch:
+    """A database and a Redis of its own, no schedules, and leases that outlast a machine that is busy with others."""
+    with sample.place(new_database(), redis_url, job_lease_seconds=60) as place, pytest.MonkeyPatch.context() as patch:
         patch.setattr(kinds, "SCHEDULES", {})
         yield place
 
