@@ -23,7 +23,8 @@ STREAM = "/events/stream"
 
 
 @pytest.fixture(autouse=True)
-def settled_log(db: Db) -> None:
+def settled_log(db: Db, project: str) -> None:
+    """What was written before a test, its project too, comes in none of its streams."""
     settled(db)
 
 
