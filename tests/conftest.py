@@ -297,6 +297,40 @@ class Person(Judged):
         return {"id": self.id, "name": self.name}
 
 
+class Browser(Judged):
+    """A browser in which somebody is signed in: it sends their cookie, and with what changes something also the proof.
+
+    httpx would keep a Secure cookie to itself on http; browsers send one to the machine on which they run.
+    """
+
+    def __init__(self, service: str, person: Person) -> None:
+        super().__init__(base_url=service, timeout=30)
+        self.id, self.name, self.role = person.id, person.name, person.role
+        with configured(demo_users=person.id):
+            response = self.post("/sessions", json={"demo_user_id": person.id})
+        assert response.status_code == 201, response.text
+        told = response.json()
+        self.session_id: str = told["session"]["id"]
+        self.csrf_token: str = told["csrf_token"]
+        self.cookie = response.headers["set-cookie"].partition(";")[0]
+        self.cookies.clear()
+        self.headers.update({"Cookie": self.cookie, "X-CSRF-Token": self.csrf_token})
+
+
+@pytest.fixture(scope="session")
+def browse(service: str) -> Iterator[Callable[[Person], Browser]]:
+    """Sign somebody in in another browser."""
+    browsers: list[Browser] = []
+
+    def browse(person: Person) -> Browser:
+        browsers.append(browser := Browser(service, person))
+        return browser
+
+    yield browse
+    for browser in browsers:
+        browser.close()
+
+
 @pytest.fixture(scope="session")
 def admin(sign_in: Callable[..., Person]) -> Person:
     return sign_in("admin")

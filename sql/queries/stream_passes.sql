@@ -10,7 +10,8 @@ returning utc(expires_at);
 -- returns: Identity
 -- Whose token a pass stands for, and why that or the pass does not hold. Empty: there is none, or it was used.
 select i.hash, i.token_id, i.user_id, i.name, i.role, i.scopes, i.organizations, i.staffed, i.everywhere, i.limits,
-       i.rights, i.expires_at, coalesce(i.refusal, case when p.expires_at <= now() then 'expired' end) as refusal
+       i.rights, i.expires_at, coalesce(i.refusal, case when p.expires_at <= now() then 'expired' end) as refusal,
+       i.session
   from stream_tickets p join identities i using (token_id)
  where p.hash = :hash;
 

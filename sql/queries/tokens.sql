@@ -46,14 +46,15 @@ delete from sealed_tokens where created_at < now() - interval '24 hours';
 -- A page of a user's tokens, oldest first, from after a given one on.
 select r.*
   from tokens t cross join lateral token_resource(t) r
- where t.user_id = :user_id and (:after::uuid is null or t.id > :after::uuid)
+ where t.user_id = :user_id and t.idle is null and (:after::uuid is null or t.id > :after::uuid)
  order by t.id
  limit :page_size;
 
 -- name: get_token(token_id, user_id)^
 -- returns: Token
 -- One of a user's tokens.
-select r.* from tokens t cross join lateral token_resource(t) r where t.id = :token_id and t.user_id = :user_id;
+select r.* from tokens t cross join lateral token_resource(t) r
+ where t.id = :token_id and t.user_id = :user_id and t.idle is null;
 
 -- name: get_token_owner(token_id)$
 -- Whose token this is.
@@ -65,11 +66,11 @@ select user_id from tokens where id = :token_id;
 with used as (
     update tokens set last_used_at = now()
      where id in (select id from tokens
-                   where hash = any(:hashes) and revoked_at is null and (expires_at is null or expires_at > now())
+                   where hash = any(:hashes) and revoked_at is null and not has_lapsed(tokens)
                      and (last_used_at is null or last_used_at < now() - interval '1 minute')
                      for no key update skip locked)
 )
-select hash, token_id, user_id, name, role, scopes, organizations, staffed, everywhere, limits, rights, expires_at, refusal
+select hash, token_id, user_id, name, role, scopes, organizations, staffed, everywhere, limits, rights, expires_at, refusal, session
   from identities
  where hash = any(:hashes);
 

@@ -8,8 +8,9 @@ select t.id as token_id, t.hash, t.expires_at, u.id as user_id, u.name, u.role::
        u.everywhere, g.staffed, g.organizations, t.projects as limits,
        format('%s %s %s %s %s %s', u.role, t.scopes, u.everywhere, g.staffed, g.organizations, t.projects) as rights,
        case when t.revoked_at is not null then 'revoked'
-            when t.expires_at <= now() then 'expired'
-            when not u.active then 'deactivated' end as refusal
+            when has_lapsed(t) then 'expired'
+            when not u.active then 'deactivated' end as refusal,
+       t.idle is not null as session
   from tokens t
   join users u on u.id = t.user_id
  cross join lateral (

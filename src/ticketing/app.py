@@ -11,7 +11,8 @@ from typing import Any
 
 import ticketing.reactions.background  # noqa: F401 (so that all kinds of jobs are known)
 from ticketing import api, contract, mail
-from ticketing.access import authentication, stream_passes
+from ticketing.access import authentication, cookies, stream_passes
+from ticketing.access.actors import ANONYMOUS
 from ticketing.api.shaped import shaped
 from ticketing.contract.engine import build
 from ticketing.db import bell, outages, pool
@@ -68,7 +69,14 @@ def create(settings_: Settings | None = None) -> Any:
         documents,
         problems,
         handlers={name: pool.repeated(handler) for name, handler in handlers.items()},
-        authenticators={"bearer": authentication.authenticate, "stream_pass": stream_passes.find},
+        authenticators={
+            "bearer": authentication.authenticate,
+            "session": authentication.authenticate_session,
+            "stream_pass": stream_passes.find,
+        },
+        anonymous=ANONYMOUS,
+        genuine={"csrf": cookies.genuine},
+        secure=cookies.is_secure(chosen),
         spend={"stream_pass": stream_passes.use},
         authorize=authentication.authorize,
         observe=observe,

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import ORGANIZATION, Person, staff
+from conftest import ORGANIZATION, Browser, Person, staff
 from judged import PREFIX, Judged, whole
 
 DOCUMENT = whole()
@@ -21,8 +21,9 @@ OPERATIONS = {
     operation["operationId"]: (method.upper(), path, operation["security"][0]["bearer"])
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
-    if method in ("get", "post", "patch", "delete", "put") and operation["security"]
+    if method in ("get", "post", "patch", "delete", "put") and "bearer" in next(iter(operation["security"]), ())
 }
+UNSAFE = [operation_id for operation_id, (method, _, _) in OPERATIONS.items() if method != "GET"]
 READ, WRITE, ADMIN = "tickets:read", "tickets:write", "admin"
 CANARY = "canary-5d1c"
 WITH, LESS = "200, and the canary is in it", "200, without the canary"
@@ -157,6 +158,8 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_schedules":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 }
 # fmt: on
+#: Who begins or ends a session, or looks who has one, has none or one of their own; tests/api/test_sessions.py.
+WITHOUT_A_TOKEN = {"get_api", "get_session", "delete_session", "create_session"}
 ROLES = ("requester", "colleague", "stranger", "agent_elsewhere", "agent_here", "agent", "admin")
 SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "list_tokens": lambda world: {"token_id": world.token_id},
@@ -503,6 +506,18 @@ def test_the_table_is_complete() -> None:
     assert {row for row in MATRIX if ":" in row} <= SPECIAL.keys() <= MATRIX.keys()
     for row, (scope, *_) in MATRIX.items():
         assert OPERATIONS[row.partition(":")[0]][2] == [scope]
+    everything = {
+        operation["operationId"]: (method, operation["security"])
+        for item in DOCUMENT["paths"].values()
+        for method, operation in item.items()
+        if "operationId" in operation
+    }
+    assert everything.keys() - OPERATIONS.keys() == WITHOUT_A_TOKEN
+    for operation_id, (method, security) in everything.items():
+        if operation_id in OPERATIONS:
+            scopes = OPERATIONS[operation_id][2]
+            by_session = {"session": scopes} if method == "get" else {"session": scopes, "csrf": []}
+            assert security[:2] == [{"bearer": scopes}, by_session], operation_id
 
 
 @pytest.mark.parametrize("row", MATRIX)
@@ -524,6 +539,48 @@ def test_role(
         assert event["internal"] == _internal(event, world.db)
 
 
+@pytest.fixture(scope="session")
+def browsers(browse: Callable[[Person], Browser], request: pytest.FixtureRequest) -> dict[str, Browser]:
+    """Each in a browser of theirs."""
+    return {role: browse(request.getfixturevalue(role)) for role in BROWSING}
+
+
+BROWSING = ("requester", "agent", "admin")
+
+
+@pytest.mark.parametrize("row", MATRIX)
+@pytest.mark.parametrize("role", BROWSING)
+def test_role_by_session(browsers: dict[str, Browser], world: World, row: str, role: str) -> None:
+    """A session may do what its user's tokens may, but for what they would need a scope that the role cannot have."""
+    response = world.call(row, browsers[role])
+    scope, *outcomes = MATRIX[row]
+    expected = 403 if scope == ADMIN and role != "admin" else outcomes[ROLES.index(role)]
+    outcome = _look(response, browsers[role]) if expected in (WITH, LESS) else response.status_code
+    assert outcome == expected, response.text
+
+
+@pytest.mark.parametrize("operation_id", UNSAFE)
+def test_what_another_site_may_have_sent(
+    browsers: dict[str, Browser],
+    shared_world: World,
+    new_events: Callable[[], list[dict[str, Any]]],
+    operation_id: str,
+) -> None:
+    """Without the proof, or with a wrong one, a session does nothing, also where it may do the same with it."""
+    owner, admin = browsers["requester"], browsers["admin"]
+    own = admin if OPERATIONS[operation_id][2] == [ADMIN] else owner
+    other = owner if own is admin else admin
+    shared_world.call(operation_id, own, {"X-CSRF-Token": ""})  # It makes what the request is about.
+    new_events()
+    for wrong in (own.csrf_token[:-1] + "x", other.csrf_token, own.cookie):
+        response = shared_world.call(operation_id, own, {"X-CSRF-Token": wrong})
+        assert (response.status_code, response.json()["code"]) == (403, "csrf_token_invalid")
+    with Judged(base_url=own.base_url, headers={"Cookie": own.cookie}) as without:
+        response = shared_world.call(operation_id, without)
+        assert (response.status_code, response.json()["code"]) == (403, "csrf_token_invalid")
+    assert new_events() == []
+
+
 def _internal(event: dict[str, Any], db: psycopg.Connection[dict[str, Any]]) -> bool:
     """Whether an event is for staff alone, and not for whoever sees what it is about."""
     noun = event["type"].partition(".")[0]
@@ -535,7 +592,7 @@ def _internal(event: dict[str, Any], db: psycopg.Connection[dict[str, Any]]) -> 
     return bool(noun != "ticket")
 
 
-def _look(response: httpx.Response, by: Person) -> int | str:
+def _look(response: httpx.Response, by: Judged) -> int | str:
     """Look for the canary on every page of a list."""
     if response.status_code != 200:
         return response.status_code
@@ -556,9 +613,18 @@ def test_scope(sign_in: Callable[..., Person], shared_world: World, operation_id
     assert f'scope="{needed}"' in response.headers["www-authenticate"]
 
 
+DEAD = (
+    *("none", "unknown", "no bearer", "expired", "revoked", "inactive"),
+    *("session expired", "session idle", "session ended", "session as a token", "token as a session"),
+)
+
+
 @pytest.fixture(scope="session")
 def dead_tokens(
-    admin: Person, sign_in: Callable[..., Person], db: psycopg.Connection[Any]
+    admin: Person,
+    sign_in: Callable[..., Person],
+    browse: Callable[[Person], Browser],
+    db: psycopg.Connection[Any],
 ) -> dict[str, dict[str, str]]:
     """Headers of callers who are nobody: without a token, or with one that holds no more."""
     made = {}
@@ -570,7 +636,17 @@ def dead_tokens(
         person = sign_in("admin")
         db.execute(change, (person.id,))
         made[kind] = {"Authorization": f"Bearer {person.token}"}
+    for kind, change in (
+        ("session expired", "update tokens set expires_at = now() where id = %s"),
+        ("session idle", "update tokens set created_at = now() - idle, last_used_at = null where id = %s"),
+        ("session ended", "update tokens set revoked_at = now() where id = %s"),
+    ):
+        browser = browse(admin)
+        db.execute(change, (browser.session_id,))
+        made[kind] = {"Cookie": browser.cookie, "X-CSRF-Token": browser.csrf_token}
     return made | {
+        "session as a token": {"Authorization": f"Bearer {browse(admin).cookie.partition('=')[2]}"},
+        "token as a session": {"Cookie": f"__Host-ticketing={admin.token}"},
         "none": {},
         "unknown": {"Authorization": f"Bearer {admin.token[:-1]}"},
         "no bearer": {"Authorization": f"Basic {admin.token}"},
@@ -578,7 +654,7 @@ def dead_tokens(
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-@pytest.mark.parametrize("kind", ["none", "unknown", "no bearer", "expired", "revoked", "inactive"])
+@pytest.mark.parametrize("kind", DEAD)
 def test_nobody(
     anonymous: Judged, dead_tokens: dict[str, dict[str, str]], shared_world: World, operation_id: str, kind: str
 ) -> None:

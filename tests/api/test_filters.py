@@ -37,7 +37,7 @@ ABSENT: dict[str, Callable[[], str]] = {
 def parameters() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every filter of the contract: the path of its list, the scope which that needs, and the parameter."""
     for path, item in DOCUMENT["paths"].items():
-        if "get" in item and item["get"]["security"]:
+        if "get" in item and "bearer" in next(iter(item["get"]["security"]), ()):
             (scope,) = item["get"]["security"][0]["bearer"]
             for parameter in map(resolved, [*item.get("parameters", ()), *item["get"].get("parameters", ())]):
                 if parameter["in"] == "query" and parameter["name"] not in WALKING:

@@ -50,8 +50,11 @@ class Actor:
     limits: frozenset[str] | None = None
     #: All that the rights follow from, in one text: another one means other rights.
     rights: str = ""
+    #: The token that they signed in with, or the session, which is one as well.
     token_id: UUID | None = None
+    #: When that ends by itself, and so what is made with it; None for never, and for a session: it is the person.
     token_expires_at: datetime | None = None
+    session: bool = False
     #: Known only to who holds the token: neither it nor the token follows from what is stored.
     seed: bytes = field(default=b"", repr=False)
 
@@ -113,7 +116,8 @@ def signed_in(identity: sql.Identity, seed: bytes) -> Actor:
         limits=limits,
         rights=identity["rights"] or "",
         token_id=identity["token_id"],
-        token_expires_at=identity["expires_at"],
+        token_expires_at=None if identity["session"] else identity["expires_at"],
+        session=bool(identity["session"]),
         seed=seed,
     )
 

@@ -1,4 +1,4 @@
-"""The form of a token: `tkt_<secret>_<checksum>`, made at random, and kept as a hash."""
+"""The form of a token: `tkt_<secret>_<checksum>`, made at random, kept as a hash. A session's has another prefix."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import zlib
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIX = "tkt_"
+SESSION = "ses_"
 SECRET_LENGTH = 30
 """Base62 digits of a secret: 30 × log2(62) ≈ 178 bits."""
 CHECKSUM_LENGTH = 6
 
 
-def new_token() -> str:
+def new_token(prefix: str = PREFIX) -> str:
     """A fresh secret."""
-    return with_checksum("".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH)))
+    return with_checksum("".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH)), prefix)
 
 
-def with_checksum(secret: str) -> str:
+def with_checksum(secret: str, prefix: str = PREFIX) -> str:
     """`tkt_<secret>_<crc32>`: the checksum lets scanners and this service tell a token from a typo offline."""
-    return f"{PREFIX}{secret}_{_checksum(secret)}"
+    return f"{prefix}{secret}_{_checksum(secret)}"
 
 
-def well_formed(token: str) -> bool:
+def well_formed(token: str, prefix: str = PREFIX) -> bool:
     """Whether the text can be a token of ours at all."""
-    if not token.startswith(PREFIX) or len(token) != len(PREFIX) + SECRET_LENGTH + 1 + CHECKSUM_LENGTH:
+    if not token.startswith(prefix) or len(token) != len(prefix) + SECRET_LENGTH + 1 + CHECKSUM_LENGTH:
         return False
-    secret, _, checksum = token.removeprefix(PREFIX).partition("_")
+    secret, _, checksum = token.removeprefix(prefix).partition("_")
     return token.isascii() and checksum == _checksum(secret)
 
 

@@ -11,6 +11,7 @@ from ticketing.api.me import get_me, update_me
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
+from ticketing.api.sessions import create_session, delete_session, get_session
 from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import (
     create_token,
@@ -42,6 +43,7 @@ __all__ = [
     "create_comment",
     "create_markdown_preview",
     "create_project",
+    "create_session",
     "create_stream_pass",
     "create_ticket",
     "create_token",
@@ -49,6 +51,7 @@ __all__ = [
     "create_user_token",
     "create_webhook_endpoint",
     "delete_comment",
+    "delete_session",
     "delete_webhook_endpoint",
     "get_api",
     "get_category",
@@ -59,6 +62,7 @@ __all__ = [
     "get_me",
     "get_project",
     "get_queue",
+    "get_session",
     "get_ticket",
     "get_token",
     "get_user",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from ticketing import __version__, contract, sealing
 from ticketing.contract import Answer
+from ticketing.db import pool, sql
 from ticketing.ground import paths
 from ticketing.ground.config import settings
+from ticketing.rules import sessions
 
 LINKS = {
     "contract": f"{paths.API}/openapi.json",
@@ -28,8 +31,17 @@ async def get_api(prefix: str) -> Answer:
                 "webhooks": sealing.first_key() is not None,
                 "outbound": settings().outbound == "on",
             },
+            "sign_in": await _sign_in(),
         }
     )
+
+
+async def _sign_in() -> dict[str, Any]:
+    accounts: list[sql.DemoAccount] = []
+    if settings().demo_users:
+        async with pool.connection() as conn:
+            accounts = await sessions.list_demo_accounts(conn)
+    return {"registration": "closed", "demo_accounts": accounts}
 
 
 @cache

@@ -67,16 +67,25 @@ async def _holds(conn: sql.Connection, secret: str, role: sql.UserRole) -> bool:
 
 
 async def _issue(conn: sql.Connection, role: sql.UserRole) -> str:
+    if (user := await _somebody(conn, role)) is None:
+        return ""
+    token = await tokens.create_for(conn, OPERATOR, user["id"], claim=Claim(), name="demo", scopes=scopes.OF_ROLE[role])
+    return str(token["token"])
+
+
+async def accounts(conn: sql.Connection) -> list[UUID]:
+    """Whom one may try the portal as: somebody of each role that an active person of the demo still has."""
+    found = [await _somebody(conn, role) for role in ROLES]
+    return [user["id"] for user in found if user]
+
+
+async def _somebody(conn: sql.Connection, role: sql.UserRole) -> sql.User | None:
+    """The first active person of the demo with a role."""
     for person in _demo()["people"]:
-        if "email" not in person:
-            continue
-        user = await sql.users.get_user_by_email(conn, email=person["email"])
+        user = await sql.users.get_user_by_email(conn, email=person["email"]) if "email" in person else None
         if user and user["active"] and user["role"] == role:
-            token = await tokens.create_for(
-                conn, OPERATOR, user["id"], claim=Claim(), name="demo", scopes=scopes.OF_ROLE[role]
-            )
-            return str(token["token"])
-    return ""
+            return user
+    return None
 
 
 @cache

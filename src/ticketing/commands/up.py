@@ -21,6 +21,7 @@ import uvicorn
 from ticketing import sealing
 from ticketing.commands import demo
 from ticketing.db import embedded, migrate, pool
+from ticketing.ground.config import settings
 from ticketing.ground.refused import Refused
 from ticketing.processes import crew, serve, terminal
 
@@ -150,13 +151,18 @@ def _kept_key(home: Path) -> str:
 
 
 async def _prepare(database_url: str, home: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """Migrate, load the demo into an empty database, and return the tokens of its people."""
+    """Migrate, load the demo into an empty database, and return the tokens of its people.
+
+    They are also whom a browser here may sign in as: a setting of this process alone, and not of shells.
+    """
     # No process of an older release runs: all that use this database are about to start.
     await migrate.migrate(database_url, finish=True, say=say)
     async with pool.connected(database_url, 1), pool.connection() as conn:
         if await demo.load(conn):
             say("Loaded the demo data.")
         tokens = await demo.sign_in(conn, _kept_tokens(home))
+        os.environ["TICKETING_DEMO_USERS"] = ",".join(map(str, await demo.accounts(conn)))
+    settings.cache_clear()
     _write_private(home / "tokens.json", orjson.dumps(tokens, option=orjson.OPT_INDENT_2))
     return tokens
 

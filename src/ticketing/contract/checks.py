@@ -10,7 +10,7 @@ from typing import Any
 from ticketing.contract.cookies import NAME
 from ticketing.contract.document import ContractError, Document, Operation, operations, parameters, resolve, schema_of
 from ticketing.contract.parameters import ANSWERED_BY_THE_ENGINE, argument
-from ticketing.contract.security import SAFE, Signing
+from ticketing.contract.security import LAPSED, PLAIN, SAFE, Signing
 from ticketing.contract.sizes import most_bytes, most_values
 from ticketing.contract.skeleton import ANONYMOUS, DEFAULT_MAX_BODY_BYTES
 from ticketing.contract.strict_json import MOST_VALUES
@@ -62,23 +62,31 @@ def _check_schemes(document: Document, signing: Signing) -> None:
     schemes = _schemes(document)
     for name, scheme in schemes.items():
         is_bearer = scheme.get("type") == "http" and str(scheme.get("scheme")).lower() == "bearer"
-        is_key = scheme.get("type") == "apiKey" and scheme.get("in") in ("cookie", "query")
+        is_key = scheme.get("type") == "apiKey" and scheme.get("in") in ("cookie", "query", "header")
         if not (is_bearer or is_key):
             raise ContractError(
-                f"The security scheme {name} is neither http bearer nor an apiKey in cookie or query; "
+                f"The security scheme {name} is neither http bearer nor an apiKey in cookie, query or header; "
                 "others are not enforced."
             )
-        if is_key and not NAME.fullmatch(str(scheme.get("name"))):
-            raise ContractError(f"The security scheme {name} has a name that no cookie or parameter can have.")
-    if missing := schemes.keys() - signing.authenticators.keys():
+        if is_key and not all(NAME.fullmatch(str(each)) for each in (scheme.get("name"), scheme.get(PLAIN, "x"))):
+            raise ContractError(f"The security scheme {name} has a name that no cookie, parameter or header can have.")
+    proofs = _proofs(document)
+    if missing := schemes.keys() - proofs - signing.authenticators.keys():
         raise ContractError(f"There is no authenticator for the security scheme {', '.join(sorted(missing))}.")
+    if missing := proofs - signing.genuine.keys():
+        raise ContractError(f"Nothing checks the key in a header of the security scheme {', '.join(sorted(missing))}.")
+
+
+def _proofs(document: Document) -> set[str]:
+    """The schemes of keys in headers, which sign nobody in."""
+    return {name for name, scheme in _schemes(document).items() if scheme.get("in") == "header"}
 
 
 def _check_authenticators(documents: Collection[Document], signing: Signing) -> None:
     schemes = {name for document in documents for name in _schemes(document)}
     if unknown := signing.spend.keys() - schemes:
         raise ContractError(f"There is no security scheme whose credential {', '.join(sorted(unknown))} uses up.")
-    if unknown := signing.authenticators.keys() - schemes:
+    if unknown := (signing.authenticators.keys() | signing.genuine.keys()) - schemes:
         raise ContractError(f"There is no security scheme for the authenticator {', '.join(sorted(unknown))}.")
 
 
@@ -104,25 +112,32 @@ def _check_security(document: Document, operation: Operation, signing: Signing) 
             raise ContractError(f"{operation.label} makes its security optional with {{}}. Say `x-anonymous: true`.")
         if unknown := requirement.keys() - schemes.keys():
             raise ContractError(f"{operation.label} names the unknown security scheme {min(unknown)}.")
-        if len(requirement) > 1:
-            raise ContractError(f"{operation.label} asks for {' and '.join(sorted(requirement))} at once.")
+        _check_together(document, operation, requirement)
     named = [name for requirement in security for name in requirement]
     if len(named) > len(set(named)):
         raise ContractError(f"{operation.label} names a security scheme twice.")
-    places = {schemes[name].get("in") for name in named}
-    if "query" in places and "requestBody" in operation.spec:
+    if "query" in {schemes[name].get("in") for name in named} and "requestBody" in operation.spec:
         # A slow body has its credential checked again, and a POST's address ends up in logs.
         raise ContractError(f"{operation.label} has a body, so a key in its address cannot sign in to it.")
-    if "cookie" in places and operation.method.upper() not in SAFE and signing.genuine is None:
-        raise ContractError(f"{operation.label} is signed in to by a cookie, but nothing tells genuine requests.")
     _check_anonymous(operation, signing)
+
+
+def _check_together(document: Document, operation: Operation, requirement: Collection[str]) -> None:
+    """A cookie, and a key in a header, if the request may change something; or one of the others."""
+    places = sorted(str(_schemes(document)[name].get("in")) for name in requirement)
+    if places == ["cookie"] and operation.method.upper() not in SAFE:
+        raise ContractError(f"{operation.label} is signed in to by a cookie, but nothing tells genuine requests.")
+    if places == ["header"]:
+        raise ContractError(f"{operation.label} asks for {min(requirement)} alone, which signs nobody in.")
+    if len(places) > 1 and places != ["cookie", "header"]:
+        raise ContractError(f"{operation.label} asks for {' and '.join(sorted(requirement))} at once.")
 
 
 def _check_anonymous(operation: Operation, signing: Signing) -> None:
     if ANONYMOUS not in operation.spec:
         return
-    if operation.spec[ANONYMOUS] is not True:
-        raise ContractError(f"{operation.label} says {ANONYMOUS} and something else than true.")
+    if operation.spec[ANONYMOUS] not in (True, LAPSED):
+        raise ContractError(f"{operation.label} says {ANONYMOUS} and something else than true or {LAPSED}.")
     if not operation.spec["security"]:
         raise ContractError(f"{operation.label} is public, so {ANONYMOUS} says nothing.")
     if signing.anonymous is None:
@@ -175,7 +190,7 @@ def _check_signature(document: Document, operation: Operation, handler: Callable
     taken = inspect.signature(handler).parameters
     if odd := [p.name for p in taken.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]:
         raise ContractError(f"The handler {name} must name its parameters; {odd[0]} stands for any.")
-    if missing := optional.keys() - taken.keys() - {"actor", "prefix"}:
+    if missing := optional.keys() - taken.keys() - {"actor", "prefix", "exchange"}:
         raise ContractError(f"The handler {name} does not take {', '.join(sorted(missing))}.")
     if unknown := taken.keys() - optional.keys():
         raise ContractError(f"{operation.label} has no parameter for {', '.join(sorted(unknown))} of its handler.")
@@ -186,12 +201,12 @@ def _check_signature(document: Document, operation: Operation, handler: Callable
 
 def _arguments(document: Document, operation: Operation) -> dict[str, bool]:
     """What the engine passes to the handler, and whether it may be absent."""
-    found = {"prefix": False}
+    found = {"prefix": False, "exchange": False}
     for _, parameter in parameters(document, operation):
         if parameter["in"] == "header" and parameter["name"].lower() in ANSWERED_BY_THE_ENGINE:
             continue
         name = argument(parameter["name"])
-        if name in found or name in ("body", "prefix"):
+        if name in found or name in ("body", "prefix", "exchange"):
             raise ContractError(f"{operation.label} has more than one parameter that is {name} to its handler.")
         found[name] = not parameter.get("required", False) and "default" not in schema_of(document, parameter)
     if "requestBody" in operation.spec:

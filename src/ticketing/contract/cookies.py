@@ -14,7 +14,7 @@ NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\x21\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]*")
 
 
-def cookies(header: bytes, names: Container[str]) -> dict[str, list[str | None]]:
+def cookies(header: bytes, names: Container[str | None]) -> dict[str, list[str | None]]:
     """The values of the cookies with these names, each as often as it is sent; None for one that breaks RFC 6265.
 
     Other applications on the same host set cookies too, some of them malformed: theirs are ignored.

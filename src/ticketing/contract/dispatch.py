@@ -21,6 +21,7 @@ class _Operation:
         self._handler = operation.function
         taken = inspect.signature(self._handler).parameters
         self._takes_actor, self._takes_prefix = "actor" in taken, "prefix" in taken
+        self._takes_exchange = "exchange" in taken
         self._edited = {
             int(status): frozenset(response["x-edited"])
             for status, response in operation.responses.items()
@@ -33,6 +34,8 @@ class _Operation:
             exchange.arguments["actor"] = exchange.actor
         if self._takes_prefix:
             exchange.arguments["prefix"] = exchange.origin.prefix
+        if self._takes_exchange:
+            exchange.arguments["exchange"] = exchange
         answer: Answer | Stream | Binary | File | Redirect = await self._handler(**exchange.arguments)
         match answer:
             case Answer():

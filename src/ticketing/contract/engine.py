@@ -40,8 +40,9 @@ def build(
     authenticators: Mapping[str, Authenticate],
     authorize: Authorize | None = None,
     anonymous: Any = None,
-    genuine: Genuine | None = None,
+    genuine: Mapping[str, Genuine] | None = None,
     spend: Mapping[str, Spend] | None = None,
+    secure: bool = False,
     observe: Observe | None = None,
     lifespan: Callable[..., Any] | None = None,
     at_once: int | None = None,
@@ -64,9 +65,10 @@ def build(
     Then the handler of the operationId answers.
 
     `authenticators` has one per security scheme, by its name; if an operation allows it, a request without a
-    credential is admitted as the actor `anonymous`. `genuine` refuses requests that are authenticated by a cookie, may
-    change something, and may come from another site. `spend` has, by the names of their schemes, what uses up
-    credentials that are valid once; it is called when the answer begins, unless that is a refusal or answers HEAD.
+    credential is admitted as the actor `anonymous`. `genuine` has, by the names of their schemes, what checks the key
+    in a header that shows a request with a cookie not to come from another site. `spend` has, by the names of their
+    schemes, what uses up credentials that are valid once; it is called when the answer begins, unless that is a refusal
+    or answers HEAD. If the application is reached by https alone (`secure`), cookies have no other name for plain http.
     Pages of `origins` may read answers to their requests. Text is normalised by the `forms` that the contract names
     before it is validated (`forms.py`).
 
@@ -77,7 +79,7 @@ def build(
     Every answer has the headers `always_said`. Members that the contract calls `derived` are added to resources
     (`completion.py`).
     """
-    signing = Signing(authenticators, authorize, anonymous, genuine, spend or {})
+    signing = Signing(authenticators, authorize, anonymous, genuine or {}, spend or {}, secure)
     checks.check(documents.values(), handlers, signing)
     packages = {handler.__module__.partition(".")[0] for handler in handlers.values()}
     problems.check(catalogue, packages, has_ranges=checks.has_ranges(documents.values()))

@@ -3,7 +3,10 @@
 The alternatives are a bearer token (RFC 6750), a cookie, and a key in the address. Only one credential of a request is
 checked: the token before the key, and both before the cookie, which browsers send unasked. If it is not valid, the
 answer is 401, whatever else the request has. Only a request without any credential can be anonymous, and only if the
-operation says `x-anonymous`.
+operation says `x-anonymous`; if that is `lapsed`, so can one with a cookie that is not valid.
+
+Beside a cookie, an alternative may name a key in a header: what only pages of the application's own origin can send, so
+that a request of another site's page is refused although the browser has added the cookie.
 """
 
 # connexion has no types.
@@ -12,7 +15,7 @@ operation says `x-anonymous`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -37,8 +40,15 @@ Spend = Callable[[str], Awaitable[bool]]
 Authorize = Callable[[Any, Sequence[str]], None]
 """Raises a Problem for an actor who lacks one of these scopes."""
 
-Genuine = Callable[[Exchange, Any], None]
-"""Raises a Problem for a request that another site may have made a browser send with the actor's cookie."""
+Genuine = Callable[[Any, str | None], None]
+"""Takes an actor who has signed in by a cookie, and a header. Raises a Problem unless a page of theirs has sent it."""
+
+COOKIE = 2
+"""The rank of a cookie: below what a client sends on purpose."""
+PLAIN = "x-plain-name"
+"""What a cookie's scheme says: its name where there is no https, and so no cookie with the prefix `__Host-`."""
+LAPSED = "lapsed"
+"""What `x-anonymous` says of an operation for which a cookie that is not valid counts as none."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -59,14 +69,30 @@ class Signing:
     authorize: Authorize | None = None
     anonymous: Any = None
     """The actor of a request without a credential, where operations allow that."""
-    genuine: Genuine | None = None
+    genuine: Mapping[str, Genuine] = field(default_factory=dict)
+    """By the name of their security scheme: what checks a key in a header beside a cookie."""
     spend: Mapping[str, Spend] = field(default_factory=dict)
     """By the name of their security scheme: what uses up credentials that are valid once."""
+    secure: bool = False
+    """Whether browsers reach us by https alone, so that no cookie counts that came by plain http."""
     patience: Patience = field(default_factory=lambda: Patience(WRONG_A_SECOND, WRONG_AT_FIRST))
 
     def handlers(self) -> dict[str, Any]:
         """The `security_map` of connexion."""
         return {"bearer": partial(_Bearer, self), "apiKey": partial(_Key, self), ANONYMOUS: partial(_Nobody, self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The key in a header by which a request with a cookie shows that it is of one of the actor's own pages."""
+
+    header: bytes
+    genuine: Genuine
+
+    def check(self, exchange: Exchange, actor: Any) -> None:
+        """Raises the application's Problem."""
+        given = exchange.headers.get(self.header)
+        self.genuine(actor, None if given is None else given.decode("latin-1"))
 
 
 class _Unread(Exception):
@@ -90,10 +116,12 @@ class Way:
     authenticate: Authenticate | None = None
     """None for requests without a credential."""
     spend: Spend | None = None
+    proof: Proof | None = None
+    """What a request needs besides."""
 
 
 class _Handler(AbstractSecurityHandler):
-    """A connexion handler for a kind of scheme; returns a Way instead of a function."""
+    """A connexion handler for a kind of scheme; returns a Way, or a Proof, instead of a function."""
 
     def __init__(self, signing: Signing) -> None:
         self._signing = signing
@@ -114,19 +142,22 @@ class _Bearer(_Handler):
 
 
 class _Key(_Handler):
-    """`type: apiKey`, in a cookie or in the query"""
+    """`type: apiKey`, in a cookie, in the query or in a header"""
 
-    def get_fn(self, security_scheme: Any, required_scopes: Sequence[str]) -> Way:
+    def get_fn(self, security_scheme: Any, required_scopes: Sequence[str]) -> Way | Proof:
         name = security_scheme["name"]
+        if security_scheme["in"] == "header":
+            return Proof(name.lower().encode(), self._signing.genuine[security_scheme["x-name"]])
         if security_scheme["in"] == "cookie":
+            plain = None if self._signing.secure else security_scheme.get(PLAIN)
             how = {
-                "rank": 2,
+                "rank": COOKIE,
                 "noun": "session",
                 "ended": "has ended",
                 "missing": f"cookie {name}",
                 "challenge": f'Cookie name="{name}"',
             }
-            return self._way(security_scheme, required_scopes, read=partial(_cookie, name), **how)
+            return self._way(security_scheme, required_scopes, read=partial(_cookie, name, plain), **how)
         how = {
             "rank": 1,
             "noun": name,
@@ -140,8 +171,8 @@ class _Key(_Handler):
 class _Nobody(_Handler):
     """`x-anonymous`"""
 
-    def get_fn(self, _security_scheme: Any, _required_scopes: Sequence[str]) -> Way:
-        return Way(self._signing, rank=3, read=lambda _: "")
+    def get_fn(self, _security_scheme: Any, required_scopes: Sequence[str]) -> Way:
+        return Way(self._signing, rank=3, read=lambda _: "", scopes=required_scopes)
 
 
 def _bearer(exchange: Exchange) -> str | None:
@@ -154,8 +185,11 @@ def _bearer(exchange: Exchange) -> str | None:
     return token.strip(" ")
 
 
-def _cookie(name: str, exchange: Exchange) -> str | None:
-    given = cookies(exchange.headers.get(b"cookie", b""), (name,)).get(name, ())
+def _cookie(name: str, plain: str | None, exchange: Exchange) -> str | None:
+    if (header := exchange.headers.get(b"cookie")) is None:
+        return None
+    found = cookies(header, (name, plain))
+    given = found.get(name) or found.get(plain or name) or ()
     return _one([value or "" for value in given], f"cookie {name}")
 
 
@@ -177,6 +211,7 @@ class Door:
         self._authorize = self._signing.authorize
         self._ways = sorted(ways, key=lambda way: way.rank)
         named = [way for way in self._ways if way.authenticate]
+        self._forgives = any(LAPSED in way.scopes for way in self._ways if way.authenticate is None)
         self._missing = "There is no " + ", and no ".join(way.missing for way in named) + "."
         self._challenges = [way.challenge for way in named]
 
@@ -187,25 +222,33 @@ class Door:
         """
         for way in self._ways:
             try:
-                credential = way.read(exchange)
+                if (credential := way.read(exchange)) is None:
+                    continue
+                if way.authenticate is None:
+                    self._let_in_unnamed(exchange)
+                else:
+                    await self._let_in(exchange, way, way.authenticate, credential)
             except _Unread as unread:
                 exchange.reason = "malformed"
-                raise self._refusal(str(unread)) from None
-            if credential is not None:
-                break
-        else:
-            exchange.reason = "missing"
-            raise self._refusal(self._missing)
-        if way.authenticate is None:
-            self._let_in_unnamed(exchange)
-            return
-        exchange.actor = actor = await self._actor(exchange, way, way.authenticate, credential)
+                refusal = self._refusal(str(unread))
+            except Unauthenticated as unknown:
+                refusal = unknown
+            else:
+                return
+            if way.rank != COOKIE or not self._forgives:
+                raise refusal
+            exchange.reason = None
+        exchange.reason = "missing"
+        raise self._refusal(self._missing)
+
+    async def _let_in(self, exchange: Exchange, way: Way, authenticate: Authenticate, credential: str) -> None:
+        exchange.actor = actor = await self._actor(exchange, way, authenticate, credential)
         exchange.actor_id = str(getattr(actor, "id", actor))
         if exchange.verify is None:
             exchange.verify = self.verify
             exchange.place.hold(exchange.actor_id, USER_TIMES)
-        if way.rank == 2 and exchange.method not in SAFE and self._signing.genuine is not None:
-            self._signing.genuine(exchange, actor)
+        if way.proof is not None:
+            way.proof.check(exchange, actor)
         if self._authorize is not None:
             self._authorize(actor, way.scopes)
         if way.spend is not None and exchange.method != "HEAD":
@@ -251,13 +294,13 @@ class _Operation(SecurityOperation):
         """The check of this operation, made once. connexion's own would try the next alternative after any error."""
         if not self.security:
             return super()._get_verification_fn()
-        return Door(
-            [
-                self.security_handler_factory.parse_security_scheme(self.security_schemes[name], scopes)
-                for requirement in self.security
-                for name, scopes in requirement.items()
-            ]
-        ).verify
+        return Door([self._way(requirement) for requirement in self.security]).verify
+
+    def _way(self, requirement: Mapping[str, Sequence[str]]) -> Way:
+        parse = self.security_handler_factory.parse_security_scheme
+        parts = [parse(self.security_schemes[name], scopes) for name, scopes in requirement.items()]
+        (way,) = [part for part in parts if isinstance(part, Way)]
+        return replace(way, proof=next((part for part in parts if isinstance(part, Proof)), None))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # The exchange serves as the request, so that none has to be built from the scope.

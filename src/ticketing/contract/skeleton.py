@@ -12,7 +12,10 @@ from typing import Any
 from ticketing.contract.document import Document, Operation, escape, operations, parameters, resolve
 
 ANONYMOUS = "x-anonymous"
-"""What an operation says that takes requests without a credential, too; here it is a scheme like the others."""
+"""What an operation says that takes requests without a credential, too; here it is a scheme like the others.
+
+Its value is true, or a word, which is here the scope of that scheme.
+"""
 DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 
 
@@ -38,7 +41,7 @@ def _schemes(document: Document) -> dict[str, Any]:
 def _operation(document: Document, operation: Operation) -> dict[str, Any]:
     bound: dict[str, Any] = {
         "operationId": operation.spec["operationId"],
-        "security": [*operation.spec["security"], *([{ANONYMOUS: []}] if ANONYMOUS in operation.spec else [])],
+        "security": [*operation.spec["security"], *_anonymous(operation)],
         "parameters": [_parameter(*found) for found in parameters(document, operation)],
         "responses": {
             status: {
@@ -53,6 +56,11 @@ def _operation(document: Document, operation: Operation) -> dict[str, Any]:
     if "requestBody" in operation.spec:
         bound["requestBody"] = _body(document, operation)
     return bound
+
+
+def _anonymous(operation: Operation) -> list[dict[str, list[str]]]:
+    said = operation.spec.get(ANONYMOUS)
+    return [] if said is None else [{ANONYMOUS: [said] if isinstance(said, str) else []}]
 
 
 def _parameter(pointer: str, parameter: Mapping[str, Any]) -> dict[str, Any]:

@@ -143,6 +143,11 @@ class DeliveryToSend(TypedDict):
     key_ids: list[str] | None
     sealed: list[bytes] | None
 
+class DemoAccount(TypedDict):
+    user_id: UUID
+    name: str
+    role: UserRole
+
 class DispatchedJob(TypedDict):
     id: UUID
     queue: str
@@ -234,6 +239,7 @@ class Identity(TypedDict):
     rights: str | None
     expires_at: datetime | None
     refusal: str | None
+    session: bool | None
 
 class ImportRun(TypedDict):
     number: int
@@ -467,6 +473,16 @@ class ServerFigures(TypedDict):
     max_connections: int | None
     connections: int | None
     clock: float | None
+
+class SessionRow(TypedDict):
+    id: UUID | None
+    user_id: UUID | None
+    browser: str | None
+    platform: str | None
+    address: str | None
+    created_at: str | None
+    last_used_at: str | None
+    expires_at: str | None
 
 class StrayDelivery(TypedDict):
     id: UUID
@@ -1808,6 +1824,54 @@ class _Schedules:
     ) -> list[Schedule]:
         """A page of schedules by name."""
 
+class _Sessions:
+    async def end_sessions(
+        self,
+        conn: Connection,
+        *,
+        session_ids: list[UUID],
+    ) -> list[SessionRow]:
+        """End those of these sessions that have not ended, now."""
+    async def get_session(
+        self,
+        conn: Connection,
+        *,
+        session_id: UUID,
+    ) -> SessionRow | None:
+        """One session."""
+    async def get_session_token(
+        self,
+        conn: Connection,
+        *,
+        session_id: UUID,
+    ) -> Token | None:
+        """One session, as if it were an API token."""
+    async def insert_session(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+        role: UserRole,
+        token_id: UUID,
+        name: str,
+        hash: bytes,
+        prefix: str,
+        scopes: list[str],
+        idle_days: int,
+        days: int,
+        browser: str | None,
+        platform: str | None,
+        address: str | None,
+    ) -> SessionRow | None:
+        """Begin a session of a person, provided that they are active and have the role that its scopes follow from."""
+    async def list_demo_accounts(
+        self,
+        conn: Connection,
+        *,
+        user_ids: list[UUID],
+    ) -> list[DemoAccount]:
+        """Those of these users who may sign in, in this order."""
+
 class _StreamPasses:
     async def delete_expired_stream_passes(
         self,
@@ -2782,6 +2846,7 @@ mails: _Mails
 projects: _Projects
 queues: _Queues
 schedules: _Schedules
+sessions: _Sessions
 stream_passes: _StreamPasses
 tickets: _Tickets
 tokens: _Tokens

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from ticketing.contract.cors import NO_ORIGINS, Origins
 from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
@@ -51,6 +52,12 @@ class Settings:
     escalate_hours: Annotated[int, range(876_001)] = 4
     #: Milliseconds for which an accepted token is cached, and so how late a revocation may take effect.
     token_cache_ms: Annotated[int, range(3_600_001)] = 500
+    #: Days after which a browser session ends that is not used.
+    session_idle_days: Annotated[int, range(1, 3_651)] = 14
+    #: Days after which a browser session ends in any case.
+    session_days: Annotated[int, range(1, 3_651)] = 90
+    #: Ids of users as whom anybody may sign in from this machine, separated by commas; `ticketing up` sets it.
+    demo_users: str = ""
     #: Days for which events are kept; 0 keeps them for ever.
     event_days: Annotated[int, range(36_501)] = 0
     #: Most event streams open in a process.
@@ -130,6 +137,7 @@ class Settings:
             raise InvalidSetting(f"{PREFIX}DATABASE_URL is not set. Give it a postgresql:// URL.")
         read = cls(**given)
         _check_urls(read)
+        _check_ids(read.demo_users)
         return read
 
 
@@ -158,6 +166,15 @@ def _check_urls(read: Settings) -> None:
         if url and not _leads_somewhere(url):
             raise InvalidSetting(f"{PREFIX}{name.upper()} is {url[:50]!r}. Give it an address such as {example}.")
     _ = read.prefix
+
+
+def _check_ids(text: str) -> None:
+    try:
+        _ = [UUID(each) for each in text.split(",") if each]
+    except ValueError:
+        raise InvalidSetting(
+            f"{PREFIX}DEMO_USERS is {text[:50]!r}. Give it ids of users, separated by commas."
+        ) from None
 
 
 def _check_redis_url(url: str) -> None:

@@ -5,6 +5,8 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── InvalidParameter    400   a rule that the schema cannot express
 ├── InsufficientScope   403   the token may not
 ├── Forbidden           403   the person may not
+├── SignInRefused       403   whoever asks has not shown who they are
+├── CsrfTokenInvalid    403   another site's page may have sent it
 ├── NotFound            404   it does not exist, or this actor may not see it
 ├── AlreadyExists       409
 ├── ChangedMeanwhile    409
@@ -70,6 +72,14 @@ class InsufficientScope(Problem):
 
 class Forbidden(Problem):
     slug = "forbidden"
+
+
+class SignInRefused(Problem):
+    slug = "sign-in-refused"
+
+
+class CsrfTokenInvalid(Problem):
+    slug = "csrf-token-invalid"
 
 
 class NotFound(Problem):

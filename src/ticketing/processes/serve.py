@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
@@ -19,7 +20,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
 from ticketing.ground import metrics
-from ticketing.ground.config import settings
+from ticketing.ground.config import InvalidSetting, settings
 from ticketing.processes import crew, listening, succession
 from ticketing.processes.succession import Inheritance, Successor
 
@@ -63,6 +64,7 @@ def run(host: str, port: int, workers: int) -> None:
     with ExitStack() as stack:
         for listener in listeners:
             stack.enter_context(listener)
+        check_demo(listeners)
         stack.enter_context(shared_metrics(workers))
         config = uvicorn.Config(**UVICORN, workers=workers)
         if workers > 1:
@@ -77,6 +79,19 @@ def run(host: str, port: int, workers: int) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             _OnlyServer(config, listeners, inheritance, private).run(listeners)
+
+
+def check_demo(listeners: Sequence[socket.socket]) -> None:
+    """Refuse to let anybody sign in without a code from elsewhere than this machine. Raises InvalidSetting."""
+    if settings().demo_users and not all(map(_is_loopback, listeners)):
+        raise InvalidSetting(
+            "TICKETING_DEMO_USERS lets anybody sign in, so it goes with --host 127.0.0.1 alone. Take it away, or listen"
+            " there."
+        )
+
+
+def _is_loopback(listener: socket.socket) -> bool:
+    return listener.family != socket.AF_UNIX and ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def listen(host: str, port: int) -> socket.socket:

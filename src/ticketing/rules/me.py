@@ -62,9 +62,8 @@ async def update(conn: sql.Connection, actor: Actor, patch: Mapping[str, Any], *
 
 
 async def _me(conn: sql.Connection, actor: Actor, profile: sql.Profile | None) -> Me:
-    assert actor.token_id
     known = found(profile, f"user {actor.user_id}")
-    token = await tokens.get(conn, actor, actor.token_id)
+    token = await tokens.calling(conn, actor)
     return {"user": known["user"], "preferences": known["preferences"], "token": token}
 
 

@@ -189,6 +189,14 @@ async def get(conn: sql.Connection, actor: Caller, token_id: UUID, user_id: UUID
     return found(await sql.tokens.get_token(conn, token_id=token_id, user_id=owner), f"token {token_id}")
 
 
+async def calling(conn: sql.Connection, actor: Actor) -> sql.Token:
+    """The token that asks; a session is told as one, too. Raises NotFound if it has just gone."""
+    assert actor.token_id
+    if actor.session:
+        return found(await sql.sessions.get_session_token(conn, session_id=actor.token_id), "such session")
+    return await get(conn, actor, actor.token_id)
+
+
 async def revoke(
     conn: sql.Connection,
     actor: Caller,

@@ -12,8 +12,10 @@ from contract.sample import library
 from ticketing.contract import InvalidToken
 
 BOOK = b'{"title": "x", "kind": "novel"}'
-HERE = {"X-Library": "here"}
 READER = {"Cookie": "session=s-reader"}
+LIBRARIANS = {"Cookie": "session=s-librarian"}
+READER_HERE = {**READER, "X-Library": "here, reader"}
+LIBRARIAN_HERE = {**LIBRARIANS, "X-Library": "here, librarian"}
 JSON = {"Content-Type": "application/json"}
 ENDED = "session=s-nobody"
 
@@ -57,7 +59,7 @@ BAD = [
 
 @pytest.mark.parametrize("bad", BAD, ids=[next(iter(each.values())) for each in BAD])
 def test_a_bad_credential_is_401_and_never_anonymous(bad: dict[str, str]) -> None:
-    for method, headers in (("GET", {}), ("HEAD", {}), ("PUT", {**HERE, **JSON})):
+    for method, headers in (("GET", {}), ("HEAD", {}), ("PUT", {"X-Library": "here, reader", **JSON})):
         reply = ask(method, "/desk", {**headers, **bad}, BOOK if method == "PUT" else b"")
         assert reply.status == 401
         assert reply.headers["www-authenticate"].startswith("Bearer")
@@ -113,8 +115,8 @@ def test_who_is_refused_is_told_what_would_be_taken(method: str, target: str, ch
 
 
 def test_scopes_are_those_of_the_way_that_is_used() -> None:
-    assert ask("DELETE", "/desk", {**HERE, "Cookie": "session=s-librarian"}).status == 204
-    assert ask("DELETE", "/desk", {**HERE, **READER}).status == 403
+    assert ask("DELETE", "/desk", LIBRARIAN_HERE).status == 204
+    assert ask("DELETE", "/desk", READER_HERE).status == 403
 
 
 # What another site makes a browser send
@@ -122,11 +124,44 @@ def test_scopes_are_those_of_the_way_that_is_used() -> None:
 
 @pytest.mark.parametrize(("method", "target", "status"), [("PUT", "/desk", 200), ("DELETE", "/desk", 204)])
 def test_a_write_that_is_signed_in_by_a_cookie_has_to_be_genuine(method: str, target: str, status: int) -> None:
-    librarian = {"Cookie": "session=s-librarian", **(JSON if method == "PUT" else {})}
+    kind = JSON if method == "PUT" else {}
     body = BOOK if method == "PUT" else b""
-    refused = ask(method, target, librarian, body)
-    assert (refused.status, refused.code) == (403, "cross_site")
-    assert ask(method, target, {**librarian, **HERE}, body).status == status
+    for wrong in ({}, {"X-Library": ""}, {"X-Library": "here, reader"}, {"X-Library": "s\xfcd"}):
+        refused = ask(method, target, {**LIBRARIANS, **kind, **wrong}, body)
+        assert (refused.status, refused.code) == (403, "cross_site")
+    twice = [*LIBRARIAN_HERE.items(), *kind.items(), ("X-Library", "here, librarian")]
+    assert ask(method, target, twice, body).status == 403
+    assert ask(method, target, {**LIBRARIAN_HERE, **kind}, body).status == status
+
+
+@pytest.mark.parametrize("bad", [*BAD[5:], {"Cookie": "session=x; session=y"}], ids=lambda bad: bad["Cookie"])
+def test_where_a_lapsed_cookie_is_forgiven_it_counts_as_none(bad: dict[str, str]) -> None:
+    application = forgiving()
+    reply = get("/desk", {**bad, "Accept": "application/json"}, application=application)
+    assert (reply.status, reply.json()["reader"]) == (200, None)
+    assert get("/desk", {**LIBRARIAN, **bad}, application=application).json()["reader"] == "librarian"
+
+
+def test_all_else_is_not_forgiven() -> None:
+    application = forgiving()
+    assert get("/desk", READER, application=application).json()["reader"] == "reader"
+    assert get("/desk", {"Authorization": "Bearer wrong"}, application=application).status == 401
+    assert get("/desk", {"Authorization": "Bearer wrong", **READER}, application=application).status == 401
+    assert get("/desk", {"Authorization": "Basic x"}, application=application).status == 401
+
+
+def forgiving() -> Any:
+    document = library.document()
+    document["paths"]["/desk"]["get"]["x-anonymous"] = "lapsed"
+    return library.application(document=document)
+
+
+def test_a_cookie_has_another_name_for_plain_http_unless_there_is_only_https() -> None:
+    plain = {"Cookie": "plain-session=s-reader"}
+    assert reader(plain) == "reader"
+    assert reader({"Cookie": "plain-session=s-reader; session=s-librarian"}) == "librarian"
+    assert get("/desk", {"Cookie": "plain-session=s-reader; session=x"}).status == 401
+    assert get("/desk", plain, application=library.application(secure=True)).json()["reader"] is None
 
 
 def test_reading_and_tokens_are_genuine_as_they_are() -> None:
@@ -156,7 +191,7 @@ def test_a_session_that_ends_while_a_body_comes_does_not_write() -> None:
             return super().message()
 
     application = library.application(authenticators={**library.AUTHENTICATORS, "session": session})
-    reply = ask("PUT", "/desk", {**READER, **HERE, **JSON}, Ending([BOOK[:5], BOOK[5:]]), application=application)
+    reply = ask("PUT", "/desk", {**READER_HERE, **JSON}, Ending([BOOK[:5], BOOK[5:]]), application=application)
     assert reply.status == 401
 
 

@@ -47,12 +47,20 @@ def books(document: dict[str, Any]) -> Any:
         (lambda d: books(d)["security"].append({}), "GET /books makes its security optional"),
         (lambda d: books(d).update(security=[{"cookie": []}]), "GET /books names the unknown security scheme cookie"),
         (
+            lambda d: d["components"]["securitySchemes"].update(key={"type": "apiKey", "in": "body", "name": "K"}),
+            "The security scheme key is neither http bearer nor an apiKey in cookie, query or header",
+        ),
+        (
             lambda d: d["components"]["securitySchemes"].update(key={"type": "apiKey", "in": "header", "name": "K"}),
-            "The security scheme key is neither http bearer nor an apiKey in cookie or query",
+            "Nothing checks the key in a header of the security scheme key",
+        ),
+        (
+            lambda d: d["components"]["securitySchemes"]["session"].update({"x-plain-name": "a=b"}),
+            "The security scheme session has a name that no cookie, parameter or header can have",
         ),
         (
             lambda d: d["components"]["securitySchemes"]["session"].update(name="a b"),
-            "The security scheme session has a name that no cookie or parameter can have",
+            "The security scheme session has a name that no cookie, parameter or header can have",
         ),
         (
             lambda d: d["components"]["securitySchemes"].update(other={"type": "http", "scheme": "Bearer"}),
@@ -62,6 +70,15 @@ def books(document: dict[str, Any]) -> Any:
             lambda d: books(d).update(security=[{"bearer": [], "session": []}]),
             "GET /books asks for bearer and session at once",
         ),
+        (lambda d: books(d).update(security=[{"here": []}]), "GET /books asks for here alone, which signs nobody in"),
+        (
+            lambda d: books(d).update(security=[{"bearer": [], "here": []}]),
+            "GET /books asks for bearer and here at once",
+        ),
+        (
+            lambda d: d["paths"]["/desk"]["put"].update(security=[{"session": []}]),
+            "PUT /desk is signed in to by a cookie, but nothing tells genuine requests",
+        ),
         (
             lambda d: books(d).update(security=[{"bearer": []}, {"bearer": ["books:read"]}]),
             "GET /books names a security scheme twice",
@@ -70,7 +87,10 @@ def books(document: dict[str, Any]) -> Any:
             lambda d: d["paths"]["/books"]["post"].update(security=[{"pass": []}]),
             "POST /books has a body, so a key in its address cannot sign in to it",
         ),
-        (lambda d: books(d).update({"x-anonymous": False}), "GET /books says x-anonymous and something else than true"),
+        (
+            lambda d: books(d).update({"x-anonymous": False}),
+            "GET /books says x-anonymous and something else than true or lapsed",
+        ),
         (
             lambda d: d["paths"]["/opening-hours"]["get"].update({"x-anonymous": True}),
             "GET /opening-hours is public, so x-anonymous says nothing",
@@ -160,7 +180,7 @@ def test_whoever_may_sign_in_is_known() -> None:
         build(spend={"ghost": library.authenticate})
     with pytest.raises(contract.ContractError, match="takes anonymous requests, but there is no actor for them"):
         build(anonymous=None)
-    with pytest.raises(contract.ContractError, match="signed in to by a cookie, but nothing tells genuine requests"):
+    with pytest.raises(contract.ContractError, match="Nothing checks the key in a header of the security scheme here"):
         build(genuine=None)
 
 

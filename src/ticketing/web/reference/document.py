@@ -167,7 +167,7 @@ class Document:
             body=body,
             bodies=self._bodies(body),
             answers=[self._answer(status, self.resolved(answer)) for status, answer in one["responses"].items()],
-            authenticated=bool(security),
+            authenticated=any("bearer" in way for way in security),
         )
 
     def _answer(self, status: str, answer: Mapping[str, Any]) -> Answer:

@@ -1,0 +1,56 @@
+"""/session and /sessions"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from ticketing.access import authentication, cookies
+from ticketing.access.actors import ANONYMOUS, Actor
+from ticketing.access.browsers import recognised
+from ticketing.contract import Answer, Exchange, InvalidToken
+from ticketing.contract.forwarded import UNIX
+from ticketing.db import pool
+from ticketing.ground import paths
+from ticketing.rules import sessions
+from ticketing.rules.sessions import Whence
+
+
+async def get_session(actor: Actor, exchange: Exchange) -> Answer:
+    if actor.id is None:
+        return Answer(sessions.NOBODY, headers=cookies.clearing(exchange))
+    async with pool.connection() as conn:
+        return Answer(await sessions.current(conn, actor))
+
+
+async def delete_session(actor: Actor, exchange: Exchange) -> Answer:
+    if actor.token_id is not None:
+        async with pool.transaction() as conn:
+            await sessions.end(conn, {actor.token_id})
+    return Answer(None, 204, cookies.clearing(exchange))
+
+
+async def create_session(body: dict[str, Any], exchange: Exchange) -> Answer:
+    before = await _signed_in(exchange)
+    async with pool.transaction() as conn:
+        begun = await sessions.begin_as_demo(conn, UUID(body["demo_user_id"]), _whence(exchange))
+        if before.token_id is not None:
+            await sessions.end(conn, {before.token_id})
+    headers = {"Location": f"{paths.API}/session", "Set-Cookie": cookies.keeping(exchange, begun.secret)}
+    return Answer(begun.told, 201, headers)
+
+
+async def _signed_in(exchange: Exchange) -> Actor:
+    """Who is signed in in the browser already: that session ends with the new one."""
+    if (secret := cookies.secret_in(exchange)) is None:
+        return ANONYMOUS
+    try:
+        return await authentication.authenticate_session(secret)
+    except InvalidToken:
+        return ANONYMOUS
+
+
+def _whence(exchange: Exchange) -> Whence:
+    address = exchange.origin.address
+    browser = recognised(exchange.headers.get(b"user-agent", b"").decode("latin-1"))
+    return Whence(browser, None if address == UNIX else address, cookies.is_local(exchange))
