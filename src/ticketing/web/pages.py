@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from ticketing.contract import Networks
 from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import MethodNotAllowed
 from ticketing.ground import metrics, paths
+from ticketing.ground.config import Settings
 from ticketing.web import portal, reference
 from ticketing.web.page import Page
 
@@ -76,8 +76,7 @@ def site(
     problems: Mapping[str, Mapping[str, Any]],
     faults: Mapping[str, Mapping[str, Any]],
     ready: Callable[[], Awaitable[str | None]],
-    operators: Networks,
-    public_url: str,
+    settings: Settings,
 ) -> Any:
     """An ASGI application within the edge: these pages, and `api` for every other path.
 
@@ -85,7 +84,7 @@ def site(
     operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
     written here, so a spelling that a proxy reads differently is not a page.
     """
-    built = portal.Portal(portal.FOLDER)
+    built = portal.Portal(portal.FOLDER, settings.image_sources)
     pages = built.files | _documents() | _assets() | _icons() | _problem_types(problems, faults)
 
     async def live() -> Page:
@@ -100,7 +99,7 @@ def site(
     async def exposition() -> Page:
         return Page(*await asyncio.to_thread(metrics.exposition))
 
-    made: dict[str, Callable[[], Awaitable[Page]]] = _reading(documents, public_url) | {
+    made: dict[str, Callable[[], Awaitable[Page]]] = _reading(documents, settings.public_url) | {
         "/health/live": live,
         "/health/ready": Shared(readiness),
         "/metrics": Shared(exposition, METRICS_SECONDS),
@@ -110,7 +109,7 @@ def site(
         exchange: Exchange = scope[KEY]
         path, origin = exchange.path, exchange.origin
         of_portal = portal.PATHS.fullmatch(path) and (path != "/" or _by_a_person(exchange))
-        hidden = path in OF_OPERATORS and not (origin.direct and operators.include(origin.address))
+        hidden = path in OF_OPERATORS and not (origin.direct and settings.operators.include(origin.address))
         if hidden:
             exchange.reason = "not from TICKETING_OPERATORS"
         if hidden or not (of_portal or path in pages or path in made):

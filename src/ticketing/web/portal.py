@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from ticketing.contract.cors import Origins
 from ticketing.web.page import Page
 
 FOLDER = Path(__file__).with_name("portal")
@@ -54,7 +55,9 @@ _BASE = 'base: ""'
 class Portal:
     """A build of the portal. All of it is read at once, so that no request leads to the file system."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path, images: Origins) -> None:
+        """`images` are the origins from which texts may show images, besides our own."""
+        self._images = images
         index = folder / "index.html"
         self._text = index.read_text() if index.is_file() else None
         files = [path for path in folder.rglob("*") if path.suffix in MEDIA_TYPES and path.is_file()]
@@ -73,7 +76,7 @@ class Portal:
             "text/html; charset=utf-8",
             body,
             headers={
-                "Content-Security-Policy": policy(text),
+                "Content-Security-Policy": policy(text, self._images),
                 "Permissions-Policy": PERMISSIONS,
                 "Cross-Origin-Opener-Policy": "same-origin",
                 "Vary": "Accept",
@@ -82,16 +85,18 @@ class Portal:
         )
 
 
-def policy(text: str) -> str:
+def policy(text: str, images: Origins) -> str:
     """What a page of the portal may load and do: its own files, its own API, and the scripts that stand in it.
 
     Script that sets styles of an element needs no leave for that (CSP 3, 8.1).
     """
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in _SCRIPT.findall(text)]
-    scripts = " ".join(["'self'", *(f"'sha256-{each}'" for each in hashes)])
+    scripts = " ".join(f"'sha256-{each}'" for each in hashes)
+    elsewhere = "".join(f" {origin.decode()}" for origin in sorted(images.known))
     return (
-        f"default-src 'none'; script-src {scripts}; style-src 'self'; "
-        f"style-src-attr 'unsafe-hashes' {ANNOUNCER}; font-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self'; "
+        f"style-src-attr 'unsafe-hashes' {ANNOUNCER}; font-src 'self'; "
+        f"img-src 'self' data:{elsewhere}; "
         "connect-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     )
