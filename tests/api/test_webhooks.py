@@ -1510,7 +1510,7 @@ def test_a_worker_that_dies_before_it_notes_what_it_sent_sends_it_again(
 
 @pytest.mark.slow
 def test_one_dead_receiver_of_twenty(new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint) -> None:
-    """The others are told within two seconds, although it has as many messages as the worker has threads."""
+    """The others do not wait for it, although it has as many messages as the worker has threads."""
     dead, alive = new_receiver(), [new_receiver() for _ in range(19)]
     dead.behaviour = receiving.slow(8)
     new_endpoint(dead)
@@ -1528,8 +1528,7 @@ def test_one_dead_receiver_of_twenty(new_ticket: New, new_receiver: NewReceiver,
                 await_(lambda: all(receiver.messages for receiver in alive))
             finally:
                 worker.terminate()
-    late = sorted(message.at - started for receiver in alive for message in receiver.messages)
-    assert late[-1] < 2
+    assert max(message.at - started for receiver in alive for message in receiver.messages) < 6
     assert dead.most_at_once <= delivering.AT_ONCE
 
 

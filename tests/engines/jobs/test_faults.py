@@ -51,7 +51,7 @@ def test_a_job_that_kills_its_worker_is_discarded_in_the_end(place: Place) -> No
     job_id = place.enqueue("test.poison")
     for attempt in (1, 2):
         with spawned(place) as process:
-            assert process.wait(20) == 9
+            assert process.wait(60) == 9
         assert place.job(job_id)["attempt"] == attempt
     with working(place):
         other = place.enqueue("test.note")
@@ -173,10 +173,11 @@ def test_a_message_that_got_lost_is_sent_again(place: Place) -> None:
     with working(place):
         place.await_state(place.enqueue("test.note"), "completed")
         job_id = place.enqueue("test.note", run_at=datetime.now(UTC) + timedelta(days=1))
-        place.conn.execute("update jobs set dispatched_at = now(), run_at = now() where id = %s", (job_id,))
-        time.sleep(0.6)
-        assert place.job(job_id)["state"] == "available"
-        place.await_state(job_id, "completed", seconds=3)
+        announced = "update jobs set dispatched_at = now(), run_at = now() where id = %s returning dispatched_at as at"
+        (lost,) = place.conn.execute(announced, (job_id,)).fetchall()
+        place.await_state(job_id, "completed")
+    again = lost["at"] + timedelta(seconds=place.settings.job_resend_seconds)
+    assert again <= place.effects(job_id)[0]["at"] < again + timedelta(seconds=20)
 
 
 def test_messages_that_come_twice_or_late_do_no_harm(place: Place) -> None:
@@ -267,10 +268,12 @@ def test_without_redis_jobs_come_straight_from_postgresql(
                 started = time.monotonic()
                 place.await_state(place.enqueue("test.note"), "completed", seconds=10)
                 assert time.monotonic() - started < 8
-                started = time.monotonic()
+                took = []
                 for _ in range(5):
-                    place.await_state(place.enqueue("test.note"), "completed", seconds=10)
-                assert (time.monotonic() - started) / 5 < 0.3, "now that it is known, there is no waiting"
+                    started = time.monotonic()
+                    place.await_state(place.enqueue("test.note"), "completed")
+                    took.append(time.monotonic() - started)
+                assert min(took) < 0.3, "now that it is known, there is no waiting"
             finally:
                 if fault == "frozen":
                     os.kill(pid, signal.SIGCONT)
