@@ -6,15 +6,19 @@ In a process of its own, to be killed: python tests/working.py
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
-from ticketing.db import pool
+from ticketing.db import pool, sql
 from ticketing.ground.config import settings
 from ticketing.jobs.execution import Execution
 from ticketing.mail import sending
+from ticketing.reactions import notifications
 from ticketing.reactions.webhooks import delivering, messages, redelivering, upkeep
 from ticketing.reactions.webhooks.fan_out import fan_out
 
@@ -54,6 +58,20 @@ async def _read_the_log() -> None:
             pass
 
 
+def notify() -> None:
+    """Tell people of all events so far."""
+    asyncio.run(_notify())
+
+
+async def _notify() -> None:
+    async with pool.connected(settings().database_url, 2), asyncio.timeout(20):
+        async with pool.connection() as conn:
+            while not await (await conn.execute(SETTLED)).fetchone():
+                await asyncio.sleep(0.02)
+        while await notifications.notify():
+            pass
+
+
 async def _work(until: Callable[[], bool], seconds: float) -> None:
     execution = Execution(timedelta(seconds=15))
     running: set[asyncio.Task[None]] = set()
@@ -65,6 +83,25 @@ async def _work(until: Callable[[], bool], seconds: float) -> None:
                 task.add_done_callback(running.discard)
             await asyncio.sleep(0.005)
         await asyncio.gather(*running)
+
+
+@contextmanager
+def spawned(count: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Workers in processes of their own, with the settings of now."""
+    environment = os.environ | {"TICKETING_LOG_LEVEL": "warning"}
+    with ExitStack() as stack:
+        workers = []
+        for _ in range(count):
+            worker = stack.enter_context(subprocess.Popen([sys.executable, __file__, "60"], env=environment))
+            stack.callback(worker.kill)
+            workers.append(worker)
+        yield workers
+
+
+async def rescue() -> list[int]:
+    """Take back the jobs of workers that went silent; gives the attempts that they have had."""
+    async with pool.connected(settings().database_url, 1), pool.connection() as conn:
+        return [row["attempt"] or 0 for row in await sql.job_engine.rescue_jobs(conn)]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,9 +15,9 @@ import psycopg
 import pytest
 
 import working
-from conftest import Person, configured
+from conftest import Person, await_, configured
 from judged import whole
-from mailing import FROM, Mailbox, mailbox
+from mailing import FROM, Mailbox, mailbox, talking
 from ticketing import mail
 from ticketing.db import pool
 from ticketing.ground.config import settings
@@ -61,6 +63,10 @@ def found(admin: Person, mail_id: str) -> Any:
     answer = admin.get(f"/ops/v1/mails/{mail_id}")
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def states(db: Db, kind: str) -> list[str]:
+    return [row["state"] for row in db.execute("select state from jobs where kind = %s", (kind,)).fetchall()]
 
 
 def work(db: Db, until: str = "not exists (select from mails where status = 'pending')") -> None:
@@ -255,6 +261,75 @@ def test_an_operator_who_retries_a_mail_that_has_ended_sends_nothing(admin: Pers
         assert admin.post(f"/ops/v1/jobs/{job['id']}/retries").status_code == 202
         work(db, until="not exists (select from jobs where state = 'available')")
     assert box.envelopes == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_before_it_notes_what_was_accepted_sends_it_again(admin: Person, db: Db) -> None:
+    """Once, under the same Message-ID and with the same content, by which mail programs know it."""
+    with served() as box:
+        mail_id = write()
+        with working.spawned() as (worker,):
+            kept = box.handle_DATA
+
+            async def die(*given: Any) -> str:
+                answer = await kept(*given)
+                worker.kill()
+                return answer
+
+            box.__dict__["handle_DATA"] = die
+            assert worker.wait(20) == -signal.SIGKILL
+        del box.__dict__["handle_DATA"]
+        assert found(admin, mail_id)["status"] == "pending"
+        db.execute("update jobs set lease_until = now() - interval '1 second' where state = 'running'")
+        assert asyncio.run(working.rescue()) == [1]
+        work(db)
+    assert found(admin, mail_id)["status"] == "sent"
+    first, second = box.envelopes
+    assert first.content == second.content
+    assert {message["Message-ID"] for message in box.messages} == {f"<{mail_id}@lumen.example>"}
+
+
+@pytest.mark.slow
+def test_of_many_mails_none_is_lost_when_workers_die(admin: Person, db: Db) -> None:
+    with served() as box:
+        ids = {write(mail.Address("", f"{place}@lumen.example")) for place in range(40)}
+        with working.spawned(2) as workers:
+            await_(lambda: len(box.envelopes) >= 10)
+            workers[0].kill()
+            await_(lambda: len(box.envelopes) >= 20)
+            workers[1].kill()
+        db.execute("update jobs set lease_until = now() - interval '1 second' where state = 'running'")
+        asyncio.run(working.rescue())
+        work(db)
+    assert {each["status"] for each in admin.pages("/ops/v1/mails")} == {"sent"}
+    told = [str(message["Message-ID"]) for message in box.messages]
+    assert {f"<{mail_id}@lumen.example>" for mail_id in ids} == set(told)
+    # What a killed worker had handed over and not noted: four at once at most, of each of two.
+    assert len(told) <= 40 + 2 * sending.AT_ONCE
+
+
+@pytest.mark.slow
+def test_a_silent_server_holds_up_no_other_work(admin: Person, db: Db) -> None:
+    def listen(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            pass
+
+    with talking(listen) as url, configured(smtp_url=url, mail_from=FROM):
+        for place in range(20):
+            write(mail.Address("", f"{place}@lumen.example"))
+        db.execute("select enqueue_job('webhooks.upkeep', '{}')")
+        with working.spawned():
+            await_(
+                lambda: (
+                    not db.execute(
+                        "select from jobs where kind = 'webhooks.upkeep' and state <> 'completed'"
+                    ).fetchall()
+                )
+            )
+            running = db.execute(
+                "select count(*) as n from jobs where kind = 'mail.send' and state = 'running'"
+            ).fetchone()
+    assert running and running["n"] == sending.AT_ONCE
 
 
 # Forgotten ----------------------------------------------------------------------------------------------------------

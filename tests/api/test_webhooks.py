@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import secrets
@@ -9,9 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -34,8 +34,7 @@ from judged import judge
 from receiving import Receiver
 from ticketing import sealing
 from ticketing.commands.importing import app as import_app
-from ticketing.db import embedded, pool
-from ticketing.db import sql as statements
+from ticketing.db import embedded
 from ticketing.ground import config
 from ticketing.reactions.upkeep import escalate_tickets
 from ticketing.reactions.webhooks import delivering, schedule
@@ -1452,19 +1451,6 @@ def test_messages_that_cannot_be_written_now_are_written_when_they_are_sent(
 # Exactly once, and one for all --------------------------------------------------------------------------------------
 
 
-@contextmanager
-def spawned_workers(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Workers in processes of their own."""
-    environment = os.environ | {"TICKETING_LOG_LEVEL": "warning"}
-    with ExitStack() as stack:
-        workers = []
-        for _ in range(count):
-            worker = stack.enter_context(subprocess.Popen([sys.executable, working.__file__, "60"], env=environment))
-            stack.callback(worker.kill)
-            workers.append(worker)
-        yield workers
-
-
 @pytest.mark.slow
 def test_workers_race_and_die(
     admin: Person, new_ticket: New, new_receiver: NewReceiver, new_endpoint: NewEndpoint, db: Database
@@ -1472,7 +1458,7 @@ def test_workers_race_and_die(
     """Three read the log, two of them are killed at it: each event becomes one delivery, with one job."""
     receiver = new_receiver()
     endpoint = new_endpoint(receiver)
-    with spawned_workers(3) as workers:
+    with working.spawned(3) as workers:
         for place in range(60):
             new_ticket()
             if place in (20, 40):
@@ -1490,18 +1476,14 @@ def test_a_worker_that_dies_before_it_notes_what_it_sent_sends_it_again(
     receiver = new_receiver()
     endpoint = new_endpoint(receiver)
 
-    async def rescue(_: Any) -> None:
-        async with pool.connection() as conn:
-            assert [row["attempt"] for row in await statements.job_engine.rescue_jobs(conn)] == [1]
-
-    with spawned_workers(1) as (worker,):
+    with working.spawned() as (worker,):
         receiver.behaviour = lambda _: worker.kill()
         new_ticket()
         assert worker.wait(20) == -signal.SIGKILL
     assert [delivery["status"] for delivery in deliveries(admin, endpoint)] == ["pending"]
     receiver.behaviour = receiving.answering()
     db.execute("update jobs set lease_until = now() - interval '1 second' where state = 'running'")
-    do(rescue)
+    assert asyncio.run(working.rescue()) == [1]
     work(lambda: tried(db, endpoint) == 1)
     assert [delivery["status"] for delivery in deliveries(admin, endpoint)] == ["delivered"]
     first, second = receiver.messages

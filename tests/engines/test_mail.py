@@ -20,6 +20,7 @@ from markupsafe import escape
 from test_outbound import authority
 
 from conftest import configured
+from judged import whole
 from mailing import FROM, mailbox, of_user, read, talking
 from ticketing import mail
 from ticketing.db import sql
@@ -29,9 +30,34 @@ from ticketing.mail.addresses import Address
 
 __all__ = ["authority"]
 MAIL_ID = UUID("01a20d20-4a10-7e2b-8c4d-1f5a9b7c3e60")
+WORDED = ("assigned", "resolution")
+"""What a template says in words of its own."""
 VALUES: dict[str, dict[str, Any]] = {
     "sign_in_code": {"code": "482913", "url": "https://lumen.example/sign-in?id=1&code=482913", "minutes": 10},
     "invitation": {"inviter": "Ada", "url": "https://lumen.example/invitation?token=x", "days": 7},
+    "reply": {
+        "author": "Mateo",
+        "number": 1042,
+        "title": "Playback stops",
+        "body": "Which version?",
+        "url": "https://lumen.example/support/tickets/1042",
+        "assigned": False,
+    },
+    "resolution": {
+        "number": 1042,
+        "title": "Playback stops",
+        "resolution": "fixed",
+        "note": "In 2.4.",
+        "url": "https://lumen.example/support/tickets/1042",
+        "days": 14,
+    },
+    "assignment": {
+        "actor": "Ada",
+        "number": 1042,
+        "title": "Playback stops",
+        "body": "After ten minutes.",
+        "url": "https://lumen.example/support/tickets/1042",
+    },
 }
 
 
@@ -79,7 +105,8 @@ def test_every_template_says_the_same_in_text_and_html(template: str, locale: st
     words = wording.word(template, locale, values, unsubscribe="https://lumen.example/profile")
     assert words.subject
     assert f'lang="{locale}" dir="{"rtl" if locale == "ar" else "ltr"}"' in words.html
-    for value in (*map(str, values.values()), "https://lumen.example/profile"):
+    said = [str(value) for name, value in values.items() if name not in WORDED]
+    for value in (*said, "https://lumen.example/profile"):
         assert value in words.text + words.subject, value
         assert str(escape(value)) in words.html, value
     assert "{{" not in words.text + words.html
@@ -90,6 +117,31 @@ def test_every_template_says_the_same_in_text_and_html(template: str, locale: st
 def test_templates_differ_from_language_to_language() -> None:
     for template, values in VALUES.items():
         assert len({wording.word(template, locale, values).text for locale in mail.LOCALES}) == len(mail.LOCALES)
+
+
+@pytest.mark.parametrize("locale", mail.LOCALES)
+def test_every_resolution_has_words_of_its_own(locale: str) -> None:
+    words = whole()["components"]["schemas"]["TicketResolution"]["enum"]
+    words = [word for word in words if word != "none"]
+    said = [wording.word("resolution", locale, VALUES["resolution"] | {"resolution": word}).text for word in words]
+    assert len(set(said)) == len(words)
+    unknown = wording.word("resolution", locale, VALUES["resolution"] | {"resolution": "none"}).text
+    assert unknown not in said
+
+
+def test_what_is_optional_is_left_out() -> None:
+    bare = wording.word("resolution", "en", VALUES["resolution"] | {"note": "", "days": 0}).text
+    assert "said about it" not in bare and "reopen" not in bare and "\n\n\n" not in bare
+    bare = wording.word("assignment", "en", VALUES["assignment"] | {"actor": "", "body": ""}).text
+    assert bare.startswith("This ticket was assigned to you:\n\nPlayback stops\n\nOpen the ticket:\n")
+
+
+def test_a_quote_keeps_its_lines_and_is_no_markup() -> None:
+    words = wording.word("reply", "en", VALUES["reply"] | {"body": "One\n\n<b>Two</b>\n  Three"})
+    assert "> One\n>\n> <b>Two</b>\n>   Three\n" in words.text
+    assert '<blockquote dir="auto">One<br><br>&lt;b&gt;Two&lt;/b&gt;<br>  Three</blockquote>' in words.html
+    long = wording.word("reply", "en", VALUES["reply"] | {"body": "x" * 20_000})
+    assert len(long.text) < 11_000 and "x …" in long.text
 
 
 @pytest.mark.parametrize(

@@ -412,6 +412,26 @@ class Missing(TypedDict):
     kind: str | None
     key: str | None
 
+class Notification(TypedDict):
+    event_id: UUID | None
+    template: str | None
+    assigned: bool | None
+    user_id: UUID | None
+    name: str | None
+    email: str | None
+    locale: str | None
+    number: int | None
+    title: str | None
+    resolution: TicketResolution | None
+    resolution_note: str | None
+    body: str | None
+    actor: str | None
+
+class NotificationPage(TypedDict):
+    transaction_id: str | None
+    position: int | None
+    more: bool | None
+
 class Pause(TypedDict):
     queue: str
     seconds: float | None
@@ -1675,11 +1695,15 @@ class _Mails:
         unsubscribe: str | None,
         error: str | None,
         expires_at: datetime | str | None,
+        event_id: UUID | None,
+        user_id: UUID | None,
         queue: str,
         max_attempts: int,
         group_limit: int,
     ) -> UUID | None:
-        """Add a mail, and the job that sends it if it is pending. A failed one keeps no bodies."""
+        """Add a mail, and the job that sends it if it is pending; but of one event at most one for each user. A
+        failed one keeps
+        """
     async def list_mails(
         self,
         conn: Connection,
@@ -1709,6 +1733,50 @@ class _Mails:
         mail_id: UUID,
     ) -> int:
         """Note how a pending mail ended, after so many more tries. Only a captured one keeps its bodies."""
+
+class _Notifications:
+    async def forget_notifications(
+        self,
+        conn: Connection,
+        *,
+        transaction_id: str,
+        position: int,
+    ) -> int:
+        """Take back what nobody has read yet of comments that were deleted from that place up to this one."""
+    async def has_events_to_notify_of(
+        self,
+        conn: Connection,
+    ) -> bool | None:
+        """Whether the settled log goes on. Asked before the place in the log is locked, which makes a transaction
+        that writes.
+        """
+    async def list_notifications(
+        self,
+        conn: Connection,
+        *,
+        transaction_id: str,
+        position: int,
+    ) -> list[Notification]:
+        """Whom to tell of what, from that place up to this one: of a public reply the ticket's requester and its
+        assignee, of a
+        """
+    async def lock_notifications(
+        self,
+        conn: Connection,
+        *,
+        page_size: int,
+    ) -> NotificationPage | None:
+        """Where the next page of the log ends, and whether it goes on; the place is locked. Empty: another worker is
+        at it, or
+        """
+    async def move_notifications(
+        self,
+        conn: Connection,
+        *,
+        transaction_id: str,
+        position: int,
+    ) -> int:
+        """Remember that people were told up to here."""
 
 class _Projects:
     async def get_project(
@@ -2843,6 +2911,7 @@ imports: _Imports
 job_engine: _JobEngine
 jobs: _Jobs
 mails: _Mails
+notifications: _Notifications
 projects: _Projects
 queues: _Queues
 schedules: _Schedules

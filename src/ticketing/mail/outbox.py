@@ -29,12 +29,14 @@ async def send(
     expires_at: datetime | None = None,
     thread: str | None = None,
     unsubscribe: str | None = None,
+    event_id: UUID | None = None,
+    user_id: UUID | None = None,
 ) -> UUID:
     """Send a mail if the caller's transaction commits; gives its id.
 
     `values` are those that `TEMPLATES` declares. `locale` is a BCP 47 tag, or "" for English. After `expires_at` it is
     not sent any more. Mails with the same `thread` stand together in a mailbox. `unsubscribe` is the URL where the
-    reader says what they want to be sent.
+    reader says what they want to be sent. Of an event, by its id, a user is sent one mail, however often that is asked.
 
     An address to which no mail can be sent is no error: the mail is there, and has failed.
     """
@@ -62,6 +64,8 @@ async def send(
         status=status,
         error=error,
         expires_at=expires_at,
+        event_id=event_id,
+        user_id=user_id,
         queue=kind.queue,
         max_attempts=kind.max_attempts,
         group_limit=kind.group_limit,

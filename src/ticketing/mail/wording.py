@@ -43,6 +43,9 @@ class Quote(str):
 TEMPLATES: Mapping[str, Mapping[str, type]] = {
     "sign_in_code": {"code": str, "url": Url, "minutes": int},
     "invitation": {"inviter": str, "url": Url, "days": int},
+    "reply": {"author": str, "number": int, "title": str, "body": Quote, "url": Url, "assigned": bool},
+    "resolution": {"number": int, "title": str, "resolution": str, "note": Quote, "url": Url, "days": int},
+    "assignment": {"actor": str, "number": int, "title": str, "body": Quote, "url": Url},
 }
 """The templates, with the values that each takes. All know `site` as well, the host of the public URL."""
 

@@ -3,7 +3,7 @@
 from ticketing.mail import sending
 from ticketing.mail import upkeep as mail_upkeep
 from ticketing.monitoring import lateness
-from ticketing.reactions import upkeep
+from ticketing.reactions import notifications, upkeep
 from ticketing.reactions.webhooks import delivering, fan_out, messages, redelivering
 from ticketing.reactions.webhooks import upkeep as webhook_upkeep
 
@@ -13,6 +13,7 @@ __all__ = [
     "lateness",
     "mail_upkeep",
     "messages",
+    "notifications",
     "redelivering",
     "sending",
     "upkeep",
