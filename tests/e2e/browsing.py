@@ -110,16 +110,7 @@ def sign_in(page: Page, service: Service, role: str) -> None:
     """Sign in as the demo's person of a role, as the button of the demo does."""
     accounts = httpx.get(f"{service.url}/api/v1", timeout=30).json()["sign_in"]["demo_accounts"]
     user_id = next(account["user_id"] for account in accounts if account["role"] == role)
-    # Any page of the site, so that the browser itself takes the cookie.
-    page.goto("/icon.svg")
-    status = page.evaluate(
-        """async (id) => (await fetch('/api/v1/sessions', {
-            method: 'POST',
-            headers: {'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID()},
-            body: JSON.stringify({demo_user_id: id}),
-        })).status""",
-        user_id,
-    )
+    status = page.request.post("/api/v1/sessions", data={"demo_user_id": user_id}).status
     assert status == 201, status
 
 

@@ -41,7 +41,8 @@ async function ask(request: Request): Promise<Response> {
 			}
 			throw new Unreachable();
 		}
-		if (response.status === 503 && repeatable && tried < TRIES) {
+		// 409: the first request with the key is still being answered.
+		if (repeatable && tried < TRIES && (response.status === 503 || (await running(response)))) {
 			await pause(Number(response.headers.get('Retry-After')) || tried);
 			continue;
 		}
@@ -59,6 +60,11 @@ function signed(request: Request): Request {
 
 async function forged(response: Response): Promise<boolean> {
 	return (await problemOf(response)).problem.code === 'csrf_token_invalid';
+}
+
+async function running(response: Response): Promise<boolean> {
+	if (response.status !== 409) return false;
+	return (await problemOf(response)).problem.code === 'idempotency_key_in_flight';
 }
 
 function pause(seconds: number): Promise<void> {

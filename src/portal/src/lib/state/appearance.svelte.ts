@@ -28,6 +28,11 @@ class Appearance {
 		await language.choose(locale ?? supported(navigator.languages));
 	}
 
+	/** Whether a language was chosen in this browser. */
+	get speaks(): boolean {
+		return stored().locale !== undefined;
+	}
+
 	choose(changed: Stored): void {
 		if (changed.theme) this.theme = changed.theme;
 		if (changed.density) this.density = changed.density;

@@ -3,7 +3,8 @@ import { api, got, type Schemas, type Ticket } from '#lib/api/client.ts';
 import { Draft, adopt } from '#lib/state/draft.svelte.ts';
 import { detected } from '#lib/state/environment.ts';
 
-type Fact = [name: string, fact: string];
+/** `own`: somebody has added it, and gives it its name. */
+export type Fact = [name: string, fact: string, own?: boolean];
 const EMPTY = {
 	type: '' as Ticket['type'] | '',
 	project: '',
@@ -57,7 +58,9 @@ export class Report {
 
 	/** For what changes the detected facts: they are kept with the draft from then on. */
 	facts(): Fact[] {
-		return (this.value.environment ??= structuredClone(this.#detected));
+		this.value.environment ??= structuredClone(this.#detected);
+		// Read again: what is assigned is not what the state makes of it.
+		return this.value.environment;
 	}
 
 	/** Whether somebody has typed anything yet. */
