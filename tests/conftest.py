@@ -71,6 +71,14 @@ def _one_trust() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Nobody is refused for want of a connection because the machine is busy with other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "WAIT_SECONDS", 10.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The PostgreSQL server of this worker: on a shared one, a transaction of any test would hold up the log of all."""

@@ -22,6 +22,7 @@ from conftest import Person, await_, spawned
 from judged import Judged
 from ticketing import sealing
 from ticketing.access import authentication, bearer
+from ticketing.db import pool
 from ticketing.ground.config import settings
 
 
@@ -443,21 +444,25 @@ def test_a_typo_never_makes_a_well_formed_token(secret: str, place: int, other: 
 
 @pytest.mark.slow
 def test_who_comes_while_the_database_is_silent_waits_no_longer_than_who_came_before(
-    sign_in: Callable[..., Person], db: psycopg.Connection[dict[str, Any]], database_url: str
+    sign_in: Callable[..., Person],
+    db: psycopg.Connection[dict[str, Any]],
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Tokens are looked up together. Those that come during a lookup wait for the next one, unless all is silent."""
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 1.0)
     first, second = sign_in("agent"), sign_in("agent")
 
     def asked(who: Person) -> tuple[int, float]:
         began = time.monotonic()
         return who.get("/me").status_code, time.monotonic() - began
 
-    with psycopg.connect(database_url) as busy, ThreadPoolExecutor() as pool:
+    with psycopg.connect(database_url) as busy, ThreadPoolExecutor() as threads:
         busy.execute("lock table tokens in access exclusive mode")
-        before = pool.submit(asked, first)
+        before = threads.submit(asked, first)
         waiting = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
         await_(lambda: bool(db.execute(waiting).fetchall()))
         time.sleep(1)
-        after = pool.submit(asked, second)
+        after = threads.submit(asked, second)
         assert (before.result()[0], after.result()[0]) == (503, 503)
         assert after.result()[1] < before.result()[1]
