@@ -45,32 +45,50 @@ select r.*
  where t.number = :number and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
    for no key update of t;
 
--- name: update_ticket(event_id, event_type, actor_id, previous, number, title, description, severity, category, tags, environment, priority, status, resolution, resolution_note, reassigned, assignee_id)$
--- Update a locked ticket and insert its event, which holds the Ticket. No row if the category or assignee is unavailable.
--- The assignee stays unless reassigned: lock_ticket does not see one who was added while it waited for the lock.
--- nullable: category, resolution_note
+-- name: lock_tickets(numbers, viewer_id, organizations, staffed, everywhere)
+-- returns: Ticket
+-- Those of these tickets that the viewer may see, locked in the order of their numbers until the transaction ends.
+-- nullable: viewer_id, organizations, staffed
+select r.*
+  from tickets t cross join lateral ticket_resource(t) r
+ where t.number = any(:numbers::bigint[])
+   and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+ order by t.number
+   for no key update of t;
+
+-- name: update_tickets(actor_id, event_ids, edits)
+-- returns: WrittenTicket
+-- Update locked tickets, and insert an event for each, which holds the Ticket, in the order of their numbers. No row
+-- for one of which the category or assignee is unavailable. The assignee stays unless reassigned: who locks a ticket
+-- does not see one who was added while it waited for the lock.
 with updated as (
     update tickets as t
-       set title = :title, description = :description, severity = :severity::ticket_severity,
-           category = :category, tags = :tags::text[], environment = :environment::jsonb,
-           priority = :priority::ticket_priority, status = :status::ticket_status,
-           resolution = :resolution::ticket_resolution, resolution_note = :resolution_note,
-           assignee_id = case when :reassigned then :assignee_id::uuid else assignee_id end,
+       set title = e.title, description = e.description, severity = e.severity, category = e.category, tags = e.tags,
+           environment = e.environment, priority = e.priority, status = e.status, resolution = e.resolution,
+           resolution_note = e.resolution_note,
+           assignee_id = case when e.reassigned then e.assignee_id else t.assignee_id end,
            updated_at = clock_timestamp(),
-           resolved_at = case when :status::ticket_status in ('resolved', 'closed')
-                              then coalesce(resolved_at, clock_timestamp()) end,
-           closed_at = case when :status::ticket_status = 'closed' then coalesce(closed_at, clock_timestamp()) end
-     where number = :number
-       and (not :reassigned or :assignee_id::uuid is null
-            or exists (select from staff_of(t.project) s where s.user_id = :assignee_id and s.active))
-       and (:category::text is null or :category is not distinct from category
-            or exists (select from categories c where c.project = t.project and c.key = :category and not archived))
-    returning t
+           resolved_at = case when e.status in ('resolved', 'closed') then coalesce(t.resolved_at, clock_timestamp()) end,
+           closed_at = case when e.status = 'closed' then coalesce(t.closed_at, clock_timestamp()) end
+      from jsonb_to_recordset(:edits) as e (
+               number bigint, event_type text, previous jsonb, title text, description text, severity ticket_severity,
+               category text, tags text[], environment jsonb, priority ticket_priority, status ticket_status,
+               resolution ticket_resolution, resolution_note text, reassigned boolean, assignee_id uuid)
+     where t.number = e.number
+       and (not e.reassigned or e.assignee_id is null
+            or exists (select from staff_of(t.project) s where s.user_id = e.assignee_id and s.active))
+       and (e.category is null or e.category is not distinct from t.category
+            or exists (select from categories c where c.project = t.project and c.key = e.category and not archived))
+    returning t, e.event_type, e.previous
+), placed as (
+    select *, row_number() over (order by (t).number) as place from updated
 )
 insert into events (id, type, occurred_at, ticket, project, actor_id, data, previous)
-select :event_id, :event_type, (t).updated_at, r.number, r.project, :actor_id, to_jsonb(r), :previous
-  from updated cross join lateral ticket_resource(t) r
-returning data;
+select (:event_ids::uuid[])[p.place], p.event_type, (p.t).updated_at, r.number, r.project, :actor_id, to_jsonb(r),
+       p.previous
+  from placed p cross join lateral ticket_resource(p.t) r
+ order by p.place
+returning ticket, data;
 
 -- name: is_staff(user_id, project)$
 -- Whether an active user staffs a project.

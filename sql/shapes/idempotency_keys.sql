@@ -9,7 +9,7 @@ begin
     insert into idempotency_keys as k (user_id, key, fingerprint, event_id)
     values (claimant, claimed, request, event)
     on conflict (user_id, key) do update
-       set fingerprint = excluded.fingerprint, event_id = excluded.event_id, created_at = now()
+       set fingerprint = excluded.fingerprint, event_id = excluded.event_id, answer = null, created_at = now()
      where k.created_at < now() - interval '24 hours';
     return found;
 end;

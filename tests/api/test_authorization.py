@@ -27,6 +27,7 @@ UNSAFE = [operation_id for operation_id, (method, _, _) in OPERATIONS.items() if
 READ, WRITE, ADMIN = "tickets:read", "tickets:write", "admin"
 CANARY = "canary-5d1c"
 WITH, LESS = "200, and the canary is in it", "200, without the canary"
+CHANGED, REFUSED = "200, and it was changed", "200, and it was refused"
 
 # The scope that an operation needs, and what it answers to the owner of what it is about, a colleague who sees the
 # tickets of the owner's organization, another requester, an agent who staffs another project, one who staffs this one,
@@ -100,6 +101,8 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "update_ticket: closed":                    (WRITE, 409,   403,   404,   404,   200,   200,   200),
     "update_ticket: close":                     (WRITE, 200,   403,   404,   404,   200,   200,   200),
     "update_ticket: close, saying why":         (WRITE, 200,   403,   404,   404,   200,   200,   200),
+    "change_tickets":                           (WRITE, CHANGED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
+    "change_tickets: priority":                 (WRITE, REFUSED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
     "update_ticket: public":                    (WRITE, 200,   403,   403,   403,   200,   200,   200),
 
     "list_comments":                            (READ,  200,   200,   404,   404,   200,   200,   200),
@@ -207,6 +210,7 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "update_ticket: close, saying why": lambda _: {
         "body": {"status": "closed", "resolution": "answered", "resolution_note": "x"}
     },
+    "change_tickets: priority": lambda world: {"body": {"numbers": [world.number], "patch": {"priority": "high"}}},
     "update_ticket: assign elsewhere": lambda world: {"body": {"assignee": {"id": world.agent_elsewhere.id}}},
     "list_tickets: public": lambda world: world.listed("-created", visibility="public"),
     "get_ticket: public": lambda world: {"number": world.public},
@@ -287,6 +291,7 @@ class World:
             "update_category": lambda: {"name": "y"},
             "create_ticket": self.ticket,
             "update_ticket": lambda: {"title": "y"},
+            "change_tickets": lambda: {"numbers": [self.number], "patch": {"status": "closed", "resolution": "fixed"}},
             "create_comment": lambda: {"body": "x"},
             "update_comment": lambda: {"body": "y"},
             "create_markdown_preview": lambda: {"text": "x"},
@@ -533,7 +538,7 @@ def test_role(
     by = request.getfixturevalue(role)
     response = world.call(row, by)
     expected = MATRIX[row][column]
-    outcome = _look(response, by) if expected in (WITH, LESS) else response.status_code
+    outcome = LOOK[expected](response, by) if expected in LOOK else response.status_code
     assert outcome == expected, response.text
     for event in new_events():
         assert event["internal"] == _internal(event, world.db)
@@ -601,6 +606,20 @@ def _look(response: httpx.Response, by: Judged) -> int | str:
             return LESS
         response = by.get(response.links["next"]["url"].removeprefix(PREFIX))
     return WITH
+
+
+def _became(response: httpx.Response, _: Person) -> int | str:
+    """What became of the one ticket that was to be changed."""
+    if response.status_code != 200:
+        return response.status_code
+    (item,) = response.json()["items"]
+    return CHANGED if item["outcome"] == "changed" else REFUSED
+
+
+LOOK: dict[Any, Callable[[httpx.Response, Person], int | str]] = {
+    **dict.fromkeys((WITH, LESS), _look),
+    **dict.fromkeys((CHANGED, REFUSED), _became),
+}
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)

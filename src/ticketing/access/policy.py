@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from ticketing.access.actors import Actor, Caller
@@ -39,6 +40,7 @@ from ticketing.ground.errors import Forbidden, InsufficientScope, Invalid, Inval
 
 REQUESTER_FIELDS = frozenset({"title", "description", "severity", "tags", "environment", "status"})
 RESOLUTION_FIELDS = frozenset({"resolution", "resolution_note"})
+STAFF_FIELDS = frozenset({"priority", "category", "assignee"})
 
 #: From a status to those that may follow it. `closed` is final.
 TRANSITIONS: dict[str, tuple[sql.TicketStatus, ...]] = {
@@ -148,6 +150,28 @@ def require_staff_for(actor: Actor, project: str, fields: Iterable[str]) -> None
             f"Only agents and admins may set {', '.join(given)}.",
             errors=[Fault("for_staff", "Only agents and admins may set this.", pointer=f"#/{name}") for name in given],
         )
+
+
+def actions(actor: Actor, ticket: sql.Ticket) -> dict[str, Any]:
+    """What the actor may do with a ticket now: the contract's TicketActions. What they may not is refused anyway."""
+    writes = "tickets:write" in actor.scopes and actor.writes_in(ticket["project"])
+    changes = writes and may_change(actor, ticket)
+    return {
+        "statuses": _transitions(actor, ticket) if changes else [],
+        "fields": sorted(_fields(actor, ticket)) if changes else [],
+        "comment": writes and may_comment(actor, ticket),
+        "internal_comment": writes and actor.staffs(ticket["project"]),
+    }
+
+
+def _fields(actor: Actor, ticket: sql.Ticket) -> frozenset[str]:
+    """The fields but for the status that the actor may change; of a requester those of a resolution when closing it."""
+    apart = {"status"} if ticket["type"] == "bug" else {"status", "severity"}
+    if actor.staffs(ticket["project"]):
+        return (REQUESTER_FIELDS | STAFF_FIELDS | RESOLUTION_FIELDS) - apart
+    if ticket["status"] == "closed":
+        return frozenset()
+    return (REQUESTER_FIELDS | (RESOLUTION_FIELDS if closes_own(actor, ticket, "closed") else frozenset())) - apart
 
 
 def closes_own(actor: Actor, ticket: sql.Ticket, wanted: sql.TicketStatus) -> bool:

@@ -12,7 +12,7 @@ from ticketing.api.projects import create_project, get_project, list_projects, u
 from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
 from ticketing.api.sessions import create_session, delete_session, get_session
-from ticketing.api.tickets import create_ticket, get_ticket, list_tickets, update_ticket
+from ticketing.api.tickets import change_tickets, create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import (
     create_token,
     create_user_token,
@@ -39,6 +39,7 @@ from ticketing.api.webhooks import (
 
 __all__ = [
     "cancel_job",
+    "change_tickets",
     "create_category",
     "create_comment",
     "create_markdown_preview",

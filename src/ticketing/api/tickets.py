@@ -1,8 +1,9 @@
 """/tickets"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
+from ticketing.access import policy
 from ticketing.access.actors import Actor
 from ticketing.api.answers import listed
 from ticketing.api.once import once
@@ -18,6 +19,12 @@ async def create_ticket(body: dict[str, Any], actor: Actor, claim: Claim) -> Map
     opened = pool.transaction if "requester" in body else pool.connection
     async with opened() as conn, claim:
         return await tickets.create(conn, actor, claim=claim, **body)
+
+
+@once(200)
+async def change_tickets(body: dict[str, Any], actor: Actor, claim: Claim) -> Mapping[str, Any]:
+    async with pool.transaction() as conn, claim:
+        return await tickets.change(conn, actor, claim=claim, **body)
 
 
 async def list_tickets(
@@ -48,11 +55,13 @@ async def list_tickets(
     return listed(page, "/tickets", **given)
 
 
-async def get_ticket(number: int, actor: Actor, render: Render = None) -> Answer:
+async def get_ticket(
+    number: int, actor: Actor, render: Render = None, include: list[Literal["actions"]] | None = None
+) -> Answer:
     async with pool.connection() as conn:
         ticket = await tickets.get(conn, actor, number)
     await rendered(render, [ticket])
-    return Answer(ticket)
+    return Answer({**ticket, "actions": policy.actions(actor, ticket)} if include else ticket)
 
 
 async def update_ticket(number: int, body: dict[str, Any], actor: Actor, if_match: str | None = None) -> Answer:

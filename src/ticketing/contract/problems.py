@@ -49,6 +49,13 @@ class Problem(Exception):
         self.late = False
         """Whether it is sent late, because the client has been refused again and again."""
 
+    def told(self) -> dict[str, Any]:
+        """What it says of this time, wherever it is told."""
+        said: dict[str, Any] = {"code": self.slug.replace("-", "_"), "detail": self.detail}
+        if self.errors:
+            said["errors"] = [fault.told() for fault in self.errors]
+        return said | self.extra
+
 
 class MalformedRequest(Problem):
     slug = "malformed-request"
@@ -118,13 +125,10 @@ def render(problem: Problem, catalogue: Catalogue, request_id: str, prefix: str 
         "type": f"{prefix}/problems/{problem.slug}",
         "title": known["title"],
         "status": known["status"],
-        "code": problem.slug.replace("-", "_"),
-        "detail": problem.detail,
+        **problem.told(),
         "request_id": request_id,
     }
-    if problem.errors:
-        details["errors"] = [fault.told() for fault in problem.errors]
-    return known["status"], orjson.dumps(details | problem.extra)
+    return known["status"], orjson.dumps(details)
 
 
 def check(catalogue: Catalogue, packages: Collection[str], has_ranges: bool) -> None:

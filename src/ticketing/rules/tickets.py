@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+import uuid_utils.compat as uuids
 from psycopg.types.json import Jsonb
 
 from ticketing.access import filters, policy
 from ticketing.access.actors import Actor
-from ticketing.contract import Fault
+from ticketing.contract import Fault, Problem
 from ticketing.db import sql
 from ticketing.ground import links, moments
 from ticketing.ground.errors import ChangedMeanwhile, Invalid, found
+from ticketing.log import versions as completion
 from ticketing.rules import users
 from ticketing.writing import paging, patches, preconditions
+from ticketing.writing.change import changing
 from ticketing.writing.idempotency import Claim
 
 ENDED = ("resolved", "closed")
@@ -115,6 +120,44 @@ async def update(
     Raises NotFound, PreconditionFailed, Forbidden, TicketClosed, InvalidTransition, Invalid.
     """
     ticket = found(await sql.tickets.lock_ticket(conn, number=number, **actor.viewer()), f"ticket {number}")
+    edit = _edit(actor, ticket, patch, if_match)
+    if edit is None:
+        return ticket
+    updated = await _written(conn, actor, [edit], Claim())
+    if number not in updated:
+        raise await _unusable_reference(conn, edit)
+    return updated[number]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A ticket, every column of it as it shall be, and those that change."""
+
+    ticket: sql.Ticket
+    wanted: Mapping[str, Any]
+    changed: Collection[str]
+
+    @property
+    def reassigned(self) -> bool:
+        return "assignee_id" in self.changed
+
+    def row(self) -> dict[str, Any]:
+        """What the statement takes of it."""
+        before, after = self.ticket["status"], self.wanted["status"]
+        return {
+            **self.wanted,
+            "number": self.ticket["number"],
+            "reassigned": self.reassigned,
+            "event_type": _event_type(before, after),
+            "previous": _previous(self.ticket, self.changed, self.wanted),
+        }
+
+
+def _edit(actor: Actor, ticket: sql.Ticket, patch: Mapping[str, Any], if_match: str | None) -> _Edit | None:
+    """What a merge patch makes of a locked ticket; None if nothing.
+
+    Raises PreconditionFailed, Forbidden, TicketClosed, InvalidTransition, Invalid.
+    """
     policy.require_change(actor, ticket)
     matched = preconditions.match(if_match, ticket, EDITED, patch)
     patch = patches.changeable(patch, {**ticket, "html_url": links.of_resource(ticket)}, FIELDS, matched=matched)
@@ -123,23 +166,89 @@ async def update(
         wanted["resolution"] = "withdrawn"
     changed = {name for name, value in wanted.items() if value != _current(ticket, name)}
     if not changed:
-        return ticket
+        return None
     policy.check_fields(actor, ticket, _asked(patch, changed, wanted), wanted["status"])
     policy.check_status(actor, ticket, wanted["status"])
     _check_fields(ticket, wanted)
-    updated: sql.Ticket | None = await sql.tickets.update_ticket(
-        conn,
-        event_id=Claim().event_id,
-        event_type=_event_type(ticket["status"], wanted["status"]),
-        actor_id=actor.user_id,
-        previous=Jsonb(_previous(ticket, changed, wanted)),
-        number=number,
-        reassigned="assignee_id" in changed,
-        **{**wanted, "environment": Jsonb(wanted["environment"])},
-    )
-    if updated is None:
-        raise await _unusable_reference(conn, ticket, wanted)
-    return updated
+    return _Edit(ticket, wanted, changed)
+
+
+async def _written(conn: sql.Connection, actor: Actor, edits: Sequence[_Edit], claim: Claim) -> dict[int, sql.Ticket]:
+    """Those of the tickets that could be written, by their numbers; the first event has the claim's id."""
+    event_ids = [claim.event_id, *(uuids.uuid7() for _ in edits[1:])]
+    rows = Jsonb([edit.row() for edit in edits], dumps=orjson.dumps)
+    written = await sql.tickets.update_tickets(conn, actor_id=actor.user_id, event_ids=event_ids, edits=rows)
+    return {row["ticket"]: row["data"] for row in written if row["ticket"] is not None}
+
+
+async def change(
+    conn: sql.Connection,
+    actor: Actor,
+    *,
+    claim: Claim,
+    numbers: Sequence[int],
+    patch: Mapping[str, Any],
+    versions: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Apply one patch to several tickets in a transaction, to each as `update` would; tell what became of each.
+
+    `add_tags` and `remove_tags` of the patch go by the tags that a ticket has. `versions` are what was read, by number.
+    Raises Invalid, KeyInFlight.
+    """
+    strangers = sorted((versions or {}).keys() - {str(number) for number in numbers})
+    if strangers:
+        raise Invalid.at("#/versions", "unknown", f"The tickets to change do not include {strangers[0]}.")
+    outcomes: dict[int, dict[str, Any]] = {}
+    edits: list[_Edit] = []
+    async with changing(conn, actor, claim) as change:
+        rows = await sql.tickets.lock_tickets(conn, numbers=list(numbers), **actor.viewer())
+        locked = {row["number"]: row for row in rows}
+        for number in numbers:
+            try:
+                ticket = found(locked.get(number), f"ticket {number}")
+                edit = _edit(actor, ticket, _retagged(ticket, patch), (versions or {}).get(str(number)))
+            except Problem as problem:
+                outcomes[number] = _outcome("refused", problem=problem)
+                continue
+            if edit is None:
+                outcomes[number] = _outcome("unchanged", ticket)
+            else:
+                edits.append(edit)
+        written = await _written(conn, actor, edits, claim) if edits else {}
+        outcomes |= {number: _outcome("changed", ticket) for number, ticket in written.items()}
+        outcomes |= await _unwritten(conn, [edit for edit in edits if edit.ticket["number"] not in written])
+        told = {"items": [{"number": number, **outcomes[number]} for number in numbers]}
+        if not written:
+            claim.unchanged(told)
+        else:
+            await change.answered(told)
+    return told
+
+
+def _retagged(ticket: sql.Ticket, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch for one ticket: the tags that it has, without some, and with others after them."""
+    more, less = patch.get("add_tags", ()), patch.get("remove_tags", ())
+    fields = {name: value for name, value in patch.items() if name not in ("add_tags", "remove_tags")}
+    if more or less:
+        fields["tags"] = [*dict.fromkeys([*(tag for tag in ticket["tags"] if tag not in less), *more])]
+    return fields
+
+
+def _outcome(outcome: str, ticket: sql.Ticket | None = None, problem: Problem | None = None) -> dict[str, Any]:
+    version = completion.completed("ticket.updated", ticket)["version"] if ticket else None
+    return {"outcome": outcome, "version": version, "problem": problem.told() if problem else None}
+
+
+async def _unwritten(conn: sql.Connection, edits: Sequence[_Edit]) -> dict[int, dict[str, Any]]:
+    """Why tickets could not be written: asked once for all of a project that the same holds of."""
+    reasons: dict[tuple[str, bool], Problem] = {}
+    outcomes = {}
+    for edit in edits:
+        key = (edit.ticket["project"], edit.reassigned)
+        if key not in reasons:
+            reasons[key] = await _unusable_reference(conn, edit)
+        outcomes[edit.ticket["number"]] = _outcome("refused", problem=reasons[key])
+    return outcomes
 
 
 def _patched(ticket: sql.Ticket, patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,11 +321,14 @@ def _check_fields(ticket: sql.Ticket, wanted: Mapping[str, Any]) -> None:
     if len(wanted["environment"]) > MAX_ENVIRONMENT:
         detail, most = f"At most {MAX_ENVIRONMENT} entries.", {"max": MAX_ENVIRONMENT}
         faults.append(Fault("too_many", detail, most, pointer="#/environment"))
+    if len(wanted["tags"]) > max(MAX_TAGS, len(ticket["tags"])):
+        faults.append(Fault("too_many", f"At most {MAX_TAGS} tags.", {"max": MAX_TAGS}, pointer="#/tags"))
     if faults:
         raise Invalid(faults[0].detail, errors=faults)
 
 
 MAX_ENVIRONMENT = 30
+MAX_TAGS = 20
 ONLY_NONE = {"values": ["none"]}
 
 
@@ -228,7 +340,7 @@ def _event_type(before: str, after: str) -> str:
     return "ticket.reopened" if before in ENDED else "ticket.updated"
 
 
-def _previous(ticket: sql.Ticket, changed: set[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _previous(ticket: sql.Ticket, changed: Collection[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The changed fields of the resource as they were, including the moments that follow from the status."""
     names = {_property(name) for name in changed}
     if (ticket["resolved_at"] is not None) != (wanted["status"] in ENDED):
@@ -238,12 +350,11 @@ def _previous(ticket: sql.Ticket, changed: set[str], wanted: Mapping[str, Any]) 
     return {name: value for name, value in ticket.items() if name in names}
 
 
-async def _unusable_reference(conn: sql.Connection, ticket: sql.Ticket, wanted: Mapping[str, Any]) -> Exception:
-    assignee_id = wanted["assignee_id"]
-    project, category = ticket["project"], wanted["category"]
+async def _unusable_reference(conn: sql.Connection, edit: _Edit) -> Problem:
+    assignee_id, project, category = edit.wanted["assignee_id"], edit.ticket["project"], edit.wanted["category"]
     if (
-        assignee_id is not None
-        and assignee_id != _current(ticket, "assignee_id")
+        edit.reassigned
+        and assignee_id is not None
         and not await sql.tickets.is_staff(conn, user_id=assignee_id, project=project)
     ):
         return Invalid.at(

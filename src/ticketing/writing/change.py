@@ -36,6 +36,7 @@ class Change:
     actor: Caller
     claim: Claim = field(default_factory=Claim)
     _events: list[dict[str, Any]] = field(default_factory=list)
+    _answered: bool = False
 
     def record(
         self,
@@ -58,6 +59,18 @@ class Change:
     def _next_id(self) -> UUID:
         return uuids.uuid7() if self._events else self.claim.event_id
 
+    async def answered(self, answer: Mapping[str, Any]) -> None:
+        """Keep what the key answers, where a statement has written the events, the first under the claim's id."""
+        self._answered = True
+        if self.claim.key is not None:
+            await sql.idempotency_keys.keep_answer(
+                self.conn,
+                user_id=self.actor.id,
+                key=self.claim.key,
+                event_id=self.claim.event_id,
+                answer=Jsonb(answer, dumps=orjson.dumps),
+            )
+
     async def begin(self) -> None:
         """Claim the key. Raises KeyInFlight."""
         if self.claim.key is not None:
@@ -69,7 +82,7 @@ class Change:
         if self._events:
             events = Jsonb(self._events, dumps=orjson.dumps)
             await sql.events.insert_events(self.conn, actor_id=self.actor.id, events=events)
-        elif self.claim.key is not None:
+        elif self.claim.key is not None and not self._answered:
             key, event_id = self.claim.key, self.claim.event_id
             await sql.idempotency_keys.release_key(self.conn, user_id=self.actor.id, key=key, event_id=event_id)
 
