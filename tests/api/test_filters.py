@@ -21,7 +21,7 @@ from ticketing.access import bearer
 
 __all__ = ["new_job"]
 DOCUMENT = whole()
-WALKING = {"limit", "cursor", "sort", "start", "render"}
+WALKING = {"limit", "cursor", "sort", "start", "render", "include"}
 """What says how a list is walked or shown, and not what is in it."""
 ABSENT: dict[str, Callable[[], str]] = {
     "project": lambda: f"no-{secrets.token_hex(8)}",

@@ -648,6 +648,10 @@ class WebhookSecret(TypedDict):
     key_id: str
     sealed: bytes
 
+class WrittenTicket(TypedDict):
+    ticket: int | None
+    data: Any
+
 class _Categories:
     async def get_category(
         self,
@@ -1075,6 +1079,16 @@ class _IdempotencyKeys:
         """What a key was used for, and the answer that request got (null once its event is gone); what of it is for
         staff.
         """
+    async def keep_answer(
+        self,
+        conn: Connection,
+        *,
+        answer: Jsonb,
+        user_id: UUID | None,
+        key: str,
+        event_id: UUID,
+    ) -> int:
+        """Keep the answer of a key that this transaction has taken, where it is not the data of an event."""
     async def release_key(
         self,
         conn: Connection,
@@ -2260,30 +2274,29 @@ class _Tickets:
         everywhere: bool,
     ) -> Ticket | None:
         """One ticket, if the viewer may see it, locked until the transaction ends."""
-    async def update_ticket(
+    async def lock_tickets(
         self,
         conn: Connection,
         *,
-        title: str,
-        description: str,
-        severity: TicketSeverity,
-        category: str | None,
-        tags: list[str],
-        environment: Jsonb,
-        priority: TicketPriority,
-        status: TicketStatus,
-        resolution: TicketResolution,
-        resolution_note: str | None,
-        reassigned: bool,
-        assignee_id: UUID | None,
-        number: int,
-        event_id: UUID,
-        event_type: str,
+        numbers: list[int],
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+    ) -> list[Ticket]:
+        """Those of these tickets that the viewer may see, locked in the order of their numbers until the transaction
+        ends.
+        """
+    async def update_tickets(
+        self,
+        conn: Connection,
+        *,
+        edits: Jsonb,
+        event_ids: list[UUID],
         actor_id: UUID,
-        previous: Jsonb,
-    ) -> Any | None:
-        """Update a locked ticket and insert its event, which holds the Ticket. No row if the category or assignee is
-        unavailable.
+    ) -> list[WrittenTicket]:
+        """Update locked tickets, and insert an event for each, which holds the Ticket, in the order of their
+        numbers. No row
         """
 
 class _Tokens:
