@@ -560,7 +560,7 @@ def test_role_by_session(browsers: dict[str, Browser], world: World, row: str, r
     response = world.call(row, browsers[role])
     scope, *outcomes = MATRIX[row]
     expected = 403 if scope == ADMIN and role != "admin" else outcomes[ROLES.index(role)]
-    outcome = _look(response, browsers[role]) if expected in (WITH, LESS) else response.status_code
+    outcome = LOOK[expected](response, browsers[role]) if expected in LOOK else response.status_code
     assert outcome == expected, response.text
 
 
@@ -608,7 +608,7 @@ def _look(response: httpx.Response, by: Judged) -> int | str:
     return WITH
 
 
-def _became(response: httpx.Response, _: Person) -> int | str:
+def _became(response: httpx.Response, _: Judged) -> int | str:
     """What became of the one ticket that was to be changed."""
     if response.status_code != 200:
         return response.status_code
@@ -616,7 +616,7 @@ def _became(response: httpx.Response, _: Person) -> int | str:
     return CHANGED if item["outcome"] == "changed" else REFUSED
 
 
-LOOK: dict[Any, Callable[[httpx.Response, Person], int | str]] = {
+LOOK: dict[Any, Callable[[httpx.Response, Judged], int | str]] = {
     **dict.fromkeys((WITH, LESS), _look),
     **dict.fromkeys((CHANGED, REFUSED), _became),
 }
