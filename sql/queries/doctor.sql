@@ -114,6 +114,17 @@ select l.id as endpoint_id, b.pending, b.late_seconds
   ) b
  order by b.pending desc, l.id;
 
+-- name: get_mail_late_seconds()$
+-- For how long the oldest mail that is still to be sent has been waiting, or the first event in the settled log of which
+-- people are still to be told, whichever is longer. Empty: there is neither.
+select extract(epoch from now() - least(
+    (select m.created_at from mails m where m.status = 'pending' order by m.id limit 1),
+    (select next.recorded_at
+       from (select * from notification_place limit 1) f cross join lateral (
+         select e.recorded_at from events_after(f.transaction_id, f.position) e
+          order by e.transaction_id, e.position limit 1
+       ) next)))::float8;
+
 -- name: get_fan_out_late_seconds()$
 -- For how long the first event has been in the settled log that deliveries are still to be made of. Empty: there is none,
 -- or no endpoint.

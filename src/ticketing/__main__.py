@@ -293,7 +293,7 @@ async def run_migrations(*, finish: bool = False, status: bool = False) -> None:
 
 
 @app.command(name="doctor")
-async def check_everything(*, json: bool = False) -> None:
+async def check_everything(*, mail: bool = False, json: bool = False) -> None:
     """Check the settings, PostgreSQL, the schema, Redis and more, with remedies; exits with 1 if anything is wrong.
 
     It changes nothing. It checks this machine's view: run it wherever a process of the service runs.
@@ -304,6 +304,8 @@ async def check_everything(*, json: bool = False) -> None:
 
     Parameters
     ----------
+    mail
+        Connect to the mail server and sign in, too. Nothing is sent.
     json
         Print one line of JSON for each check: what, passed and finding.
     """
@@ -312,7 +314,7 @@ async def check_everything(*, json: bool = False) -> None:
     from ticketing.commands import doctor
 
     healthy = True
-    async for check in doctor.run():
+    async for check in doctor.run(mail_server=mail):
         healthy &= check.passed
         if json:
             print(orjson.dumps(check).decode())

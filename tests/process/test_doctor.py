@@ -19,6 +19,7 @@ from redis import Redis
 from test_cli import Run, run, url
 
 from conftest import await_, settled, signed_up
+from mailing import FROM, mailbox
 from pooling import pooled
 from ticketing import sealing
 from ticketing.commands import doctor
@@ -32,6 +33,7 @@ WHOLE = (
     "Settings",
     "Files",
     "Outbound",
+    "Mail",
     "PostgreSQL",
     "Clock",
     "Connections",
@@ -71,6 +73,23 @@ def wrong(run: Run, redis_url: str) -> Callable[..., dict[str, str]]:
 def test_the_doctor_finds_everything_well(run: Run, url: str, redis_url: str) -> None:
     code, out, _ = run("doctor", url=url, redis_url=redis_url)
     assert (code, [line.partition(":")[0] for line in out.splitlines()]) == (0, [f"ok     {what}" for what in WHOLE])
+
+
+def test_the_doctor_says_where_mail_goes_and_tries_the_server_if_asked(run: Run, url: str, redis_url: str) -> None:
+    def told(*options: str, **settings: str) -> str:
+        code, out, _ = run("doctor", "--json", *options, url=url, redis_url=redis_url, **settings)
+        checks = {check["what"]: check for check in map(json.loads, out.splitlines())}
+        assert code == int(not checks["Mail"]["passed"])
+        return str(checks["Mail"]["finding"])
+
+    assert told("--mail").startswith("it is captured")
+    with mailbox() as box:
+        server = {"smtp_url": box.url, "mail_from": FROM}
+        assert told(**server).startswith(f"it is sent by 127.0.0.1:{box.port}.")
+        assert told("--mail", **server) == f"it is sent by 127.0.0.1:{box.port} (no TLS, without signing in)."
+        assert box.envelopes == []
+    assert told(**server).startswith("it is sent by")
+    assert told("--mail", **server).startswith(f"127.0.0.1:{box.port} takes none. The server could not be used:")
 
 
 @pytest.mark.parametrize(

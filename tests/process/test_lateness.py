@@ -65,6 +65,33 @@ def test_events_without_deliveries_are_measured_and_the_doctor_tells(url: str) -
         assert not asyncio.run(webhooks()).passed
 
 
+def test_mails_that_wait_and_events_that_are_untold_are_measured(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        await_(lambda: conn.execute(SETTLED).rowcount == 1)
+        looked(url)
+        assert figure("ticketing_mail_late_seconds") == 0
+        conn.execute(
+            "insert into mails (id, template, locale, to_name, to_email, subject, body, html_body, status, created_at)"
+            " values (%s, 'invitation', 'en', '', 'a@b.example', 'Come', '', '', 'pending', now() - interval '90 s')",
+            [uuids.uuid7()],
+        )
+        looked(url)
+        late = figure("ticketing_mail_late_seconds")
+        assert late and 89 < late < 200
+        looked(url, outbound="off")
+        assert figure("ticketing_mail_late_seconds") == 0
+        conn.execute("update mails set status = 'sent', body = null, html_body = null, settled_at = now()")
+        conn.execute(
+            "insert into events (id, type, data, recorded_at)"
+            " values (%s, 'project.created', '{}', now() - interval '300 s')",
+            [uuids.uuid7()],
+        )
+        await_(lambda: conn.execute(SETTLED).rowcount == 1)
+        looked(url)
+        late = figure("ticketing_mail_late_seconds")
+        assert late and 299 < late < 400
+
+
 def test_an_open_transaction_that_holds_up_the_feed_is_measured_until_it_ends(url: str, server_url: str) -> None:
     """One in another database of the server does so as well."""
     with psycopg.connect(url, autocommit=True) as conn, psycopg.connect(server_url) as holding:

@@ -22,6 +22,7 @@ from ticketing.ground import config
 from ticketing.ground.config import InvalidSetting, Settings, settings
 from ticketing.jobs import kinds, link, messages
 from ticketing.log import upkeep
+from ticketing.mail import smtp
 from ticketing.monitoring import lateness, tracing
 from ticketing.reactions.webhooks import endpoints
 from ticketing.web.wire import files
@@ -47,8 +48,8 @@ class Check:
     finding: str
 
 
-async def run() -> AsyncIterator[Check]:
-    """Check one thing after the other; nothing is changed."""
+async def run(*, mail_server: bool = False) -> AsyncIterator[Check]:
+    """Check one thing after the other, the mail server only if that is asked for; nothing is changed, or sent."""
     try:
         chosen = settings()
         endpoints.check_settings(chosen)
@@ -61,6 +62,7 @@ async def run() -> AsyncIterator[Check]:
     yield Check("Settings", not strangers, " ".join(strangers) or "they can be read.")
     yield _files(chosen)
     yield _outbound(chosen)
+    yield await _mail_server(chosen) if mail_server and chosen.smtp_url else _mail(chosen)
     async for check in _database(chosen):
         yield check
     async for check in _redis(chosen):
@@ -76,6 +78,21 @@ def _files(chosen: Settings) -> Check:
 def _outbound(chosen: Settings) -> Check:
     sends = chosen.outbound != "off"
     return Check("Outbound", True, "webhooks are sent." if sends else "nothing is sent: TICKETING_OUTBOUND is off.")
+
+
+def _mail(chosen: Settings) -> Check:
+    if not chosen.smtp_url:
+        return Check("Mail", True, "it is captured, for admins to read: TICKETING_SMTP_URL names no server.")
+    return Check("Mail", True, f"it is sent by {smtp.Server.of(chosen)}. `ticketing doctor --mail` tries the server.")
+
+
+async def _mail_server(chosen: Settings) -> Check:
+    server = smtp.Server.of(chosen)
+    try:
+        agreed = await server.check()
+    except smtp.Failed as failure:
+        return Check("Mail", False, f"{server} takes none. {failure} Check TICKETING_SMTP_URL, and the server.")
+    return Check("Mail", True, f"it is sent by {server} ({agreed}).")
 
 
 async def _database(chosen: Settings) -> AsyncIterator[Check]:

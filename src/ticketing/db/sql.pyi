@@ -851,6 +851,13 @@ class _Doctor:
         """Seconds since the oldest event was written that the feed does not show yet, as an older transaction is
         still open.
         """
+    async def get_mail_late_seconds(
+        self,
+        conn: Connection,
+    ) -> float | None:
+        """For how long the oldest mail that is still to be sent has been waiting, or the first event in the settled
+        log of which
+        """
     async def get_server_figures(
         self,
         conn: Connection,

@@ -1,4 +1,4 @@
-"""How late things are: events, deliveries and schedules; and whether the clock is right."""
+"""How late things are: events, deliveries, mails and schedules; and whether the clock is right."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ BACKLOG_LATE = Gauge(
 FAN_OUT_LATE = Gauge(
     "ticketing_webhook_fan_out_late_seconds",
     "Seconds for which an event has been waiting for its webhook deliveries to be made.",
+    multiprocess_mode="mostrecent",
+)
+MAIL_LATE = Gauge(
+    "ticketing_mail_late_seconds",
+    "Seconds for which a mail has been waiting to be sent, or to be written, 0 if none is or nothing is to be sent.",
     multiprocess_mode="mostrecent",
 )
 FEED_LAG = Gauge(
@@ -92,6 +97,8 @@ async def measure(conn: sql.Connection) -> None:
         BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0) if settings().outbound != "off" else 0)
     FEED_LAG.set(await sql.doctor.get_held_event_seconds(conn) or 0)
     FAN_OUT_LATE.set(await sql.doctor.get_fan_out_late_seconds(conn) or 0)
+    mail_late = await sql.doctor.get_mail_late_seconds(conn) or 0
+    MAIL_LATE.set(max(0, mail_late) if settings().outbound != "off" else 0)
     for late in await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES)):
         SCHEDULE_LATE.labels(late["name"]).set(max(0, late["late_seconds"] or 0))
     pauses = {row["queue"]: row["seconds"] or 0 for row in await sql.doctor.list_pauses(conn)}

@@ -18,7 +18,7 @@ from ticketing.contract.exchange import KEY, Exchange
 from ticketing.contract.problems import MethodNotAllowed
 from ticketing.ground import metrics, paths
 from ticketing.ground.config import Settings
-from ticketing.web import portal, reference
+from ticketing.web import mailbox, portal, reference
 from ticketing.web.page import Page
 
 T = TypeVar("T")
@@ -82,7 +82,8 @@ def site(
 
     `ready` returns why the service cannot work just now, or None. Readiness and metrics are only for requests from the
     operators' networks, direct or through trusted proxies; for others they do not exist. Paths match exactly as
-    written here, so a spelling that a proxy reads differently is not a page.
+    written here, so a spelling that a proxy reads differently is not a page. The mailbox is there only for a browser on
+    this machine, and only where `ticketing up` lets it sign in as somebody of the demo.
     """
     built = portal.Portal(portal.FOLDER, settings.image_sources)
     pages = built.files | _documents() | _assets() | _icons() | _problem_types(problems, faults)
@@ -109,10 +110,13 @@ def site(
         exchange: Exchange = scope[KEY]
         path, origin = exchange.path, exchange.origin
         of_portal = portal.PATHS.fullmatch(path) and (path != "/" or _by_a_person(exchange))
+        of_mailbox = mailbox.PATHS.fullmatch(path)
+        if of_mailbox and not mailbox.is_open(exchange):
+            of_mailbox = None
         hidden = path in OF_OPERATORS and not (origin.direct and settings.operators.include(origin.address))
         if hidden:
             exchange.reason = "not from TICKETING_OPERATORS"
-        if hidden or not (of_portal or path in pages or path in made):
+        if hidden or not (of_portal or of_mailbox or path in pages or path in made):
             if not path.startswith(PROGRAMS) and _by_a_person(exchange):
                 await _nothing(origin.prefix).answer(exchange, kept=False)
             else:
@@ -123,6 +127,9 @@ def site(
             raise MethodNotAllowed("This path knows GET, HEAD.", headers={"Allow": "GET, HEAD"})
         if of_portal:
             await built.page(origin.prefix).answer(exchange, kept=True)
+            return
+        if of_mailbox:
+            await (await mailbox.page(of_mailbox) or _nothing(origin.prefix)).answer(exchange, kept=False)
             return
         page = pages[path] if path in pages else await made[path]()
         shown = page.under(origin.prefix)
