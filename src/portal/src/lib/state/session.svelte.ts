@@ -1,3 +1,4 @@
+import { resolve } from '$app/paths';
 import { api, got, signing, type Schemas, type User } from '#lib/api/client.ts';
 
 type Current = Schemas['CurrentSession'];
@@ -28,7 +29,7 @@ class Session {
 	async signOut(): Promise<void> {
 		await api.DELETE('/session');
 		// Whatever was read as this user leaves the memory of the page with it.
-		location.assign('/');
+		location.assign(resolve('/'));
 	}
 }
 
