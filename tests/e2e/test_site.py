@@ -185,6 +185,7 @@ def test_the_language_is_that_of_the_browser(open_page: OpenPage) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Wie können wir helfen?")
 
 
+@pytest.mark.expects("kit.init is not a function")
 def test_dark_colours_are_there_before_the_first_paint(page: Page) -> None:
     visit(page, "/")
     page.get_by_role("button", name="Account").click()

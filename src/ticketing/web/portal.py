@@ -32,8 +32,13 @@ MEDIA_TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
-ANNOUNCER = "'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo='"
-"""The one style attribute that stands in markup: that of the element in which SvelteKit says which page was opened."""
+STYLES = (
+    # Of the element in which SvelteKit says which page was opened.
+    "'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo=' "
+    # `display: contents;` of elements that bits-ui puts around the items of the palette.
+    "'sha256-iaOezIDcQIoxCULa6FBKKuLUu09R7kG+Mlu+JVfU3Rw='"
+)
+"""The style attributes that stand in the markup of libraries; ours has none."""
 PERMISSIONS = ", ".join(
     f"{feature}=()" for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 )
@@ -95,7 +100,7 @@ def policy(text: str, images: Origins) -> str:
     elsewhere = "".join(f" {origin.decode()}" for origin in sorted(images.known))
     return (
         f"default-src 'none'; script-src 'self' {scripts}; style-src 'self'; "
-        f"style-src-attr 'unsafe-hashes' {ANNOUNCER}; font-src 'self'; "
+        f"style-src-attr 'unsafe-hashes' {STYLES}; font-src 'self'; "
         f"img-src 'self' data:{elsewhere}; "
         "connect-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
