@@ -6,5 +6,5 @@ export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
-python "$here/../promised.py" "$1" >"$folder/promised.json"
+python "$here/../promised.py" "$1" "$2" >"$folder/promised.json"
 redocly diff "$folder/promised.json" "$2" --config "$here/redocly-diff.yaml" --check-version

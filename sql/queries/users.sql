@@ -57,6 +57,23 @@ select r.* from users u cross join lateral user_resource(u) r where u.id = :user
 -- The user with an e-mail address, whatever its case.
 select r.* from users u cross join lateral user_resource(u) r where lower(u.email) = lower(:email);
 
+-- name: lock_user_by_email(email)^
+-- returns: User
+-- The user with an e-mail address, whatever its case, locked until the transaction ends.
+select r.* from users u cross join lateral user_resource(u) r where lower(u.email) = lower(:email) for no key update of u;
+
+-- name: settle_user(user_id, locale, projects)!
+-- Have somebody who was invited staff these projects, or all if there are none, and see pages in this language unless
+-- they have chosen one.
+with settled as (
+    update users set everywhere = :projects::text[] = '{}', locale = coalesce(nullif(locale, ''), :locale)
+     where id = :user_id
+), gone as (
+    delete from project_staff where user_id = :user_id and not project = any(:projects::text[])
+)
+insert into project_staff (user_id, project)
+select :user_id, project from unnest(:projects::text[]) project on conflict do nothing;
+
 -- name: lock_user(user_id)^
 -- returns: User
 -- One user, locked until the transaction ends.

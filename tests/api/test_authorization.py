@@ -42,6 +42,12 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "get_user":                                 (READ,  200,   404,   404,   200,   200,   200,   200),
     "update_user":                              (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 
+    "list_invitations":                         (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "create_invitation":                        (ADMIN, 403,   403,   403,   403,   403,   403,   201),
+    "get_invitation":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
+    "revoke_invitation":                        (ADMIN, 403,   403,   403,   403,   403,   403,   204),
+    "resend_invitation":                        (ADMIN, 403,   403,   403,   403,   403,   403,   202),
+
     "list_tokens":                              (READ,  WITH,  LESS,  LESS,  LESS,  LESS,  LESS,  LESS),
     "create_token":                             (WRITE, 201,   201,   201,   201,   201,   201,   201),
     "get_token":                                (READ,  200,   404,   404,   404,   404,   404,   404),
@@ -283,6 +289,7 @@ class World:
             "create_user": lambda: {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"},
             "update_me": lambda: {"preferences": {"time_zone": "UTC"}},
             "update_user": lambda: {"active": True},
+            "create_invitation": self.invitation,
             "create_token": lambda: {"name": "x", "scopes": [READ]},
             "create_user_token": lambda: {"name": "x", "scopes": [READ]},
             "create_project": lambda: {"key": _key(), "name": "x"},
@@ -423,6 +430,14 @@ class World:
     def token_id(self) -> str:
         token_id: str = _made(self.owner.post("/tokens", json={"name": CANARY, "scopes": [READ]}))["id"]
         return token_id
+
+    def invitation(self) -> dict[str, Any]:
+        """A new invitation's body."""
+        return {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example", "role": "agent"}
+
+    @cached_property
+    def invitation_id(self) -> str:
+        return str(_made(self.admin.post("/invitations", json=self.invitation()))["id"])
 
     @cached_property
     def machine_id(self) -> str:

@@ -160,6 +160,7 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
     said, note = (comment(agent, number, "x", visibility=v).json() for v in ("public", "internal"))
     token = owner.post("/tokens", json={"name": "x", "scopes": [READ]}).json()
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/"}).json()
+    guest = admin.post("/invitations", json={"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"}).json()
     job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
     assert job
     place = {"ticket": number, "project": key}
@@ -178,6 +179,7 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
         ],
         "category": [(category, {"project": key}, [f"/projects/{key}/categories/music"])],
         "token": [({"id": token["id"]}, {}, [f"/tokens/{token['id']}", f"/users/{owner.id}/tokens/{token['id']}"])],
+        "invitation": [({"id": guest["id"]}, {}, [f"/invitations/{guest['id']}"])],
         "webhook": [(endpoint, {}, [f"/webhook-endpoints/{endpoint['id']}"])],
         "job": [({"id": str(job["id"])}, {}, [f"/ops/v1/jobs/{job['id']}"])],
         "queue": [({"name": "default"}, {}, ["/ops/v1/queues"])],

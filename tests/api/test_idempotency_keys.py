@@ -33,6 +33,8 @@ REFUSED: dict[str, dict[str, Any] | None] = {
     "create_category": {"key": "music", "name": "x"},
     "create_category: project": {"key": "music", "name": "x"},
     "create_user": {"name": "x"},
+    "create_invitation": {"name": "x"},
+    "resend_invitation": None,
     "create_token": {"name": "x", "scopes": ["tickets:read"], "expires_at": "2001-01-01T00:00:00.000Z"},
     "create_user_token": {"name": "x", "scopes": ["tickets:read"]},
     "create_webhook_endpoint": {"url": "http://127.0.0.1/", "projects": ["no-such"]},
@@ -62,7 +64,7 @@ def test_what_is_refused_leaves_its_key_free(case: str, admin: Person, project: 
         body = {**(body or {}), "project": project}
     if operation == "create_project":
         body = {**(body or {}), "key": project}
-    if operation == "create_user":
+    if operation in ("create_user", "create_invitation"):
         email = f"{secrets.token_hex(6)}@lumen.example"
         assert admin.post("/users", json={"name": "x", "email": email}).status_code == 201
         body = {**(body or {}), "email": email}
@@ -85,6 +87,7 @@ def test_what_is_refused_leaves_its_key_free(case: str, admin: Person, project: 
         assert admin.post(path).status_code == 202
     path = path.replace("{job_id}", new_job("completed") if why else str(uuid4()))
     path = path.replace("{project_key}", "no-such" if why else project).replace("{number}", "99999999")
+    path = path.replace("{invitation_id}", str(uuid4()))
     key = secrets.token_hex(8)
     answer = admin.post(path, json=body, headers={"Idempotency-Key": key})
     assert answer.status_code == 202 if why == "asked before" else 400 <= answer.status_code < 500, answer.text

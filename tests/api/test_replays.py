@@ -45,6 +45,10 @@ def posts(sign_in: SignIn, project: str, new_ticket: New, new_job: NewJob, db: D
     endpoint, spare = (admin.post("/webhook-endpoints", json={"url": "http://127.0.0.1:9/"}).json()["id"] for _ in "ab")
     machine = {"name": "x", "service_account": True}
     owner, heir = (admin.post("/users", json=machine).json()["id"] for _ in "ab")
+    guest = {"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"}
+    asked, also = (
+        admin.post("/invitations", json={**guest, "email": f"{word}.{guest['email']}"}).json()["id"] for word in "ab"
+    )
     failed, done = new_job("discarded"), new_job("discarded")
     waiting, idle = new_job(), new_job()
     ticket = {"type": "bug", "project": project, "title": "x", "description": "x", "priority": "high"}
@@ -65,6 +69,8 @@ def posts(sign_in: SignIn, project: str, new_ticket: New, new_job: NewJob, db: D
             (f"/projects/{project}/categories", {"key": "tv", "name": "y"}),
         ),
         "create_user": (admin, "/users", user, ("/users", {**user, "name": "y"})),
+        "create_invitation": (admin, "/invitations", guest, ("/invitations", {**guest, "name": "y"})),
+        "resend_invitation": (admin, f"/invitations/{asked}/mails", None, (f"/invitations/{also}/mails", None)),
         "create_token": (admin, "/tokens", token, ("/tokens", {**token, "name": "y"})),
         "create_user_token": (
             admin,

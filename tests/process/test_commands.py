@@ -261,3 +261,22 @@ def test_projects_are_added_and_listed(command: Command, admin: Person, new_even
     del project["version"]
     assert project in done(command("project", "list", "--limit", "10000", "--json"))
     assert key in command("project", "list", "--limit", "10000")[1]
+
+
+def test_invite_a_user(
+    command: Command, new_events: Events, project: str, db: psycopg.Connection[dict[str, Any]]
+) -> None:
+    email = address()
+    new_events()
+    given = ("user", "invite", "--name", "Lena Vogt", "--email", email, "--role", "agent", "--project", project)
+    code, out, _ = command(*given, "--locale", "de")
+    (event,) = new_events()
+    invitation = event["data"]
+    assert (event["type"], event["actor_id"], invitation["created_by"]) == ("invitation.created", None, None)
+    assert (invitation["email"], invitation["projects"], invitation["locale"]) == (email, [project], "de")
+    (mail,) = db.execute("select body from mails where to_email = %s", (email,)).fetchall()
+    assert code == 0
+    assert out.strip() in mail["body"]
+    code, _, err = command(*given)
+    assert (code, "invited already" in err) == (1, True)
+    assert "--project: There is no project nowhere." in command(*given[:-1], "nowhere")[2]

@@ -48,6 +48,7 @@ BREAKING: dict[str, Change] = {
     "Property `environment` of `TicketCreate` was removed": lambda d: schema(d, "TicketCreate")["properties"].pop(
         "environment"
     ),
+    "`anyOf` subschema of `Event` was removed": lambda d: schema(d, "Event")["anyOf"].pop(1),
     "Media type `application/merge-patch+json` was removed": lambda d: operation(d, "patch", "/tickets/{number}")[
         "requestBody"
     ]["content"].pop("application/merge-patch+json"),
@@ -67,6 +68,11 @@ GROWTH: dict[str, Change] = {
     ),
     "a text": lambda d: schema(d, "User").update(description="Somebody."),
     "a type of event": lambda d: d["webhooks"].update({"ticket.merged": deepcopy(d["webhooks"]["ticket.closed"])}),
+    "a family of events": lambda d: (
+        d["components"]["schemas"].update(InvoiceEvent=deepcopy(schema(d, "TokenEvent"))),
+        schema(d, "Event")["anyOf"].insert(2, {"$ref": "#/components/schemas/InvoiceEvent"}),
+        schema(d, "YetUnknownEvent")["properties"]["type"]["not"]["enum"].append("invoice.paid"),
+    ),
     "a deprecation": lambda d: operation(d, "get", "/users").update(deprecated=True),
     "a type of problem": lambda d: schema(d, "Problem")["properties"]["code"]["x-extensible-enum"].append(
         "ticket_merged"

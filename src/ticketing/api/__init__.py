@@ -4,6 +4,13 @@ from ticketing.api.categories import create_category, get_category, list_categor
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
 from ticketing.api.events import create_stream_pass, list_event_log, list_events, list_ticket_events, stream_events
 from ticketing.api.index import get_api
+from ticketing.api.invitations import (
+    create_invitation,
+    get_invitation,
+    list_invitations,
+    resend_invitation,
+    revoke_invitation,
+)
 from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.mails import get_mail, list_mails
 from ticketing.api.markdown_previews import create_markdown_preview
@@ -42,6 +49,7 @@ __all__ = [
     "change_tickets",
     "create_category",
     "create_comment",
+    "create_invitation",
     "create_markdown_preview",
     "create_project",
     "create_session",
@@ -58,6 +66,7 @@ __all__ = [
     "get_category",
     "get_comment",
     "get_delivery",
+    "get_invitation",
     "get_job",
     "get_mail",
     "get_me",
@@ -74,6 +83,7 @@ __all__ = [
     "list_deliveries",
     "list_event_log",
     "list_events",
+    "list_invitations",
     "list_jobs",
     "list_mails",
     "list_projects",
@@ -87,7 +97,9 @@ __all__ = [
     "list_webhook_endpoints",
     "ping_webhook_endpoint",
     "redeliver_webhooks",
+    "resend_invitation",
     "retry_job",
+    "revoke_invitation",
     "revoke_token",
     "revoke_user_token",
     "rotate_webhook_secret",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +11,11 @@ from ticketing.access.actors import ANONYMOUS, Actor
 from ticketing.access.browsers import recognised
 from ticketing.contract import Answer, Exchange, InvalidToken
 from ticketing.contract.forwarded import UNIX
-from ticketing.db import pool
+from ticketing.db import pool, sql
 from ticketing.ground import paths
+from ticketing.ground.errors import Invalid
 from ticketing.rules import sessions
-from ticketing.rules.sessions import Whence
+from ticketing.rules.sessions import Begun, Whence
 
 
 async def get_session(actor: Actor, exchange: Exchange) -> Answer:
@@ -33,11 +35,20 @@ async def delete_session(actor: Actor, exchange: Exchange) -> Answer:
 async def create_session(body: dict[str, Any], exchange: Exchange) -> Answer:
     before = await _signed_in(exchange)
     async with pool.transaction() as conn:
-        begun = await sessions.begin_as_demo(conn, UUID(body["demo_user_id"]), _whence(exchange))
+        begun = await _begun(conn, body, _whence(exchange))
         if before.token_id is not None:
             await sessions.end(conn, {before.token_id})
     headers = {"Location": f"{paths.API}/session", "Set-Cookie": cookies.keeping(exchange, begun.secret)}
     return Answer(begun.told, 201, headers)
+
+
+async def _begun(conn: sql.Connection, body: Mapping[str, Any], whence: Whence) -> Begun:
+    match body:
+        case {"invitation": invitation, **rest} if rest.keys() <= {"name"}:
+            return await sessions.begin_by_invitation(conn, invitation, body.get("name"), whence)
+        case {"demo_user_id": user_id, **rest} if not rest:
+            return await sessions.begin_as_demo(conn, UUID(user_id), whence)
+    raise Invalid.at("#", "incompatible", "Say in one way who you are: by a demo_user_id, or an invitation and a name.")
 
 
 async def _signed_in(exchange: Exchange) -> Actor:

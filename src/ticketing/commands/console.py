@@ -21,7 +21,7 @@ from ticketing.writing import judging, paging
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 #: Options whose names differ from the contract's.
-OPTIONS = {"scopes": "scope", "expires_at": "expires", "ticket_types": "ticket-type"}
+OPTIONS = {"scopes": "scope", "projects": "project", "expires_at": "expires", "ticket_types": "ticket-type"}
 
 
 @asynccontextmanager

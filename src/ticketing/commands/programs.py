@@ -1,4 +1,4 @@
-"""What programs have left in the demo: tokens, webhook endpoints with a delivery, jobs, and a captured mail."""
+"""What stands beside the demo's tickets: tokens, webhook endpoints with a delivery, jobs, an invitation, and a mail."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from psycopg.types.json import Jsonb
 from ticketing import sealing
 from ticketing.access import bearer
 from ticketing.db import sql
+from ticketing.ground.config import settings
 from ticketing.mail import wording
 from ticketing.reactions.webhooks import endpoints, signing
-from ticketing.rules import tokens
+from ticketing.rules import invitations, tokens
 from ticketing.writing.idempotency import Claim
 
 Demo = Mapping[str, Any]
@@ -28,11 +29,12 @@ ATTEMPTS = 20
 async def load(
     conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]], admin_id: UUID, began: Began
 ) -> None:
-    """Write what `demo.yaml` says of programs, for these people by their keys. Without a secret key no endpoints."""
+    """Write what `demo.yaml` says of these, for these people by their keys. Without a secret key no endpoints."""
     await _add_tokens(conn, demo, people)
     if sealing.first_key():
         await _add_endpoints(conn, demo, admin_id, began)
     await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo, began))))
+    await _add_invitations(conn, demo, admin_id)
     await _add_mails(conn, demo)
 
 
@@ -76,6 +78,18 @@ async def _add_endpoints(conn: sql.Connection, demo: Demo, admin_id: UUID, began
     await sql.demo.pause_webhook_endpoints(conn, ids=ids)
     sent = [{**entry, "created_at": _written(began(entry))} for entry in demo["deliveries"]]
     await sql.demo.insert_deliveries(conn, rows=Jsonb(sent))
+
+
+async def _add_invitations(conn: sql.Connection, demo: Demo, admin_id: UUID) -> None:
+    for entry in demo["invitations"]:
+        await sql.invitations.insert_invitation(
+            conn,
+            invitation_id=UUID(entry["id"]),
+            hash=bearer.hash_token(invitations.new_secret()),
+            created_by=admin_id,
+            days=settings().invitation_days,
+            **{name: entry[name] for name in ("email", "name", "role", "projects", "locale")},
+        )
 
 
 async def _add_mails(conn: sql.Connection, demo: Demo) -> None:

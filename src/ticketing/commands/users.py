@@ -10,7 +10,7 @@ from cyclopts import App
 from ticketing.access.actors import OPERATOR
 from ticketing.commands.console import Limit, connected, judged, print_one, print_page, user_named
 from ticketing.ground.refused import Refused
-from ticketing.rules import users
+from ticketing.rules import invitations, users
 from ticketing.writing.idempotency import Claim
 
 # As in sql.pyi, which does not exist at run time.
@@ -54,6 +54,46 @@ async def create_user(
         print_one(user, json=True)
     else:
         print(user["id"])
+
+
+@app.command(name="invite")
+async def invite_user(
+    *,
+    name: str,
+    email: str,
+    role: Role = "requester",
+    project: list[str] | None = None,
+    locale: str | None = None,
+    json: bool = False,
+) -> None:
+    """Invite somebody by mail, and print the link that the mail holds.
+
+    For example:
+
+        ticketing user invite --name "Lena Vogt" --email lena@example.com --role agent --project media-server
+
+    Parameters
+    ----------
+    name
+        The name that others see, until they choose another.
+    email
+        Where the mail goes.
+    role
+        Requesters see their own tickets, agents all of them; admins also manage users and projects.
+    project
+        A project that the agent is to staff; may be repeated. Without it, all of them.
+    locale
+        The language of the mail: en, de or ar.
+    json
+        Print the invitation as a JSON object.
+    """
+    given = judged("InvitationCreate", name=name, email=email, role=role, projects=project, locale=locale)
+    async with connected() as conn, conn.transaction():
+        invitation, link = await invitations.create(conn, OPERATOR, claim=Claim(), **given)
+    if json:
+        print_one(invitation, json=True)
+    else:
+        print(link)
 
 
 @app.command(name="list")

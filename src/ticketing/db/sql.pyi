@@ -303,6 +303,25 @@ class InsertedTicket(TypedDict):
 class InvalidIndex(TypedDict):
     name: str | None
 
+class Invitation(TypedDict):
+    id: UUID
+    email: str
+    name: str
+    role: UserRole
+    projects: list[str]
+    locale: str
+    status: str
+    created_by: Any | None
+    user: Any | None
+    created_at: str
+    sent_at: str
+    expires_at: str
+    accepted_at: str | None
+    revoked_at: str | None
+
+class InvitationId(TypedDict):
+    id: UUID
+
 class Job(TypedDict):
     id: UUID
     type: str
@@ -1391,6 +1410,94 @@ class _Imports:
         run: int,
     ) -> bool | None:
         """Whether the import of the source before this one was interrupted."""
+
+class _Invitations:
+    async def accept_invitation(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+        invitation_id: UUID,
+    ) -> Invitation | None:
+        """Note who has accepted an invitation that lock_invitation has locked."""
+    async def get_invitation(
+        self,
+        conn: Connection,
+        *,
+        invitation_id: UUID,
+    ) -> Invitation | None:
+        """One invitation."""
+    async def get_invitation_by_hash(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+    ) -> Invitation | None:
+        """The invitation whose link holds what has this hash."""
+    async def insert_invitation(
+        self,
+        conn: Connection,
+        *,
+        invitation_id: UUID,
+        email: str,
+        name: str,
+        role: UserRole,
+        projects: list[str],
+        locale: str,
+        hash: bytes,
+        created_by: UUID | None,
+        days: int,
+    ) -> Invitation | None:
+        """Invite an address. Empty: it has an invitation that was neither accepted nor revoked."""
+    async def list_invitations(
+        self,
+        conn: Connection,
+        *,
+        status: list[str] | None,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[Invitation]:
+        """A page of invitations, in the order in which they were made, from after a given one on."""
+    async def lock_invitation(
+        self,
+        conn: Connection,
+        *,
+        invitation_id: UUID,
+    ) -> Invitation | None:
+        """One invitation, locked until the transaction ends."""
+    async def lock_invitation_by_hash(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+    ) -> Invitation | None:
+        """The invitation whose link holds what has this hash, locked until the transaction ends."""
+    async def lock_open_invitations(
+        self,
+        conn: Connection,
+        *,
+        created_by: UUID | None,
+        email: str | None,
+    ) -> list[InvitationId]:
+        """The invitations by a user, or to an address, that were neither accepted nor revoked; locked in the order
+        of their ids.
+        """
+    async def renew_invitation(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+        days: int,
+        invitation_id: UUID,
+    ) -> Invitation | None:
+        """Give an invitation that lock_invitation has locked another link and another week."""
+    async def revoke_invitations(
+        self,
+        conn: Connection,
+        *,
+        invitation_ids: list[UUID],
+    ) -> list[Invitation]:
+        """End invitations that were neither accepted nor revoked."""
 
 class _JobEngine:
     async def abandon_job(
@@ -2488,6 +2595,24 @@ class _Users:
         user_id: UUID,
     ) -> User | None:
         """One user, locked until the transaction ends."""
+    async def lock_user_by_email(
+        self,
+        conn: Connection,
+        *,
+        email: str,
+    ) -> User | None:
+        """The user with an e-mail address, whatever its case, locked until the transaction ends."""
+    async def settle_user(
+        self,
+        conn: Connection,
+        *,
+        projects: list[str],
+        locale: str,
+        user_id: UUID,
+    ) -> int:
+        """Have somebody who was invited staff these projects, or all if there are none, and see pages in this
+        language unless
+        """
     async def update_profile(
         self,
         conn: Connection,
@@ -2928,6 +3053,7 @@ events: _Events
 filters: _Filters
 idempotency_keys: _IdempotencyKeys
 imports: _Imports
+invitations: _Invitations
 job_engine: _JobEngine
 jobs: _Jobs
 mails: _Mails

@@ -50,6 +50,8 @@ class Settings:
     close_days: Annotated[int, range(36_501)] = 14
     #: Hours after which a critical ticket without an agent's answer is escalated; 0 for never.
     escalate_hours: Annotated[int, range(876_001)] = 4
+    #: Days for which an invitation can be accepted.
+    invitation_days: Annotated[int, range(1, 366)] = 7
     #: Milliseconds for which an accepted token is cached, and so how late a revocation may take effect.
     token_cache_ms: Annotated[int, range(3_600_001)] = 500
     #: Days after which a browser session ends that is not used.

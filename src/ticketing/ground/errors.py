@@ -10,6 +10,7 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── NotFound            404   it does not exist, or this actor may not see it
 ├── AlreadyExists       409
 ├── ChangedMeanwhile    409
+├── InvitationEnded     409
 ├── CommentDeleted      409
 ├── LastAdmin           409
 ├── OwnRights           409
@@ -88,6 +89,10 @@ class NotFound(Problem):
 
 class AlreadyExists(Problem):
     slug = "already-exists"
+
+
+class InvitationEnded(Problem):
+    slug = "invitation-ended"
 
 
 class ChangedMeanwhile(Problem):

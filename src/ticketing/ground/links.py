@@ -13,6 +13,11 @@ def of_ticket(number: int) -> str:
     return f"{settings().public_url}/support/tickets/{number}"
 
 
+def of_invitation(secret: str) -> str:
+    """The URL at which an invitation is accepted."""
+    return f"{settings().public_url}/invitation?token={secret}"
+
+
 def of_resource(ticket: Mapping[str, Any]) -> str | None:
     """The `html_url` of the contract's Ticket; None for what has no number."""
     return of_ticket(ticket["number"]) if "number" in ticket else None

@@ -14,6 +14,7 @@ from ticketing.access.browsers import Browser
 from ticketing.db import sql
 from ticketing.ground.config import settings
 from ticketing.ground.errors import SignInRefused
+from ticketing.rules import acceptance
 
 
 class Whence(NamedTuple):
@@ -62,6 +63,12 @@ async def begin_as_demo(conn: sql.Connection, user_id: UUID, whence: Whence) -> 
     if user_id not in demo_users() or not whence.is_local:
         raise SignInRefused("Nobody may sign in here without showing who they are.")
     return await begin(conn, user_id, whence)
+
+
+async def begin_by_invitation(conn: sql.Connection, invitation: str, name: str | None, whence: Whence) -> Begun:
+    """Accept an invitation in a transaction, and begin a session of who was invited. Raises SignInRefused."""
+    user = await acceptance.accept(conn, invitation, name=name)
+    return await begin(conn, user["id"], whence)
 
 
 async def begin(conn: sql.Connection, user_id: UUID, whence: Whence) -> Begun:

@@ -13,9 +13,9 @@ from ticketing.access import policy, scopes
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
 from ticketing.ground.errors import AlreadyExists, Invalid, LastAdmin, OwnRights, found
-from ticketing.rules import tokens
+from ticketing.rules import invitations, tokens
 from ticketing.writing import idempotency, paging, patches, preconditions
-from ticketing.writing.change import changing
+from ticketing.writing.change import Change, changing
 from ticketing.writing.idempotency import Claim
 
 FIELDS = ("name", "email", "role", "active")
@@ -128,24 +128,37 @@ async def update(
         raise Invalid.at("#/email", "required", "An e-mail address can be changed, but not taken away.")
     if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
         raise OwnRights("You cannot take your own rights away. Ask another admin.")
-    changed = {name for name, value in patch.items() if value != user[name]}  # type: ignore[literal-required]
-    if not changed:
-        return user
-    wanted: dict[str, Any] = {name: patch.get(name, user[name]) for name in FIELDS}  # type: ignore[literal-required]
-    previous = {name: user[name] for name in changed}  # type: ignore[literal-required]
     async with changing(conn, actor) as change:
-        try:
-            updated = found(await sql.users.update_user(conn, user_id=user_id, **wanted), f"user {user_id}")
-        except UniqueViolation:
-            raise AlreadyExists(f"There is another user with the e-mail address {wanted['email']}.") from None
-        except CheckViolation as error:
-            if error.diag.constraint_name != "an_admin_is_left":
-                raise
-            raise LastAdmin("This is the last active admin. Make somebody else an admin first.") from None
-        change.record("user.updated", updated, previous=previous, internal=True)
-        before, after = _scopes(user), _scopes(wanted)
-        if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:
-            await tokens.revoke_with(change, user_id, ended)
+        return await alter(change, user, {name: patch.get(name, user[name]) for name in FIELDS})  # type: ignore[literal-required]
+
+
+async def alter(change: Change, user: sql.User, wanted: Mapping[str, Any]) -> sql.User:
+    """Have the fields of a user, who is locked, hold what is wanted; record `user.updated` if that is something else.
+
+    Ends the tokens that `update` says, the invitations by an admin who is none any more, and those to who is
+    deactivated. Raises AlreadyExists, LastAdmin.
+    """
+    previous = {name: user[name] for name in FIELDS if wanted[name] != user[name]}  # type: ignore[literal-required]
+    if not previous:
+        return user
+    try:
+        updated = found(await sql.users.update_user(change.conn, user_id=user["id"], **wanted), f"user {user['id']}")
+    except UniqueViolation:
+        raise AlreadyExists(f"There is another user with the e-mail address {wanted['email']}.") from None
+    except CheckViolation as error:
+        if error.diag.constraint_name != "an_admin_is_left":
+            raise
+        raise LastAdmin("This is the last active admin. Make somebody else an admin first.") from None
+    change.record("user.updated", updated, previous=previous, internal=True)
+    before, after = _scopes(user), _scopes(wanted)
+    if ended := before | after if policy.promoted(user["role"], wanted["role"]) else before ^ after:
+        await tokens.revoke_with(change, user["id"], ended)
+    if before - after:
+        await invitations.revoke_with(
+            change,
+            created_by=user["id"] if "admin" in before - after else None,
+            email=None if wanted["active"] else user["email"],
+        )
     return updated
 
 
