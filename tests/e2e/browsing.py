@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src/ticketing/web/portal"
@@ -28,6 +28,13 @@ FLAGS = (
 )
 VIOLATIONS = """addEventListener('securitypolicyviolation', (event) =>
     console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`))"""
+STILL = """async () => {
+    await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+    const ending = document.getAnimations().filter((each) => each.effect.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map((each) => each.finished));
+}"""
+"""Waits until colours that change slowly have changed."""
 MODES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "forced_colors": "none"},
     "dark": {"color_scheme": "dark", "forced_colors": "none"},
@@ -110,8 +117,8 @@ def sign_in(page: Page, service: Service, role: str) -> None:
     """Sign in as the demo's person of a role, as the button of the demo does."""
     accounts = httpx.get(f"{service.url}/api/v1", timeout=30).json()["sign_in"]["demo_accounts"]
     user_id = next(account["user_id"] for account in accounts if account["role"] == role)
-    status = page.request.post("/api/v1/sessions", data={"demo_user_id": user_id}).status
-    assert status == 201, status
+    answer = page.context.request.post("/api/v1/sessions", data={"demo_user_id": user_id})
+    assert answer.status == 201, answer.text()
 
 
 def visit(page: Page, path: str) -> None:
@@ -124,7 +131,7 @@ def settle(page: Page) -> None:
     """Wait until the page is alive, and no skeleton stands in for what is still being loaded."""
     page.locator("html[data-ready]").wait_for(state="attached")
     page.locator("h1").first.wait_for(state="attached")
-    page.wait_for_function("!document.querySelector('.animate-pulse')")
+    expect(page.locator(".animate-pulse")).to_have_count(0)
     page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
 
 
@@ -137,12 +144,15 @@ def axe(page: Page, *modes: str) -> list[str]:
         page.emulate_media(**MODES[mode])
         # Forced colours are the reader's own: whatever their contrast, it is what they want.
         rules = {"color-contrast": {"enabled": mode != "forced"}}
+        expect(page.locator("html.dark")).to_have_count(int(MODES[mode]["color_scheme"] == "dark"))
+        page.evaluate(STILL)
         result = page.evaluate(
-            """(options) => new Promise(requestAnimationFrame).then(() => axe.run(document, options))""",
+            "(options) => axe.run(document, options)",
             {"runOnly": {"type": "tag", "values": WCAG}, "rules": rules, "resultTypes": ["violations"]},
         )
         found += [
-            f"{mode}: {each['id']} ({each['impact']}): {each['help']}: {node['html'][:200]}"
+            f"{mode}: {each['id']} ({each['impact']}): {node['any'][0]['message'] if node['any'] else each['help']}: "
+            f"{node['html'][:200]}"
             for each in result["violations"]
             for node in each["nodes"][:3]
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 KIB = 1024
+DESK = 130 * KIB
 CSS = 14 * KIB
 FONTS = 60 * KIB
 
@@ -22,4 +23,21 @@ class Place:
 
 PLACES = {
     "home": Place("/"),
+    "sign-in": Place("/sign-in"),
+    "developers": Place("/developers"),
+    "new": Place("/support/new", "requester"),
+    "tickets": Place("/support", "requester"),
+    "ticket": Place("/support/tickets/1042", "requester"),
+    "profile": Place("/support/profile", "requester"),
+    "desk": Place("/desk", "agent", DESK),
+    "board": Place("/desk/board", "agent", DESK),
+    "desk-ticket": Place("/desk/tickets/1042", "agent", DESK),
+    "projects": Place("/settings/projects", "admin", DESK),
+    "people": Place("/settings/people", "admin", DESK),
+    "machines": Place("/settings/machines", "admin", DESK),
+    "webhooks": Place("/settings/webhooks", "admin", DESK),
+    "jobs": Place("/settings/jobs", "admin", DESK),
+    "queues": Place("/settings/queues", "admin", DESK),
+    "events": Place("/settings/events", "admin", DESK),
+    "mail": Place("/settings/mail", "admin", DESK),
 }

@@ -11,8 +11,6 @@ from playwright.sync_api import Page
 from e2e.browsing import MODES, axe, excess, visit, weigh
 from e2e.places import CSS, FONTS, PLACES, Place
 
-# Until the contract has it.
-pytestmark = pytest.mark.expects("/api/v1/session)")
 every_page = pytest.mark.parametrize("name", PLACES)
 SHIFTS = """window.shifted = 0; new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;

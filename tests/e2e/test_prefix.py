@@ -15,7 +15,7 @@ PREFIX = "/help/it"
 @pytest.fixture
 def watch(service: Service) -> Watch:
     """Of a site that ends with the prefix."""
-    return Watch(f"{service.url}{PREFIX}", ("/api/v1/session)",))
+    return Watch(f"{service.url}{PREFIX}", ())
 
 
 def test_it_stays_below_its_prefix(browser: Browser, watch: Watch) -> None:
