@@ -12,7 +12,8 @@ const SEQUENCE_MS = 1000;
 
 function typing(event: Event): boolean {
 	const target = event.target as HTMLElement | null;
-	return !!target && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+	if (target instanceof HTMLInputElement) return !/^(checkbox|radio|button)$/.test(target.type);
+	return !!target && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 /** Single keys do nothing while somebody types or a dialog is open (WCAG 2.2, 2.1.4). */

@@ -23,9 +23,20 @@ class Language {
 	locale = $state<Locale>('en');
 	direction = $derived(RIGHT_TO_LEFT.has(this.locale) ? 'rtl' : 'ltr');
 	#dictionaries = new Set<Loadable>();
+	#choosing: Promise<void> = Promise.resolve();
 
 	/** Switch every dictionary that is in use, then the document: no page is half in one language. */
-	async choose(locale: Locale): Promise<void> {
+	choose(locale: Locale): Promise<void> {
+		return (this.#choosing = this.#choose(locale));
+	}
+
+	/** Once it is known, for dictionaries that come while it is being chosen. */
+	async settled(): Promise<Locale> {
+		await this.#choosing;
+		return this.locale;
+	}
+
+	async #choose(locale: Locale): Promise<void> {
 		await Promise.all([...this.#dictionaries].map((each) => each.load(locale)));
 		this.locale = locale;
 		document.documentElement.lang = locale;
@@ -58,8 +69,8 @@ export class Dictionary<T extends object> implements Loadable {
 		this.t = locale === 'en' ? this.english : (await this.others[locale]()).default;
 	}
 
-	ready(): Promise<void> {
-		return this.load(language.locale);
+	async ready(): Promise<void> {
+		await this.load(await language.settled());
 	}
 }
 
