@@ -29,11 +29,13 @@ class Staff:
 
     def ticket(self, number: int) -> Ticket:
         """A ticket as it is now."""
-        return self._got(self.client.get(f"/tickets/{number}"))
+        ticket: Ticket = self._got(self.client.get(f"/tickets/{number}"))
+        return ticket
 
     def change(self, number: int, **patch: Any) -> Ticket:
         """Change a ticket."""
-        return self._got(self.client.patch(f"/tickets/{number}", json=patch))
+        ticket: Ticket = self._got(self.client.patch(f"/tickets/{number}", json=patch))
+        return ticket
 
     def events(self, number: int) -> list[str]:
         """The types of what happened to a ticket, oldest first."""
@@ -530,10 +532,11 @@ def test_a_reply_whose_answer_was_lost_is_there_once(agent: Page, make: Make, co
 
     def lose(route: Any) -> None:
         if route.request.method != "POST" or len(lost) >= 3:
-            return route.fallback()
+            route.fallback()
+            return
         lost.append(route.request.headers["idempotency-key"])
         route.fetch()
-        return route.abort()
+        route.abort()
 
     agent.route(f"**/tickets/{number}/comments*", lose)
     agent.keyboard.press("r")
