@@ -34,7 +34,7 @@ PROJECTS = 20
 FILTERS = (
     *("project", "type", "status", "resolution", "priority", "severity", "channel", "category", "tags"),
     *("assignee_ids", "requester_ids", "created_since", "created_before", "updated_since", "updated_before"),
-    *("external_sources", "external_ids"),
+    *("external_sources", "external_ids", "words", "numbered", "escalated"),
 )
 UNFILTERED = dict.fromkeys(FILTERS) | dict.fromkeys(("no_category", "no_assignee", "no_reference"), False)
 """What a list is given without filters."""
@@ -154,6 +154,11 @@ def questions(tickets: int, number: int) -> dict[str, Question]:
         "spam": listed("-created", resolution=["spam"]),
         "spam of a project, -updated": listed("-updated", project=["p-1"], resolution=["spam"]),
         "by e-mail, open": listed("-created", status=["open"], channel=["email"]),
+        "by a word of its title": listed("-created", words="'4711':*"),
+        "by a word of every title": listed("-created", words="'tick':*"),
+        "by words or a number": listed("-created", words="'4711':*", numbered=4711),
+        "escalated": listed("-created", escalated=True),
+        "not escalated, open": listed("-created", escalated=False, status=["open"]),
         "from GitHub": listed("-created", channel=["github"]),
         "not imported": listed("-created", no_reference=True),
         "get": lambda conn, actor: sql.tickets.get_ticket(conn, number=number, **actor.viewer()),

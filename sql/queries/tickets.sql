@@ -94,11 +94,11 @@ returning ticket, data;
 -- Whether an active user staffs a project.
 select exists (select from staff_of(:project) s where s.user_id = :user_id and s.active);
 
--- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, oldest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -110,7 +110,8 @@ with named as (
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -122,7 +123,8 @@ with named as (
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.created_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -143,11 +145,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_created_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, newest first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -159,7 +161,8 @@ with named as (
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -171,7 +174,8 @@ with named as (
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.created_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -192,11 +196,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, least recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -208,7 +212,8 @@ with named as (
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -220,7 +225,8 @@ with named as (
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.updated_at, t.number) > (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -241,11 +247,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_updated_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, most recently changed first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -257,7 +263,8 @@ with named as (
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -269,7 +276,8 @@ with named as (
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::timestamptz is null or (t.updated_at, t.number) < (:after::timestamptz, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -290,11 +298,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, lowest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -306,7 +314,8 @@ with named as (
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -318,7 +327,8 @@ with named as (
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::ticket_priority is null or (t.priority, t.number) > (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -339,11 +349,11 @@ select c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by c.place;
 
--- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
+-- name: list_tickets_by_priority_desc(viewer_id, organizations, staffed, everywhere, project, type, status, resolution, priority, severity, channel, category, no_category, tags, assignee_ids, no_assignee, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, no_reference, after, after_number, page_size, page_bytes)
 -- returns: TicketRow
 -- A page of the tickets that match, highest priority first, from after a given place on. It ends before the ticket
 -- with which it would have more bytes than these, but has one at least; each says if there is another.
--- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, external_sources, external_ids, after_number
+-- nullable: viewer_id, organizations, staffed, project, type, status, resolution, priority, severity, channel, category, tags, assignee_ids, requester_ids, created_since, created_before, updated_since, updated_before, words, numbered, escalated, external_sources, external_ids, after_number
 with named as (
     select k.number
       from unnest(:external_sources::text[], :external_ids::text[]) as r (source, id)
@@ -355,7 +365,8 @@ with named as (
            from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
@@ -367,7 +378,8 @@ with named as (
            from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, :project, :type, :status,
                                  :resolution, :priority, :severity, :channel, :category, :no_category, :tags,
                                  :assignee_ids, :no_assignee, :requester_ids,
-                                 :created_since, :created_before, :updated_since, :updated_before) t
+                                 :created_since, :created_before, :updated_since, :updated_before,
+                                 :words, :numbered, :escalated) t
           where (:after::ticket_priority is null or (t.priority, t.number) < (:after::ticket_priority, :after_number))
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null

@@ -24,13 +24,15 @@ return octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0
 -- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others.
 -- A page is merged from both, so that an index gives the viewer's own in the order of the list, however few or old they
 -- are. For who staffs everything all are others. A filter that is null is none: PostgreSQL inlines the function, and
--- drops it. `no_category` and `no_assignee` let those without one pass, beside those that the filter names, if any.
+-- drops it. `words` is a query for the words of the title, which the ticket that is `numbered` so passes as well.
+-- `no_category` and `no_assignee` let those without one pass, beside those that the filter names, if any.
 create or replace function matching_tickets(
     own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean,
     project text[], type ticket_type[], status ticket_status[], resolution ticket_resolution[],
     priority ticket_priority[], severity ticket_severity[], channel ticket_channel[],
     category text[], no_category boolean, tags text[], assignee uuid[], no_assignee boolean, requester uuid[],
-    created_since timestamptz, created_before timestamptz, updated_since timestamptz, updated_before timestamptz)
+    created_since timestamptz, created_before timestamptz, updated_since timestamptz, updated_before timestamptz,
+    words text, numbered bigint, escalated boolean)
 returns setof tickets language sql stable as $$
     select t.*
       from tickets t
@@ -67,5 +69,13 @@ returns setof tickets language sql stable as $$
        and (matching_tickets.created_since is null or t.created_at >= matching_tickets.created_since)
        and (matching_tickets.created_before is null or t.created_at < matching_tickets.created_before)
        and (matching_tickets.updated_since is null or t.updated_at >= matching_tickets.updated_since)
-       and (matching_tickets.updated_before is null or t.updated_at < matching_tickets.updated_before);
+       and (matching_tickets.updated_before is null or t.updated_at < matching_tickets.updated_before)
+       -- As the index tickets_title has it.
+       and (matching_tickets.words is null
+            or to_tsvector('simple', translate(t.title, '-_./\:;,|()[]{}<>"''!?#@&+=*%~^$`', '                                '))
+               @@ to_tsquery('simple', matching_tickets.words)
+            or t.number = matching_tickets.numbered)
+       and (matching_tickets.escalated is null
+            or matching_tickets.escalated and t.number = any(array(select e.ticket from escalations e))
+            or not matching_tickets.escalated and t.number not in (select e.ticket from escalations e));
 $$;

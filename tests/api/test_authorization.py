@@ -107,6 +107,8 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "update_ticket: closed":                    (WRITE, 409,   403,   404,   404,   200,   200,   200),
     "update_ticket: close":                     (WRITE, 200,   403,   404,   404,   200,   200,   200),
     "update_ticket: close, saying why":         (WRITE, 200,   403,   404,   404,   200,   200,   200),
+    "create_presence":                          (WRITE, 403,   403,   404,   404,   201,   201,   201),
+    "create_presence: public":                  (WRITE, 403,   403,   403,   403,   201,   201,   201),
     "change_tickets":                           (WRITE, CHANGED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
     "change_tickets: priority":                 (WRITE, REFUSED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
     "update_ticket: public":                    (WRITE, 200,   403,   403,   403,   200,   200,   200),
@@ -216,6 +218,7 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "update_ticket: close, saying why": lambda _: {
         "body": {"status": "closed", "resolution": "answered", "resolution_note": "x"}
     },
+    "create_presence: public": lambda world: {"number": world.public},
     "change_tickets: priority": lambda world: {"body": {"numbers": [world.number], "patch": {"priority": "high"}}},
     "update_ticket: assign elsewhere": lambda world: {"body": {"assignee": {"id": world.agent_elsewhere.id}}},
     "list_tickets: public": lambda world: world.listed("-created", visibility="public"),
@@ -298,6 +301,7 @@ class World:
             "update_category": lambda: {"name": "y"},
             "create_ticket": self.ticket,
             "update_ticket": lambda: {"title": "y"},
+            "create_presence": lambda: {"activity": "viewing"},
             "change_tickets": lambda: {"numbers": [self.number], "patch": {"status": "closed", "resolution": "fixed"}},
             "create_comment": lambda: {"body": "x"},
             "update_comment": lambda: {"body": "y"},

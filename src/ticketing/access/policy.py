@@ -15,6 +15,7 @@
 | change what a ticket says, close it, reopen it  | its requester, staff of its project                                |
 | change anything else of a ticket                | staff of its project                                               |
 | be assigned to a ticket                         | staff of its project                                               |
+| see who else is at a ticket                     | staff of its project                                               |
 | see users                                       | each themselves; staff of any project all of them                  |
 | see preferences                                 | each their own                                                     |
 | change their name and preferences               | each their own                                                     |
@@ -99,6 +100,12 @@ def require_change(actor: Actor, ticket: sql.Ticket) -> None:
     """Refuse those who see a ticket that is neither their own nor in a project of theirs. Raises Forbidden."""
     if not may_change(actor, ticket):
         raise Forbidden("Only its requester and the agents of its project may change this ticket.")
+
+
+def require_staffing(actor: Actor, ticket: sql.Ticket) -> None:
+    """Refuse those who see a ticket but do not staff its project. Raises Forbidden."""
+    if not actor.staffs(ticket["project"]):
+        raise Forbidden("Only the agents of its project may do this.")
 
 
 def require_writing(actor: Actor, ticket: sql.Ticket) -> None:

@@ -15,6 +15,7 @@ from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.mails import get_mail, list_mails
 from ticketing.api.markdown_previews import create_markdown_preview
 from ticketing.api.me import get_me, update_me
+from ticketing.api.presences import create_presence
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
@@ -51,6 +52,7 @@ __all__ = [
     "create_comment",
     "create_invitation",
     "create_markdown_preview",
+    "create_presence",
     "create_project",
     "create_session",
     "create_stream_pass",

@@ -41,6 +41,8 @@ async def list_tickets(
     assignee: list[str] | None = None,
     requester: list[str] | None = None,
     external_reference: list[str] | None = None,
+    title: str | None = None,
+    escalated: bool | None = None,
     created_since: str | None = None,
     created_before: str | None = None,
     updated_since: str | None = None,

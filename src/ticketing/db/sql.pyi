@@ -455,6 +455,11 @@ class Pause(TypedDict):
     queue: str
     seconds: float | None
 
+class Presence(TypedDict):
+    user: Any
+    activity: str
+    seen_at: str
+
 class Profile(TypedDict):
     user: Any | None
     preferences: Any | None
@@ -1906,6 +1911,28 @@ class _Notifications:
     ) -> int:
         """Remember that people were told up to here."""
 
+class _Presences:
+    async def delete_expired_presences(
+        self,
+        conn: Connection,
+    ) -> int:
+        """Delete the presences of those who are gone."""
+    async def put_presence(
+        self,
+        conn: Connection,
+        *,
+        number: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        actor_id: UUID,
+        activity: str,
+    ) -> list[Presence]:
+        """Note that somebody is at a ticket, and tell of all who are, the longest there last. No row if they do not
+        staff it.
+        """
+
 class _Projects:
     async def get_project(
         self,
@@ -2192,6 +2219,9 @@ class _Tickets:
         created_before: datetime | str | None,
         updated_since: datetime | str | None,
         updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
         after: datetime | str | None,
         after_number: int | None,
         no_reference: bool,
@@ -2226,6 +2256,9 @@ class _Tickets:
         created_before: datetime | str | None,
         updated_since: datetime | str | None,
         updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
         after: datetime | str | None,
         after_number: int | None,
         no_reference: bool,
@@ -2260,6 +2293,9 @@ class _Tickets:
         created_before: datetime | str | None,
         updated_since: datetime | str | None,
         updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
         after: TicketPriority | None,
         after_number: int | None,
         no_reference: bool,
@@ -2296,6 +2332,9 @@ class _Tickets:
         created_before: datetime | str | None,
         updated_since: datetime | str | None,
         updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
         after: TicketPriority | None,
         after_number: int | None,
         no_reference: bool,
@@ -2332,6 +2371,9 @@ class _Tickets:
         created_before: datetime | str | None,
         updated_since: datetime | str | None,
         updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
         after: datetime | str | None,
         after_number: int | None,
         no_reference: bool,
@@ -2368,6 +2410,9 @@ class _Tickets:
         created_before: datetime | str | None,
         updated_since: datetime | str | None,
         updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
         after: datetime | str | None,
         after_number: int | None,
         no_reference: bool,
@@ -3058,6 +3103,7 @@ job_engine: _JobEngine
 jobs: _Jobs
 mails: _Mails
 notifications: _Notifications
+presences: _Presences
 projects: _Projects
 queues: _Queues
 schedules: _Schedules

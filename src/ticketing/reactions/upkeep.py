@@ -40,13 +40,14 @@ async def escalate_tickets(_: Job) -> None:
 @jobs.schedule("delete_expired_idempotency_keys", "*/10 * * * *", missed="last")
 @jobs.handler("idempotency_keys.delete_expired", queue="upkeep", timeout=240, shown=("slot",))
 async def delete_expired_idempotency_keys(_: Job) -> None:
-    """Delete keys that may be used anew, secrets kept for repeated requests, and expired stream passes."""
+    """Delete keys that may be used anew, secrets kept for repeated requests, expired stream passes, and presences."""
     await _batches(
         KEYS_BATCH, lambda conn: sql.idempotency_keys.delete_expired_idempotency_keys(conn, batch=KEYS_BATCH)
     )
     async with pool.connection() as conn:
         await sql.tokens.delete_expired_sealed_tokens(conn)
         await sql.stream_passes.delete_expired_stream_passes(conn)
+        await sql.presences.delete_expired_presences(conn)
 
 
 @jobs.schedule("expire_events", "*/10 * * * *", missed="last")

@@ -379,6 +379,8 @@ async def list_(
     assignee: list[str] | None = None,
     requester: list[str] | None = None,
     external_reference: list[str] | None = None,
+    title: str | None = None,
+    escalated: bool | None = None,
     created_since: str | None = None,
     created_before: str | None = None,
     updated_since: str | None = None,
@@ -390,8 +392,8 @@ async def list_(
     """A page of the tickets the actor may see that match every filter; values of one filter are alternatives.
 
     People are ids or `me`. `none` among categories, assignees or external references stands for tickets without one.
-    Moments are RFC 3339. Raises InvalidCursor, and InvalidParameter for a project, category or user that is not there
-    for the actor.
+    A `title` has words that begin with the given ones, or is the number of a ticket. Moments are RFC 3339.
+    Raises InvalidCursor, and InvalidParameter for a project, category or user that is not there for the actor.
     """
     wanted: dict[str, Any] = {
         **actor.viewer(),
@@ -412,6 +414,8 @@ async def list_(
         "created_before": _moment(created_before),
         "updated_since": _moment(updated_since),
         "updated_before": _moment(updated_before),
+        **_titled(title),
+        "escalated": escalated,
         **_references(external_reference),
         "no_reference": NONE in (external_reference or ()),
     }
@@ -456,6 +460,20 @@ def _references(texts: Sequence[str] | None) -> dict[str, list[str] | None]:
         return {"external_sources": None, "external_ids": None}
     pairs = [re.split(r"[#/](?=[^#/]*$)", text, maxsplit=1) for text in texts]
     return {"external_sources": [source.lower() for source, _ in pairs], "external_ids": [id_ for _, id_ in pairs]}
+
+
+def _titled(title: str | None) -> dict[str, str | int | None]:
+    """A query for titles with words that begin with each of these (PostgreSQL, 12.3.2), and the number that it is."""
+    if title is None:
+        return {"words": None, "numbered": None}
+    words = " & ".join(f"'{word}':*" for word in title.translate(BETWEEN_WORDS).split())
+    number = NUMBER.fullmatch(title)
+    return {"words": words, "numbered": int(number[1]) if number else None}
+
+
+BETWEEN_WORDS = dict.fromkeys(map(ord, "-_./\\:;,|()[]{}<>\"'!?#@&+=*%~^$`"), " ")
+"""The signs that `matching_tickets` takes for blanks, too. What a query could be made of is among them."""
+NUMBER = re.compile(r"#?([0-9]{1,18})")
 
 
 def _people(actor: Actor, words: Sequence[str] | None) -> list[UUID | None] | None:
