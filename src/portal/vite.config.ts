@@ -27,7 +27,25 @@ export default defineConfig({
 			])
 		)
 	},
-	build: { target: 'es2022', reportCompressedSize: false },
+	build: {
+		target: 'es2022',
+		reportCompressedSize: false,
+		rolldownOptions: {
+			output: {
+				codeSplitting: {
+					groups: [
+						{
+							// What most pages share is one file instead of forty, which compress badly.
+							name: 'shared',
+							test: (id: string) =>
+								!/bits-ui|svelte-toolbelt|runed|floating-ui|tabbable|dialog/.test(id),
+							minShareCount: 6
+						}
+					]
+				}
+			}
+		}
+	},
 	test: {
 		environment: 'jsdom',
 		include: ['src/**/*.test.ts'],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 KIB = 1024
 DESK = 130 * KIB
+TICKET = 97 * KIB
 CSS = 14 * KIB
 FONTS = 60 * KIB
 
@@ -27,7 +28,9 @@ PLACES = {
     "developers": Place("/developers"),
     "new": Place("/support/new", "requester"),
     "tickets": Place("/support", "requester"),
-    "ticket": Place("/support/tickets/1042", "requester"),
+    "new-bug": Place("/support/new?type=bug&project=media-server", "requester"),
+    "ticket": Place("/support/tickets/1042", "requester", TICKET),
+    "waiting": Place("/support/tickets/1019", "requester", TICKET),
     "profile": Place("/support/profile", "requester"),
     "desk": Place("/desk", "agent", DESK),
     "board": Place("/desk/board", "agent", DESK),

@@ -29,7 +29,7 @@ export const ticketQuery = (number: number) =>
 		queryFn: async ({ signal }) =>
 			got(
 				await api.GET('/tickets/{number}', {
-					params: { path: { number }, query: { render: 'html' } },
+					params: { path: { number }, query: { render: 'html', include: ['actions'] } },
 					signal
 				})
 			)

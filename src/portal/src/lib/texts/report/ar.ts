@@ -42,19 +42,6 @@ export default {
 			many: '# بيانًا',
 			other: '# بيان'
 		}),
-	facts: {
-		browser: 'المتصفح',
-		os: 'النظام',
-		language: 'اللغة',
-		screen: 'الشاشة',
-		time_zone: 'المنطقة الزمنية',
-		app_version: 'إصدار التطبيق',
-		server_version: 'إصدار الخادم',
-		device: 'الجهاز',
-		plan: 'الخطة',
-		database: 'قاعدة البيانات',
-		install: 'التثبيت'
-	},
 	factName: 'الاسم',
 	factValue: (name: string) => `قيمة ${name}`,
 	newFactValue: 'القيمة',

@@ -38,19 +38,6 @@ export default {
 	environmentHint:
 		'Das wird mitgesendet und hilft, die Ursache zu finden. Ändern oder entfernen Sie, was Sie mögen.',
 	environmentCount: (count: number) => plural(count, { one: '# Angabe', other: '# Angaben' }),
-	facts: {
-		browser: 'Browser',
-		os: 'System',
-		language: 'Sprache',
-		screen: 'Bildschirm',
-		time_zone: 'Zeitzone',
-		app_version: 'Version der App',
-		server_version: 'Version des Servers',
-		device: 'Gerät',
-		plan: 'Tarif',
-		database: 'Datenbank',
-		install: 'Installation'
-	},
 	factName: 'Name',
 	factValue: (name: string) => `Wert von ${name}`,
 	newFactValue: 'Wert',

@@ -86,6 +86,7 @@ export default {
 	draft: 'حُفظت المسودة',
 	sentBefore: 'أُرسل نص سابق من هذا. تحقّق إن كان كافيًا قبل أن ترسل هذا النص.',
 	sendAnyway: 'أرسل هذا أيضًا',
+	titleMissing: 'ضع له عنوانًا.',
 	saved: 'عُدّلت التذكرة.',
 	nobodyYet: 'لا أحد بعد'
 } satisfies typeof en as typeof en;

@@ -73,6 +73,7 @@ export default {
 	sentBefore:
 		'Ein früherer Text davon wurde schon gesendet. Sehen Sie nach, ob er genügt, bevor Sie diesen senden.',
 	sendAnyway: 'Diesen auch senden',
+	titleMissing: 'Geben Sie ihm einen Titel.',
 	saved: 'Das Ticket ist geändert.',
 	nobodyYet: 'Noch niemand'
 } satisfies typeof en as typeof en;

@@ -73,6 +73,7 @@ export default {
 	sentBefore:
 		'An earlier text of this was sent already. See whether it is enough before you send this one.',
 	sendAnyway: 'Send this one, too',
+	titleMissing: 'Give it a title.',
 	saved: 'The ticket is changed.',
 	nobodyYet: 'Nobody yet'
 };

@@ -1,6 +1,6 @@
 import { signInFirst } from '#lib/state/visitors.ts';
+import { environment } from '#lib/texts/environment/index.ts';
 import { markdown } from '#lib/texts/markdown/index.ts';
-import { report } from '#lib/texts/report/index.ts';
 import { support } from '#lib/texts/support/index.ts';
 import { thread } from '#lib/texts/thread/index.ts';
 import { timeline } from '#lib/texts/timeline/index.ts';
@@ -10,6 +10,6 @@ export async function load({ parent, url }) {
 	await parent();
 	signInFirst(url);
 	await Promise.all(
-		[support, report, thread, timeline, markdown, words].map((texts) => texts.ready())
+		[support, environment, thread, timeline, markdown, words].map((texts) => texts.ready())
 	);
 }

@@ -1,0 +1,7 @@
+import { Dictionary } from '../language.svelte.ts';
+import en from './en';
+
+export const environment = new Dictionary(en, {
+	de: () => import('./de'),
+	ar: () => import('./ar')
+});
