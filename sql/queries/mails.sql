@@ -45,12 +45,17 @@ update mails set attempt_count = attempt_count + 1, error = :error where id = :m
 
 -- name: list_mails(status, to, template, after, page_size)
 -- returns: Mail
--- A page of mails, newest first, from after a given one on.
+-- A page of mails, newest first, from after a given one on. Of one status or template it is an equality, by which an
+-- index can both find and sort.
 select r.*
   from mails m cross join lateral mail_resource(m) r
- where (:status::mail_status[] is null or m.status = any(:status::mail_status[]))
+ where (:status::mail_status[] is null
+        or case when cardinality(:status::mail_status[]) = 1 then m.status = (:status::mail_status[])[1]
+                else m.status = any(:status::mail_status[]) end)
    and (:to::text is null or lower(m.to_email) = lower(:to::text))
-   and (:template::text[] is null or m.template = any(:template::text[]))
+   and (:template::text[] is null
+        or case when cardinality(:template::text[]) = 1 then m.template = (:template::text[])[1]
+                else m.template = any(:template::text[]) end)
    and (:after::uuid is null or m.id < :after::uuid)
  order by m.id desc
  limit :page_size;
@@ -67,34 +72,36 @@ select r.*, case when m.status = 'captured' then m.body end as text,
 -- Give up a batch of old pending mails that no job will send: an operator has cancelled it, or its tries are used up.
 update mails m
    set status = 'failed', error = coalesce(m.error, :error), settled_at = clock_timestamp(), body = null, html_body = null
- where m.id in (select p.id
-                  from mails p
-                 where p.status = 'pending' and p.created_at < now() - make_interval(mins => :minutes::int)
-                   and not exists (select from jobs j
-                                    where j.kind = 'mail.send' and j.unique_key = p.id::text
-                                      and j.state in ('available', 'running'))
-                 order by p.id
-                 limit :batch
-                   for update skip locked);
+ where m.id = any(array(
+    select p.id
+      from mails p
+     where p.status = 'pending' and p.created_at < now() - make_interval(mins => :minutes::int)
+       and not exists (select from jobs j
+                        where j.kind = 'mail.send' and j.unique_key = p.id::text and j.state in ('available', 'running'))
+     order by p.id
+     limit :batch
+       for update skip locked));
 
 -- name: delete_old_mails(days, batch)!
 -- Forget a batch of mails that were settled long ago.
 delete from mails
- where id in (select m.id
-                from mails m
-               where m.created_at < now() - make_interval(days => :days::int) and m.status <> 'pending'
-               order by m.created_at
-               limit :batch
-                 for update skip locked);
+ where id = any(array(
+    select m.id
+      from mails m
+     where m.created_at < now() - make_interval(days => :days::int) and m.status <> 'pending'
+     order by m.created_at
+     limit :batch
+       for update skip locked));
 
 -- name: delete_captured_mails(most, batch)!
 -- Forget a batch of the captured mails that are older than so many newer ones.
 delete from mails
- where id in (select m.id
-                from mails m
-               where m.status = 'captured'
-                 and m.id <= (select newest.id from mails newest where newest.status = 'captured'
-                               order by newest.id desc offset :most limit 1)
-               order by m.id
-               limit :batch
-                 for update skip locked);
+ where id = any(array(
+    select m.id
+      from mails m
+     where m.status = 'captured'
+       and m.id <= (select newest.id from mails newest where newest.status = 'captured'
+                     order by newest.id desc offset :most limit 1)
+     order by m.id
+     limit :batch
+       for update skip locked));

@@ -16,7 +16,7 @@ select page.transaction_id::text as transaction_id, page.position, page.more
   from (select * from notification_place for update skip locked) f
  cross join lateral log_page(f.transaction_id, f.position, :page_size, null) page;
 
--- name: list_notifications(transaction_id, position)
+-- name: list_notifications(transaction_id, position, page_size)
 -- returns: Notification
 -- Whom to tell of what, from that place up to this one: of a public reply the ticket's requester and its assignee, of a
 -- resolution its requester, and of an assignment its assignee. Nobody is told of what they did themselves, what is for
@@ -28,7 +28,12 @@ select distinct on (e.transaction_id, e.position, u.id)
        case told.template when 'reply' then c.body when 'assignment' then t.description end as body,
        (select user_ref(a) ->> 'name' from users a where a.id = e.actor_id) as actor
   from (select * from notification_place limit 1) f
- cross join lateral events_after(f.transaction_id, f.position) e
+ cross join lateral (
+    select * from events_after(f.transaction_id, f.position) l
+     where (l.transaction_id, l.position) <= (:transaction_id::text::xid8, :position)
+     order by l.transaction_id, l.position
+     limit :page_size
+ ) e
   join tickets t on t.number = e.ticket
   left join comments c on e.type = 'comment.created' and c.id = (e.data ->> 'id')::uuid
  cross join lateral (
@@ -48,8 +53,7 @@ select distinct on (e.transaction_id, e.position, u.id)
        and e.data #>> '{assignee,id}' = t.assignee_id::text
  ) told
   join users u on u.id = told.user_id
- where (e.transaction_id, e.position) <= (:transaction_id::text::xid8, :position)
-   and e.type in ('comment.created', 'ticket.created', 'ticket.updated', 'ticket.reopened', 'ticket.resolved')
+ where e.type in ('comment.created', 'ticket.created', 'ticket.updated', 'ticket.reopened', 'ticket.resolved')
    and not event_is_internal(e)
    -- What an import writes has happened before it is recorded.
    and e.occurred_at >= e.recorded_at - interval '1 second'
@@ -61,13 +65,19 @@ select distinct on (e.transaction_id, e.position, u.id)
    and (not told.assigned or exists (select from staff_of(t.project) s where s.user_id = u.id and s.active))
  order by e.transaction_id, e.position, u.id, told.assigned;
 
--- name: forget_notifications(transaction_id, position)!
+-- name: forget_notifications(transaction_id, position, page_size)!
 -- Take back what nobody has read yet of comments that were deleted from that place up to this one.
 delete from mails m
- using notification_place f, events_after(f.transaction_id, f.position) deleted, events created
- where (deleted.transaction_id, deleted.position) <= (:transaction_id::text::xid8, :position)
-   and deleted.type = 'comment.deleted'
-   and created.ticket = deleted.ticket and created.type = 'comment.created'
+ using (select * from notification_place limit 1) f
+ cross join lateral (
+    select * from events_after(f.transaction_id, f.position) l
+     where (l.transaction_id, l.position) <= (:transaction_id::text::xid8, :position)
+     order by l.transaction_id, l.position
+     limit :page_size
+ ) deleted
+  join events created on created.ticket = deleted.ticket
+ where deleted.type = 'comment.deleted'
+   and created.type = 'comment.created'
    and created.data ->> 'id' = deleted.data ->> 'id'
    and m.event_id = created.id and m.status in ('pending', 'captured');
 

@@ -35,6 +35,12 @@ insert into events (id, type, data, transaction_id)
 select new_job_id(), 'ticket.created', '{{}}', (i * 600 / {MANY})::text::xid8 from generate_series(1, {MANY}) i;
 update webhook_fan_out f set transaction_id = e.transaction_id, position = e.position
   from (select * from events order by transaction_id desc, position desc offset {AHEAD} limit 1) e;
+update notification_place p set transaction_id = f.transaction_id, position = f.position from webhook_fan_out f;
+insert into mails (id, template, locale, to_name, to_email, subject, status, settled_at, body, html_body)
+select new_job_id(), 'reply', 'en', '', i || '@lumen.example', 'Come',
+       case when i % 100 = 0 then 'pending' else 'sent' end::mail_status, case when i % 100 <> 0 then now() end,
+       case when i % 100 = 0 then '' end, case when i % 100 = 0 then '' end
+  from generate_series(1, {MANY}) i;
 insert into webhook_endpoints (id, url, state)
 select ('00000000-0000-0000-0000-00000000000' || i)::uuid, 'https://a.example', 'paused' from generate_series(1, 3) i;
 insert into deliveries (id, endpoint_id, event_id, type, status, settled_at, next_attempt_at)
@@ -67,6 +73,7 @@ STATES = {
     "counted": (
         FILL,
         "vacuum analyze events, jobs, deliveries, webhook_messages, webhook_fan_out, webhook_endpoints, job_pauses",
+        "vacuum analyze mails, notification_place",
     ),
 }
 READ = """
@@ -75,7 +82,7 @@ select t.relname, coalesce(sum(pg_stat_get_xact_numscans(t.oid)) filter (where p
   from pg_class t
   join (select oid as table_id, oid from pg_class union all select indrelid, indexrelid from pg_index) part
     on part.table_id = t.oid
- where t.relname in ('events', 'jobs', 'deliveries', 'webhook_messages')
+ where t.relname in ('events', 'jobs', 'deliveries', 'mails', 'webhook_messages')
  group by t.relname
  order by t.relname
 """
@@ -96,6 +103,17 @@ async def audited(conn: psycopg.AsyncConnection[Any], **given: Any) -> None:
     place: dict[str, Any] = {"upper": datetime.max.replace(tzinfo=UTC), "upper_id": UUID(int=0), "since": PAST}
     size: dict[str, Any] = {"scan": 101, "page_size": 101, "page_bytes": 1 << 22, "scopes": ["admin", "tickets:read"]}
     await sql.events.list_event_log(conn, **filters | place | size | given)
+
+
+async def mails_of(conn: psycopg.AsyncConnection[Any], **given: Any) -> None:
+    filters: dict[str, Any] = {"status": None, "template": None, "to": None} | given
+    await sql.mails.list_mails(conn, **filters, after=None, page_size=101)
+
+
+async def notified(conn: psycopg.AsyncConnection[Any], statement: Callable[..., Awaitable[Any]]) -> None:
+    page = await sql.notifications.lock_notifications(conn, page_size=200)
+    assert page
+    await statement(conn, transaction_id=page["transaction_id"], position=page["position"], page_size=200)
 
 
 RUN: dict[str, tuple[int, Statement]] = {
@@ -119,6 +137,15 @@ RUN: dict[str, tuple[int, Statement]] = {
             page_size=101,
         ),
     ),
+    "has_events_to_notify_of": (LITTLE, sql.notifications.has_events_to_notify_of),
+    "list_notifications": (PAGE, lambda c: notified(c, sql.notifications.list_notifications)),
+    "forget_notifications": (PAGE, lambda c: notified(c, sql.notifications.forget_notifications)),
+    "get_mail_late_seconds": (LITTLE, sql.doctor.get_mail_late_seconds),
+    "list_mails, of all": (LITTLE, mails_of),
+    "list_mails, to a person": (LITTLE, lambda c: mails_of(c, to="7@Lumen.example")),
+    "fail_stray_mails": (PAGE, lambda c: sql.mails.fail_stray_mails(c, error="", minutes=15, batch=500)),
+    "delete_old_mails": (LITTLE, lambda c: sql.mails.delete_old_mails(c, days=30, batch=1000)),
+    "delete_captured_mails": (LITTLE, lambda c: sql.mails.delete_captured_mails(c, most=10_000, batch=1000)),
     "list_event_log, of all": (PAGE, audited),
     "list_event_log, of tickets": (LITTLE, lambda c: audited(c, ticket=[7])),
     "list_event_log, of types that nobody has seen": (LITTLE, lambda c: audited(c, type=["token.created"])),

@@ -36,7 +36,8 @@ async def notify() -> bool:
             page = await sql.notifications.lock_notifications(conn, page_size=PAGE_EVENTS)
             if page is None:
                 return False
-            until: dict[str, Any] = {"transaction_id": page["transaction_id"], "position": page["position"]}
+            place: dict[str, Any] = {"transaction_id": page["transaction_id"], "position": page["position"]}
+            until = place | {"page_size": PAGE_EVENTS}
             for told in await sql.notifications.list_notifications(conn, **until):
                 try:
                     await _tell(conn, told)
@@ -44,7 +45,7 @@ async def notify() -> bool:
                     # Whatever it is about this one, all that come later would wait for it.
                     log.exception("notification cannot be written", event_id=str(told["event_id"]))
             await sql.notifications.forget_notifications(conn, **until)
-            await sql.notifications.move_notifications(conn, **until)
+            await sql.notifications.move_notifications(conn, **place)
     bell.ring()
     return bool(page["more"])
 
