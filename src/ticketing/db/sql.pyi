@@ -1847,7 +1847,9 @@ class _Mails:
         after: UUID | None,
         page_size: int,
     ) -> list[Mail]:
-        """A page of mails, newest first, from after a given one on."""
+        """A page of mails, newest first, from after a given one on. Of one status or template it is an equality, by
+        which an
+        """
     async def note_mail_attempt(
         self,
         conn: Connection,
@@ -1874,6 +1876,7 @@ class _Notifications:
         *,
         transaction_id: str,
         position: int,
+        page_size: int,
     ) -> int:
         """Take back what nobody has read yet of comments that were deleted from that place up to this one."""
     async def has_events_to_notify_of(
@@ -1889,6 +1892,7 @@ class _Notifications:
         *,
         transaction_id: str,
         position: int,
+        page_size: int,
     ) -> list[Notification]:
         """Whom to tell of what, from that place up to this one: of a public reply the ticket's requester and its
         assignee, of a
