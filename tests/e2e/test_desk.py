@@ -181,6 +181,36 @@ def test_filters_are_set_and_removed_by_menu_and_survive_a_reload(agent: Page, m
     expect(row(agent, normal["number"])).to_have_count(0)
 
 
+def test_escalated_tickets_have_a_view(agent: Page, service: Service, make: Make, tag: str) -> None:
+    calm, escalated = make(severity="critical"), make(severity="critical")
+    with psycopg.connect(service.setting("TICKETING_DATABASE_URL"), autocommit=True) as conn:
+        conn.execute("insert into escalations (ticket, escalated_at) values (%s, now())", [escalated["number"]])
+    visit(agent, f"/desk?tag={tag}")
+    expect(row(agent, calm["number"])).to_be_visible()
+    agent.get_by_role("navigation", name="Views").get_by_role("link", name="Escalated").click()
+    expect(agent.get_by_role("heading", level=1)).to_have_text("Escalated")
+    expect(row(agent, escalated["number"])).to_be_visible()
+    expect(row(agent, calm["number"])).to_have_count(0)
+
+
+def test_the_search_box_loses_no_key_and_finds_by_title_and_number(agent: Page, make: Make, tag: str) -> None:
+    word = f"zebra{tag[2:]}"
+    other, found = make(), make(f"The {word} does not load")
+    visit(agent, f"/desk?tag={tag}")
+    agent.keyboard.press("/")
+    box = agent.get_by_role("searchbox", name="Find by title or number")
+    expect(box).to_be_focused()
+    box.press_sequentially(f"load {word}", delay=40)
+    expect(row(agent, other["number"])).to_have_count(0)
+    expect(row(agent, found["number"])).to_be_visible()
+    expect(box).to_have_value(f"load {word}")
+    expect(box).to_be_focused()
+    assert "title=load" in agent.url
+    box.fill(str(other["number"]))
+    expect(row(agent, found["number"])).to_have_count(0)
+    expect(row(agent, other["number"])).to_be_visible()
+
+
 def test_headers_sort(agent: Page, make: Make, tag: str) -> None:
     low, urgent, normal = make(priority="low"), make(priority="urgent"), make()
     visit(agent, f"/desk?tag={tag}")
@@ -411,6 +441,13 @@ def test_of_many_some_may_be_refused_and_it_says_why(agent: Page, make: Make, co
     assert colleague.ticket(fine)["status"] == "pending"
     assert colleague.ticket(closed)["status"] == "closed"
     assert colleague.events(closed)[-1] == "ticket.closed"
+
+
+def test_only_statuses_that_a_ticket_may_take_are_offered(agent: Page, make: Make, tag: str) -> None:
+    number = make(status="resolved", resolution="fixed")["number"]
+    visit(agent, f"/desk/tickets/{number}?tag={tag}&status=any")
+    agent.get_by_role("button", name="Status: Resolved").locator("visible=true").click()
+    expect(agent.get_by_role("option")).to_have_text(["Open", "Resolved", "Closed"])
 
 
 @pytest.mark.expects("409", "412")
@@ -653,6 +690,20 @@ def test_a_title_that_somebody_else_changed_is_not_overwritten_unseen(
     assert colleague.ticket(number)["title"] == "Their title"
     # What was typed is still there.
     expect(agent.get_by_role("textbox", name="Title")).to_have_value("My title")
+
+
+def test_a_colleague_who_replies_is_seen(
+    agent: Page, open_page: Callable[..., Page], make: Make, colleague: Staff, tag: str
+) -> None:
+    number = make()["number"]
+    admin = open_page("admin")
+    visit(admin, f"/desk/tickets/{number}?tag={tag}")
+    admin.keyboard.press("r")
+    with admin.expect_response(lambda answer: "/presences" in answer.url and answer.status == 201):
+        admin.get_by_role("textbox", name="Reply").fill("I am on it")
+    visit(agent, f"/desk/tickets/{number}?tag={tag}")
+    expect(agent.get_by_text(f"Replying at this moment: {colleague.me['name']}")).to_be_visible()
+    assert axe(agent, "light", "dark") == []
 
 
 # The board -----------------------------------------------------------------------------------------------------------

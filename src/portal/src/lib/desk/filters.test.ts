@@ -23,7 +23,8 @@ describe('filters in the address', () => {
 		'?status=pending&assignee=me',
 		'?project=apps,media-server&tag=hdr',
 		'?title=4k+hdr&sort=-priority',
-		'?status=resolved'
+		'?status=resolved',
+		'?escalated=true'
 	])('%s is written as it was read', (search) => {
 		expect(written(from(search))).toBe(search);
 	});
@@ -52,7 +53,10 @@ describe('a ticket belongs to a list', () => {
 		['severity=critical', { severity: 'critical' }, true],
 		['title=HDR+films', { title: 'Films in hdr stutter' }, true],
 		['title=hdr+dolby', { title: 'Films in hdr stutter' }, false],
-		['title=10', { number: 1042 }, true],
+		['title=stut', { title: 'Films in hdr stutter' }, true],
+		['title=utter', { title: 'Films in hdr stutter' }, false],
+		['title=1042', { number: 1042, title: 'nothing' }, true],
+		['title=%231042', { number: 1042, title: 'nothing' }, true],
 		['title=42', { number: 1042, title: 'nothing' }, false]
 	] as const)('%s %o: %s', (search, fields, belongs) => {
 		expect(matches(ticket(fields as never), from(search), ME)).toBe(belongs);

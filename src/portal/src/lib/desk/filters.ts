@@ -26,7 +26,12 @@ export const SORTS = [
 ] as const satisfies readonly NonNullable<Query['sort']>[];
 export type Sort = (typeof SORTS)[number];
 
-export type Filters = Record<ListName, string[]> & { title: string; sort: Sort };
+export type Filters = Record<ListName, string[]> & {
+	title: string;
+	/** Only critical tickets that have waited too long for an answer. */
+	escalated: boolean;
+	sort: Sort;
+};
 
 /** What a desk works on. An address without a status means these; `status=any` means all. */
 export const UNFINISHED: Ticket['status'][] = ['open', 'in_progress', 'pending'];
@@ -46,6 +51,7 @@ export function read(params: Pick<URLSearchParams, 'get'>): Filters {
 	return {
 		...lists,
 		title: params.get('title') ?? '',
+		escalated: params.get('escalated') === 'true',
 		sort: SORTS.includes(sort) ? sort : '-created'
 	};
 }
@@ -62,6 +68,7 @@ export function written(filters: Partial<Filters>): string {
 		} else if (values.length > 0) params.set(name, [...values].sort().join(','));
 	}
 	if (filters.title) params.set('title', filters.title);
+	if (filters.escalated) params.set('escalated', 'true');
 	if (filters.sort && filters.sort !== '-created') params.set('sort', filters.sort);
 	const text = params.toString().replaceAll('%2C', ',');
 	return text && `?${text}`;
@@ -77,6 +84,7 @@ export function query(filters: Filters): Query {
 	return {
 		...(Object.fromEntries(lists) as Query),
 		...(filters.title.trim() && { title: filters.title.trim() }),
+		...(filters.escalated && { escalated: true }),
 		sort: filters.sort
 	};
 }
@@ -85,6 +93,7 @@ export function query(filters: Filters): Query {
 export function narrowed(filters: Filters): boolean {
 	return (
 		filters.title !== '' ||
+		filters.escalated ||
 		LISTS.some((name) =>
 			name === 'status'
 				? filters.status.length > 0 && !same(filters.status, UNFINISHED)
@@ -93,7 +102,10 @@ export function narrowed(filters: Filters): boolean {
 	);
 }
 
-/** Whether a ticket belongs to a list with these filters; `me` is the id of whoever looks. */
+/**
+ * Whether a ticket belongs to a list with these filters; `me` is the id of whoever looks. Whether it was escalated, it
+ * does not say itself: see TicketList.
+ */
 export function matches(ticket: Ticket, filters: Filters, me: string): boolean {
 	const one = (name: ListName, value: string | null) =>
 		filters[name].length === 0 || filters[name].includes(value ?? 'none');
@@ -115,9 +127,13 @@ export function matches(ticket: Ticket, filters: Filters, me: string): boolean {
 
 function titled(ticket: Ticket, words: string): boolean {
 	const text = words.trim().toLowerCase();
-	if (text && /^\d+$/.test(text) && String(ticket.number).startsWith(text)) return true;
-	const title = ticket.title.toLowerCase();
-	return text.split(/\s+/).every((each) => title.includes(each));
+	if (/^#?\d+$/.test(text) && Number(text.replace('#', '')) === ticket.number) return true;
+	const title = parts(ticket.title.toLowerCase());
+	return parts(text).every((start) => title.some((word) => word.startsWith(start)));
+}
+
+function parts(text: string): string[] {
+	return text.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
 }
 
 /** The order of a list: negative if the first comes before the second. Ties go by number, in the same direction. */

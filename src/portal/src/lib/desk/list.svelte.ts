@@ -15,6 +15,8 @@ export class TicketList {
 	error = $state.raw<unknown>(null);
 	#next = $state<string | null>(null);
 	#known = new Map<number, Ticket>();
+	/** What was ever in it. */
+	#seen = new Set<number>();
 
 	constructor(
 		readonly filters: Filters,
@@ -43,7 +45,10 @@ export class TicketList {
 		try {
 			const page = await this.read(this.filters, this.#next);
 			const added = page.items.filter(({ number }) => !this.#known.has(number));
-			for (const ticket of added) this.#known.set(ticket.number, ticket);
+			for (const ticket of added) {
+				this.#known.set(ticket.number, ticket);
+				this.#seen.add(ticket.number);
+			}
 			this.items = [...this.items, ...added];
 			this.#next = page.next;
 			this.ready = true;
@@ -84,7 +89,8 @@ export class TicketList {
 			return;
 		}
 		if (before) this.remove(ticket.number);
-		if (!fits) return;
+		// A ticket does not say that it was escalated; the service and the event do.
+		if (!fits || (this.filters.escalated && !this.#seen.has(ticket.number))) return;
 		const items = [...this.items];
 		let [low, high] = [0, items.length];
 		while (low < high) {
@@ -109,8 +115,10 @@ export class TicketList {
 		const number = event.ticket_number;
 		if (number === null || !this.ready) return;
 		if (event.tombstone || event.type === 'ticket.deleted') this.remove(number);
-		else if (event.type.startsWith('ticket.')) this.put(event.data as Ticket);
-		else if (event.type === 'comment.created') {
+		else if (event.type.startsWith('ticket.')) {
+			if (event.type === 'ticket.escalated') this.#seen.add(number);
+			this.put(event.data as Ticket);
+		} else if (event.type === 'comment.created') {
 			const comment = event.data as { visibility: string; created_at: string };
 			const ticket = this.#known.get(number);
 			if (ticket && comment.visibility === 'public')

@@ -90,6 +90,19 @@ describe('a list of tickets', () => {
 		expect(list.get(8)?.title).toBe('newer');
 	});
 
+	it('of escalated tickets takes only those of which the service says so', async () => {
+		const list = listed('escalated=true');
+		await list.load();
+		list.heard(event('ticket.created', opened(10), 10));
+		expect(numbers(list)).toEqual([9, 8, 7]);
+		list.heard(event('ticket.escalated', opened(11), 11));
+		expect(numbers(list)).toEqual([11, 9, 8, 7]);
+		const before = list.get(8)!;
+		list.put({ ...before, status: 'resolved' });
+		list.put(before);
+		expect(numbers(list)).toEqual([11, 9, 8, 7]);
+	});
+
 	it('drops what one may no longer see', async () => {
 		const list = listed();
 		await list.load();

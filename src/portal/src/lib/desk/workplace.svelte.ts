@@ -107,11 +107,12 @@ export class Workplace {
 	async askStatus(tickets: readonly Ticket[], anchor?: HTMLElement | null): Promise<boolean> {
 		if (tickets.length === 0) return false;
 		const held = common(tickets, (ticket) => ticket.status);
+		const offered = tickets.length === 1 ? nextStatuses(tickets[0]!) : STATUSES;
 		const [status] =
 			(await asking.ask('choice', {
 				title: desk.t.setStatus,
 				anchor,
-				choices: STATUSES.map((value) => ({
+				choices: offered.map((value) => ({
 					value,
 					label: words.t.status[value],
 					icon: 'status',
@@ -234,6 +235,14 @@ export class Workplace {
 		const [value] = (await asking.ask('choice', { title, choices, anchor })) ?? [];
 		return choices.find((each) => each.checked)?.value === value ? undefined : value;
 	}
+}
+
+/** The statuses that a ticket has or may take now, as far as the service has said. */
+export function nextStatuses(ticket: Ticket): readonly Ticket['status'][] {
+	const allowed: readonly string[] | undefined = ticket.actions?.statuses;
+	return allowed
+		? STATUSES.filter((status) => status === ticket.status || allowed.includes(status))
+		: STATUSES;
 }
 
 /** What all of them have; undefined if they differ. */
