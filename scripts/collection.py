@@ -18,6 +18,8 @@ from ticketing.contract.document import Document, Operation
 from ticketing.ground import paths
 
 ENDLESS = "stream_events"
+NEEDS = "x-needs"
+"""What an example has that cannot be sent as it is: what it would need."""
 DESCRIPTION = (
     "Every example of the contract but the stream, which has no end. Set the variables `url` and `token`, an admin's."
     " Each request has its documented status on a fresh demo (`make up`), in this order."
@@ -86,6 +88,8 @@ def _of_operation(contract_: Document, prefix: str, operation: Operation) -> Ite
         media_type, content = next(iter(operation.spec["requestBody"]["content"].items()))
         for node in content["examples"].values():
             _, example = document.resolve(contract_, node, "")
+            if NEEDS in example:
+                continue
             yield step(example["summary"], needed, example["value"], media_type)
         return
     yield step("", needed)

@@ -17,6 +17,16 @@ with owner as materialized (
 )
 select r.* from inserted i cross join lateral session_resource(i.t) r;
 
+-- name: list_sessions(user_id, after, page_size)
+-- returns: SessionRow
+-- A page of the sessions of a user that have not ended, oldest first, from after a given one on.
+select r.*
+  from tokens t cross join lateral session_resource(t) r
+ where t.user_id = :user_id and t.idle is not null and t.revoked_at is null and not has_lapsed(t)
+   and (:after::uuid is null or t.id > :after::uuid)
+ order by t.id
+ limit :page_size;
+
 -- name: get_session(session_id)^
 -- returns: SessionRow
 -- One session.
@@ -27,15 +37,38 @@ select r.* from tokens t cross join lateral session_resource(t) r where t.id = :
 -- One session, as if it were an API token.
 select r.* from tokens t cross join lateral token_resource(t) r where t.id = :session_id and t.idle is not null;
 
+-- name: lock_sessions(user_id, session_id, but)
+-- returns: SessionId
+-- The sessions of a user that have not ended, or one of them, but for one; locked by id until the transaction ends.
+-- nullable: session_id, but
+select t.id
+  from tokens t
+ where t.user_id = :user_id and t.idle is not null and t.revoked_at is null and not has_lapsed(t)
+   and (:session_id::uuid is null or t.id = :session_id::uuid) and t.id is distinct from :but::uuid
+ order by t.id
+   for no key update of t;
+
 -- name: end_sessions(session_ids)
--- returns: SessionRow
--- End those of these sessions that have not ended, now.
-with ended as (
-    update tokens as t set revoked_at = clock_timestamp()
+-- returns: SessionEnded
+-- End those of these tokens, which are locked, that are sessions and have not ended; with when each would have ended.
+with before as materialized (
+    select t.id, r.expires_at
+      from tokens t cross join lateral session_resource(t) r
      where t.id = any(:session_ids) and t.idle is not null and t.revoked_at is null
-    returning t
+), ended as (
+    update tokens as t set revoked_at = clock_timestamp()
+      from before where t.id = before.id
+    returning t, before.expires_at as before
 )
-select r.* from ended cross join lateral session_resource(ended.t) r order by r.id;
+select r.*, ended.before from ended cross join lateral session_resource(ended.t) r order by r.id;
+
+-- name: delete_old_sessions(days)!
+-- Delete the sessions that ended so many days ago, but for those with which API tokens were made.
+delete from tokens t
+ where t.idle is not null
+   and least(t.revoked_at, t.expires_at, coalesce(t.last_used_at, t.created_at) + t.idle)
+       < now() - make_interval(days => :days)
+   and not exists (select from tokens made where made.created_by_token = t.id);
 
 -- name: list_demo_accounts(user_ids)
 -- returns: DemoAccount

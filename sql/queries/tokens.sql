@@ -112,8 +112,8 @@ select t.id
 
 -- name: revoke_tokens(token_ids)
 -- returns: Token
--- End these tokens, which are locked, now.
+-- End those of these tokens, which are locked, that are no sessions, now.
 with revoked as (
-    update tokens as t set revoked_at = clock_timestamp() where t.id = any(:token_ids) returning t
+    update tokens as t set revoked_at = clock_timestamp() where t.id = any(:token_ids) and t.idle is null returning t
 )
 select r.* from revoked cross join lateral token_resource(revoked.t) r order by r.id;

@@ -2,8 +2,8 @@
 
 -- The types of event, with who reads them and what it takes to be told.
 -- An event of a type that is not here is shown to nobody, and no webhook endpoint is told of it.
---   readers     ticket: who sees the ticket; project: who sees the project; user: the user and staff; token: its owner
---               and admins; admin: admins
+--   readers     ticket: who sees the ticket; project: who sees the project; user: the user and staff; token: its owner,
+--               or who is signed in, and admins; admin: admins
 --   scope       what a token needs to read it
 --   internal    it is always for staff; of other types the event itself says
 --   unfiltered  an endpoint that names no types is told of it
@@ -26,6 +26,8 @@ values ('ticket.created',      'ticket',  'tickets:read', false, true),
        ('category.updated',    'project', 'tickets:read', false, true),
        ('token.created',       'token',   'tickets:read', true,  false),
        ('token.revoked',       'token',   'tickets:read', true,  false),
+       ('session.created',     'token',   'tickets:read', true,  false),
+       ('session.ended',       'token',   'tickets:read', true,  false),
        ('invitation.created', 'admin',   'admin',        true,  false),
        ('invitation.resent',  'admin',   'admin',        true,  false),
        ('invitation.accepted','admin',   'admin',        true,  false),
@@ -150,7 +152,8 @@ language sql stable rows 1 begin atomic
                            then array['everyone'] end
                when 'user' then array['agent', 'user:' || (e.data ->> 'id')]
                when 'token' then
-                   array['admin', 'user:' || (select k.user_id from tokens k where k.id = (e.data ->> 'id')::uuid)]
+                   array['admin', 'user:' || coalesce(e.data ->> 'user_id', (
+                       select k.user_id from tokens k where k.id = (e.data ->> 'id')::uuid)::text)]
                when 'admin' then array['admin']
                else '{}'
            end,

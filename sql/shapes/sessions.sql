@@ -11,5 +11,5 @@ returns table (id uuid, user_id uuid, browser text, platform text, address text,
 language sql stable rows 1 begin atomic
     select t.id, t.user_id, t.browser, t.platform, t.address, utc(t.created_at),
            utc(coalesce(t.last_used_at, t.created_at)),
-           utc(least(t.expires_at, coalesce(t.last_used_at, t.created_at) + t.idle));
+           utc(least(t.revoked_at, t.expires_at, coalesce(t.last_used_at, t.created_at) + t.idle));
 end;

@@ -52,6 +52,9 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "create_token":                             (WRITE, 201,   201,   201,   201,   201,   201,   201),
     "get_token":                                (READ,  200,   404,   404,   404,   404,   404,   404),
     "revoke_token":                             (WRITE, 204,   404,   404,   404,   404,   404,   404),
+    "list_sessions":                            (READ,  200,   200,   200,   200,   200,   200,   200),
+    "end_session":                              (WRITE, 204,   404,   404,   404,   404,   404,   404),
+    "end_other_sessions":                       (WRITE, 204,   204,   204,   204,   204,   204,   204),
     "list_user_tokens":                         (ADMIN, 403,   403,   403,   403,   403,   403,   WITH),
     "create_user_token":                        (ADMIN, 403,   403,   403,   403,   403,   403,   201),
     "create_user_token: a person's":            (ADMIN, 403,   403,   403,   403,   403,   403,   409),
@@ -170,7 +173,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
 }
 # fmt: on
 #: Who begins or ends a session, or looks who has one, has none or one of their own; tests/api/test_sessions.py.
-WITHOUT_A_TOKEN = {"get_api", "get_session", "delete_session", "create_session"}
+WITHOUT_A_TOKEN = {"get_api", "get_session", "delete_session", "create_session", "create_sign_in_code"}
 ROLES = ("requester", "colleague", "stranger", "agent_elsewhere", "agent_here", "agent", "admin")
 SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "list_tokens": lambda world: {"token_id": world.token_id},
@@ -442,6 +445,10 @@ class World:
     @cached_property
     def invitation_id(self) -> str:
         return str(_made(self.admin.post("/invitations", json=self.invitation()))["id"])
+
+    @cached_property
+    def session_id(self) -> str:
+        return Browser(str(self.owner.base_url), self.owner).session_id
 
     @cached_property
     def machine_id(self) -> str:

@@ -180,6 +180,14 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
         "category": [(category, {"project": key}, [f"/projects/{key}/categories/music"])],
         "token": [({"id": token["id"]}, {}, [f"/tokens/{token['id']}", f"/users/{owner.id}/tokens/{token['id']}"])],
         "invitation": [({"id": guest["id"]}, {}, [f"/invitations/{guest['id']}"])],
+        # Who is signed in lists their sessions; an admin sees of them what they see of tokens.
+        "session": [
+            (
+                {"user_id": owner.id},
+                {},
+                [f"/tokens/{token['id']}", f"/users/{owner.id}/tokens/{token['id']}"],
+            )
+        ],
         "webhook": [(endpoint, {}, [f"/webhook-endpoints/{endpoint['id']}"])],
         "job": [({"id": str(job["id"])}, {}, [f"/ops/v1/jobs/{job['id']}"])],
         "queue": [({"name": "default"}, {}, ["/ops/v1/queues"])],

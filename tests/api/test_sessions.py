@@ -13,13 +13,15 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Browser, Person, configured
+from conftest import Browser, Person, configured, settled
 from judged import Judged
 from ticketing.access import bearer
 from ticketing.access.browsers import recognised
+from ticketing.ground import paths
 
 Db = psycopg.Connection[dict[str, Any]]
-NOBODY = {"session": None, "user": None, "csrf_token": None}
+NOBODY = {"session": None, "user": None, "preferences": None, "csrf_token": None}
+Events = Callable[[], list[dict[str, Any]]]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0"
 
 
@@ -53,7 +55,8 @@ def test_a_session_begins_with_a_cookie_that_no_script_reads(anonymous: Judged, 
     response = signed_in(anonymous, person, {"User-Agent": FIREFOX})
     assert response.status_code == 201
     told = response.json()
-    assert told["user"] == person.get(f"/users/{person.id}").json()
+    me = person.get("/me").json()
+    assert (told["user"], told["preferences"]) == (me["user"], me["preferences"])
     session = told["session"]
     assert (session["browser"], session["platform"], session["address"]) == ("Firefox", "Linux", "127.0.0.1")
     assert (session["user_id"], session["current"]) == (person.id, True)
@@ -244,9 +247,124 @@ def changed(admin: Person, person: Person, **fields: Any) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"active": False}, {"role": "admin"}])
-def test_it_ends_with_what_ends_tokens(admin: Person, person: Person, browser: Browser, fields: dict[str, Any]) -> None:
+def test_it_ends_with_what_ends_tokens(
+    admin: Person, person: Person, browser: Browser, new_events: Events, fields: dict[str, Any]
+) -> None:
+    before = browser.get("/session").json()["session"]
+    new_events()
     changed(admin, person, **fields)
     assert browser.get("/me").status_code == 401
+    _, revoked, ended = new_events()
+    assert (revoked["type"], ended["type"]) == ("token.revoked", "session.ended")
+    assert (ended["data"]["id"], str(ended["actor_id"])) == (browser.session_id, admin.id)
+    assert ended["previous"] == {"expires_at": before["expires_at"]}
+    assert ended["data"]["expires_at"] < before["expires_at"]
+
+
+def test_a_lower_role_leaves_a_session_that_can_do_no_more(
+    admin: Person, sign_in: Callable[..., Person], browse: Callable[[Person], Browser]
+) -> None:
+    agent, other = sign_in("agent"), sign_in("admin")
+    of_agent, of_admin = browse(agent), browse(other)
+    changed(admin, agent, role="requester")
+    changed(admin, other, role="agent")
+    assert of_agent.get("/me").json()["user"]["role"] == "requester"
+    assert of_agent.get("/users").status_code == 403
+    assert of_admin.get("/me").status_code == 401
+
+
+def test_one_sees_where_one_is_signed_in_and_ends_it(
+    browser: Browser, browse: Callable[[Person], Browser], person: Person, stranger: Person, new_events: Events
+) -> None:
+    other = browse(person)
+    assert [(each["id"], each["current"]) for each in browser.pages("/sessions", limit=1)] == [
+        (browser.session_id, True),
+        (other.session_id, False),
+    ]
+    assert [each["current"] for each in person.pages("/sessions")] == [False, False]
+    assert stranger.request("DELETE", f"/sessions/{other.session_id}").status_code == 404
+    new_events()
+    assert browser.request("DELETE", f"/sessions/{other.session_id}").status_code == 204
+    (event,) = new_events()
+    assert (event["type"], event["data"]["id"], event["internal"]) == ("session.ended", other.session_id, True)
+    assert other.get("/me").status_code == 401
+    assert browser.request("DELETE", f"/sessions/{other.session_id}").status_code == 404
+    assert [each["id"] for each in browser.pages("/sessions")] == [browser.session_id]
+    assert new_events() == []
+
+
+def test_all_others_end_and_the_one_that_asks_stays(
+    browser: Browser, browse: Callable[[Person], Browser], person: Person, requester: Person, new_events: Events
+) -> None:
+    others = [browse(person), browse(person)]
+    new_events()
+    assert browser.request("DELETE", "/sessions").status_code == 204
+    assert [event["data"]["id"] for event in new_events()] == [other.session_id for other in others]
+    assert [other.get("/me").status_code for other in others] == [401, 401]
+    assert browser.get("/me").status_code == 200
+    assert person.get("/me").status_code == 200, "a token is no session"
+    assert person.request("DELETE", "/sessions").status_code == 204
+    assert browser.get("/me").status_code == 401
+
+
+def test_a_token_that_can_do_less_ends_no_session(
+    sign_in: Callable[..., Person], browse: Callable[[Person], Browser], db: Db
+) -> None:
+    person = sign_in("admin", scopes=("tickets:read", "tickets:write"))
+    browser = browse(person)
+    for path in ("/sessions", f"/sessions/{browser.session_id}"):
+        response = person.request("DELETE", path)
+        assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
+    db.execute("update tokens set projects = '{here}' where hash = %s", (bearer.hash_token(person.token),))
+    assert person.request("DELETE", "/sessions").json()["code"] == "forbidden"
+    assert browser.get("/me").status_code == 200
+
+
+def test_whose_session_it_is_and_admins_read_its_events(
+    browser: Browser,
+    browse: Callable[[Person], Browser],
+    person: Person,
+    stranger: Person,
+    admin: Person,
+    agent: Person,
+    db: Db,
+) -> None:
+    readers: list[Judged] = [browser, person, admin, stranger, agent]
+    settled(db)
+    cursors = [reader.get("/events", params={"start": "end"}).json()["next"] for reader in readers]
+    begun = browse(person).session_id
+    settled(db)
+
+    def seen(by: Judged, cursor: str) -> bool:
+        return begun in {event["data"]["id"] for event in by.get("/events", params={"cursor": cursor}).json()["items"]}
+
+    assert [seen(*each) for each in zip(readers, cursors, strict=True)] == [True, True, True, False, False]
+
+
+def test_a_ticket_that_a_browser_opens_came_by_the_portal(browser: Browser, person: Person, project: str) -> None:
+    body = {"type": "bug", "project": project, "title": "x", "description": ""}
+    assert browser.post("/tickets", json=body).json()["channel"] == "portal"
+    assert person.post("/tickets", json=body).json()["channel"] == "api"
+
+
+def test_one_that_has_ended_is_kept_for_a_month(
+    browser: Browser, browse: Callable[[Person], Browser], person: Person, db: Db
+) -> None:
+    maker = browse(person)
+    assert maker.post("/tokens", json={"name": "x", "scopes": ["tickets:read"]}).status_code == 201
+    for each in (maker, browser):
+        assert each.request("DELETE", "/session").status_code == 204
+
+    def kept() -> set[str]:
+        statement = (paths.QUERIES / "sessions.sql").read_text().partition("delete_old_sessions(days)!")[2]
+        db.execute(statement.partition("-- name:")[0].replace(":days", "30").encode())
+        return {str(row["id"]) for row in db.execute("select id from tokens where idle is not null").fetchall()}
+
+    assert {maker.session_id, browser.session_id} <= kept()
+    db.execute(
+        "update tokens set revoked_at = now() - interval '31 days' where idle is not null and revoked_at < now()"
+    )
+    assert kept() & {maker.session_id, browser.session_id} == {maker.session_id}
 
 
 def test_it_ends_when_it_is_not_used_and_in_any_case_in_the_end(browser: Browser, db: Db) -> None:

@@ -19,7 +19,15 @@ from ticketing.api.presences import create_presence
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
-from ticketing.api.sessions import create_session, delete_session, get_session
+from ticketing.api.sessions import (
+    create_session,
+    delete_session,
+    end_other_sessions,
+    end_session,
+    get_session,
+    list_sessions,
+)
+from ticketing.api.sign_in_codes import create_sign_in_code
 from ticketing.api.tickets import change_tickets, create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import (
     create_token,
@@ -55,6 +63,7 @@ __all__ = [
     "create_presence",
     "create_project",
     "create_session",
+    "create_sign_in_code",
     "create_stream_pass",
     "create_ticket",
     "create_token",
@@ -64,6 +73,8 @@ __all__ = [
     "delete_comment",
     "delete_session",
     "delete_webhook_endpoint",
+    "end_other_sessions",
+    "end_session",
     "get_api",
     "get_category",
     "get_comment",
@@ -91,6 +102,7 @@ __all__ = [
     "list_projects",
     "list_queues",
     "list_schedules",
+    "list_sessions",
     "list_ticket_events",
     "list_tickets",
     "list_tokens",

@@ -41,7 +41,7 @@ async def _sign_in() -> dict[str, Any]:
     if settings().demo_users:
         async with pool.connection() as conn:
             accounts = await sessions.list_demo_accounts(conn)
-    return {"registration": "closed", "demo_accounts": accounts}
+    return {"registration": settings().registration.form, "demo_accounts": accounts}
 
 
 @cache

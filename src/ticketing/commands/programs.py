@@ -1,4 +1,4 @@
-"""What stands beside the demo's tickets: tokens, webhook endpoints with a delivery, jobs, an invitation, and a mail."""
+"""What stands beside the demo's tickets: tokens, a session, endpoints, a delivery, jobs, an invitation, and a mail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from ticketing import sealing
-from ticketing.access import bearer
+from ticketing.access import bearer, scopes
+from ticketing.access.browsers import Browser
 from ticketing.db import sql
 from ticketing.ground.config import settings
 from ticketing.mail import wording
@@ -31,6 +32,7 @@ async def load(
 ) -> None:
     """Write what `demo.yaml` says of these, for these people by their keys. Without a secret key no endpoints."""
     await _add_tokens(conn, demo, people)
+    await _add_sessions(conn, demo, people)
     if sealing.first_key():
         await _add_endpoints(conn, demo, admin_id, began)
     await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo, began))))
@@ -56,6 +58,27 @@ async def _add_tokens(conn: sql.Connection, demo: Demo, people: Mapping[str, Map
             scopes=token["scopes"],
             expires_at=None,
             sealed=None,
+        )
+
+
+async def _add_sessions(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
+    roles = {person["key"]: person["role"] for person in demo["people"]}
+    for session in demo["sessions"]:
+        browser = Browser(session["browser"], session["platform"])
+        await sql.sessions.insert_session(
+            conn,
+            token_id=UUID(session["id"]),
+            user_id=UUID(people[session["owner"]]["id"]),
+            name=browser.words,
+            hash=bearer.hash_token(bearer.new_token(bearer.SESSION)),
+            prefix=bearer.SESSION,
+            scopes=list(scopes.OF_ROLE[roles[session["owner"]]]),
+            role=roles[session["owner"]],
+            idle_days=settings().session_idle_days,
+            days=settings().session_days,
+            browser=browser.name,
+            platform=browser.platform,
+            address=None,
         )
 
 

@@ -137,6 +137,7 @@ def _use(servers: embedded.Servers, home: Path, url: str) -> None:
     }
     os.environ.update(chosen)
     os.environ.setdefault("TICKETING_LOG_FORMAT", "text")
+    os.environ.setdefault("TICKETING_REGISTRATION", "open")
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in chosen.items()]
     lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n")
     _write_private(home / "environment", "".join(lines).encode())

@@ -14,9 +14,11 @@ from uuid import UUID
 from ticketing.contract.cors import NO_ORIGINS, Origins
 from ticketing.contract.forwarded import NOBODY, Networks, prefix_of
 from ticketing.ground.refused import Refused
+from ticketing.ground.registration import CLOSED, Registration
 
 PREFIX = "TICKETING_"
 REDIS_HERE = "redis://127.0.0.1:6379/0"
+REGISTRATION = Registration(CLOSED)
 PRIVATE = Networks("unix,127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,::1/128,fc00::/7,fe80::/10")
 ELSEWHERE = frozenset({"TICKETING_CHROMIUM", "TICKETING_HOME", "TICKETING_POSTGRES_BIN", "TICKETING_TEST_SERVER"})
 """Variables that are read elsewhere."""
@@ -54,6 +56,8 @@ class Settings:
     invitation_days: Annotated[int, range(1, 366)] = 7
     #: Milliseconds for which an accepted token is cached, and so how late a revocation may take effect.
     token_cache_ms: Annotated[int, range(3_600_001)] = 500
+    #: Who becomes a requester by signing in: everybody (`open`), nobody (`closed`), or whose address has these domains.
+    registration: Registration = REGISTRATION
     #: Days after which a browser session ends that is not used.
     session_idle_days: Annotated[int, range(1, 3_651)] = 14
     #: Days after which a browser session ends in any case.
@@ -215,6 +219,14 @@ def _read(variable: str, text: str, kind: Any) -> Any:
         except ValueError:
             raise InvalidSetting(
                 f"{variable} is {text[:50]!r}. Give it addresses and networks such as 10.0.0.0/8, separated by commas."
+            ) from None
+    if kind is Registration:
+        try:
+            return Registration(text)
+        except ValueError:
+            raise InvalidSetting(
+                f"{variable} is {text[:50]!r}. Give it `open`, `closed`, or domains such as example.org, separated by"
+                " commas."
             ) from None
     if kind is Origins:
         try:

@@ -31,6 +31,7 @@ Problem                 (ticketing.contract: rendered as RFC 9457 problem detail
 ├── Invalid             422   a rule that the schema cannot express
 ├── KeyReused           422
 ├── QueryTooExpensive   422   filters and sort of a list
+├── TooManySignInCodes  429
 └── TooManyStreams      429
 """
 
@@ -180,6 +181,10 @@ class KeyReused(Problem):
 
 class QueryTooExpensive(Problem):
     slug = "query-too-expensive"
+
+
+class TooManySignInCodes(Problem):
+    slug = "too-many-sign-in-codes"
 
 
 class TooManyStreams(Problem):

@@ -8,9 +8,14 @@ from typing import Any
 from ticketing.ground.config import settings
 
 
+def of_page(path: str) -> str:
+    """The URL of a page of ours."""
+    return f"{settings().public_url}{path}"
+
+
 def of_ticket(number: int) -> str:
     """The URL of a ticket's page."""
-    return f"{settings().public_url}/support/tickets/{number}"
+    return of_page(f"/support/tickets/{number}")
 
 
 def of_invitation(secret: str) -> str:

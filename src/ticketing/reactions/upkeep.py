@@ -19,6 +19,8 @@ BATCH = 20
 """Tickets or events in one statement. A ticket may have a quarter of a megabyte, which its event holds once more: many
 more of those could not be written in the time that a statement has, and would be tried for ever."""
 KEYS_BATCH = 5000
+SESSIONS_KEPT_DAYS = 30
+"""How long a session is kept that has ended."""
 
 
 @jobs.schedule("close_resolved_tickets", "*/5 * * * *", missed="last")
@@ -40,7 +42,7 @@ async def escalate_tickets(_: Job) -> None:
 @jobs.schedule("delete_expired_idempotency_keys", "*/10 * * * *", missed="last")
 @jobs.handler("idempotency_keys.delete_expired", queue="upkeep", timeout=240, shown=("slot",))
 async def delete_expired_idempotency_keys(_: Job) -> None:
-    """Delete keys that may be used anew, secrets kept for repeated requests, expired stream passes, and presences."""
+    """Delete keys that may be used anew, secrets kept for repeated requests, and what has expired for good."""
     await _batches(
         KEYS_BATCH, lambda conn: sql.idempotency_keys.delete_expired_idempotency_keys(conn, batch=KEYS_BATCH)
     )
@@ -48,6 +50,8 @@ async def delete_expired_idempotency_keys(_: Job) -> None:
         await sql.tokens.delete_expired_sealed_tokens(conn)
         await sql.stream_passes.delete_expired_stream_passes(conn)
         await sql.presences.delete_expired_presences(conn)
+        await sql.sign_in_codes.delete_old_sign_in_codes(conn)
+        await sql.sessions.delete_old_sessions(conn, days=SESSIONS_KEPT_DAYS)
 
 
 @jobs.schedule("expire_events", "*/10 * * * *", missed="last")

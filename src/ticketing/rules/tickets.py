@@ -43,7 +43,7 @@ async def create(
     environment: Mapping[str, str] | None = None,
     priority: sql.TicketPriority | None = None,
     requester: Mapping[str, str] | None = None,
-    channel: sql.TicketChannel = "api",
+    channel: sql.TicketChannel | None = None,
 ) -> dict[str, Any]:
     """Open a ticket and record `ticket.created`, in one statement.
 
@@ -69,7 +69,7 @@ async def create(
         tags=list(tags),
         environment=Jsonb(environment or {}),
         priority=priority or "normal",
-        channel=channel,
+        channel=channel or ("portal" if actor.session else "api"),
         requester_id=requester_id,
     )
     if ticket:

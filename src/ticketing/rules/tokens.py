@@ -15,6 +15,7 @@ from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
 from ticketing.ground import moments
 from ticketing.ground.errors import ChangedMeanwhile, Invalid, NotAServiceAccount, SecretNotShown, UserInactive, found
+from ticketing.rules import endings
 from ticketing.writing import paging
 from ticketing.writing.change import Change, changing
 from ticketing.writing.idempotency import Claim
@@ -218,23 +219,14 @@ async def revoke(
     async with changing(conn, actor) as change:
         # What is made with one of these while it ends is there in the next round; after that nothing can be.
         while family := await sql.tokens.lock_token_family(conn, token_id=token_id, children=children):
-            count += await _end(change, family)
+            count += await endings.end(change, [token["id"] for token in family])
     return count
 
 
 async def revoke_with(change: Change, user_id: UUID, scopes: Collection[str]) -> None:
-    """End those tokens of a user, who is locked, that hold any of these scopes."""
-    await _end(change, await sql.tokens.lock_tokens_with(change.conn, user_id=user_id, scopes=list(scopes)))
-
-
-async def _end(change: Change, tokens: Sequence[sql.TokenId]) -> int:
-    """End these tokens, which are locked; each has its event."""
-    token_ids = [token["id"] for token in tokens]
-    ended = await sql.tokens.revoke_tokens(change.conn, token_ids=token_ids)
-    for token in ended:
-        change.record("token.revoked", token, previous={"revoked_at": None}, internal=True)
-    authentication.forget(frozenset(token_ids))
-    return len(ended)
+    """End those tokens and sessions of a user, who is locked, that hold any of these scopes."""
+    locked = await sql.tokens.lock_tokens_with(change.conn, user_id=user_id, scopes=list(scopes))
+    await endings.end(change, [token["id"] for token in locked])
 
 
 async def _owner(conn: sql.Connection, actor: Caller, user_id: UUID | None) -> UUID:
