@@ -44,15 +44,9 @@ async def create(conn: sql.Connection, email: str, *, network: str, language: st
 
     `language` is that of the browser, for people whose own is not known. Raises TooManySignInCodes.
     """
+    await _check_limits(conn, email, network)  # Whoever is refused anyway waits for nobody.
     await sql.sign_in_codes.lock_sign_in_codes(conn, email=email, network=network)
-    wait = await sql.sign_in_codes.get_sign_in_wait(
-        conn, email=email, network=network, for_address=FOR_ADDRESS, from_network=FROM_NETWORK
-    )
-    if wait is not None:
-        raise TooManySignInCodes(
-            f"Too many codes were asked for. Use the last one, or ask for another in {-(-wait // 60)} minutes.",
-            headers={"Retry-After": str(max(wait, 1))},
-        )
+    await _check_limits(conn, email, network)
     # Random as the secret that it is, and so not of the time, as other ids are.
     code_id, code = uuid4(), f"{secrets.randbelow(10**6):06}"
     expires_at = datetime.now(UTC) + timedelta(minutes=MINUTES)
@@ -66,6 +60,17 @@ async def create(conn: sql.Connection, email: str, *, network: str, language: st
     )
     await _mail(conn, email, code_id, code, language=language, expires_at=expires_at)
     return {"id": str(code_id), "email": email, "expires_at": moments.written(expires_at)}
+
+
+async def _check_limits(conn: sql.Connection, email: str, network: str) -> None:
+    wait = await sql.sign_in_codes.get_sign_in_wait(
+        conn, email=email, network=network, for_address=FOR_ADDRESS, from_network=FROM_NETWORK
+    )
+    if wait is not None:
+        raise TooManySignInCodes(
+            f"Too many codes were asked for. Use the last one, or ask for another in {-(-wait // 60)} minutes.",
+            headers={"Retry-After": str(max(wait, 1))},
+        )
 
 
 async def _mail(
