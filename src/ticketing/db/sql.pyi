@@ -26,6 +26,13 @@ Visibility: TypeAlias = Literal["private", "public"]
 WebhookFormat: TypeAlias = Literal["standard", "slack", "discord"]
 WebhookState: TypeAlias = Literal["active", "paused", "disabled"]
 
+class Addressee(TypedDict):
+    id: UUID
+    name: str
+    email: str | None
+    locale: str
+    may_sign_in: bool | None
+
 class AuditedEvent(TypedDict):
     until_full: bool | None
     until_timestamp: str | None
@@ -518,6 +525,20 @@ class ServerFigures(TypedDict):
     connections: int | None
     clock: float | None
 
+class SessionEnded(TypedDict):
+    id: UUID | None
+    user_id: UUID | None
+    browser: str | None
+    platform: str | None
+    address: str | None
+    created_at: str | None
+    last_used_at: str | None
+    expires_at: str | None
+    before: str | None
+
+class SessionId(TypedDict):
+    id: UUID
+
 class SessionRow(TypedDict):
     id: UUID | None
     user_id: UUID | None
@@ -613,6 +634,10 @@ class TokenId(TypedDict):
 class TouchedTicket(TypedDict):
     ticket: int
     reason: str | None
+
+class TriedCode(TypedDict):
+    email: str
+    is_right: bool | None
 
 class UnknownProject(TypedDict):
     key: str | None
@@ -2052,13 +2077,22 @@ class _Schedules:
         """A page of schedules by name."""
 
 class _Sessions:
+    async def delete_old_sessions(
+        self,
+        conn: Connection,
+        *,
+        days: int,
+    ) -> int:
+        """Delete the sessions that ended so many days ago, but for those with which API tokens were made."""
     async def end_sessions(
         self,
         conn: Connection,
         *,
         session_ids: list[UUID],
-    ) -> list[SessionRow]:
-        """End those of these sessions that have not ended, now."""
+    ) -> list[SessionEnded]:
+        """End those of these tokens, which are locked, that are sessions and have not ended; with when each would
+        have ended.
+        """
     async def get_session(
         self,
         conn: Connection,
@@ -2098,6 +2132,80 @@ class _Sessions:
         user_ids: list[UUID],
     ) -> list[DemoAccount]:
         """Those of these users who may sign in, in this order."""
+    async def list_sessions(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+        after: UUID | None,
+        page_size: int,
+    ) -> list[SessionRow]:
+        """A page of the sessions of a user that have not ended, oldest first, from after a given one on."""
+    async def lock_sessions(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+        session_id: UUID | None,
+        but: UUID | None,
+    ) -> list[SessionId]:
+        """The sessions of a user that have not ended, or one of them, but for one; locked by id until the
+        transaction ends.
+        """
+
+class _SignInCodes:
+    async def delete_old_sign_in_codes(
+        self,
+        conn: Connection,
+    ) -> int:
+        """Delete the codes that count for no limit any more."""
+    async def get_addressee(
+        self,
+        conn: Connection,
+        *,
+        email: str,
+    ) -> Addressee | None:
+        """Who has an address of mail, whatever its case, and what they are to be written."""
+    async def get_sign_in_wait(
+        self,
+        conn: Connection,
+        *,
+        email: str,
+        for_address: int,
+        network: str,
+        from_network: int,
+    ) -> int | None:
+        """Seconds until another code may be asked for; null if there were fewer in the last hour."""
+    async def insert_sign_in_code(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+        code_hash: bytes,
+        email: str,
+        network: str,
+        expires_at: datetime | str,
+    ) -> int:
+        """Keep a code for an address, as long as it holds."""
+    async def lock_sign_in_codes(
+        self,
+        conn: Connection,
+        *,
+        email: str,
+        network: str,
+    ) -> bool | None:
+        """Wait until nobody else asks for a code for this address, or from this network, until the transaction ends."""
+    async def try_sign_in_code(
+        self,
+        conn: Connection,
+        *,
+        code_hash: bytes,
+        hash: bytes,
+        attempts: int,
+    ) -> TriedCode | None:
+        """Try a code, which counts; the right one is used by that. Empty: there is none that can be tried. Others
+        wait.
+        """
 
 class _StreamPasses:
     async def delete_expired_stream_passes(
@@ -2567,7 +2675,7 @@ class _Tokens:
         *,
         token_ids: list[UUID],
     ) -> list[Token]:
-        """End these tokens, which are locked, now."""
+        """End those of these tokens, which are locked, that are no sessions, now."""
 
 class _Users:
     async def add_requester(
@@ -3112,6 +3220,7 @@ projects: _Projects
 queues: _Queues
 schedules: _Schedules
 sessions: _Sessions
+sign_in_codes: _SignInCodes
 stream_passes: _StreamPasses
 tickets: _Tickets
 tokens: _Tokens
