@@ -156,6 +156,10 @@ wheel: $(venv)/for-dev portal ## Build the wheel into dist/
 	@$(python) -m pip --disable-pip-version-check -q wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist
 
+.PHONY: packages
+packages: $(venv)/for-dev ## Build wheel and sdist, install each where there is no Node.js, and ask it for the portal
+	@$(python) scripts/packages.py
+
 .PHONY: lock
 lock: $(venv)/for-dev ## Lock the dependencies; ARGS=--upgrade takes the newest that fit
 	@$(call compile,requirements-dev.lock,pyproject.toml --extra embedded --extra otel --group dev --group bench)
@@ -176,7 +180,7 @@ clean: ## Remove everything that make created, except the data in .ticketing/
 
 .PHONY: help
 help: ## List all this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 # What is installed ----------------------------------------------------------------------------------------------------
 

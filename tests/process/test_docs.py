@@ -47,7 +47,7 @@ def test_tests_named_in_documents_exist() -> None:
 def test_make_targets_in_documents_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for document in DOCUMENTS:
-        for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", document.read_text()):
+        for target in re.findall(r"(?:`|\$ )make ([a-z0-9-]+)", document.read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{document.name}: make {target}"
 
 
