@@ -64,7 +64,7 @@ ALSO = {
 
 #: Mutants that change nothing, by name (`--list` prints it), and why not.
 EQUIVALENT = {
-    "src/ticketing/access/authentication.py authenticate: not well_formed(token) → False": (
+    "src/ticketing/access/authentication.py authenticate: not well_formed(token, prefix) → False": (
         "It only saves a look-up: what cannot be a token of ours is in no table either."
     ),
     "src/ticketing/reactions/webhooks/endpoints.py create: policy.require_admin(actor) → pass": (

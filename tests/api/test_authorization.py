@@ -448,7 +448,8 @@ class World:
 
     @cached_property
     def session_id(self) -> str:
-        return Browser(str(self.owner.base_url), self.owner).session_id
+        with Browser(str(self.owner.base_url), self.owner) as browser:
+            return browser.session_id
 
     @cached_property
     def machine_id(self) -> str:

@@ -48,7 +48,6 @@ BREAKING: dict[str, Change] = {
     "Property `environment` of `TicketCreate` was removed": lambda d: schema(d, "TicketCreate")["properties"].pop(
         "environment"
     ),
-    "`anyOf` subschema of `Event` was removed": lambda d: schema(d, "Event")["anyOf"].pop(1),
     "Media type `application/merge-patch+json` was removed": lambda d: operation(d, "patch", "/tickets/{number}")[
         "requestBody"
     ]["content"].pop("application/merge-patch+json"),
