@@ -13,6 +13,7 @@ from test_authorization import DOCUMENT
 
 from conftest import Person, served, signed_up
 from ticketing import app
+from ticketing.api.shaped import SHOWING
 from ticketing.ground.config import settings
 
 LISTS = {
@@ -22,6 +23,9 @@ LISTS = {
     "/webhook-endpoints": ("webhook_endpoints", {"status": "paused"}),
     "/webhook-deliveries": ("deliveries", {"status": "failed"}),
     "/events": ("events", {"type": "ticket.created"}),
+    "/event-log": ("events", {"type": "ticket.created"}),
+    "/invitations": ("invitations", {"status": "pending"}),
+    "/ops/v1/mails": ("mails", {"status": "sent"}),
 }
 
 
@@ -36,7 +40,7 @@ def hurried(service: str, database_url: str, db: psycopg.Connection[Any]) -> Ite
 
 def filters(operation: dict[str, Any]) -> set[str]:
     parameters = [_resolved(each) for each in operation.get("parameters", ())]
-    return {each["name"] for each in parameters if each["in"] == "query"} - {"limit", "cursor"}
+    return {each["name"] for each in parameters if each["in"] == "query"} - SHOWING
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:

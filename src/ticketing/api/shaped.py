@@ -7,11 +7,13 @@ from functools import wraps
 from typing import Any
 
 from ticketing.contract import Answer, document
+from ticketing.contract.parameters import argument
 from ticketing.db import pool
 from ticketing.ground.errors import QueryTooExpensive
 
 Handler = Callable[..., Awaitable[Answer]]
-PAGING = frozenset({"limit", "cursor"})
+SHOWING = frozenset({"limit", "cursor", "render", "include"})
+"""What says how much of a list is shown and how, and not what is in it."""
 
 
 def shaped(handlers: Mapping[str, Handler], contracts: Collection[document.Document]) -> dict[str, Handler]:
@@ -33,7 +35,7 @@ def _filters(contract: document.Document, operation: document.Operation) -> dict
     return {
         parameter["name"]: document.schema_of(contract, parameter).get("default")
         for _, parameter in document.parameters(contract, operation)
-        if parameter["in"] == "query" and parameter["name"] not in PAGING
+        if parameter["in"] == "query" and parameter["name"] not in SHOWING
     }
 
 
@@ -43,7 +45,8 @@ def _bounded(handler: Handler, filters: Mapping[str, Any]) -> Handler:
         try:
             return await handler(**request)
         except pool.TooSlow as slow:
-            named = [name for name, absent in filters.items() if request.get(name, absent) not in (absent, None)]
+            given = {name: request.get(argument(name), absent) for name, absent in filters.items()}
+            named = [name for name, value in given.items() if value not in (filters[name], None)]
             if not named:
                 raise
             raise QueryTooExpensive(
