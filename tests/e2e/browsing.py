@@ -29,12 +29,15 @@ FLAGS = (
 VIOLATIONS = """addEventListener('securitypolicyviolation', (event) =>
     console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`))"""
 STILL = """async () => {
-    await new Promise(requestAnimationFrame);
-    await new Promise(requestAnimationFrame);
-    const ending = document.getAnimations().filter((each) => each.effect.getComputedTiming().endTime !== Infinity);
-    await Promise.allSettled(ending.map((each) => each.finished));
+    // A colour that changes slowly changes that of each element within, which changes slowly in turn.
+    for (let still = 0; still < 3; ) {
+        await new Promise(requestAnimationFrame);
+        const ending = document.getAnimations().filter((each) => each.effect.getComputedTiming().endTime !== Infinity);
+        await Promise.allSettled(ending.map((each) => each.finished));
+        still = ending.length ? 0 : still + 1;
+    }
 }"""
-"""Waits until colours that change slowly have changed."""
+"""Waits until no colour changes any more."""
 MODES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "forced_colors": "none"},
     "dark": {"color_scheme": "dark", "forced_colors": "none"},
