@@ -317,9 +317,9 @@ async def check_everything(*, mail: bool = False, json: bool = False) -> None:
     async for check in doctor.run(mail_server=mail):
         healthy &= check.passed
         if json:
-            print(orjson.dumps(check).decode())
+            print(orjson.dumps({"what": check.what, "passed": check.passed, "finding": check.sentences}).decode())
         else:
-            print(f"{'ok   ' if check.passed else 'WRONG'}  {check.what}: {check.finding}")
+            print(f"{'ok   ' if check.passed else 'WRONG'}  {check.what}: {check.sentences}")
     sys.exit(0 if healthy else 1)
 
 

@@ -19,10 +19,9 @@ from ticketing.db import bell, outages, pool
 from ticketing.ground import links, metrics, paths, release, texts
 from ticketing.ground.config import Settings, settings
 from ticketing.log import streams
-from ticketing.monitoring import readiness, sampling, tracing
+from ticketing.monitoring import files, readiness, sampling, tracing
 from ticketing.reactions.webhooks import endpoints
 from ticketing.web import pages
-from ticketing.web.wire import files
 
 log = logging.getLogger(__name__)
 UNSAFE = frozenset({"POST", "PATCH", "PUT", "DELETE"})

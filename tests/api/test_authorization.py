@@ -160,6 +160,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_deliveries":                          (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "get_delivery":                             (ADMIN, 403,   403,   403,   403,   403,   403,   200),
 
+    "get_health":                               (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "list_jobs":                                (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "get_job":                                  (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "retry_job":                                (ADMIN, 403,   403,   403,   403,   403,   403,   202),

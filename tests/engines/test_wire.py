@@ -528,7 +528,7 @@ def test_a_process_may_open_the_files_that_its_settings_promise_or_says_why_not(
     program = """if True:
         import resource
         from ticketing.ground.config import Settings
-        from ticketing.web.wire import files
+        from ticketing.monitoring import files
         settings = Settings(database_url="", streams=300, connections=200)
         for most in (1000, 512):
             resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))

@@ -22,10 +22,9 @@ from conftest import await_, settled, signed_up
 from mailing import FROM, mailbox
 from pooling import pooled
 from ticketing import sealing
-from ticketing.commands import doctor
 from ticketing.db import pool, watched
 from ticketing.ground.config import Settings, unknown
-from ticketing.web.wire import files
+from ticketing.monitoring import checks, files
 
 __all__ = ["run", "url"]
 
@@ -115,13 +114,13 @@ def test_a_process_has_to_be_allowed_its_files(monkeypatch: pytest.MonkeyPatch) 
     chosen = Settings(database_url="", streams=300, connections=200)
     needed = files.needed(chosen)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, needed - 1))
-    check = doctor._files(chosen)
+    check = checks._files(chosen)
     assert not check.passed
     assert check.finding == files.shortage(chosen, needed - 1)
     assert f"a process {needed - 1}." in check.finding
     for limit in (needed, resource.RLIM_INFINITY):
         monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (256, limit))
-        assert doctor._files(chosen).passed
+        assert checks._files(chosen).passed
 
 
 def test_the_connections_of_others_are_counted_by_a_role_that_may_not_look_at_them(
@@ -194,7 +193,7 @@ def open_transaction(url: str) -> Iterator[psycopg.Connection[Any]]:
 def test_a_transaction_that_holds_up_the_event_log_is_found(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str, server_url: str
 ) -> None:
-    monkeypatch.setattr(doctor, "OPEN_SECONDS", 0.0)
+    monkeypatch.setattr(checks, "OPEN_SECONDS", 0.0)
     with open_transaction(server_url) as holding, psycopg.connect(url, autocommit=True) as conn:
         conn.execute("insert into events (id, type, data) values (%s, 'ticket.created', '{}')", [uuids.uuid7()])
         finding = wrong(url)["Transactions"]
@@ -298,7 +297,7 @@ def test_a_database_that_has_no_room_is_found(wrong: Callable[..., dict[str, str
 def test_of_a_restored_log_no_transaction_is_blamed(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
 ) -> None:
-    monkeypatch.setattr(doctor, "OPEN_SECONDS", 0.0)
+    monkeypatch.setattr(checks, "OPEN_SECONDS", 0.0)
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(
             "insert into events (id, type, data, transaction_id, occurred_at)"
@@ -332,7 +331,7 @@ def test_a_worker_that_does_not_run_is_found(wrong: Callable[..., dict[str, str]
 def test_a_standby_for_which_wal_is_retained_is_found(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
 ) -> None:
-    monkeypatch.setattr(doctor, "BEHIND_BYTES", 1)
+    monkeypatch.setattr(checks, "BEHIND_BYTES", 1)
     with psycopg.connect(url, autocommit=True) as conn:
         # As PostgreSQL shows it. The tests' server keeps no WAL for standbys.
         conn.execute(
@@ -347,7 +346,7 @@ def test_a_standby_for_which_wal_is_retained_is_found(
 def test_events_without_deliveries_are_found(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
 ) -> None:
-    monkeypatch.setattr(doctor, "LATE_SECONDS", 1e-6)
+    monkeypatch.setattr(checks, "LATE_SECONDS", 1e-6)
     event = "insert into events (id, type, data) values (%s, 'ticket.created', '{}')"
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(event, [uuids.uuid7()])
@@ -380,7 +379,7 @@ def test_who_keeps_the_service_from_writing_is_named(
     with psycopg.connect(url, application_name="psql") as conn:
         conn.execute("lock table tickets in share mode")
         assert "Locks" not in wrong(url)
-        monkeypatch.setattr(doctor, "LOCKED_SECONDS", 0.0)
+        monkeypatch.setattr(checks, "LOCKED_SECONDS", 0.0)
         finding = wrong(url)["Locks"]
         assert finding.startswith(f"process {conn.info.backend_pid} of the role {conn.info.user} (psql), whose ")
         assert "s ago and is idle in transaction, holds a lock on tickets. " in finding
@@ -392,7 +391,7 @@ def test_who_keeps_the_service_from_writing_is_named(
 def test_who_keeps_others_waiting_is_named_and_not_those_who_wait(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
 ) -> None:
-    monkeypatch.setattr(doctor, "LOCKED_SECONDS", 0.0)
+    monkeypatch.setattr(checks, "LOCKED_SECONDS", 0.0)
     lock = "select pg_advisory_xact_lock(1)"
     with contextlib.ExitStack() as stack:
         holding = stack.enter_context(psycopg.connect(url))
@@ -425,7 +424,7 @@ def test_an_index_whose_build_was_interrupted_is_found(wrong: Callable[..., dict
 def test_a_server_that_is_almost_full_is_found(
     monkeypatch: pytest.MonkeyPatch, wrong: Callable[..., dict[str, str]], url: str
 ) -> None:
-    monkeypatch.setattr(doctor, "SPARE_CONNECTIONS", 100_000)
+    monkeypatch.setattr(checks, "SPARE_CONNECTIONS", 100_000)
     assert "are taken. Raise its max_connections" in wrong(url)["Connections"]
 
 
@@ -448,7 +447,7 @@ def test_that_nothing_is_sent_is_noted(run: Run, url: str, redis_url: str) -> No
 )
 def test_a_clock_is_not_wrong_because_the_answer_took_long(theirs: float, passed: bool) -> None:
     """Asked at 100, answered at 114: whatever lies between is right, and five seconds more."""
-    assert doctor._clock(theirs, 100.0, 114.0).passed is passed
+    assert checks._clock(theirs, 100.0, 114.0).passed is passed
 
 
 def test_the_doctor_does_not_wait_for_ever(run: Run, url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

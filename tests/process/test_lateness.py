@@ -16,10 +16,9 @@ from test_up import SECONDS, started
 from test_work import free_port, is_ready
 
 from conftest import await_, configured, logged
-from ticketing.commands import doctor
 from ticketing.db import pool, queries, sql
 from ticketing.jobs import kinds, schedules
-from ticketing.monitoring import lateness
+from ticketing.monitoring import checks, lateness
 from working import SETTLED
 
 
@@ -44,9 +43,9 @@ def figure(name: str, **labels: str) -> float | None:
 
 
 def test_events_without_deliveries_are_measured_and_the_doctor_tells(url: str) -> None:
-    async def webhooks() -> doctor.Check:
+    async def webhooks() -> checks.Check:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
-            return await doctor._fan_out(conn)
+            return await checks._fan_out(conn)
 
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(

@@ -3,6 +3,7 @@
 from ticketing.api.categories import create_category, get_category, list_categories, update_category
 from ticketing.api.comments import create_comment, delete_comment, get_comment, list_comments, update_comment
 from ticketing.api.events import create_stream_pass, list_event_log, list_events, list_ticket_events, stream_events
+from ticketing.api.health import get_health
 from ticketing.api.index import get_api
 from ticketing.api.invitations import (
     create_invitation,
@@ -79,6 +80,7 @@ __all__ = [
     "get_category",
     "get_comment",
     "get_delivery",
+    "get_health",
     "get_invitation",
     "get_job",
     "get_mail",

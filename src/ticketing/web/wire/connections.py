@@ -14,7 +14,7 @@ from typing import Protocol as Interface
 
 from ticketing.contract.forwarded import subscriber
 from ticketing.ground.config import Settings
-from ticketing.web.wire import files
+from ticketing.monitoring import files
 
 MOST_UNSENT_BYTES = 64 * 1024 * 1024
 """Most bytes of unread answers that a process holds, besides some 64 KiB per connection."""
