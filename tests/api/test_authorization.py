@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -449,7 +450,7 @@ class World:
 
     @cached_property
     def session_id(self) -> str:
-        with Browser(str(self.owner.base_url), self.owner) as browser:
+        with closing(Browser(str(self.owner.base_url), self.owner)) as browser:
             return browser.session_id
 
     @cached_property
