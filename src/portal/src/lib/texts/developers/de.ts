@@ -18,6 +18,7 @@ export default {
 	guide: {
 		quickstart: ['Schnellstart', 'Ein erstes Ticket mit curl und mit einem Programm.'],
 		authentication: ['Authentifizierung', 'Tokens, Scopes, Sitzungen und deren Wechsel.'],
+		texts: ['Texte', 'Markdown, und das HTML, das der Dienst daraus macht.'],
 		errors: ['Fehler', 'Was ein Programm tut, wenn eine Anfrage abgelehnt wird.'],
 		paging: ['Blättern', 'Listen bis zum Ende lesen, jedes Element einmal.'],
 		concurrency: ['Nebenläufigkeit', 'Versionen, Idempotenzschlüssel, sicheres Schreiben.'],

@@ -16,6 +16,7 @@ export default {
 	guide: {
 		quickstart: ['Quickstart', 'A first ticket by curl, and by a program.'],
 		authentication: ['Authentication', 'Tokens, scopes, sessions and their rotation.'],
+		texts: ['Texts', 'Markdown, and the HTML that the service makes of it.'],
 		errors: ['Errors', 'What a program does when a request is refused.'],
 		paging: ['Paging', 'Reading lists to their end, once each.'],
 		concurrency: ['Concurrency and retries', 'Versions, idempotency keys, safe writes.'],
