@@ -321,6 +321,7 @@ def test_a_signature_is_read_whatever_its_arguments_look_like(release: Release, 
 RUN = {
     "claim_idempotency_key": "select claim_idempotency_key(gen_random_uuid(), 'key', 'x', gen_random_uuid())",
     "claim_jobs": "select claim_jobs(array[enqueue_job('sample', '{}', ordering_key => 'one')], '1 minute')",
+    "events_back": "select events_back(now(), gen_random_uuid(), null, apart, 9) from unnest('{t,f}'::bool[]) apart",
     "keep_an_admin": "update users set active = false where name = 'a'",
     "log_id": "select log_id(pg_current_xact_id())",
     "log_page": "select log_page('0', 0, 10, 1000)",
