@@ -121,7 +121,7 @@ public final class Drive {
 
   private static void change(ApiClient client, Long number) throws Exception {
     TicketsApi tickets = new TicketsApi(client);
-    String version = tickets.getTicket(number, null).getVersion();
+    String version = tickets.getTicket(number, null, null, null).getVersion();
     Ticket after = tickets.updateTicket(number, new TicketPatch().priority(TicketPriority.URGENT), version);
     must(after.getPriority() == TicketPriority.URGENT && !after.getVersion().equals(version), after);
     TicketPatch late = new TicketPatch().title("Поздно");
@@ -132,7 +132,7 @@ public final class Drive {
     CommentsApi comments = new CommentsApi(client);
     CommentCreate body = new CommentCreate().body("Только в Wayland.").visibility(CommentVisibility.INTERNAL);
     var comment = comments.createComment(number, body, null);
-    must(comments.listComments(number, null, null).getItems().equals(List.of(comment)), comment);
+    must(comments.listComments(number, null, null, null).getItems().equals(List.of(comment)), comment);
   }
 
   private static void pageThrough(ApiClient client, String project, List<Long> numbers) throws ApiException {
@@ -143,7 +143,7 @@ public final class Drive {
           new TicketsApi(client)
               .listTickets(
                   Set.of(project), null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-                  null, "created", 2, cursor);
+                  null, null, null, "created", 2, cursor);
       page.getItems().forEach(ticket -> seen.add(ticket.getNumber()));
       cursor = page.getNext();
     } while (cursor != null);
@@ -259,7 +259,7 @@ public final class Drive {
     String token = new TokensApi(client).createToken(reader, null).getToken();
     ProjectCreate again = new ProjectCreate().key(project).name("Снова");
     refused(403, "insufficient_scope", () -> new ProjectsApi(signIn(token)).createProject(again, null));
-    refused(404, "not_found", () -> tickets.getTicket((1L << 53) - 1, null));
+    refused(404, "not_found", () -> tickets.getTicket((1L << 53) - 1, null, null, null));
     refused(409, "already_exists", () -> new ProjectsApi(client).createProject(again, null));
     TicketCreate blank = new TicketCreate().type(TicketType.SUPPORT).project(project).title(" ").description("");
     Problem problem = refused(422, "validation_failed", () -> tickets.createTicket(blank, null));
