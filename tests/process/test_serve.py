@@ -11,12 +11,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 from test_succession import COMMAND, SECONDS, SERVE, Notified, ended, free_port, gone
 
-from conftest import answers, await_, environment
+from conftest import answers, await_, configured, environment
+from ticketing.ground.config import InvalidSetting
 from ticketing.processes import listening, serve
 
 
@@ -127,3 +129,13 @@ def test_a_port_that_is_taken_at_another_address_is_not_explained_by_it() -> Non
 def test_an_address_of_another_machine_is_refused_in_one_sentence(host: str) -> None:
     with pytest.raises(listening.CannotListen, match="is no address of this machine"):
         serve.listen(host, 0)
+
+
+@pytest.mark.parametrize(("host", "allowed"), [("127.0.0.1", True), ("::1", True), ("::", False)])
+def test_the_demo_is_entered_without_a_code_from_this_machine_alone(host: str, allowed: bool) -> None:
+    with configured(database_url="postgresql://nowhere/x", demo_users=str(uuid4())), serve.listen(host, 0) as listener:
+        if allowed:
+            serve.check_demo([listener])
+        else:
+            with pytest.raises(InvalidSetting, match=r"--host 127\.0\.0\.1 alone"):
+                serve.check_demo([listener])
