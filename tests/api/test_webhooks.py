@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import test_invitations as invitations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -29,8 +30,8 @@ from test_tickets import Events, New, patch
 
 import receiving
 import working
-from conftest import Person, await_, configured, settled
-from judged import judge
+from conftest import Browser, Person, await_, configured, settled
+from judged import Judged, judge
 from receiving import Receiver
 from ticketing import sealing
 from ticketing.commands.importing import app as import_app
@@ -243,7 +244,8 @@ def test_a_url_that_nothing_is_sent_to(admin: Person, agent: Person, new_events:
 
 
 def test_a_project_that_is_not_there(admin: Person, project: str) -> None:
-    body = {"url": "https://hooks.lumen.example/", "projects": ["nowhere", project, "elsewhere"]}
+    absent = [f"p-{secrets.token_hex(5)}" for _ in "ab"]
+    body = {"url": "https://hooks.lumen.example/", "projects": [absent[0], project, absent[1]]}
     faults = admin.post("/webhook-endpoints", json=body).json()["errors"]
     assert [fault["pointer"] for fault in faults] == ["#/projects/0", "#/projects/2"]
 
@@ -1160,6 +1162,8 @@ def test_every_type_of_event(
     requester: Person,
     new_receiver: NewReceiver,
     new_endpoint: NewEndpoint,
+    anonymous: Judged,
+    browse: Callable[[Person], Browser],
     db: Database,
     database_url: str,
 ) -> None:
@@ -1185,6 +1189,15 @@ def test_every_type_of_event(
     patch(agent, number, status="closed", resolution="fixed")
     token = admin.post("/tokens", json={"name": "ci", "scopes": ["tickets:read"]}).json()
     admin.delete(f"/tokens/{token['id']}")
+    browse(agent).delete("/session")
+    for accepted in (False, True):
+        guest = {"name": "Lena", "email": invitations.address()}
+        invitation = admin.post("/invitations", json=guest).json()["id"]
+        admin.post(f"/invitations/{invitation}/mails")
+        if accepted:
+            invitations.accept(anonymous, invitations.secret(db, guest["email"]))
+        else:
+            admin.delete(f"/invitations/{invitation}")
     victim = new_endpoint(other, event_types=["webhook.disabled"], include_internal=True)
     change(admin, victim, description="It will fail.")
     admin.post(f"/webhook-endpoints/{victim['id']}/secrets")

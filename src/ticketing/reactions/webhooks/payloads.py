@@ -89,7 +89,7 @@ def _line(event: Event, escaped: Callable[[str], str], link: str) -> str:
     before, _, after = PHRASES.get(event["type"], f"{verb.replace('_', ' ')} {{}}").partition("{}")
     number = event["ticket_number"]
     if number is None:
-        target = escaped(f"the {NOUNS.get(noun, noun)} {_name(event['data'])}")
+        target = escaped(f"the {NOUNS.get(noun, noun)} {_name(event['data'])}".rstrip())
     else:
         target = link.format(text=f"#{number}", url=links.of_ticket(number))
     rest = _comment(verb, event) if noun == "comment" else _title(event) + _changes(noun, verb, event)
