@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; be patient with machines that do much else."""
+    config.addinivalue_line("markers", "pictures: it takes pictures; only with --screenshots")
     config.addinivalue_line(
         "markers", "expects(*texts): faults of the page that the test causes, by a part of their text"
     )
@@ -36,9 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a browser there is nothing to test."""
+    """Without a browser there is nothing to test; pictures are taken only when somebody wants to keep them."""
     ours = [item for item in items if item.path.is_relative_to(HERE)]
-    if chromium.find() is None:
+    if chromium.find() is not None:
+        ours = (
+            [] if config.getoption("--screenshots") else [item for item in ours if item.get_closest_marker("pictures")]
+        )
+    if ours:
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if item not in ours]
 

@@ -47,12 +47,11 @@ def test_it_weighs_what_it_may_and_does_not_jump(name: str, open_page: Callable[
 
 
 @every_page
-def test_it_looks_as_its_pictures(
-    name: str, open_page: Callable[..., Page], pytestconfig: pytest.Config, tmp_path: Path
-) -> None:
-    """In dark colours it is dark; `make screenshots` keeps the pictures."""
+@pytest.mark.pictures
+def test_it_looks_as_its_pictures(name: str, open_page: Callable[..., Page], pytestconfig: pytest.Config) -> None:
+    """`make screenshots` keeps the pictures; people look at them."""
     place: Place = PLACES[name]
-    folder = pytestconfig.getoption("--screenshots") or tmp_path
+    folder: Path = pytestconfig.getoption("--screenshots")
     for mode, width in (("light", 1280), ("dark", 1280), ("light", 375)):
         page = open_page(place.role, viewport={"width": width, "height": 800}, **MODES[mode])
         visit(page, place.path)
