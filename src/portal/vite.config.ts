@@ -33,13 +33,15 @@ export default defineConfig({
 		rolldownOptions: {
 			output: {
 				codeSplitting: {
+					// Kit sets base and version before it imports the app: no module of ours may come with its start.
 					groups: [
 						{
-							// What most pages share is one file instead of forty, which compress badly.
-							name: 'shared',
-							test: (id: string) =>
-								!/bits-ui|svelte-toolbelt|runed|floating-ui|tabbable|dialog/.test(id),
-							minShareCount: 6
+							name: 'libraries',
+							test: /node_modules[\\/](svelte|esm-env|@tanstack|openapi-fetch|eventsource-parser)[\\/]/
+						},
+						{
+							name: 'ground',
+							test: /src[\\/]lib[\\/](texts[\\/](language|moments|shell[\\/](en|index)|words[\\/](en|index))|components[\\/]ui[\\/](button|kbd|menu|input|select|textarea|field|badge|skeleton))\.|lucide[\\/]svelte[\\/]dist[\\/](Icon|icons[\\/](check|circle-check|triangle-alert|x|search|plus|ticket|inbox|settings|code-xml|circle-user|wifi-off|arrow-left|ellipsis)\.)/
 						}
 					]
 				}

@@ -134,6 +134,7 @@ def test_somebody_becomes_an_agent_and_is_deactivated(admin: Page, api: httpx.Cl
     admin.get_by_role("searchbox").fill(email)
     admin.get_by_role("searchbox").press("Enter")
     admin.get_by_role("link", name=re.compile(email)).click()
+    expect(admin.get_by_role("heading", level=1)).to_have_text("Nadia Haddad")
     admin.get_by_label("Role").select_option("agent")
     admin.get_by_role("button", name="Save").click()
     expect(admin.get_by_text("Saved")).to_be_visible()
