@@ -54,7 +54,7 @@ def test_the_page_shows_the_command_line_and_the_version_that_are_tried(tool: To
 def test_the_page_of_tests_shows_what_is_tried() -> None:
     page = (paths.GUIDES / "consumer-tests.md").read_text()
     commands = [consumers.PRISM_MOCK.format(4010), consumers.PRISM_PROXY.format(4010), *consumers.PACT]
-    commands += [consumers.SPECMATIC_MOCK.format(9000), consumers.SPECMATIC_TEST]
+    commands += [consumers.WITHOUT_SESSIONS, consumers.SPECMATIC_MOCK.format(9000), consumers.SPECMATIC_TEST]
     assert [each for each in commands if f"\n{each}\n" not in page] == []
     assert f"```json\n{(consumers.PROGRAMS / 'examples' / 'ticket.json').read_text()}```" in page
     assert f"```yaml\n{(consumers.PROGRAMS / 'specmatic.yaml').read_text()}```" in page
