@@ -112,6 +112,10 @@ class _Server(ThreadingHTTPServer):
         """We hang up on purpose, and so does the sender."""
 
 
+ELSEWHERE = "/elsewhere"
+"""Where receivers redirect to."""
+
+
 class Exchange(BaseHTTPRequestHandler):
     """One request."""
 
@@ -123,7 +127,10 @@ class Exchange(BaseHTTPRequestHandler):
         self.server.receiver.take(self, {name.lower(): value for name, value in self.headers.items()}, body)
 
     def do_GET(self) -> None:
-        self.server.receiver.faults.append("a redirect was followed")
+        # Others ask as well: a test that waits for a service at a port that was free a moment ago.
+        if self.path == ELSEWHERE:
+            self.server.receiver.faults.append("a redirect was followed")
+        self.send_error(404)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads it."""

@@ -484,9 +484,9 @@ def receive_one(
     [
         (receiving.answering(500, b"oh no\0"), 500, "answered 500"),
         (receiving.answering(404, b"oh no\0"), 404, "answered 404"),
-        (receiving.answering(301, b"oh no\0", Location="/elsewhere"), 301, "answered 301"),
+        (receiving.answering(301, b"oh no\0", Location=receiving.ELSEWHERE), 301, "answered 301"),
         (receiving.answering(302, b"oh no\0", Location="http://127.0.0.1:9/"), 302, "answered 302"),
-        (receiving.answering(307, b"oh no\0", Location="/elsewhere"), 307, "answered 307"),
+        (receiving.answering(307, b"oh no\0", Location=receiving.ELSEWHERE), 307, "answered 307"),
         (receiving.answering(101, Upgrade="websocket", Connection="upgrade"), None, "broke off"),
         (receiving.hanging_up, None, "broke off"),
         (receiving.broken_off, None, "broke off"),
