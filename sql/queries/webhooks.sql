@@ -82,14 +82,6 @@ with deleted as (
 )
 select * from resource;
 
--- name: list_unknown_projects(keys)
--- returns: UnknownProject
--- Those of these keys that are no project's, and where they stand among them, from 0.
-select given.key, given.place - 1 as place
-  from unnest(:keys::text[]) with ordinality as given (key, place)
- where not exists (select from projects p where p.key = given.key)
- order by given.place;
-
 -- Secrets ------------------------------------------------------------------------------------------------------------
 
 -- name: replace_webhook_secret(secret_id, endpoint_id, key_id, sealed, overlap_seconds, most)$

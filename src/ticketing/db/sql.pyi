@@ -1997,6 +1997,13 @@ class _Projects:
         page_size: int,
     ) -> list[Project]:
         """A page of the projects that the viewer may see, by key, from after a given one on."""
+    async def list_unknown_projects(
+        self,
+        conn: Connection,
+        *,
+        keys: list[str],
+    ) -> list[UnknownProject]:
+        """Those of these keys that are no project's, and where they stand among them, from 0."""
     async def lock_project(
         self,
         conn: Connection,
@@ -3039,13 +3046,6 @@ class _Webhooks:
         """Pending deliveries that were due long ago and should have a job, the one due first first, from after a
         given one on.
         """
-    async def list_unknown_projects(
-        self,
-        conn: Connection,
-        *,
-        keys: list[str],
-    ) -> list[UnknownProject]:
-        """Those of these keys that are no project's, and where they stand among them, from 0."""
     async def list_webhook_endpoints(
         self,
         conn: Connection,

@@ -20,7 +20,7 @@ def of_ticket(number: int) -> str:
 
 def of_invitation(secret: str) -> str:
     """The URL at which an invitation is accepted."""
-    return f"{settings().public_url}/invitation?token={secret}"
+    return of_page(f"/invitation?token={secret}")
 
 
 def of_resource(ticket: Mapping[str, Any]) -> str | None:

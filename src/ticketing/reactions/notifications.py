@@ -58,7 +58,7 @@ async def _tell(conn: sql.Connection, told: Told) -> None:
         locale=told["locale"],
         values=_values(told),
         thread=f"ticket-{told['number']}",
-        unsubscribe=f"{settings().public_url}/support/profile",
+        unsubscribe=links.of_page("/support/profile"),
         event_id=told["event_id"],
         user_id=told["user_id"],
     )

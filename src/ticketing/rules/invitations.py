@@ -14,11 +14,11 @@ from ticketing import mail
 from ticketing.access import policy
 from ticketing.access.actors import Actor, Caller
 from ticketing.access.bearer import hash_token
-from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground import links
 from ticketing.ground.config import settings
 from ticketing.ground.errors import AlreadyExists, Invalid, InvitationEnded, found
+from ticketing.rules.projects import check_keys
 from ticketing.writing import paging
 from ticketing.writing.change import Change, changing
 from ticketing.writing.idempotency import Claim
@@ -154,13 +154,7 @@ async def _check_projects(conn: sql.Connection, role: sql.UserRole, keys: Sequen
         raise Invalid.at(
             "#/projects", "incompatible", "Only agents staff some projects: admins staff all, requesters none."
         )
-    # No race: projects are archived, never deleted.
-    faults = [
-        Fault("unknown", f"There is no project {row['key']}.", pointer=f"#/projects/{row['place']}")
-        for row in await sql.webhooks.list_unknown_projects(conn, keys=list(keys))
-    ]
-    if faults:
-        raise Invalid(faults[0].detail, errors=faults)
+    await check_keys(conn, keys)
 
 
 async def _send(conn: sql.Connection, actor: Caller, invitation: sql.Invitation, secret: str) -> str:

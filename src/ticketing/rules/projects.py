@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from ticketing.access import policy
 from ticketing.access.actors import Actor, Caller
+from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.errors import AlreadyExists, Invalid, found
 from ticketing.writing import idempotency, paging, patches, preconditions
@@ -101,3 +102,14 @@ async def update(
         **{name: value for name, value in {**project, **patch}.items() if name not in ("created_at", "updated_at")},
     )
     return found(updated, f"project {key!r}")
+
+
+async def check_keys(conn: sql.Connection, keys: Sequence[str]) -> None:
+    """Refuse the member `projects` of a body for each of its keys that is no project's. Raises Invalid."""
+    # No race: projects are archived, never deleted.
+    if keys and (unknown := await sql.projects.list_unknown_projects(conn, keys=list(keys))):
+        faults = [
+            Fault("unknown", f"There is no project {row['key']}.", pointer=f"#/projects/{row['place']}")
+            for row in unknown
+        ]
+        raise Invalid(faults[0].detail, errors=faults)

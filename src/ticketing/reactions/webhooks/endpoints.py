@@ -12,11 +12,11 @@ from psycopg.types.json import Jsonb
 from ticketing import outbound, sealing
 from ticketing.access import policy
 from ticketing.access.actors import Actor
-from ticketing.contract import Fault
 from ticketing.db import sql
 from ticketing.ground.config import Settings, settings
 from ticketing.ground.errors import EndpointDisabled, Invalid, NotConfigured, SecretNotShown, TooManySecrets, found
 from ticketing.reactions.webhooks import signing
+from ticketing.rules.projects import check_keys
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.change import changing
 from ticketing.writing.idempotency import Claim
@@ -73,7 +73,7 @@ async def create(
     Raises Forbidden, Invalid, NotConfigured.
     """
     policy.require_admin(actor)
-    await _check_projects(conn, projects)
+    await check_keys(conn, projects)
     await _check_types(conn, event_types, include_internal=include_internal)
     endpoint_id, secret = uuids.uuid7(), signing.new_secret()
     endpoint = await sql.webhooks.insert_webhook_endpoint(
@@ -124,7 +124,7 @@ async def update(
     """
     endpoint, matched = await _take(conn, actor, endpoint_id, if_match, patch)
     patch = patches.changeable(patch, endpoint, FIELDS, matched=matched)
-    await _check_projects(conn, patch.get("projects", ()))
+    await check_keys(conn, patch.get("projects", ()))
     old: dict[str, Any] = {**endpoint}
     if {"event_types", "include_internal"} & patch.keys():
         wanted = old | patch
@@ -246,16 +246,6 @@ async def _take(
     row = await sql.webhooks.lock_webhook_endpoint(conn, endpoint_id=endpoint_id)
     endpoint = found(row, f"webhook endpoint {endpoint_id}")
     return endpoint, preconditions.match(if_match, endpoint, FIELDS, patch)
-
-
-async def _check_projects(conn: sql.Connection, keys: Sequence[str]) -> None:
-    # No race: projects are archived, never deleted.
-    if keys and (unknown := await sql.webhooks.list_unknown_projects(conn, keys=list(keys))):
-        faults = [
-            Fault("unknown", f"There is no project {row['key']}.", pointer=f"#/projects/{row['place']}")
-            for row in unknown
-        ]
-        raise Invalid(faults[0].detail, errors=faults)
 
 
 async def _check_types(conn: sql.Connection, types: Sequence[str], *, include_internal: bool) -> None:
