@@ -21,7 +21,8 @@ export class Attempt {
 		} catch (error) {
 			if (error instanceof ApiError) {
 				this.fields = error.fields;
-				if (Object.keys(this.fields).length === 0) this.error = error.message;
+				if (error.status === 412) this.error = shell.t.stale;
+				else if (Object.keys(this.fields).length === 0) this.error = error.message;
 			} else {
 				this.error = shell.t.error.network;
 			}

@@ -84,15 +84,12 @@ export default {
 		previous: 'التذكرة السابقة',
 		open: 'افتح التذكرة',
 		select: 'حدّد',
-		range: 'حدّد حتى هنا',
 		resolve: 'حُلّ',
 		reply: 'رُدّ',
 		note: 'ملاحظة داخلية',
 		back: 'عودة إلى القائمة',
 		search: 'إلى مربع البحث',
-		board: 'القائمة أو اللوحة',
-		left: 'انقل البطاقة إلى العمود السابق',
-		right: 'انقل البطاقة إلى العمود التالي'
+		board: 'القائمة أو اللوحة'
 	},
 	resolve: 'حُلّ',
 	closeTicket: 'أغلِق',
@@ -140,7 +137,6 @@ export default {
 	copied: 'نُسخ الرابط.',
 	more: 'المزيد',
 	close: 'أغلق لوح التذكرة',
-	conversation: 'المحادثة',
 	reply: 'رد',
 	internal: 'ملاحظة داخلية',
 	replyTo: (name: string) => `سيقرأ ${name} هذا.`,
@@ -158,8 +154,6 @@ export default {
 	viewing: (names: string) => `ينظر إليها الآن أيضًا: ${names}`,
 	replying: (names: string) => `يردّ الآن: ${names}`,
 	boardHint: 'ينقل Alt مع مفتاح سهم البطاقة إلى العمود المجاور.',
-	column: (name: string, count: number, more: boolean) =>
-		`${name}: ${more ? `أكثر من ${count}` : count}`,
 	move: (number: number) => `انقل #${number}`,
 	moved: (number: number, status: string) => `نُقلت #${number} إلى: ${status}.`,
 	movedBack: (number: number, status: string) => `عادت #${number} إلى: ${status}.`,

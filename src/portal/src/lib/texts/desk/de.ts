@@ -76,15 +76,12 @@ export default {
 		previous: 'Voriges Ticket',
 		open: 'Ticket öffnen',
 		select: 'Auswählen',
-		range: 'Bis hier auswählen',
 		resolve: 'Lösen',
 		reply: 'Antworten',
 		note: 'Interne Notiz',
 		back: 'Zurück zur Liste',
 		search: 'Zum Suchfeld',
-		board: 'Liste oder Tafel',
-		left: 'Karte in die vorige Spalte',
-		right: 'Karte in die nächste Spalte'
+		board: 'Liste oder Tafel'
 	},
 	resolve: 'Lösen',
 	closeTicket: 'Schließen',
@@ -133,7 +130,6 @@ export default {
 	copied: 'Der Link ist kopiert.',
 	more: 'Mehr',
 	close: 'Ticket zuklappen',
-	conversation: 'Gespräch',
 	reply: 'Antwort',
 	internal: 'Interne Notiz',
 	replyTo: (name: string) => `${name} wird das lesen.`,
@@ -151,8 +147,6 @@ export default {
 	viewing: (names: string) => `Sieht das auch gerade an: ${names}`,
 	replying: (names: string) => `Antwortet gerade: ${names}`,
 	boardHint: 'Alt und eine Pfeiltaste schieben eine Karte in die nächste Spalte.',
-	column: (name: string, count: number, more: boolean) =>
-		`${name}: ${more ? `mehr als ${count}` : count}`,
 	move: (number: number) => `#${number} verschieben`,
 	moved: (number: number, status: string) => `#${number} ist jetzt in: ${status}.`,
 	movedBack: (number: number, status: string) => `#${number} ist wieder in: ${status}.`,

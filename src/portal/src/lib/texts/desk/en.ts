@@ -76,15 +76,12 @@ export default {
 		previous: 'Previous ticket',
 		open: 'Open ticket',
 		select: 'Select',
-		range: 'Select up to here',
 		resolve: 'Resolve',
 		reply: 'Reply',
 		note: 'Internal note',
 		back: 'Back to the list',
 		search: 'Go to the search box',
-		board: 'List or board',
-		left: 'Move card to the previous column',
-		right: 'Move card to the next column'
+		board: 'List or board'
 	},
 	resolve: 'Resolve',
 	closeTicket: 'Close',
@@ -133,7 +130,6 @@ export default {
 	copied: 'The link is copied.',
 	more: 'More',
 	close: 'Close ticket pane',
-	conversation: 'Conversation',
 	reply: 'Reply',
 	internal: 'Internal note',
 	replyTo: (name: string) => `${name} will read this.`,
@@ -151,8 +147,6 @@ export default {
 	viewing: (names: string) => `Also looking at this: ${names}`,
 	replying: (names: string) => `Replying at this moment: ${names}`,
 	boardHint: 'Alt and an arrow key move a card to the next column.',
-	column: (name: string, count: number, more: boolean) =>
-		`${name}: ${more ? `more than ${count}` : count}`,
 	move: (number: number) => `Move #${number}`,
 	moved: (number: number, status: string) => `#${number} is moved to ${status}.`,
 	movedBack: (number: number, status: string) => `#${number} is back in ${status}.`,

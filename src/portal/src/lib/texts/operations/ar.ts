@@ -59,9 +59,7 @@ export default {
 		noneText: 'تظهر هنا رموز الدخول والدعوات والإشعارات.',
 		status: { captured: 'محفوظة', queued: 'بالانتظار', sent: 'أُرسلت', failed: 'فشلت' },
 		to: 'إلى',
-		erased: 'يُمحى نص الرسالة بعد إرسالها.',
-		text: 'النص',
-		html: 'بصيغة HTML'
+		erased: 'يُمحى نص الرسالة بعد إرسالها.'
 	},
 	health: {
 		intro: 'ما يقوله `ticketing doctor` عن هذه الخدمة.',

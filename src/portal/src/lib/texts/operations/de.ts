@@ -61,9 +61,7 @@ export default {
 		noneText: 'Anmeldecodes, Einladungen und Benachrichtigungen erscheinen hier.',
 		status: { captured: 'Aufbewahrt', queued: 'Wartet', sent: 'Gesendet', failed: 'Gescheitert' },
 		to: 'An',
-		erased: 'Der Text einer Nachricht wird gelöscht, sobald sie gesendet ist.',
-		text: 'Text',
-		html: 'Als HTML'
+		erased: 'Der Text einer Nachricht wird gelöscht, sobald sie gesendet ist.'
 	},
 	health: {
 		intro: 'Was `ticketing doctor` über diese Installation sagt.',

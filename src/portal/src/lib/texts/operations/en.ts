@@ -62,9 +62,7 @@ export default {
 			string
 		>,
 		to: 'To',
-		erased: 'The text of a message is erased once it is sent.',
-		text: 'Text',
-		html: 'As HTML'
+		erased: 'The text of a message is erased once it is sent.'
 	},
 	health: {
 		intro: 'What `ticketing doctor` says about this installation.',

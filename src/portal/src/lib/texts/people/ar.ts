@@ -11,7 +11,6 @@ export default {
 	sendInvitation: 'إرسال الدعوة',
 	invited: (email: string) => `دُعي ${email}.`,
 	invitations: 'الدعوات',
-	invitedBy: (name: string) => `بدعوة من ${name}`,
 	sendAgain: 'إرسال مجددًا',
 	sentAgain: 'أُرسلت الدعوة مجددًا.',
 	revoke: 'إلغاء',

@@ -12,7 +12,6 @@ export default {
 	sendInvitation: 'Einladung senden',
 	invited: (email: string) => `${email} wurde eingeladen.`,
 	invitations: 'Einladungen',
-	invitedBy: (name: string) => `eingeladen von ${name}`,
 	sendAgain: 'Noch einmal senden',
 	sentAgain: 'Die Einladung wurde noch einmal gesendet.',
 	revoke: 'Widerrufen',

@@ -9,7 +9,6 @@ export default {
 	sendInvitation: 'Send invitation',
 	invited: (email: string) => `${email} was invited.`,
 	invitations: 'Invitations',
-	invitedBy: (name: string) => `invited by ${name}`,
 	sendAgain: 'Send again',
 	sentAgain: 'The invitation was sent again.',
 	revoke: 'Revoke',

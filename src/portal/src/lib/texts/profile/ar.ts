@@ -5,7 +5,6 @@ export default {
 	text: 'ما تعرفه الخدمة عنك، وكيف تصل إليك.',
 	you: 'أنت',
 	name: 'الاسم',
-	nameMissing: 'اكتب اسمًا.',
 	email: 'عنوان البريد الإلكتروني',
 	emailHint: 'لا يغيّره إلا مشرف.',
 	language: 'اللغة',
@@ -33,6 +32,5 @@ export default {
 	endOthers: 'أنهِ كل ما سواها',
 	endOthersTitle: 'أتريد إنهاء كل الجلسات الأخرى؟',
 	endOthersText: 'يُسجَّل خروج كل متصفح آخر. ويبقى هذا.',
-	othersEnded: 'انتهت كل الجلسات الأخرى.',
-	tokensText: 'للبرامج التي تستخدم واجهة البرمجة باسمك.'
+	othersEnded: 'انتهت كل الجلسات الأخرى.'
 } satisfies typeof en as typeof en;

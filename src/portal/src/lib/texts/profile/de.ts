@@ -5,7 +5,6 @@ export default {
 	text: 'Was der Dienst von Ihnen weiß, und wie er Sie erreicht.',
 	you: 'Sie',
 	name: 'Name',
-	nameMissing: 'Geben Sie einen Namen an.',
 	email: 'E-Mail-Adresse',
 	emailHint: 'Nur ein Administrator kann sie ändern.',
 	language: 'Sprache',
@@ -33,6 +32,5 @@ export default {
 	endOthers: 'Alle anderen beenden',
 	endOthersTitle: 'Alle anderen Sitzungen beenden?',
 	endOthersText: 'Jeder andere Browser wird abgemeldet. Dieser bleibt.',
-	othersEnded: 'Alle anderen Sitzungen sind beendet.',
-	tokensText: 'Für Programme, die die API in Ihrem Namen benutzen.'
+	othersEnded: 'Alle anderen Sitzungen sind beendet.'
 } satisfies typeof en as typeof en;

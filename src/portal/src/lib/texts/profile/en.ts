@@ -4,7 +4,6 @@ export default {
 	text: 'What the service knows of you, and how it reaches you.',
 	you: 'You',
 	name: 'Name',
-	nameMissing: 'Give a name.',
 	email: 'E-mail address',
 	emailHint: 'Only an admin can change it.',
 	language: 'Language',
@@ -32,6 +31,5 @@ export default {
 	endOthers: 'End all others',
 	endOthersTitle: 'End all other sessions?',
 	endOthersText: 'Every other browser is signed out. This one stays.',
-	othersEnded: 'All other sessions have ended.',
-	tokensText: 'For programs that use the API as you.'
+	othersEnded: 'All other sessions have ended.'
 };

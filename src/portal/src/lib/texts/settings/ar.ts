@@ -31,11 +31,8 @@ export default {
 	archived: 'مؤرشف',
 	archive: 'أرشفة',
 	restore: 'استعادة',
-	yes: 'نعم',
-	no: 'لا',
 	never: 'أبدًا',
 	all: 'الكل',
 	filter: 'تصفية',
-	created: 'أُنشئ',
-	stale: 'غيّر شخص آخر هذا في الأثناء. راجعه ثم احفظ.'
+	created: 'أُنشئ'
 } satisfies typeof en as typeof en;

@@ -31,12 +31,8 @@ export default {
 	archived: 'Archiviert',
 	archive: 'Archivieren',
 	restore: 'Wiederherstellen',
-	yes: 'Ja',
-	no: 'Nein',
 	never: 'Nie',
 	all: 'Alle',
 	filter: 'Filter',
-	created: 'Angelegt',
-	stale:
-		'Jemand hat das inzwischen geändert. Sehen Sie es sich noch einmal an, und speichern Sie dann.'
+	created: 'Angelegt'
 } satisfies typeof en as typeof en;

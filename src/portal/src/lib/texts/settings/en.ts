@@ -29,11 +29,8 @@ export default {
 	archived: 'Archived',
 	archive: 'Archive',
 	restore: 'Restore',
-	yes: 'Yes',
-	no: 'No',
 	never: 'Never',
 	all: 'All',
 	filter: 'Filter',
-	created: 'Created',
-	stale: 'Somebody has changed this meanwhile. Look at it again, then save.'
+	created: 'Created'
 };

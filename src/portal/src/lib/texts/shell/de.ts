@@ -24,6 +24,8 @@ export default {
 	cancel: 'Abbrechen',
 	save: 'Speichern',
 	saved: 'Gespeichert',
+	stale:
+		'Jemand hat das inzwischen geändert. Sehen Sie es sich noch einmal an, und speichern Sie dann.',
 	retry: 'Noch einmal versuchen',
 	back: 'Zurück',
 	loading: 'Wird geladen …',

@@ -23,6 +23,7 @@ export default {
 	cancel: 'Cancel',
 	save: 'Save',
 	saved: 'Saved',
+	stale: 'Somebody has changed this meanwhile. Look at it again, then save.',
 	retry: 'Try again',
 	back: 'Back',
 	loading: 'Loading …',

@@ -17,7 +17,6 @@ export default {
 	pause: 'Pausieren',
 	resume: 'Fortsetzen',
 	enable: 'Wieder einschalten',
-	disable: 'Abschalten',
 	ping: 'Testnachricht senden',
 	pinged: 'Eine Testnachricht ist unterwegs. Sie erscheint unten.',
 	rotate: 'Neues Geheimnis',

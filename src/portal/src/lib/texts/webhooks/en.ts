@@ -18,7 +18,6 @@ export default {
 	pause: 'Pause',
 	resume: 'Resume',
 	enable: 'Enable again',
-	disable: 'Disable',
 	ping: 'Send a test message',
 	pinged: 'A test message is on its way. It shows below.',
 	rotate: 'New secret',
