@@ -11,11 +11,13 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import node
+import promised
 from ticketing import contract
 from ticketing.ground import paths
 
@@ -31,22 +33,14 @@ FIRST = "The first release: there is none before it to compare it with.\n"
 
 
 def compared(before: Path, after: Path) -> str:
-    """What changed between two documents that matters to clients, as Markdown."""
-    command = [
-        "redocly",
-        "diff",
-        str(before),
-        str(after),
-        "--config",
-        str(RULES),
-        "--format",
-        "json",
-        "--fail-on",
-        "none",
-    ]
-    done = subprocess.run(command, env=node.environment(), capture_output=True, text=True, check=True)
-    changes = json.loads(done.stdout)["changes"]
+    """What changed between two documents that matters to clients, as Markdown. What may grow has not changed."""
     documents = {"base": contract.load(before), "revision": contract.load(after)}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as grown:
+        json.dump(promised.grown(documents["base"], documents["revision"]), grown)
+        grown.flush()
+        command = ["redocly", "diff", grown.name, str(after), "--config", str(RULES), "--format=json", "--fail-on=none"]
+        done = subprocess.run(command, env=node.environment(), capture_output=True, text=True, check=True)
+    changes = json.loads(done.stdout)["changes"]
     parts = []
     for impact, title in KINDS.items():
         lines = dict.fromkeys(

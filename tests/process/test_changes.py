@@ -31,6 +31,18 @@ def test_what_clients_notice_is_listed(tmp_path: Path) -> None:
     assert changes.compared(files[0], files[0]) == "Nothing that matters to clients.\n"
 
 
+def test_a_new_family_of_events_breaks_no_client(tmp_path: Path) -> None:
+    """Clients skip what they do not know, so the gate lets it pass; the changelog says the same."""
+    after: Any = contract.load(paths.DOCUMENTS[paths.API])
+    before = copy.deepcopy(after)
+    before["components"]["schemas"]["Event"]["anyOf"].pop(0)
+    before["components"]["schemas"]["YetUnknownEvent"]["properties"]["type"]["not"]["enum"].pop()
+    files = [tmp_path / "before.json", tmp_path / "after.json"]
+    for file, document in zip(files, (before, after), strict=True):
+        file.write_text(json.dumps(document))
+    assert "### Breaking" not in changes.compared(*files)
+
+
 def test_a_version_has_one_section_and_earlier_ones_stay() -> None:
     first = changes.section("0.1.0", "One.\n", changes.HEAD)
     both = changes.section("0.2.0", "Two.\n", first)
