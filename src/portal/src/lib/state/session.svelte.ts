@@ -7,6 +7,7 @@ type Current = Schemas['CurrentSession'];
 class Session {
 	/** Null for a visitor; undefined until it is known. */
 	user = $state.raw<User | null | undefined>(undefined);
+	preferences = $state.raw<Current['preferences']>(null);
 	/** The session has ended while a page was open: it stays, so that nothing typed is lost. */
 	expired = $state(false);
 
@@ -19,8 +20,11 @@ class Session {
 	}
 
 	take(current: Current): void {
+		// The page stays that of who was signed in, until somebody is again.
+		if (this.expired && !current.user) return;
 		const before = this.user?.id;
 		this.user = current.user;
+		this.preferences = current.preferences;
 		signing.csrfToken = current.csrf_token ?? '';
 		if (current.user) this.expired = false;
 		if (before && current.user && before !== current.user.id) location.reload();
