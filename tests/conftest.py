@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -259,6 +260,31 @@ def db(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     """The service's database, to look behind its answers and to move its clock."""
     with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as conn:
         yield conn
+
+
+@dataclass(frozen=True)
+class Secluded:
+    """A service on a database of its own, which this process's settings name as well."""
+
+    url: str
+    db: psycopg.Connection[dict[str, Any]]
+    clients: ExitStack
+
+    def sign_in(self, role: str) -> Person:
+        return self.clients.enter_context(Person(self.url, *signed_up(self.db, role)))
+
+
+@pytest.fixture
+def secluded(new_database: Callable[..., str]) -> Iterator[Secluded]:
+    """For a test that changes everybody's rows: what others have written is theirs, and they may yet read it."""
+    database_url = new_database()
+    with (
+        configured(database_url=database_url),
+        served(app.create()) as url,
+        psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as conn,
+        ExitStack() as clients,
+    ):
+        yield Secluded(url, conn, clients)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import uuid_utils.compat as uuids
 
-from conftest import Person, await_, settled
+from conftest import Person, Secluded, await_, settled
 from ticketing import jobs
 from ticketing.db import pool as ticketing_db
 from ticketing.db import sql
@@ -258,10 +258,13 @@ def test_sealed_secrets_go_with_the_keys_that_open_them(requester: Person, db: C
     assert db.execute(sealed.encode()).fetchall() == kept
 
 
-def test_events_go_when_they_are_older_than_is_wanted(
-    new_ticket: Callable[..., dict[str, Any]], setting: Callable[..., None], db: Connection
-) -> None:
-    old, new = new_ticket()["number"], new_ticket()["number"]
+def test_events_go_when_they_are_older_than_is_wanted(secluded: Secluded, setting: Callable[..., None]) -> None:
+    requester, db = secluded.sign_in("requester"), secluded.db
+    db.execute(
+        "insert into projects (key, name, visibility, ticket_types) values ('media', 'Media', 'public', '{bug}')"
+    )
+    body = {"type": "bug", "project": "media", "title": "It stops", "description": ""}
+    old, new = (requester.post("/tickets", json=body).json()["number"] for _ in range(2))
     # It goes from its beginning, so that all before it are as old.
     db.execute(
         "update events set recorded_at = recorded_at - interval '31 days'"
