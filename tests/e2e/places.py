@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 KIB = 1024
 DESK = 130 * KIB
-TICKET = 97 * KIB
 CSS = 14 * KIB
 FONTS = 60 * KIB
 
@@ -29,8 +28,8 @@ PLACES = {
     "new": Place("/support/new", "requester"),
     "tickets": Place("/support", "requester"),
     "new-bug": Place("/support/new?type=bug&project=media-server", "requester"),
-    "ticket": Place("/support/tickets/1042", "requester", TICKET),
-    "waiting": Place("/support/tickets/1019", "requester", TICKET),
+    "ticket": Place("/support/tickets/1042", "requester"),
+    "waiting": Place("/support/tickets/1019", "requester"),
     "profile": Place("/support/profile", "requester"),
     "desk": Place("/desk", "agent", DESK),
     "board": Place("/desk/board", "agent", DESK),
