@@ -41,6 +41,10 @@ screenshots: $(venv)/for-dev portal ## Take pictures of every page into screensh
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest --numprocesses=2 tests/e2e/test_every_page.py -k pictures \
 		--screenshots=screenshots $(ARGS)
 
+.PHONY: lighthouse
+lighthouse: $(venv)/for-dev portal ## Have Lighthouse look at the portal, as a phone and as a desktop; ARGS='--runs 1 ticket'
+	@PYTHONPATH=scripts:tests $(python) -m lighthouse $(ARGS)
+
 .PHONY: test-fast
 test-fast: $(venv)/for-dev ## Run the tests that start no process and do not sleep: a minute
 	@env -u PYTHONDONTWRITEBYTECODE $(python) -m pytest -m "not slow" $(ARGS)

@@ -45,13 +45,20 @@ def respect(url: str, token: str) -> int:
 @contextmanager
 def demo() -> Iterator[tuple[str, str]]:
     """A service with the demo: its URL, and an admin's token."""
+    with demo_of_all() as (url, tokens):
+        yield url, tokens["admin"]
+
+
+@contextmanager
+def demo_of_all() -> Iterator[tuple[str, dict[str, str]]]:
+    """A service with the demo: its URL, and a token of each role."""
     up = [sys.executable, "-m", "ticketing", "up", "--ephemeral", "--json", "--port", "0"]
     environment = os.environ | {"TICKETING_LOG_LEVEL": "warning"}
     with subprocess.Popen(up, stdout=subprocess.PIPE, text=True, env=environment) as service:
         assert service.stdout is not None
         ready = json.loads(service.stdout.readline())
         try:
-            yield ready["url"], ready["tokens"]["admin"]
+            yield ready["url"], ready["tokens"]
         finally:
             service.send_signal(signal.SIGINT)
 

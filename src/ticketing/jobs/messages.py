@@ -40,6 +40,15 @@ PING_SECONDS = 1.0
 # One command, where redis-py would send a pipeline of two.
 ACKNOWLEDGE = "redis.call('srem', KEYS[1], unpack(ARGV)) redis.call('hdel', KEYS[2], unpack(ARGV))"
 
+# To the head of the queue, where they came from: Dramatiq's own requeue puts them behind all others.
+GIVE_BACK = """
+for i = #ARGV, 1, -1 do
+    if redis.call('srem', KEYS[1], ARGV[i]) == 1 and redis.call('hexists', KEYS[2], ARGV[i]) == 1 then
+        redis.call('lpush', KEYS[3], ARGV[i])
+    end
+end
+"""
+
 log = logging.getLogger(__name__)
 
 
@@ -144,6 +153,7 @@ class _Broker(RedisBroker):
         self.waiting: PriorityQueue[Any] = PriorityQueue()
         """Fetched messages that no thread has begun."""
         self.acknowledge = client.register_script(ACKNOWLEDGE)
+        self.give_back = client.register_script(GIVE_BACK)
 
     def declare_queue(self, queue_name: str) -> None:
         # Dramatiq's own adds a queue for delayed messages, with a consumer that polls it.
@@ -178,6 +188,8 @@ class _Consumer(dramatiq.Consumer):
         self._queue = queue
         self._threads = threads
         self._acks = f"{broker.namespace}:__acks__.{broker.broker_id}.{queue}"
+        self._waiting = f"{broker.namespace}:{queue}"
+        self._messages = f"{self._waiting}.msgs"
         self._fetched: list[bytes | None] = []
         self._held: dict[str, float] = {}
         self._done: deque[str] = deque()
@@ -222,16 +234,16 @@ class _Consumer(dramatiq.Consumer):
         return len(self._held) - len(self._done) > self._threads
 
     def _give_back(self) -> None:
-        """Return the messages that no thread here has begun, so that other workers see them."""
+        """Return the messages that no thread here has begun, in their order, so that other workers see them."""
         fetched = [dramatiq.MessageProxy(dramatiq.Message.decode(each)) for each in self._fetched if each is not None]
         self._fetched = []
         waiting = iter_queue(self._broker.waiting)  # type: ignore[no-untyped-call]
-        self.requeue([*fetched, *(item.message for item in waiting)])
+        self.requeue([*(item.message for item in waiting), *fetched])
 
     def _return(self, ids: Collection[str]) -> None:
         try:
             if ids:
-                self._broker.do_requeue(self._queue, *ids)
+                self._broker.give_back(keys=[self._acks, self._messages, self._waiting], args=list(ids))
         except redis.RedisError as error:
             log.debug("Messages could not be given back: %s", error)
             self._in_doubt = True
@@ -263,5 +275,5 @@ class _Consumer(dramatiq.Consumer):
         done = [self._done.popleft() for _ in range(len(self._done))]
         quick = sum(now - self._held.pop(message_id, 0) < self.QUICK_SECONDS for message_id in done)
         if done:
-            self._broker.acknowledge(keys=[self._acks, f"{self._broker.namespace}:{self._queue}.msgs"], args=done)
+            self._broker.acknowledge(keys=[self._acks, self._messages], args=done)
         return quick

@@ -133,6 +133,17 @@ def test_quick_jobs_fetched_ahead_do_not_wait_behind_slow_ones(place: Place) -> 
         await_(lambda: undone(place) == 0)
 
 
+def test_what_is_given_back_keeps_its_place(place: Place) -> None:
+    """Urgent jobs that were fetched ahead are not done after all others because one before them was slow."""
+    priorities = [2] * 3 + [3] * 20 + [4] * 20
+    with working(place, threads=1):
+        place.enqueue_all([("test.nothing", {}, {"priority": 1})] * 30)
+        place.enqueue_all([("test.slow", {"seconds": 1}, {"priority": 1})])
+        place.enqueue_all([("test.note", {"note": str(priority)}, {"priority": priority}) for priority in priorities])
+        await_(lambda: undone(place) == 0)
+    assert [int(effect["note"]) for effect in place.effects() if effect["note"].isdigit()] == priorities
+
+
 def test_a_worker_that_is_stopped_gives_back_at_once_what_it_has_not_begun(place: Place) -> None:
     place = place.with_settings(job_stop_seconds=8)
     with spawned(place) as stopping:
