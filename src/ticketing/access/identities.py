@@ -54,11 +54,12 @@ class _Asked:
                 async with pool.connection() as conn:
                     found = {row["hash"]: row for row in await sql.tokens.list_identities(conn, hashes=list(batch))}
             except BaseException as error:
+                answers = list(batch.values())
                 if time.monotonic() - began > pool.WAIT_SECONDS:
                     # PostgreSQL was silent. Who came meanwhile has waited, too, and would wait as long again.
-                    batch |= self._next
+                    answers += self._next.values()
                     self._next.clear()
-                for answer in batch.values():
+                for answer in answers:
                     answer.set_exception(error)
                     answer.exception()  # Whoever asked may be gone.
                 if not isinstance(error, Exception):
