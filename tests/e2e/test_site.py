@@ -91,6 +91,30 @@ def test_a_wrong_code_is_said_and_another_try_works(page: Page, service: Service
     expect(page).to_have_url(re.compile("/support$"))
 
 
+@pytest.mark.expects(REFUSED)
+def test_the_link_works_after_the_digits_were_tried_too_often_and_says_when_it_has_been_used(
+    page: Page, service: Service
+) -> None:
+    email = somebody()
+    ask_for_a_code(page, email)
+    [mail, *_] = mails(service, email)
+    wrong = f"{(int(code_for(service, email)) + 1) % 1_000_000:06}"
+    code_id = re.search(r"[?&]id=([\w-]+)", mail["text"])
+    link = re.search(r"https?://\S+/sign-in\?\S+", mail["text"])
+    assert code_id and link
+    with httpx.Client(base_url=f"{service.url}/api/v1") as stranger:
+        guess = {"sign_in_code_id": code_id[1], "code": wrong}
+        assert [stranger.post("/sessions", json=guess).status_code for _ in range(6)] == [403] * 6
+    page.get_by_label("Code").press_sequentially(code_for(service, email))
+    expect(page.get_by_text("follow the link of the message")).to_be_visible()
+    visit(page, link[0].removeprefix(service.url))
+    page.get_by_role("button", name=f"Sign in as {email}").click()
+    expect(page).to_have_url(re.compile("/support$"))
+    visit(page, link[0].removeprefix(service.url))
+    page.get_by_role("button", name=f"Sign in as {email}").click()
+    expect(page.get_by_text("This link does not hold any more")).to_be_visible()
+
+
 def test_an_address_that_is_none_is_refused_at_its_field(page: Page) -> None:
     visit(page, "/sign-in")
     field = page.get_by_label("E-mail address")

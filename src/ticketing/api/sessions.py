@@ -40,7 +40,10 @@ async def create_session(body: dict[str, Any], exchange: Exchange) -> Answer:
         if begun is not None and before.token_id is not None:
             await sessions.sign_out(conn, before)
     if begun is None:  # Only now, so that the attempt counts.
-        raise SignInRefused("This code is wrong, was used, was tried too often, or is too old. Ask for another one.")
+        raise SignInRefused(
+            "This code is wrong, was used, was tried too often, or is too old. Follow the link of its mail, or ask for"
+            " another one."
+        )
     headers = {"Location": f"{paths.API}/session", "Set-Cookie": cookies.keeping(exchange, begun.secret)}
     return Answer(begun.told, 201, headers)
 

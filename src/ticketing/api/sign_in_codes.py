@@ -6,7 +6,7 @@ from typing import Any
 
 from ticketing import mail
 from ticketing.contract import Answer, Exchange
-from ticketing.contract.forwarded import subscriber
+from ticketing.contract.forwarded import site, subscriber
 from ticketing.db import pool
 from ticketing.rules import sign_in_codes
 
@@ -14,9 +14,10 @@ MOST_LANGUAGES = 10
 
 
 async def create_sign_in_code(body: dict[str, Any], exchange: Exchange) -> Answer:
-    network = subscriber(exchange.origin.address)
+    address = exchange.origin.address
+    asker = sign_in_codes.Asker(subscriber(address), site(address))
     async with pool.transaction() as conn:
-        code = await sign_in_codes.create(conn, body["email"], network=network, language=_language(exchange))
+        code = await sign_in_codes.create(conn, body["email"], asker=asker, language=_language(exchange))
     return Answer(code, 202)
 
 

@@ -116,6 +116,12 @@ def subscriber(peer: str) -> str:
     return str(ip_network((peer.partition("%")[0], 64), strict=False)) if ":" in peer else peer
 
 
+@lru_cache(maxsize=1024)
+def site(peer: str) -> str | None:
+    """The IPv6 /48 of an address, the most that a subscriber gets (RFC 6177); None for one of IPv4, or without."""
+    return str(ip_network((peer.partition("%")[0], 48), strict=False)) if ":" in peer else None
+
+
 def prefix_of(url: str) -> str:
     """The path of a public URL without its last slash. Raises ValueError if no link can begin with it."""
     prefix = "/" + url.partition("://")[2].partition("/")[2].rstrip("/")

@@ -2180,7 +2180,11 @@ class _SignInCodes:
         email: str,
         for_address: int,
         network: str,
+        for_address_from_network: int,
+        site: str | None,
+        for_address_from_site: int,
         from_network: int,
+        from_site: int,
     ) -> int | None:
         """Seconds until another code may be asked for; null if there were fewer in the last hour."""
     async def insert_sign_in_code(
@@ -2189,19 +2193,36 @@ class _SignInCodes:
         *,
         hash: bytes,
         code_hash: bytes,
+        link_hash: bytes,
         email: str,
         network: str,
+        site: str | None,
+        newcomer: bool,
+        newcomers: int,
         expires_at: datetime | str,
-    ) -> int:
-        """Keep a code for an address, as long as it holds."""
+    ) -> bool | None:
+        """Keep a code for an address, as long as it holds. Gives whether it may be mailed: `newcomers` is the most
+        an hour.
+        """
     async def lock_sign_in_codes(
         self,
         conn: Connection,
         *,
         email: str,
+        site: str | None,
         network: str,
     ) -> bool | None:
         """Wait until nobody else asks for a code for this address, or from this network, until the transaction ends."""
+    async def lock_sign_in_guesses(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+        attempts: int,
+    ) -> int:
+        """If this code can be tried, wait until nobody else tries one of the same address, until the transaction
+        ends.
+        """
     async def try_sign_in_code(
         self,
         conn: Connection,
@@ -2209,10 +2230,19 @@ class _SignInCodes:
         code_hash: bytes,
         hash: bytes,
         attempts: int,
+        for_address: int,
     ) -> TriedCode | None:
-        """Try a code, which counts; the right one is used by that. Empty: there is none that can be tried. Others
-        wait.
+        """Try a code, which counts; the right one is used by that. Empty: there is none that can be tried, or all
+        codes of its
         """
+    async def use_sign_in_link(
+        self,
+        conn: Connection,
+        *,
+        hash: bytes,
+        link_hash: bytes,
+    ) -> str | None:
+        """Use a code by the secret of its link, however often its digits were tried; gives its address. Others wait."""
 
 class _StreamPasses:
     async def delete_expired_stream_passes(

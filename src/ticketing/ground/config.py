@@ -58,6 +58,8 @@ class Settings:
     token_cache_ms: Annotated[int, range(3_600_001)] = 500
     #: Who becomes a requester by signing in: everybody (`open`), nobody (`closed`), or whose address has these domains.
     registration: Registration = REGISTRATION
+    #: Most codes for signing in that are mailed within an hour to addresses without an account, in all.
+    newcomer_mails: Annotated[int, range(1, 1_000_001)] = 500
     #: Days after which a browser session ends that is not used.
     session_idle_days: Annotated[int, range(1, 3_651)] = 14
     #: Days after which a browser session ends in any case.

@@ -16,7 +16,7 @@ upkeep      mails are forgotten after a while
 """
 
 from ticketing.mail.addresses import Address
-from ticketing.mail.outbox import check_settings, send
+from ticketing.mail.outbox import check_settings, send, withheld
 from ticketing.mail.wording import LOCALES, TEMPLATES
 
-__all__ = ["LOCALES", "TEMPLATES", "Address", "check_settings", "send"]
+__all__ = ["LOCALES", "TEMPLATES", "Address", "check_settings", "send", "withheld"]

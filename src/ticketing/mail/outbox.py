@@ -74,6 +74,12 @@ async def send(
     return mail_id
 
 
+def withheld(template: str) -> None:
+    """Note that a mail is not written, as too many were within an hour."""
+    sending.MAILS.labels("withheld").inc()
+    log.warning("mail withheld", template=template)
+
+
 def check_settings(chosen: Settings) -> None:
     """Raise InvalidSetting unless the settings of mail can be used."""
     addresses.sender(chosen)

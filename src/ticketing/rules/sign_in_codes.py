@@ -1,4 +1,7 @@
-"""Codes by mail: who reads the mail of an address shows it by the six digits that were sent there.
+"""Codes by mail: who reads the mail of an address shows it by the six digits that were sent there, or by its link.
+
+Whoever asks for a code knows its id, and so can use up the digits by guessing. The link holds a secret that nobody
+guesses, so no guess ends it.
 
 Nothing tells whether an address is anybody's: each is answered alike, with a code that is kept, counted and tried
 alike, after the same work. Only the mail is not sent to who may not sign in.
@@ -9,7 +12,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
@@ -25,10 +28,13 @@ from ticketing.ground.errors import TooManySignInCodes
 
 MINUTES = 10
 """How long a code holds."""
-ATTEMPTS = 5
-"""How often one may be tried."""
-FOR_ADDRESS, FROM_NETWORK = 5, 100
-"""Most codes an hour for an address of mail, and from an IP address (for IPv6, a /64 network)."""
+DIGITS, SECRET_BYTES = 6, 16
+ATTEMPTS, ATTEMPTS_FOR_ADDRESS = 5, 50
+"""How often the digits of one may be tried, and those of all for an address of mail within an hour."""
+FOR_ADDRESS, FOR_ADDRESS_FROM_NETWORK, FOR_ADDRESS_FROM_SITE = 30, 5, 10
+"""Most codes an hour for an address of mail: in all, and asked for from one network or site."""
+FROM_NETWORK, FROM_SITE = 100, 500
+"""Most codes an hour for whatever addresses, from an IP address (for IPv6, a /64 network) and from an IPv6 /48."""
 
 
 class SignInCode(TypedDict):
@@ -39,74 +45,94 @@ class SignInCode(TypedDict):
     expires_at: str
 
 
-async def create(conn: sql.Connection, email: str, *, network: str, language: str) -> SignInCode:
+class Asker(NamedTuple):
+    """Where somebody asks from."""
+
+    network: str
+    """An IPv4 address, or an IPv6 /64."""
+    site: str | None
+    """The IPv6 /48 that the network is in."""
+
+
+async def create(conn: sql.Connection, email: str, *, asker: Asker, language: str) -> SignInCode:
     """Make a code in a transaction, and mail it to who may sign in with this address.
 
     `language` is that of the browser, for people whose own is not known. Raises TooManySignInCodes.
     """
-    await _check_limits(conn, email, network)  # Whoever is refused anyway waits for nobody.
-    await sql.sign_in_codes.lock_sign_in_codes(conn, email=email, network=network)
-    await _check_limits(conn, email, network)
+    await _check_limits(conn, email, asker)  # Whoever is refused anyway waits for nobody.
+    await sql.sign_in_codes.lock_sign_in_codes(conn, email=email, **asker._asdict())
+    await _check_limits(conn, email, asker)
     # Random as the secret that it is, and so not of the time, as other ids are.
-    code_id, code = uuid4(), f"{secrets.randbelow(10**6):06}"
+    code_id, code = uuid4(), f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    link = secrets.token_urlsafe(SECRET_BYTES)
     expires_at = datetime.now(UTC) + timedelta(minutes=MINUTES)
-    await sql.sign_in_codes.insert_sign_in_code(
+    addressee = await sql.sign_in_codes.get_addressee(conn, email=email)
+    admitted = addressee["may_sign_in"] if addressee else settings().registration.admits(email)
+    mailed = await sql.sign_in_codes.insert_sign_in_code(
         conn,
         hash=hash_token(str(code_id)),
         code_hash=_hash(code_id, code),
+        link_hash=_hash(code_id, link),
         email=email,
-        network=network,
+        **asker._asdict(),
+        newcomer=addressee is None and settings().registration.admits(email),
+        newcomers=settings().newcomer_mails,
         expires_at=expires_at,
     )
-    await _mail(conn, email, code_id, code, language=language, expires_at=expires_at)
-    return {"id": str(code_id), "email": email, "expires_at": moments.written(expires_at)}
-
-
-async def _check_limits(conn: sql.Connection, email: str, network: str) -> None:
-    wait = await sql.sign_in_codes.get_sign_in_wait(
-        conn, email=email, network=network, for_address=FOR_ADDRESS, from_network=FROM_NETWORK
-    )
-    if wait is not None:
-        raise TooManySignInCodes(
-            f"Too many codes were asked for. Use the last one, or ask for another in {-(-wait // 60)} minutes.",
-            headers={"Retry-After": str(max(wait, 1))},
-        )
-
-
-async def _mail(
-    conn: sql.Connection, email: str, code_id: UUID, code: str, *, language: str, expires_at: datetime
-) -> None:
-    """Send the code. For who may not sign in the same is done, and taken back."""
-    addressee = await sql.sign_in_codes.get_addressee(conn, email=email)
-    admitted = addressee["may_sign_in"] if addressee else settings().registration.admits(email)
-    name = addressee["name"] if addressee else ""
+    if not mailed:
+        mail.withheld("sign_in_code")
     # Case is compared as PostgreSQL sees it. What is known goes to the address that is known, not to one like it.
-    to = mail.Address(name, (addressee and addressee["email"]) or email)
-    query = urlencode({"id": code_id, "code": code, "email": to.email})
+    name, to = (addressee["name"], addressee["email"] or email) if addressee else ("", email)
+    query = urlencode({"id": code_id, "code": link, "email": to})
     async with conn.transaction() as sending:
         await mail.send(
             conn,
             template="sign_in_code",
-            to=to,
+            to=mail.Address(name, to),
             locale=(addressee and addressee["locale"]) or language,
             values={"code": code, "url": links.of_page(f"/sign-in?{query}"), "minutes": MINUTES},
             expires_at=expires_at,
         )
-        if not admitted:
+        if not (admitted and mailed):  # The same is done for everybody, and taken back.
             raise Rollback(sending)
+    return {"id": str(code_id), "email": email, "expires_at": moments.written(expires_at)}
+
+
+async def _check_limits(conn: sql.Connection, email: str, asker: Asker) -> None:
+    wait = await sql.sign_in_codes.get_sign_in_wait(
+        conn,
+        email=email,
+        **asker._asdict(),
+        for_address=FOR_ADDRESS,
+        for_address_from_network=FOR_ADDRESS_FROM_NETWORK,
+        for_address_from_site=FOR_ADDRESS_FROM_SITE,
+        from_network=FROM_NETWORK,
+        from_site=FROM_SITE,
+    )
+    if wait is not None:
+        raise TooManySignInCodes(
+            f"Too many codes were asked for. Follow the link of the last mail, or ask for another code in"
+            f" {-(-wait // 60)} minutes.",
+            headers={"Retry-After": str(max(wait, 1))},
+        )
 
 
 async def redeem(conn: sql.Connection, code_id: UUID, code: str) -> UUID | None:
-    """Try a code in a transaction, which is to be committed in any case: the user who reads its mail, or None.
+    """Try digits, or what a link holds, in a transaction, which is to be committed in any case: who reads the mail.
 
     Who has no account yet gets one, if registration admits the address, and `user.created` is recorded.
     """
-    tried = await sql.sign_in_codes.try_sign_in_code(
-        conn, hash=hash_token(str(code_id)), code_hash=_hash(code_id, code), attempts=ATTEMPTS
-    )
-    if tried is None or not tried["is_right"]:
+    hash_, given = hash_token(str(code_id)), _hash(code_id, code)
+    if len(code) == DIGITS:
+        await sql.sign_in_codes.lock_sign_in_guesses(conn, hash=hash_, attempts=ATTEMPTS)
+        tried = await sql.sign_in_codes.try_sign_in_code(
+            conn, hash=hash_, code_hash=given, attempts=ATTEMPTS, for_address=ATTEMPTS_FOR_ADDRESS
+        )
+        email = tried["email"] if tried and tried["is_right"] else None
+    else:
+        email = await sql.sign_in_codes.use_sign_in_link(conn, hash=hash_, link_hash=given)
+    if email is None:
         return None
-    email = tried["email"]
     if settings().registration.admits(email):
         user_id = uuids.uuid7()
         await sql.users.add_requester(
@@ -123,5 +149,8 @@ async def redeem(conn: sql.Connection, code_id: UUID, code: str) -> UUID | None:
 
 
 def _hash(code_id: UUID, code: str) -> bytes:
-    """What is kept of a code. Six digits are soon found by trying; so it takes the id, of which only a hash is kept."""
+    """What is kept of the digits, and of what the link holds.
+
+    Six digits are soon found by trying; so it takes the id, of which only a hash is kept.
+    """
     return blake2b(code.encode(), digest_size=32, key=code_id.bytes, person=b"ticketing.code").digest()

@@ -18,7 +18,8 @@ export default {
 	badEmail: 'Geben Sie eine E-Mail-Adresse ein, etwa name@example.com.',
 	badCode: 'Geben Sie die sechs Ziffern des Codes ein.',
 	wrongCode:
-		'Dieser Code stimmt nicht oder gilt nicht mehr. Versuchen Sie es noch einmal, oder lassen Sie sich einen neuen senden.',
+		'Dieser Code stimmt nicht oder gilt nicht mehr. Versuchen Sie es noch einmal, folgen Sie dem Link der Nachricht, oder lassen Sie sich einen neuen senden.',
+	wrongLink: 'Dieser Link gilt nicht mehr. Lassen Sie sich einen neuen Code senden.',
 	closed: 'Neue Personen können sich erst nach einer Einladung anmelden.',
 	demo: 'Die Demo ausprobieren als',
 	mailbox: 'Die Nachrichten dieser Demo liegen in ihrem Postfach.',

@@ -16,7 +16,8 @@ export default {
 	badEmail: 'Enter an e-mail address, such as you@example.com.',
 	badCode: 'Enter the six digits of the code.',
 	wrongCode:
-		'This code is not right, or it does not hold any more. Try again, or send another one.',
+		'This code is not right, or it does not hold any more. Try again, follow the link of the message, or send another one.',
+	wrongLink: 'This link does not hold any more. Send another code.',
 	closed: 'New people can sign in only after they have been invited.',
 	demo: 'Try the demo as',
 	mailbox: 'Messages of this demo are in its mailbox.',
