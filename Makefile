@@ -143,8 +143,12 @@ bench-jobs: $(venv)/for-dev ## Compare background jobs with plain Dramatiq
 bench-webhooks: $(venv)/for-dev ## Measure deliveries, also beside a dead receiver
 	@$(python) scripts/bench/webhooks.py $(ARGS)
 
+.PHONY: corpus
+corpus: $(venv)/for-dev ## Fill a database with N tickets (100,000) as after years of use; ARGS=--help says how
+	@$(python) scripts/bench/corpus.py $(if $(N),--tickets $(N)) $(ARGS)
+
 .PHONY: bench-lists
-bench-lists: $(venv)/for-dev ## Measure lists of a million tickets, for readers who see few, many or all of them
+bench-lists: $(venv)/for-dev ## Measure lists of a million tickets, every filter by every sort, for readers who see few, many or all of them
 	@$(python) scripts/bench/lists.py $(ARGS)
 
 .PHONY: bench-overload
