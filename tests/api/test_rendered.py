@@ -61,6 +61,29 @@ def test_comments_and_events_are_rendered_on_every_page(requester: Person, agent
     assert not any(name.endswith("_html") for event in plain for name in event["data"])
 
 
+def test_a_page_ends_before_it_has_too_much_html(requester: Person, agent: Person, new_ticket: New) -> None:
+    """A little text may become much HTML. All of it is read by following the pages, and each text once."""
+    number = new_ticket(description=TEXT)["number"]
+    said = [comment(requester, number, "#1001 " * 2_200 + str(each)).json() for each in range(20)]
+    for what in ("comments", "events"):
+        path: str | None = f"/tickets/{number}/{what}?render=html&limit=100"
+        pages: list[list[dict[str, Any]]] = []
+        while path:
+            answer = agent.get(path)
+            assert answer.status_code == 200
+            pages.append([item.get("data", item) for item in answer.json()["items"]])
+            link = answer.headers.get("link")
+            assert (link is None) == (answer.json()["next"] is None)
+            path = link and link.partition(">")[0][1:].partition("/api/v1")[2]
+        assert len(pages) == 3
+        for page in pages:
+            assert sum(len(item.get("body_html", "")) for item in page) <= 1024 * 1024
+        found = [item for page in pages for item in page]
+        assert [item["body"] for item in found if "body" in item] == [each["body"] for each in said]
+        assert all(item["body_html"].count("<a ") == 2_200 for item in found if "body" in item)
+    assert len(agent.get(f"/tickets/{number}/comments?limit=100").json()["items"]) == 20
+
+
 def test_a_preview_is_what_will_be_rendered(requester: Person, new_ticket: New, new_events: Events) -> None:
     new_events()
     preview = requester.post("/markdown-previews", json={"text": f"\n{TEXT}\r\n"})

@@ -24,15 +24,16 @@ import httptools
 import httpx
 import pytest
 from openapi_schema_validator import OAS31Validator
+from prometheus_client import REGISTRY
 from uvicorn.protocols.http import httptools_impl
 
-from conftest import Person, answers, await_, configured, ended, environment, served
+from conftest import Person, answers, await_, configured, ended, environment, logged, served
 from ticketing import app
 from ticketing.access import bearer
 from ticketing.contract.admission import Patience, Place
 from ticketing.contract.exchange import headers
 from ticketing.contract.forwarded import subscriber
-from ticketing.ground import paths
+from ticketing.ground import metrics, paths
 from ticketing.ground.config import Settings
 from ticketing.web.wire import connections, protocol
 
@@ -611,10 +612,19 @@ def _status(received: BinaryIO) -> int:
 def test_an_answer_that_is_not_taken_is_broken_off(service: str, monkeypatch: pytest.MonkeyPatch, field: bytes) -> None:
     monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.5)
     monkeypatch.setattr(protocol, "LEAST_RATE", 2e6)
-    with reluctant(service) as client:
+    before = cut("slow")
+    with logged(metrics) as lines, reluctant(service) as client:
         client.sendall(SCRIPT.replace(b"\r\n\r\n", b"\r\n%b\r\n" % field))
         with pytest.raises(ConnectionResetError):
             _sip(client)
+    [line] = [line for line in lines if line["event"] == "answer cut"]
+    assert (line["client"], line["reason"], cut("slow") - before) == ("127.0.0.1", "slow", 1)
+    assert line["unsent_bytes"] > 0
+
+
+def cut(reason: str) -> float:
+    """How many answers were broken off."""
+    return REGISTRY.get_sample_value("ticketing_http_answers_cut_total", {"reason": reason}) or 0
 
 
 def _sip(client: socket.socket) -> None:
@@ -640,6 +650,7 @@ def test_what_clients_have_yet_to_take_is_bounded_in_all(
 ) -> None:
     """Whoever has the most of it loses it, and nobody else."""
     monkeypatch.setattr(connections, "MOST_UNSENT_BYTES", 7_000_000)
+    before = cut("memory")
     with ExitStack() as stack:
         modest = stack.enter_context(reluctant(service, "127.0.0.2"))
         modest.sendall(long_page)
@@ -656,6 +667,7 @@ def test_what_clients_have_yet_to_take_is_bounded_in_all(
             with suppress(ConnectionError, AssertionError):
                 complete += answer(client)[0] == 200
         assert 2 <= complete <= 4
+        assert cut("memory") - before == len(greedy) - complete
         assert [answer(client)[0] for client in scripts] == [200] * 10
 
 

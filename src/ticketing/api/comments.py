@@ -7,7 +7,7 @@ from uuid import UUID
 from ticketing.access.actors import Actor
 from ticketing.api.answers import gone, listed, sent
 from ticketing.api.once import once
-from ticketing.api.rendered import Render, rendered
+from ticketing.api.rendered import Render, rendered, rendered_page
 from ticketing.contract import Answer
 from ticketing.db import pool
 from ticketing.rules import comments
@@ -25,14 +25,14 @@ async def list_comments(
 ) -> Answer:
     async with pool.connection() as conn:
         page = await comments.list_(conn, actor, number, limit=limit, cursor=cursor)
-    await rendered(render, page["items"])
-    return listed(page, f"/tickets/{number}/comments", **sent(render=render, limit=limit))
+    shown = await rendered_page(render, page)
+    return listed(shown, f"/tickets/{number}/comments", **sent(render=render, limit=limit))
 
 
 async def get_comment(number: int, comment_id: str, actor: Actor, render: Render = None) -> Answer:
     async with pool.connection() as conn:
         comment = await comments.get(conn, actor, number, UUID(comment_id))
-    await rendered(render, [comment])
+    await rendered(render, comment)
     return Answer(comment)
 
 

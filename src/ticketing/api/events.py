@@ -1,9 +1,11 @@
 """/events, /event-log, /events/stream, /events/stream-passes and /tickets/{number}/events"""
 
+from operator import itemgetter
+
 from ticketing.access import stream_passes
 from ticketing.access.actors import Actor
 from ticketing.api.answers import followed, listed, sent
-from ticketing.api.rendered import Render, rendered
+from ticketing.api.rendered import Render, rendered_page
 from ticketing.contract import Answer, Stream
 from ticketing.db import pool
 from ticketing.log import audit, feed, streams, timeline
@@ -13,9 +15,9 @@ async def list_ticket_events(
     number: int, actor: Actor, render: Render = None, limit: int = 25, cursor: str | None = None
 ) -> Answer:
     async with pool.connection() as conn:
-        page = await timeline.list_(conn, actor, number, limit=limit, cursor=cursor)
-    await rendered(render, (event["data"] for event in page["items"] if event["data"] is not None))
-    return listed(page, f"/tickets/{number}/events", **sent(render=render, limit=limit))
+        page = await timeline.list_(conn, actor, number, limit=limit, cursor=cursor, divisible=render is not None)
+    shown = await rendered_page(render, page, itemgetter("data"))
+    return listed(shown, f"/tickets/{number}/events", **sent(render=render, limit=limit))
 
 
 async def list_events(

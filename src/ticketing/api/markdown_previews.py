@@ -7,5 +7,4 @@ from ticketing.contract import Answer
 
 
 async def create_markdown_preview(body: dict[str, Any]) -> Answer:
-    (html,) = await markdown.html([body["text"]])
-    return Answer({"html": html}, 201)
+    return Answer({"html": await markdown.html(body["text"])}, 201)

@@ -62,7 +62,7 @@ async def get_ticket(
 ) -> Answer:
     async with pool.connection() as conn:
         ticket = await tickets.get(conn, actor, number)
-    await rendered(render, [ticket])
+    await rendered(render, ticket)
     return Answer({**ticket, "actions": policy.actions(actor, ticket)} if include else ticket)
 
 

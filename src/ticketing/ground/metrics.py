@@ -8,7 +8,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import orjson
 import structlog
@@ -31,6 +31,11 @@ SECONDS = Histogram(
     "Seconds from the head of a request to the end of its answer.",
     ["operation"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+CUT = Counter(
+    "ticketing_http_answers_cut",
+    "Answers that were broken off: their client read too slowly (`slow`), or too much was unread in all (`memory`).",
+    ["reason"],
 )
 STREAMS = Gauge("ticketing_event_streams", "Open event streams.", multiprocess_mode="livesum")
 LONGEST_PATH = 200
@@ -86,6 +91,12 @@ def observe(
     line |= {"event": "request", "level": level, "timestamp": datetime.now(UTC)}
     _stderr.write(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
     _stderr.flush()
+
+
+def observe_cut(client: str, unsent: int, reason: Literal["slow", "memory"]) -> None:
+    """Count and log an answer that is broken off, with so many bytes unsent. Its request is logged as answered."""
+    CUT.labels(reason).inc()
+    log.warning("answer cut", client=client, unsent_bytes=unsent, reason=reason)
 
 
 def _new_series(operation: str, method: str, status: int) -> tuple[Any, Any]:

@@ -18,9 +18,18 @@ _POSITION = struct.Struct(">Q")
 
 
 async def list_(
-    conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
-) -> paging.Page:
-    """A page of a ticket's timeline as far as the actor may see it, oldest first. Raises NotFound, InvalidCursor."""
+    conn: sql.Connection,
+    actor: Actor,
+    number: int,
+    *,
+    limit: int = 25,
+    cursor: str | None = None,
+    divisible: bool = False,
+) -> paging.Divisible:
+    """A page of a ticket's timeline as far as the actor may see it, oldest first; if asked for, it may end earlier.
+
+    Raises NotFound, InvalidCursor.
+    """
     listing = ["events", number, actor.staffing()]
     after = None
     if cursor is not None:
@@ -36,15 +45,22 @@ async def list_(
     if not rows:
         ticket = await sql.tickets.get_ticket(conn, number=number, **actor.viewer())
         found(ticket, f"ticket {number}")
-    shown, following = rows[:limit], None
-    if shown and shown[-1]["more"]:
-        following = paging.sealed(await _key(conn), listing, _POSITION.pack(shown[-1]["position"]))
+    shown = rows[:limit]
+    more = bool(shown) and shown[-1]["more"]
+    key = await _key(conn) if more or divisible else b""
     items: list[dict[str, Any]] = [
         {name: value for name, value in row.items() if name not in ("position", "more")} for row in shown
     ]
     for event in items:
         event["data"] = versions.completed(event["type"], event["data"])
-    return {"items": items, "next": following}
+
+    def first(number: int) -> paging.Page:
+        return {
+            "items": items[:number],
+            "next": paging.sealed(key, listing, _POSITION.pack(shown[number - 1]["position"])),
+        }
+
+    return paging.Divisible(first(len(items)) if more else {"items": items, "next": None}, first)
 
 
 async def _key(conn: sql.Connection) -> bytes:

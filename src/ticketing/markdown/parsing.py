@@ -10,17 +10,22 @@ from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline, linkify
 from markdown_it.token import Token
 
 from ticketing.contract import Origins
 
 MOST_LINES = 2_000
 MOST_BLOCKS = 20_000
-MOST_CELLS = 20_000
+MOST_CELLS = 5_000
 """Those that a table has at most, if each line is a row of it: rows get the cells that they lack."""
-MOST_MARKS = 10_000
-MOST_ADDRESS_CHARACTERS = 256 * 1024
+MOST_MARKS = 5_000
+MOST_ADDRESS_CHARACTERS = 64 * 1024
 """All addresses of a text together: one that is defined once may be used thousands of times."""
+MOST_HTML_CHARACTERS = 128 * 1024
+"""Twice the longest text."""
+LONGEST_SCHEME = len(" https")
+ADDRESSES = frozenset({"href", "src", "title"})
 SHIFT = 2
 """A page has headings above those of a text: its own, and that of the part that shows the text."""
 
@@ -45,6 +50,8 @@ def unsafe_html(text: str, here: str, images: Origins) -> str:
     if lines >= MOST_LINES or lines * columns > MOST_CELLS:
         raise TooIntricate
     html: str = _parser(here, images).render(text)
+    if len(html) > MOST_HTML_CHARACTERS:
+        raise TooIntricate
     return html
 
 
@@ -55,10 +62,23 @@ def _parser(here: str, images: Origins) -> MarkdownIt:
     assert parser.linkify is not None
     # Without a scheme only mail addresses: `main.rs` and `readme.md` are files, though Serbia and Moldova have domains.
     parser.linkify.set({"fuzzy_link": False}).add("ftp:", None).add("//", None)
+    parser.inline.ruler.at("linkify", _linkify)
     places = _Places(here, images)
     parser.core.ruler.after("block", "bounds", _bound)
     parser.core.ruler.after("linkify", "places", places.apply)
     return parser
+
+
+def _linkify(state: StateInline, silent: bool) -> bool:
+    """The library's rule. At each address it looks through all of the text before, so its end is tried alone first."""
+    before, start = state.pending, state.pos
+    state.pending = before[-LONGEST_SCHEME:]
+    found = linkify(state, silent=True)
+    state.pending = before
+    if silent or not found:
+        return found
+    state.pos = start
+    return linkify(state, silent=False)
 
 
 def _bound(state: StateCore) -> None:
@@ -85,11 +105,12 @@ class _Places:
             elif token.type in ("th_open", "td_open"):
                 _align(token)
             elif token.type == "inline" and token.children:
-                room -= sum(len(str(value)) for child in token.children for value in child.attrs.values())
+                _check(state.tokens, index, token.children)
+                placed = [*self._placed(token.children)]
+                room -= sum(len(str(child.attrs[name])) for child in placed for name in ADDRESSES & child.attrs.keys())
                 if room < 0:
                     raise TooIntricate
-                _check(state.tokens, index, token.children)
-                token.children = [*self._placed(token.children)]
+                token.children = placed
 
     def _placed(self, tokens: list[Token]) -> Iterator[Token]:
         linked, shown = False, True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from html import escape
@@ -14,19 +13,20 @@ from ticketing.contract import Origins
 from ticketing.contract.admission import PLACE
 from ticketing.contract.turnstile import Turnstile
 from ticketing.ground.config import settings
-from ticketing.markdown.parsing import TooIntricate, unsafe_html
+from ticketing.markdown.parsing import MOST_LINES, TooIntricate, unsafe_html
 from ticketing.markdown.sanitising import sanitised
 
 MOST_BYTES = 16 * 1024 * 1024
 """How much HTML a process keeps."""
+LINE_END, BREAK = "\n", "<br>"
 
 
-async def html(texts: Iterable[str]) -> list[str]:
-    """The HTML of each text. One that is too intricate is shown as it was written."""
+async def html(text: str) -> str:
+    """The HTML of a text. One that is too intricate is shown as it was written."""
     chosen = settings()
     loop = asyncio.get_running_loop()
     table = _tables.get(loop) or _tables.setdefault(loop, _Table())
-    return [await table.html(text, chosen.public_url.rstrip("/"), chosen.image_sources) for text in texts]
+    return await table.html(text, chosen.public_url.rstrip("/"), chosen.image_sources)
 
 
 class _Table:
@@ -65,8 +65,10 @@ def _rendered(text: str, here: str, images: Origins) -> str:
     try:
         return sanitised(unsafe_html(text, here, images))
     except TooIntricate:
-        lines = escape(text, quote=False).split("\n")
-        return f"<p>{'<br>'.join(lines)}</p>\n"
+        written = escape(text, quote=False)
+        if written.count("\n") >= MOST_LINES:
+            return f"<pre><code>{written}</code></pre>\n"
+        return f"<p>{written.replace(LINE_END, BREAK)}</p>\n"
 
 
 def _size(html: str) -> int:

@@ -65,7 +65,7 @@ async def as_created(conn: sql.Connection, _: Actor, __: Claim, comment: dict[st
 
 async def list_(
     conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
-) -> paging.Page:
+) -> paging.Divisible:
     """A page of a ticket's comments that the actor may see, oldest first. Raises NotFound, InvalidCursor."""
     listing = ["comments", number, actor.staffing()]
     after, after_id = paging.opened(cursor, listing, moments.parse, UUID)
@@ -80,7 +80,7 @@ async def list_(
     )
     if not rows:
         await tickets.get(conn, actor, number)
-    return paging.bounded(rows, limit, listing, lambda row: [row["created_at"], row["id"]])
+    return paging.divisible(rows, limit, listing, lambda row: [row["created_at"], row["id"]])
 
 
 async def get(conn: sql.Connection, actor: Actor, number: int, comment_id: UUID) -> sql.Comment:

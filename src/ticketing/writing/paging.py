@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 import orjson
 
@@ -36,6 +36,14 @@ class Page(TypedDict):
     next: str | None
 
 
+class Divisible(NamedTuple):
+    """A page that may end earlier, when its items turn out to be larger than they are stored."""
+
+    whole: Page
+    first: Callable[[int], Page]
+    """The page with only so many of its items, at least one and fewer than it has."""
+
+
 def page(rows: Sequence[Row], limit: int, listing: object, place: Callable[[Row], list[Any]]) -> Page:
     """The first `limit` of the rows; one row more than that means that there is a next page."""
     return _ended(rows[:limit], len(rows) > limit, listing, place)
@@ -48,6 +56,12 @@ def bounded(rows: Sequence[Any], limit: int, listing: object, place: Callable[[A
     for item in items:
         more = item.pop("more")
     return _ended(items, more, listing, place)
+
+
+def divisible(rows: Sequence[Any], limit: int, listing: object, place: Callable[[Any], list[Any]]) -> Divisible:
+    """A page of `bounded`, which may end even earlier."""
+    whole = bounded(rows, limit, listing, place)
+    return Divisible(whole, lambda number: _ended(whole["items"][:number], True, listing, place))
 
 
 def _ended(items: Sequence[Row], more: bool, listing: object, place: Callable[[Row], list[Any]]) -> Page:

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import Protocol as Interface
 
 from ticketing.contract.forwarded import subscriber
+from ticketing.ground import metrics
 from ticketing.ground.config import Settings
 from ticketing.monitoring import files
 
@@ -133,6 +134,7 @@ class Connections:
         self._unsent_of[whence] += unsent
         while self._unsent_of.total() > MOST_UNSENT_BYTES:
             fullest = max(self._unsent, key=self._fullness)
+            metrics.observe_cut(*self._unsent[fullest], "memory")
             self.release(fullest)
             fullest.break_off()
 

@@ -20,6 +20,7 @@ from ticketing.contract.admission import Overloaded
 from ticketing.contract.exchange import LINE
 from ticketing.contract.forwarded import peer_of
 from ticketing.contract.problems import MalformedRequest, Problem, RequestTimeout
+from ticketing.ground import metrics
 from ticketing.ground.config import settings
 from ticketing.web.wire.connections import NEVER, Connections
 from ticketing.web.wire.corked import Corked
@@ -420,6 +421,8 @@ class Protocol(HttpToolsProtocol):
         """End the connection: the client has kept us waiting for too long."""
         self.due = NEVER
         if self._clogged or self.transport.is_closing():
+            if unsent := self._line.unsent:
+                metrics.observe_cut(self._peer, unsent, "slow")
             self.break_off()
         elif self._last and self._silent:
             self._answer(self._last)
