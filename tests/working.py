@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
 
 from ticketing.db import pool, sql
 from ticketing.ground.config import settings
@@ -85,16 +90,31 @@ async def _work(until: Callable[[], bool], seconds: float) -> None:
         await asyncio.gather(*running)
 
 
+class Worker(subprocess.Popen[bytes]):
+    """A worker in a process of its own. Once it is killed, nothing that it has asked PostgreSQL for is still done."""
+
+    def __init__(self) -> None:
+        self._database = settings().database_url
+        self._name = f"worker {secrets.token_hex(4)}"
+        url = make_conninfo(self._database, application_name=self._name)
+        given = {"TICKETING_DATABASE_URL": url, "TICKETING_LOG_LEVEL": "warning"}
+        super().__init__([sys.executable, __file__, "60"], env=os.environ | given)
+
+    def kill(self) -> None:
+        super().kill()
+        with psycopg.connect(self._database, autocommit=True) as conn:
+            while conn.execute("select from pg_stat_activity where application_name = %s", (self._name,)).fetchone():
+                time.sleep(0.01)
+
+
 @contextmanager
-def spawned(count: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
+def spawned(count: int = 1) -> Iterator[list[Worker]]:
     """Workers in processes of their own, with the settings of now."""
-    environment = os.environ | {"TICKETING_LOG_LEVEL": "warning"}
     with ExitStack() as stack:
         workers = []
         for _ in range(count):
-            worker = stack.enter_context(subprocess.Popen([sys.executable, __file__, "60"], env=environment))
+            workers.append(worker := stack.enter_context(Worker()))
             stack.callback(worker.kill)
-            workers.append(worker)
         yield workers
 
 

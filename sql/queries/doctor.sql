@@ -125,6 +125,15 @@ select extract(epoch from now() - least(
           order by e.transaction_id, e.position limit 1
        ) next)))::float8;
 
+-- name: get_oldest_pending_mail()^
+-- returns: PendingMail
+-- For how long the mail that has been waiting longest has been, and what came of the last try.
+select extract(epoch from clock_timestamp() - m.created_at)::float8 as seconds, m.error
+  from mails m
+ where m.status = 'pending'
+ order by m.id
+ limit 1;
+
 -- name: get_fan_out_late_seconds()$
 -- For how long the first event has been in the settled log that deliveries are still to be made of. Empty: there is none,
 -- or no endpoint.

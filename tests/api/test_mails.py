@@ -192,6 +192,45 @@ def test_a_mail_that_is_put_off_is_tried_again_with_the_same_id(admin: Person, d
     assert [message["Message-ID"] for message in box.messages] == [f"<{mail_id}@lumen.example>"]
 
 
+@contextmanager
+def deaf() -> Iterator[list[bytes]]:
+    """A mail server that the settings name, and that hangs up once it has a mail; the ids of what it got."""
+    got: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(b"220 here\r\n")
+        lines = connection.makefile("rb", buffering=0)
+        for line in lines:
+            connection.sendall(b"354 go on\r\n" if line.startswith(b"DATA") else b"250 OK\r\n")
+            if line.startswith(b"DATA"):
+                break
+        got.extend(line for line in iter(lines.readline, b".\r\n") if line.startswith(b"Message-ID"))
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with talking(talk) as url, configured(smtp_url=url, mail_from=FROM):
+        yield got
+
+
+def test_what_may_have_been_accepted_is_sent_again_seldom_and_not_for_ever(admin: Person, db: Db) -> None:
+    with deaf() as got:
+        mail_id = write()
+        for tries, age in enumerate((0, 3), start=1):
+            db.execute("update mails set created_at = created_at - %s * interval '1 hour'", (age,))
+            db.execute("update jobs set run_at = now() where state = 'available'")
+            work(db, until=f"exists (select from mails where attempt_count = {tries} and id = '{mail_id}')")
+            doubted = found(admin, mail_id)
+            assert doubted["status"] == "pending"
+            assert "did not say whether it has accepted" in doubted["error"]
+            asked = "select extract(epoch from run_at - now()) / 60 as minutes from jobs where state = 'available'"
+            (job,) = db.execute(asked).fetchall()
+            assert max(9, age * 60 - 1) < job["minutes"] <= max(10, age * 60 + 10)
+        db.execute("update mails set created_at = created_at - interval '2 days'")
+        db.execute("update jobs set run_at = now() where state = 'available'")
+        work(db)
+    assert found(admin, mail_id)["status"] == "failed"
+    assert len(got) == 3 and len(set(got)) == 1
+
+
 def test_after_its_last_try_a_mail_has_failed(admin: Person, db: Db) -> None:
     with served() as box:
         box.on_rcpt = lambda address: "450 4.2.1 try later"

@@ -48,6 +48,7 @@ WHOLE = (
     "Transactions",
     "Worker",
     "Webhooks",
+    "Sent mail",
     "Queues",
     "Secrets",
     "Redis",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -21,6 +21,9 @@ AT_ONCE = 4
 """Mails on their way at once: few enough that servers do not mind."""
 ATTEMPTS = 80
 """A little more than two days, as the pauses grow to an hour: a server is back after a weekend."""
+DOUBT_SECONDS = 600.0
+"""The least pause after a mail that may have been accepted. Each is as long as the mail is old, so copies are few."""
+DOUBT_DAYS = 2
 EXPIRED = "It could not be sent while it was of use."
 
 MAILS = Counter("ticketing_mails", "Attempts to send a mail, by what came of them.", ["outcome"])
@@ -36,7 +39,7 @@ log = structlog.get_logger()
     KIND,
     queue="mail",
     max_attempts=ATTEMPTS,
-    timeout=smtp.SECONDS + 3 * smtp.GOODBYE_SECONDS,
+    timeout=smtp.MOST_SECONDS + 3 * smtp.GOODBYE_SECONDS,
     group_limit=AT_ONCE,
     shown=("mail_id",),
 )
@@ -62,11 +65,19 @@ async def _hand_over(job: jobs.Job, mail: sql.MailToSend, server: smtp.Server, s
         await server.deliver(message.written(mail, sender))
     except (smtp.Refused, ValueError) as refusal:
         await _settle(job, mail["id"], "failed", str(refusal))
+    except smtp.Unheard as doubt:
+        age = _age(mail)
+        pause = max(DOUBT_SECONDS, age.total_seconds())
+        await _try_again(job, mail["id"], str(doubt), pause, last=age > timedelta(days=DOUBT_DAYS))
     except smtp.Failed as failure:
-        await _try_again(job, mail["id"], str(failure))
+        await _try_again(job, mail["id"], str(failure), kinds.pause(job.attempt))
     else:
         await _settle(job, mail["id"], "sent", None)
-        SECONDS.observe(max(0.0, (datetime.now(UTC) - mail["created_at"]).total_seconds()))
+        SECONDS.observe(max(0.0, _age(mail).total_seconds()))
+
+
+def _age(mail: sql.MailToSend) -> timedelta:
+    return datetime.now(UTC) - mail["created_at"]
 
 
 async def _settle(job: jobs.Job, mail_id: UUID, status: sql.MailStatus, error: str | None, tries: int = 1) -> None:
@@ -76,9 +87,12 @@ async def _settle(job: jobs.Job, mail_id: UUID, status: sql.MailStatus, error: s
     (log.warning if status == "failed" else log.info)("mail settled", id=str(mail_id), status=status, error=error)
 
 
-async def _try_again(job: jobs.Job, mail_id: UUID, error: str) -> None:
+async def _try_again(job: jobs.Job, mail_id: UUID, error: str, pause: float, *, last: bool = False) -> None:
+    if last:
+        await _settle(job, mail_id, "failed", error)
+        return
     last = job.attempt >= job.max_attempts
-    async with job.retry(kinds.pause(job.attempt), error) as conn:
+    async with job.retry(pause, error) as conn:
         if last:
             await sql.mails.settle_mail(conn, mail_id=mail_id, status="failed", error=error, tries=1)
         else:

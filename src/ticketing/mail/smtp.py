@@ -17,9 +17,13 @@ from ticketing.mail import addresses
 from ticketing.mail.message import Message
 
 SECONDS = 30.0
-"""How long a server may take for a mail, from the look-up of its name to its acceptance."""
+"""How long a server may take until it wants the mail itself, from the look-up of its name on."""
 STEP_SECONDS = 15.0
 """How long it may take to answer one command."""
+ACCEPTANCE_SECONDS = 120.0
+"""How long it may take to accept what it was given. Whoever leaves sooner sends again what was accepted after all (RFC
+5321, 4.5.3.2.6, would have us wait for ten minutes)."""
+MOST_SECONDS = SECONDS + ACCEPTANCE_SECONDS
 GOODBYE_SECONDS = 2.0
 LONGEST_REASON = 300
 PORTS = {"smtp": 25, "smtps": 465}
@@ -27,6 +31,10 @@ PORTS = {"smtp": 25, "smtps": 465}
 
 class Failed(Exception):
     """The mail was not accepted, or nobody knows; it is tried again. The message says why."""
+
+
+class Unheard(Failed):
+    """The server was given the mail, and did not say whether it has accepted it."""
 
 
 class Refused(Failed):
@@ -55,7 +63,8 @@ class Server:
         )
         try:
             url = urlsplit(chosen.smtp_url)
-            port = PORTS[url.scheme] if url.port is None else url.port
+            usual = PORTS[url.scheme]
+            port = usual if url.port is None else url.port
         except (KeyError, ValueError):
             raise fault from None
         starttls = url.query == "starttls"
@@ -63,7 +72,7 @@ class Server:
         if not url.hostname or not port or strange or (starttls and url.scheme == "smtps"):
             raise fault
         user = unquote(url.username) if url.username else None
-        if user and url.scheme == "smtp" and not starttls and not _is_here(url.hostname):
+        if user and url.scheme != "smtps" and not starttls and not _is_here(url.hostname):
             raise InvalidSetting(
                 "TICKETING_SMTP_URL has a password, which would go over the network as it is. Add ?starttls, or use "
                 "smtps://."
@@ -77,19 +86,20 @@ class Server:
         return f"{self.host}:{self.port}"
 
     async def deliver(self, message: Message) -> None:
-        """Hand a mail over. Raises Refused, Failed."""
+        """Hand a mail over. Raises Refused, Unheard, Failed."""
         client = self._client()
         try:
             try:
                 async with asyncio.timeout(SECONDS):
                     await client.connect()
-                    await client.sendmail(
-                        message.sender,
-                        message.recipient,
-                        message.content,
-                        mail_options=["SMTPUTF8", "BODY=8BITMIME"] if message.international else [],
-                    )
+                    await _announce(client, message)
             except Exception as error:
+                raise _failure(error) from error
+            try:
+                await client.data(message.content, timeout=ACCEPTANCE_SECONDS)
+            except (aiosmtplib.SMTPServerDisconnected, OSError) as error:
+                raise Unheard(f"The server did not say whether it has accepted the mail. {_failure(error)}") from error
+            except aiosmtplib.SMTPException as error:
                 raise _failure(error) from error
             # It is accepted. Whatever comes of the farewell, it must not be sent again.
             with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
@@ -126,6 +136,24 @@ class Server:
         )
 
 
+async def _announce(client: aiosmtplib.SMTP, message: Message) -> None:
+    """Say from whom and to whom it is (RFC 5321, 4.1.1.2 and 4.1.1.3)."""
+    if client.is_ehlo_or_helo_needed:
+        try:
+            await client.ehlo()
+        except aiosmtplib.SMTPHeloError:
+            await client.helo()
+    options, encoding = [], "ascii"
+    if message.international:
+        if not client.supports_extension("smtputf8"):
+            raise Refused("The server takes no addresses with letters beyond ASCII before the @ (SMTPUTF8).")
+        options, encoding = ["SMTPUTF8", "BODY=8BITMIME"], "utf-8"
+    if client.supports_extension("size"):
+        options.append(f"SIZE={len(message.content)}")
+    await client.mail(message.sender, options=options, encoding=encoding)
+    await client.rcpt(message.recipient, encoding=encoding)
+
+
 @cache
 def _trust() -> ssl.SSLContext:
     # Made once: it reads the system's certificates, or those of SSL_CERT_FILE.
@@ -144,12 +172,12 @@ def _is_here(host: str) -> bool:
 def _failure(error: Exception) -> Failed:
     """What an error means for the mail: a 5xx about its recipient or content is final (RFC 5321, 4.2.1)."""
     match error:
-        case aiosmtplib.SMTPRecipientsRefused(recipients=[refusal, *_]):
-            return _refusal("refused the recipient", refusal)
+        case Failed():
+            return error
+        case aiosmtplib.SMTPRecipientRefused():
+            return _refusal("refused the recipient", error)
         case aiosmtplib.SMTPDataError():
             return _refusal("refused the mail", error)
-        case aiosmtplib.SMTPNotSupported() if "SMTPUTF8" in str(error):
-            return Refused("The server takes no addresses with letters beyond ASCII before the @ (SMTPUTF8).")
         case aiosmtplib.SMTPAuthenticationError():
             return Failed(f"The server refused the user or password: {_said(error)}")
         case aiosmtplib.SMTPSenderRefused():

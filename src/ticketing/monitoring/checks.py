@@ -159,6 +159,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     yield await _transactions(conn, ahead=ahead)
     yield await _worker(conn)
     yield await _fan_out(conn)
+    yield await _mails(conn, chosen)
     yield await _queues(conn)
     yield await _secrets(conn, chosen)
 
@@ -311,13 +312,31 @@ async def _worker(conn: AsyncConnection[Any]) -> Check:
     """Whether somebody keeps the schedules, as any worker does."""
     schedules = await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES))
     late, name = max(((row["late_seconds"] or 0, row["name"]) for row in schedules), default=(-1.0, ""))
+    if not schedules:
+        finding = "none has run on this database yet: no mail is sent, and nothing else that takes time is done."
+        return Check("Worker", True, finding, "Start `ticketing work`.", limited=True)
     if late < LATE_SECONDS:
-        return Check("Worker", True, "no schedule is overdue." if schedules else "none has run on this database yet.")
+        return Check("Worker", True, "no schedule is overdue.")
     return Check(
         "Worker",
         False,
         f"the schedule {name} has been due for {late:.0f} s.",
         "See whether `ticketing work` runs, and what its log says.",
+    )
+
+
+async def _mails(conn: AsyncConnection[Any], chosen: Settings) -> Check:
+    """Whether mail leaves: the server may take none, without anybody hearing of it."""
+    oldest = await sql.doctor.get_oldest_pending_mail(conn)
+    late = oldest["seconds"] or 0 if oldest else 0
+    if oldest is None or late < LATE_SECONDS or chosen.outbound == "off":
+        return Check("Sent mail", True, "none has been waiting for long.")
+    return Check(
+        "Sent mail",
+        True,
+        f"one has been waiting for {late:.0f} s. {oldest['error'] or 'It has not been tried yet.'}",
+        "`ticketing doctor --mail` tries the server, and `/ops/v1/mails?status=pending` lists what waits.",
+        limited=True,
     )
 
 
