@@ -273,3 +273,51 @@ def test_the_first_stop_of_the_keyboard_skips_the_head(page: Page) -> None:
     expect(skip).to_be_focused()
     skip.press("Enter")
     expect(page.locator("main")).to_be_focused()
+
+
+# While the service is away ------------------------------------------------------------------------------------------
+
+
+def away(page: Page) -> None:
+    """From now on a page gets what the service says while PostgreSQL is down."""
+    problem = {"type": "about:blank", "title": "Unavailable", "status": 503, "code": "unavailable", "detail": "Away."}
+    page.route(
+        re.compile(r"/(api|ops)/v1/"),
+        lambda route: route.fulfill(status=503, content_type="application/problem+json", json=problem),
+    )
+
+
+def back(page: Page) -> None:
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.expects("503")
+@pytest.mark.parametrize("path", ["/desk", "/desk/tickets/1042", "/settings/people"])
+def test_a_page_that_is_opened_while_the_service_is_away_comes_by_itself(admin: Page, path: str) -> None:
+    """Nobody is sent to sign in: that they are signed in is not known yet, and stays true."""
+    away(admin)
+    admin.goto(path)
+    expect(admin.get_by_role("alert")).to_contain_text("The service does not answer just now")
+    assert axe(admin) == []
+    back(admin)
+    expect(admin.get_by_role("alert")).to_have_count(0)
+    expect(admin.get_by_role("heading", level=1)).to_be_visible()
+    expect(admin).to_have_url(re.compile(f"{re.escape(path)}$"))
+
+
+@pytest.mark.expects("503")
+def test_an_open_ticket_stays_while_the_service_is_away(requester: Page) -> None:
+    visit(requester, "/support/tickets/1042")
+    title = requester.get_by_role("heading", level=1)
+    expect(title).to_contain_text("#1042")
+    reply = requester.get_by_role("textbox", name="Reply")
+    reply.fill("It happens on every second film.")
+    away(requester)
+    requester.get_by_role("button", name="Send reply").click()
+    expect(requester.get_by_role("status").filter(has_text="The service does not answer just now")).to_be_visible()
+    expect(requester.get_by_role("alert")).to_contain_text("It was not sent, and is kept here.")
+    expect(title).to_be_visible()
+    expect(reply).to_have_value("It happens on every second film.")
+    back(requester)
+    expect(requester.get_by_text("The service does not answer just now")).to_have_count(0)
+    expect(title).to_be_visible()

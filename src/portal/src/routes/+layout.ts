@@ -9,6 +9,6 @@ let started: Promise<unknown> | undefined;
 
 /** Before anything is shown: the language, and who is signed in. */
 export async function load(): Promise<void> {
-	started ??= Promise.all([appearance.start(), session.load().catch(() => (session.user = null))]);
+	started ??= Promise.all([appearance.start(), session.start()]);
 	await started;
 }

@@ -1,6 +1,7 @@
 import { resolve } from '$app/paths';
 import createClient, { type Middleware } from 'openapi-fetch';
 import type { paths as OpsPaths, components as OpsComponents } from './ops-schema';
+import { reach } from '#lib/state/reach.svelte.ts';
 import { Unreachable, problemOf } from './problem';
 import type { components, paths } from './schema';
 
@@ -21,11 +22,16 @@ export const signing = {
 };
 
 const SAFE = new Set(['GET', 'HEAD']);
+/** The service, or what it needs, is away (RFC 9110, 15.6.3 to 15.6.5). */
+const AWAY = new Set([502, 503, 504]);
 /** How often a request that only reads is tried, and how long each pause is at most. */
 const TRIES = 3;
 const LONGEST_PAUSE_SECONDS = 5;
 
-async function ask(request: Request): Promise<Response> {
+/** For what is asked again anyway: it fails at once. */
+export const once = (request: Request): Promise<Response> => ask(request, 1);
+
+async function ask(request: Request, tries = TRIES): Promise<Response> {
 	const safe = SAFE.has(request.method);
 	// With its key, a POST is done once however often it is sent (RFC draft idempotency-key-header).
 	const repeatable = safe || request.headers.has('Idempotency-Key');
@@ -35,14 +41,17 @@ async function ask(request: Request): Promise<Response> {
 			response = await fetch(signed(request.clone()));
 		} catch (error) {
 			if (request.signal.aborted) throw error;
-			if (repeatable && tried < TRIES && navigator.onLine) {
+			reach.lost = true;
+			if (repeatable && tried < tries && navigator.onLine) {
 				await pause(tried * 0.4);
 				continue;
 			}
 			throw new Unreachable();
 		}
+		const away = AWAY.has(response.status);
+		reach.lost = away;
 		// 409: the first request with the key is still being answered.
-		if (repeatable && tried < TRIES && (response.status === 503 || (await running(response)))) {
+		if (repeatable && tried < tries && (away || (await running(response)))) {
 			await pause(Number(response.headers.get('Retry-After')) || tried);
 			continue;
 		}

@@ -27,6 +27,14 @@ export class ApiError extends Error {
 /** The request got no answer: no network, or no service. */
 export class Unreachable extends Error {}
 
+/** Statuses of a service that is busy or away (RFC 9110, 15.6.3 to 15.6.5; RFC 6585, 4). */
+const PASSING = new Set([429, 502, 503, 504]);
+
+/** Whether the same request may well succeed a little later. */
+export function passing(error: unknown): boolean {
+	return error instanceof Unreachable || (error instanceof ApiError && PASSING.has(error.status));
+}
+
 export async function problemOf(response: Response): Promise<ApiError> {
 	let problem: ConstructorParameters<typeof ApiError>[1] = {
 		code: 'unknown',

@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { createParser } from 'eventsource-parser';
 import { api, got, type Event } from '#lib/api/client.ts';
+import { passing } from '#lib/api/problem.ts';
 
 /** How often to look for changes while no stream comes through, such as behind a proxy that buffers. */
 const POLL_MS = 5000;
@@ -71,7 +72,7 @@ async function lead(
 	tell: (event: Event) => void,
 	everything: () => void
 ): Promise<void> {
-	let cursor = got(await api.GET('/events', { params: { query: { start: 'end' } }, signal })).next;
+	let cursor = await end(signal);
 	while (!signal.aborted) {
 		cursor = await stream(cursor, signal, tell);
 		if (signal.aborted) return;
@@ -126,6 +127,18 @@ async function stream(
 	return cursor;
 }
 
+/** A cursor from now on, as soon as the service gives one. */
+async function end(signal: AbortSignal): Promise<string> {
+	for (;;) {
+		try {
+			return got(await api.GET('/events', { params: { query: { start: 'end' } }, signal })).next;
+		} catch (error) {
+			if (signal.aborted || !passing(error)) throw error;
+			await new Promise((done) => setTimeout(done, POLL_MS));
+		}
+	}
+}
+
 async function poll(
 	cursor: string,
 	signal: AbortSignal,
@@ -140,7 +153,7 @@ async function poll(
 		if (error instanceof Error && 'status' in error && error.status === 410) {
 			// The rights have changed, or the log went back: everything is read anew.
 			everything();
-			return got(await api.GET('/events', { params: { query: { start: 'end' } }, signal })).next;
+			return await end(signal);
 		}
 		return cursor;
 	}

@@ -1,5 +1,6 @@
 import { resolve } from '$app/paths';
-import { api, got, signing, type Schemas, type User } from '#lib/api/client.ts';
+import { api, got, once, signing, type Schemas, type User } from '#lib/api/client.ts';
+import { passing } from '#lib/api/problem.ts';
 
 type Current = Schemas['CurrentSession'];
 
@@ -14,7 +15,21 @@ class Session {
 	isStaff = $derived(this.user?.role === 'agent' || this.user?.role === 'admin');
 	isAdmin = $derived(this.user?.role === 'admin');
 
-	/** Ask the service, once per page load and after each sign-in. */
+	/** The service does not answer yet, so nobody knows. */
+	waiting = $state(false);
+
+	/** Ask when a page is opened. Raises nothing: who cannot be known is a visitor. */
+	async start(): Promise<void> {
+		try {
+			this.take(got(await api.GET('/session', { fetch: once })));
+			this.waiting = false;
+		} catch (error) {
+			this.waiting = passing(error);
+			if (!this.waiting) this.user = null;
+		}
+	}
+
+	/** Ask again, after each sign-in. */
 	async load(): Promise<void> {
 		this.take(got(await api.GET('/session')));
 	}

@@ -33,6 +33,9 @@ export default {
 	copy: 'Kopieren',
 	copied: 'Kopiert',
 	offline: 'Sie sind offline. Was Sie schreiben, bleibt erhalten.',
+	away: 'Der Dienst antwortet gerade nicht. Es wird wieder versucht …',
+	waitingTitle: 'Der Dienst antwortet gerade nicht',
+	waiting: 'Diese Seite öffnet sich von selbst, sobald er antwortet.',
 	reconnecting: 'Live-Aktualisierung unterbrochen. Neuer Versuch …',
 	expiredTitle: 'Sie wurden abgemeldet',
 	expired: 'Melden Sie sich wieder an, um fortzufahren. Was Sie geschrieben haben, ist noch da.',
@@ -40,7 +43,6 @@ export default {
 		title: 'Etwas ist schiefgegangen',
 		network:
 			'Der Dienst ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.',
-		unavailable: 'Der Dienst ist ausgelastet. Er wird gleich noch einmal gefragt.',
 		forbiddenTitle: 'Kein Zugriff',
 		forbidden: 'Ihr Konto darf diese Seite nicht sehen. Fragen Sie einen Administrator.',
 		notFoundTitle: 'Hier ist nichts',
