@@ -462,6 +462,10 @@ class Pause(TypedDict):
     queue: str
     seconds: float | None
 
+class PendingMail(TypedDict):
+    seconds: float | None
+    error: str | None
+
 class Presence(TypedDict):
     user: Any
     activity: str
@@ -907,6 +911,11 @@ class _Doctor:
         """For how long the oldest mail that is still to be sent has been waiting, or the first event in the settled
         log of which
         """
+    async def get_oldest_pending_mail(
+        self,
+        conn: Connection,
+    ) -> PendingMail | None:
+        """For how long the mail that has been waiting longest has been, and what came of the last try."""
     async def get_server_figures(
         self,
         conn: Connection,
