@@ -1,16 +1,16 @@
 -- Mails: waiting, sent, failed or captured.
 
--- name: insert_mail(mail_id, template, locale, to_name, to_email, subject, body, html_body, thread, unsubscribe, status, error, expires_at, event_id, user_id, queue, max_attempts, group_limit)$
+-- name: insert_mail(mail_id, template, locale, to_name, to_email, subject, body, html_body, thread, unsubscribe, pausing, status, error, expires_at, event_id, user_id, queue, max_attempts, group_limit)$
 -- Add a mail, and the job that sends it if it is pending; but of one event at most one for each user. A failed one keeps
 -- no bodies.
 -- nullable: thread, unsubscribe, error, expires_at, event_id, user_id
 with inserted as (
     insert into mails as m (id, template, locale, to_name, to_email, subject, body, html_body, thread, unsubscribe,
-                            status, error, expires_at, event_id, user_id, settled_at)
+                            pausing, status, error, expires_at, event_id, user_id, settled_at)
     select :mail_id, :template, :locale, :to_name, :to_email, :subject,
            case when :status::mail_status <> 'failed' then :body end,
            case when :status::mail_status <> 'failed' then :html_body end,
-           :thread, :unsubscribe, :status::mail_status, :error, :expires_at::timestamptz, :event_id,
+           :thread, :unsubscribe, :pausing, :status::mail_status, :error, :expires_at::timestamptz, :event_id,
            :user_id, case when :status::mail_status <> 'pending' then clock_timestamp() end
     on conflict (event_id, user_id) where event_id is not null do nothing
     returning m.id, m.status

@@ -65,6 +65,17 @@ select distinct on (e.transaction_id, e.position, u.id)
    and (not told.assigned or exists (select from staff_of(t.project) s where s.user_id = u.id and s.active))
  order by e.transaction_id, e.position, u.id, told.assigned;
 
+-- name: get_notification_pause(user_id, most)$
+-- Whether a user may be told of something: null if so, `last` if that is the most that they are told within an hour,
+-- and `paused` if they were told the last within an hour.
+select case when exists (select from mails m
+                          where m.user_id = :user_id and m.event_id is not null and m.pausing
+                            and m.created_at > clock_timestamp() - interval '1 hour') then 'paused'
+            when (select count(*) from mails m
+                   where m.user_id = :user_id and m.event_id is not null
+                     and m.created_at > clock_timestamp() - interval '1 hour') >= :most::integer - 1 then 'last'
+       end;
+
 -- name: forget_notifications(transaction_id, position, page_size)!
 -- Take back what nobody has read yet of comments that were deleted from that place up to this one.
 delete from mails m

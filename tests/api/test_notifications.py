@@ -241,7 +241,7 @@ def test_workers_that_race_and_die_tell_everybody_once(
 ) -> None:
     ticket = new_ticket()
     told = "select event_id from mails where user_id = %s and template = 'reply'"
-    with telling(3) as tellers:
+    with configured(notification_mails="1000"), telling(3) as tellers:
         for place in range(60):
             reply(agent, ticket, f"Number {place}")
             if place in (20, 40):
@@ -249,6 +249,80 @@ def test_workers_that_race_and_die_tell_everybody_once(
         await_(lambda: len(db.execute(told, (requester.id,)).fetchall()) >= 60)
     events = [row["event_id"] for row in db.execute(told, (requester.id,)).fetchall()]
     assert len(events) == len(set(events)) == 60
+
+
+LAST = "This is the last mail for an hour"
+
+
+def test_who_is_told_much_is_told_when_that_ends_for_an_hour(
+    admin: Person,
+    agent: Person,
+    requester: Person,
+    sign_in: Callable[..., Person],
+    new_ticket: New,
+    db: Db,
+    told: Callable[[], Any],
+) -> None:
+    ticket, others = new_ticket(), new_ticket(by=(other := sign_in("requester")))
+    assign(admin, ticket, agent)
+    told()
+    with configured(notification_mails="3"):
+        for number in range(5):
+            reply(requester, ticket, f"Number {number}")
+            if number % 2:
+                working.notify()
+        reply(agent, others)
+        working.notify()
+        sent = sorted(mails(admin), key=lambda mail: str(mail["created_at"]))
+        texts = [mail["text"] for mail in sent if mail["to"]["email"].startswith(agent.id)]
+        assert [[f"Number {number}" in text, LAST in text] for number, text in enumerate(texts)] == [
+            [True, False],
+            [True, False],
+            [True, True],
+        ]
+        assert "\nSee what happens:\nhttp" in texts[-1] and "/desk\n" in texts[-1]
+        [(to, text)] = [(mail["to"], mail["text"]) for mail in sent if mail["to"]["email"].startswith(other.id)]
+        assert LAST not in text, to
+        db.execute("update mails set created_at = created_at - interval '59 minutes'")
+        reply(requester, ticket)
+        working.notify()
+        assert len(mails(admin)) == 4
+        db.execute("update mails set created_at = created_at - interval '1 minute'")
+        reply(requester, ticket, "Again")
+        working.notify()
+        [again] = [mail["text"] for mail in mails(admin) if "Again" in mail["text"]]
+        assert LAST not in again
+        assert len(mails(admin)) == 5
+
+
+def test_a_requester_who_is_told_much_is_led_to_their_tickets(admin: Person, agent: Person, new_ticket: New) -> None:
+    with configured(notification_mails="1"):
+        reply(agent, new_ticket())
+        working.notify()
+    [mail] = mails(admin)
+    assert LAST in mail["text"] and LAST in mail["html"]
+    assert "/support\n" in mail["text"]
+
+
+@pytest.mark.slow
+def test_workers_that_race_and_die_tell_nobody_more_than_they_may_be_told(
+    agent: Person, requester: Person, new_ticket: New, db: Db
+) -> None:
+    ticket = new_ticket()
+    told = "select event_id, body from mails where user_id = %s order by id"
+    untold = (
+        "select from events e, notification_place p"
+        " where (e.transaction_id, e.position) > (p.transaction_id, p.position)"
+    )
+    with configured(notification_mails="10"), telling(3) as tellers:
+        for place in range(30):
+            reply(agent, ticket, f"Number {place}")
+            if place in (10, 20):
+                tellers[place // 10 - 1].kill()
+        await_(lambda: not db.execute(untold).fetchall())
+    rows = db.execute(told, (requester.id,)).fetchall()
+    assert len({row["event_id"] for row in rows}) == len(rows) == 10
+    assert [LAST in row["body"] for row in rows] == [False] * 9 + [True]
 
 
 @contextmanager

@@ -96,6 +96,8 @@ class Settings:
     smtp_url: str = field(default="", repr=False)
     #: Whom mail comes from, such as `Support <support@example.org>`; needed if there is a server.
     mail_from: str = ""
+    #: Most mails about tickets that a person is sent within an hour; the last one says that no more follow for an hour.
+    notification_mails: Annotated[int, range(1, 1_000_001)] = 30
     #: Days for which it is kept whom mail was sent to, and how that went; captured mail whole.
     mail_days: Annotated[int, range(1, 36_501)] = 30
     #: `off` sends nothing to anybody: webhooks and mail wait. For a restored copy, or a worker that must not send.

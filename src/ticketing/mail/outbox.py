@@ -29,6 +29,7 @@ async def send(
     expires_at: datetime | None = None,
     thread: str | None = None,
     unsubscribe: str | None = None,
+    pausing: str | None = None,
     event_id: UUID | None = None,
     user_id: UUID | None = None,
 ) -> UUID:
@@ -36,11 +37,12 @@ async def send(
 
     `values` are those that `TEMPLATES` declares. `locale` is a BCP 47 tag, or "" for English. After `expires_at` it is
     not sent any more. Mails with the same `thread` stand together in a mailbox. `unsubscribe` is the URL where the
-    reader says what they want to be sent. Of an event, by its id, a user is sent one mail, however often that is asked.
+    reader says what they want to be sent. `pausing` is the URL where they see what happens, if this is the last mail of
+    its kind for an hour. Of an event, by its id, a user is sent one mail, however often that is asked.
 
     An address to which no mail can be sent is no error: the mail is there, and has failed.
     """
-    words = wording.word(template, locale, values, unsubscribe=unsubscribe)
+    words = wording.word(template, locale, values, unsubscribe=unsubscribe, pausing=pausing)
     mail_id, error = uuids.uuid7(), None
     status: sql.MailStatus = "pending" if settings().smtp_url else "captured"
     try:
@@ -61,6 +63,7 @@ async def send(
         html_body=words.html,
         thread=thread,
         unsubscribe=unsubscribe,
+        pausing=pausing is not None,
         status=status,
         error=error,
         expires_at=expires_at,
@@ -77,7 +80,7 @@ async def send(
 def withheld(template: str) -> None:
     """Note that a mail is not written, as too many were within an hour."""
     sending.MAILS.labels("withheld").inc()
-    log.warning("mail withheld", template=template)
+    log.info("mail withheld", template=template)
 
 
 def check_settings(chosen: Settings) -> None:

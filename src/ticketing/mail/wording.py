@@ -58,28 +58,37 @@ class Wording(NamedTuple):
     html: str
 
 
-def word(template: str, locale: str, values: Mapping[str, Any], *, unsubscribe: str | None = None) -> Wording:
-    """Render a template. A link to `unsubscribe` is offered at the end.
+def word(
+    template: str,
+    locale: str,
+    values: Mapping[str, Any],
+    *,
+    unsubscribe: str | None = None,
+    pausing: str | None = None,
+) -> Wording:
+    """Render a template. A link to `unsubscribe` is offered at the end, after what is said of a pause, if there is one.
 
     Raises TypeError unless the values are those that the template declares, KeyError for a template that is not there.
     """
     given = _checked(template, values)
     language = nearest(locale)
-    known = {**given, "site": urlsplit(settings().public_url).hostname, "unsubscribe": unsubscribe}
+    known = {**given, "site": urlsplit(settings().public_url).hostname, "unsubscribe": unsubscribe, "pausing": pausing}
     subject, text = _rendered(_texts(), language, template, known)
+    _, pause = _rendered(_texts(), language, "pause", known)
+    _, html_pause = _rendered(_pages(), language, "pause", known)
     _, footer = _rendered(_texts(), language, "footer", known)
     _, html = _rendered(_pages(), language, template, known)
     _, html_footer = _rendered(_pages(), language, "footer", known)
     page = _pages().get_template("layout.jinja")
     return Wording(
         one_line(subject)[:LONGEST_SUBJECT],
-        f"{text}\n\n-- \n{footer}\n",
+        "\n\n".join(part for part in (text, pause, f"-- \n{footer}\n") if part),
         page.render(
             language=language,
             direction="rtl" if language in FROM_RIGHT_TO_LEFT else "ltr",
             subject=one_line(subject),
             style=Markup(STYLE),  # noqa: S704 - a file of ours
-            body=_paragraphs(html),
+            body=_paragraphs(f"{html}\n\n{html_pause}"),
             footer=_paragraphs(html_footer),
         ),
     )

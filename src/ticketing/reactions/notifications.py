@@ -2,7 +2,8 @@
 
 They come from the event log, as webhooks do: a worker reads on from where the last one stopped, and writes the mails in
 the transaction that moves the place. So an event is told to a person once, however often workers are killed at it, and
-no request waits for it. Each event is a mail of its own; mails about one ticket stand together in a mailbox.
+no request waits for it. Each event is a mail of its own; mails about one ticket stand together in a mailbox. Whoever is
+sent many within an hour is sent no more for an hour, and the last one says so.
 """
 
 from __future__ import annotations
@@ -51,6 +52,12 @@ async def notify() -> bool:
 
 
 async def _tell(conn: sql.Connection, told: Told) -> None:
+    pause = await sql.notifications.get_notification_pause(
+        conn, user_id=told["user_id"], most=settings().notification_mails
+    )
+    if pause == "paused":
+        mail.withheld(told["template"])
+        return
     await mail.send(
         conn,
         template=told["template"],
@@ -59,6 +66,7 @@ async def _tell(conn: sql.Connection, told: Told) -> None:
         values=_values(told),
         thread=f"ticket-{told['number']}",
         unsubscribe=links.of_page("/support/profile"),
+        pausing=links.of_page("/desk" if told["assigned"] else "/support") if pause == "last" else None,
         event_id=told["event_id"],
         user_id=told["user_id"],
     )
