@@ -1860,6 +1860,7 @@ class _Mails:
         html_body: str,
         thread: str | None,
         unsubscribe: str | None,
+        pausing: bool,
         error: str | None,
         expires_at: datetime | str | None,
         event_id: UUID | None,
@@ -1913,6 +1914,16 @@ class _Notifications:
         page_size: int,
     ) -> int:
         """Take back what nobody has read yet of comments that were deleted from that place up to this one."""
+    async def get_notification_pause(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+        most: int,
+    ) -> str | None:
+        """Whether a user may be told of something: null if so, `last` if that is the most that they are told within
+        an hour,
+        """
     async def has_events_to_notify_of(
         self,
         conn: Connection,
