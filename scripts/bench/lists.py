@@ -6,7 +6,8 @@
     make bench-lists ARGS='--url postgresql://me@db/x'  a database that `make corpus` has filled
 
 PostgreSQL runs here, unless a database is given. Each statement is the one that the service runs, in one session. For
-each reader and question: milliseconds at p50 and p95, tickets found, and how many rows and entries of indexes it read.
+each reader and question: milliseconds at p50 and p95, tickets found, and how many rows (or entries of
+indexes) and pages it read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -181,24 +183,45 @@ def others(number: int) -> dict[str, Question]:
 
 
 READ = """
-select coalesce(sum(pg_stat_get_xact_tuples_returned(part.oid)), 0)::int as rows
-  from (select oid from pg_class where relname in ('tickets', 'comments', 'events')
-        union all select indexrelid from pg_index i join pg_class t on t.oid = i.indrelid
+select coalesce(sum(pg_stat_get_xact_tuples_returned(part.oid)), 0)::int as rows,
+       coalesce(sum(pg_stat_get_xact_blocks_fetched(part.oid)), 0)::int as blocks,
+       coalesce(sum(pg_stat_get_xact_numscans(part.oid)) filter (where part.relkind = 'r'), 0)::int as scans
+  from (select oid, relkind from pg_class where relname in ('tickets', 'comments', 'events')
+        union all select indexrelid, 'i' from pg_index i join pg_class t on t.oid = i.indrelid
                    where t.relname in ('tickets', 'comments', 'events')) part
 """
 
 
-async def rows_read(conn: Connection) -> int:
-    """How many rows and entries of indexes this transaction has read so far."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of tickets, comments and events: rows and entries of indexes, pages, and tables as a whole."""
+
+    rows: int
+    blocks: int
+    scans: int
+
+    def __sub__(self, other: Read) -> Read:
+        return Read(self.rows - other.rows, self.blocks - other.blocks, self.scans - other.scans)
+
+
+async def read_of(conn: Connection, ask: Question, actor: Actor) -> tuple[Any, Read]:
+    """What a question finds, and what it reads for that."""
+    async with conn.transaction(force_rollback=True):
+        before = await _read(conn)
+        found = await ask(conn, actor)
+        return found, await _read(conn) - before
+
+
+async def _read(conn: Connection) -> Read:
     row: Any = await (await conn.execute(READ.encode())).fetchone()
-    return int(row["rows"])
+    return Read(**row)
 
 
 async def measure(url: str, rounds: int, only: str, over: float) -> None:
     """Ask everything, and tell the figures."""
     options = pool.parameters(url) | {"prepare_threshold": pool.PREPARE_AFTER}
     slow = total = 0
-    print(f"{'':24}{'':48}{'p50 ms':>8}{'p95':>8}{'items':>7}{'read':>9}")
+    print(f"{'':24}{'':48}{'p50 ms':>8}{'p95':>8}{'items':>7}{'rows':>9}{'pages':>9}")
     async with await psycopg.AsyncConnection.connect(**options, row_factory=dict_row) as conn:
         for reader, actor in readers().items():
             newest: Any = await listed("-created")(conn, actor)
@@ -216,14 +239,11 @@ async def measure(url: str, rounds: int, only: str, over: float) -> None:
 async def _asked(conn: Connection, actor: Actor, ask: Question, rounds: int) -> tuple[float, float, str]:
     try:
         times = sorted([await _timed(ask, conn, actor) for _ in range(rounds + 1)][1:])
-        async with conn.transaction(force_rollback=True):
-            before = await rows_read(conn)
-            found = await ask(conn, actor)
-            rows = await rows_read(conn) - before
+        found, read = await read_of(conn, ask, actor)
     except psycopg.errors.QueryCanceled:
         return float("inf"), float("inf"), "  no answer in time"
     items = len(found) if isinstance(found, list) else int(found is not None)
-    return statistics.median(times), times[len(times) * 95 // 100], f"{items:7}{rows:9,}"
+    return statistics.median(times), times[len(times) * 95 // 100], f"{items:7}{read.rows:9,}{read.blocks:9,}"
 
 
 async def _timed(ask: Question, conn: Connection, actor: Actor) -> float:

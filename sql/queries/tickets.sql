@@ -116,7 +116,7 @@ with named as (
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
                  or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
-          order by t.created_at, t.number
+          order by t.requester_id, t.created_at, t.number
           limit :page_size)
          union all
         (select t.number, t.created_at, ticket_bytes(t) as bytes
@@ -167,7 +167,7 @@ with named as (
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
                  or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
-          order by t.created_at desc, t.number desc
+          order by t.requester_id desc, t.created_at desc, t.number desc
           limit :page_size)
          union all
         (select t.number, t.created_at, ticket_bytes(t) as bytes
@@ -218,7 +218,7 @@ with named as (
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
                  or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
-          order by t.updated_at, t.number
+          order by t.requester_id, t.updated_at, t.number
           limit :page_size)
          union all
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
@@ -269,7 +269,7 @@ with named as (
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
                  or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
-          order by t.updated_at desc, t.number desc
+          order by t.requester_id desc, t.updated_at desc, t.number desc
           limit :page_size)
          union all
         (select t.number, t.updated_at, ticket_bytes(t) as bytes
@@ -320,7 +320,7 @@ with named as (
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
                  or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
-          order by t.priority, t.number
+          order by t.requester_id, t.priority, t.number
           limit :page_size)
          union all
         (select t.number, t.priority, ticket_bytes(t) as bytes
@@ -371,7 +371,7 @@ with named as (
             and (:external_ids::text[] is null and not :no_reference
                  or :no_reference and t.external_source is null
                  or not (:external_ids::text[] is null) and t.number = any(array(select n.number from named n)))
-          order by t.priority desc, t.number desc
+          order by t.requester_id desc, t.priority desc, t.number desc
           limit :page_size)
          union all
         (select t.number, t.priority, ticket_bytes(t) as bytes

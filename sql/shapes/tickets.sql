@@ -23,9 +23,11 @@ return octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0
 
 -- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others.
 -- A page is merged from both, so that an index gives the viewer's own in the order of the list, however few or old they
--- are. For who staffs everything all are others. A filter that is null is none: PostgreSQL inlines the function, and
--- drops it. `words` is a query for the words of the title, which the ticket that is `numbered` so passes as well.
--- `no_category` and `no_assignee` let those without one pass, beside those that the filter names, if any.
+-- are. Their own are sorted by the requester first, and that is compared as a range: so it is no constant to the planner,
+-- which then has no other index in this order, and never walks through everybody's tickets. For who staffs everything
+-- all are others. A filter that is null is none: PostgreSQL inlines the function, and drops it. `words` is a query for
+-- the words of the title, which the ticket that is `numbered` so passes as well. `no_category` and `no_assignee` let
+-- those without one pass, beside those that the filter names, if any.
 create or replace function matching_tickets(
     own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean,
     project text[], type ticket_type[], status ticket_status[], resolution ticket_resolution[],
@@ -36,20 +38,34 @@ create or replace function matching_tickets(
 returns setof tickets language sql stable as $$
     select t.*
       from tickets t
-     where case when own then not everywhere and is_theirs(t, viewer, null)
+     where case when own then not everywhere and t.requester_id between viewer and viewer
                 else may_see(t, null, organizations, staffed, everywhere, array(table public_projects))
                      and (everywhere or is_theirs(t, viewer, null) is not true) end
+       -- Nobody reads through a project of which they see nothing but what is their own.
+       and (own or everywhere or matching_tickets.organizations is not null
+            or matching_tickets.project is null or cardinality(matching_tickets.project) > 1
+            or matching_tickets.project[1] = any(matching_tickets.staffed)
+            or matching_tickets.project[1] = any(array(table public_projects)))
        -- Of one value an equality, by which an index can both find and sort. Never both forms: the planner would take
        -- them for independent, and expect so few rows that it sorts them all.
        and (matching_tickets.project is null
             or case when cardinality(matching_tickets.project) = 1 then t.project = matching_tickets.project[1]
                     else t.project = any(matching_tickets.project) end)
        and (matching_tickets.type is null or t.type = any(matching_tickets.type))
+       -- Neighbouring values as a range, which an index checks by itself, whatever it sorts by.
        and (matching_tickets.status is null
             or case when cardinality(matching_tickets.status) = 1 then t.status = matching_tickets.status[1]
+                    when matching_tickets.status <@ '{open,in_progress,pending}'
+                         and matching_tickets.status @> '{open,in_progress,pending}' then t.status < 'resolved'
+                    when matching_tickets.status <@ '{resolved,closed}'
+                         and matching_tickets.status @> '{resolved,closed}' then t.status >= 'resolved'
                     else t.status = any(matching_tickets.status) end)
        and (matching_tickets.resolution is null or t.resolution = any(matching_tickets.resolution))
-       and (matching_tickets.priority is null or t.priority = any(matching_tickets.priority))
+       and (matching_tickets.priority is null
+            or case when cardinality(matching_tickets.priority) = 1 then t.priority = matching_tickets.priority[1]
+                    when matching_tickets.priority <@ '{high,urgent}'
+                         and matching_tickets.priority @> '{high,urgent}' then t.priority >= 'high'
+                    else t.priority = any(matching_tickets.priority) end)
        and (matching_tickets.severity is null or t.severity = any(matching_tickets.severity))
        and (matching_tickets.channel is null or t.channel = any(matching_tickets.channel))
        and (matching_tickets.category is null and not no_category
