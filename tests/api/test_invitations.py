@@ -46,7 +46,7 @@ def secret(db: Db, to: str) -> str:
     """What the link holds that was sent there last."""
     (link,) = re.findall(r"https?://\S+", mails(db, to)[0]["body"])[:1]
     assert urlsplit(link).path == "/invitation"
-    (held,) = parse_qs(urlsplit(str(link)).query)["token"]
+    (held,) = parse_qs(urlsplit(str(link)).fragment)["token"]
     return str(held)
 
 

@@ -36,7 +36,7 @@ def test_mails_are_read_newest_first(browser: httpx.Client) -> None:
     assert "Zoë &lt;b&gt;" in page.text and "two@lumen.example" in page.text
     shown = browser.get(f"/dev/mailbox/{first}").text
     assert "Ada invites you to 127.0.0.1" in shown and f'src="{first}/body"' in shown
-    assert "https://lumen.example/invitation?token=once" in shown
+    assert "https://lumen.example/invitation#token=once" in shown
     for asset in ("css", "js"):
         assert browser.get(f"/dev/mailbox.{asset}").status_code == 200
 
@@ -44,7 +44,7 @@ def test_mails_are_read_newest_first(browser: httpx.Client) -> None:
 def test_what_a_mail_says_can_do_nothing_but_look_like_one(browser: httpx.Client) -> None:
     mail_id = write()
     body = browser.get(f"/dev/mailbox/{mail_id}/body")
-    assert 'href="https://lumen.example/invitation?token=once"' in body.text
+    assert 'href="https://lumen.example/invitation#token=once"' in body.text
     policy = body.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "sandbox allow-popups" in policy and "script" not in policy
     (style,) = re.findall("<style>(.*?)</style>", body.text, re.DOTALL)

@@ -67,9 +67,9 @@ def mails(db: Db, email: str) -> list[dict[str, Any]]:
 
 def link(db: Db, email: str) -> dict[str, str]:
     """What the link of the last mail to an address holds."""
-    found = re.search(r"http\S+/sign-in\?\S+", mails(db, email)[-1]["body"])
+    found = re.search(r"http\S+/sign-in#\S+", mails(db, email)[-1]["body"])
     assert found
-    held = {name: value for name, (value,) in parse_qs(urlsplit(found[0]).query).items()}
+    held = {name: value for name, (value,) in parse_qs(urlsplit(found[0]).fragment).items()}
     assert held.pop("email") == email
     return {"sign_in_code_id": held["id"], "code": held["code"]}
 
@@ -140,7 +140,7 @@ def test_on_plain_http_elsewhere_the_cookie_has_a_plain_name(
 def test_over_https_it_always_has_the_prefix(anonymous: Judged, person: Person, db: Db) -> None:
     with configured(public_url="https://support.example.org"):
         asked(anonymous, address(person))
-        assert "https://support.example.org/sign-in?" in mails(db, address(person))[-1]["body"]
+        assert "https://support.example.org/sign-in#" in mails(db, address(person))[-1]["body"]
         response = anonymous.post("/sessions", json=code(db, address(person)), headers={"Host": "support.example.org"})
     assert response.headers["set-cookie"].startswith("__Host-ticketing=")
 

@@ -33,8 +33,8 @@ MAIL_ID = UUID("01a20d20-4a10-7e2b-8c4d-1f5a9b7c3e60")
 WORDED = ("assigned", "resolution")
 """What a template says in words of its own."""
 VALUES: dict[str, dict[str, Any]] = {
-    "sign_in_code": {"code": "482913", "url": "https://lumen.example/sign-in?id=1&code=482913", "minutes": 10},
-    "invitation": {"inviter": "Ada", "url": "https://lumen.example/invitation?token=x", "days": 7},
+    "sign_in_code": {"code": "482913", "url": "https://lumen.example/sign-in#id=1&code=482913", "minutes": 10},
+    "invitation": {"inviter": "Ada", "url": "https://lumen.example/invitation#token=x", "days": 7},
     "reply": {
         "author": "Mateo",
         "number": 1042,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
 from ticketing.ground.config import settings
 
@@ -20,7 +22,12 @@ def of_ticket(number: int) -> str:
 
 def of_invitation(secret: str) -> str:
     """The URL at which an invitation is accepted."""
-    return of_page(f"/invitation?token={secret}")
+    return of_page(f"/invitation#{urlencode({'token': secret})}")
+
+
+def of_sign_in(code_id: UUID, secret: str, email: str) -> str:
+    """The URL at which somebody signs in. Its secrets are in the fragment, which no proxy is sent, and so none logs."""
+    return of_page(f"/sign-in#{urlencode({'id': code_id, 'code': secret, 'email': email})}")
 
 
 def of_resource(ticket: Mapping[str, Any]) -> str | None:

@@ -77,7 +77,7 @@ def _files(chosen: Settings) -> Check:
 
 def _outbound(chosen: Settings) -> Check:
     sends = chosen.outbound != "off"
-    finding = "webhooks are sent." if sends else "nothing is sent: TICKETING_OUTBOUND is off."
+    finding = "webhooks and mails are sent." if sends else "nothing is sent: TICKETING_OUTBOUND is off."
     return Check("Outbound", True, finding, limited=not sends)
 
 
@@ -97,7 +97,12 @@ async def mail_server(chosen: Settings) -> Check:
     try:
         agreed = await server.check()
     except smtp.Failed as failure:
-        return Check("Mail", False, f"{server} takes none. {failure}", "Check TICKETING_SMTP_URL, and the server.")
+        return Check(
+            "Mail",
+            False,
+            f"{server} takes none. {str(failure).rstrip('.')}.",
+            "Check TICKETING_SMTP_URL, and the server.",
+        )
     return Check("Mail", True, f"it is sent by {server} ({agreed}).")
 
 

@@ -13,7 +13,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple, TypedDict
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import uuid_utils.compat as uuids
@@ -83,14 +82,13 @@ async def create(conn: sql.Connection, email: str, *, asker: Asker, language: st
         mail.withheld("sign_in_code")
     # Case is compared as PostgreSQL sees it. What is known goes to the address that is known, not to one like it.
     name, to = (addressee["name"], addressee["email"] or email) if addressee else ("", email)
-    query = urlencode({"id": code_id, "code": link, "email": to})
     async with conn.transaction() as sending:
         await mail.send(
             conn,
             template="sign_in_code",
             to=mail.Address(name, to),
             locale=(addressee and addressee["locale"]) or language,
-            values={"code": code, "url": links.of_page(f"/sign-in?{query}"), "minutes": MINUTES},
+            values={"code": code, "url": links.of_sign_in(code_id, link, to), "minutes": MINUTES},
             expires_at=expires_at,
         )
         if not (admitted and mailed):  # The same is done for everybody, and taken back.

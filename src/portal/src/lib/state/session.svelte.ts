@@ -1,4 +1,5 @@
 import { resolve } from '$app/paths';
+import { tick } from 'svelte';
 import { api, got, once, signing, type Schemas, type User } from '#lib/api/client.ts';
 import { passing } from '#lib/api/problem.ts';
 
@@ -11,6 +12,9 @@ class Session {
 	preferences = $state.raw<Current['preferences']>(null);
 	/** The session has ended while a page was open: it stays, so that nothing typed is lost. */
 	expired = $state(false);
+
+	/** The user is about to sign out. */
+	leaving = $state(false);
 
 	isStaff = $derived(this.user?.role === 'agent' || this.user?.role === 'admin');
 	isAdmin = $derived(this.user?.role === 'admin');
@@ -46,7 +50,15 @@ class Session {
 	}
 
 	async signOut(): Promise<void> {
-		await api.DELETE('/session');
+		// What follows changes stops first, or it would be refused.
+		this.leaving = true;
+		await tick();
+		try {
+			await api.DELETE('/session');
+		} catch (error) {
+			this.leaving = false;
+			throw error;
+		}
 		// Whatever was read as this user leaves the memory of the page with it.
 		location.assign(resolve('/'));
 	}
