@@ -202,7 +202,8 @@ def logged(module: ModuleType) -> Iterator[list[MutableMapping[str, Any]]]:
     """What a module logs in the block. structlog's own capture_logs does not reach loggers that were used before."""
     caught = LogCapture()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "log", structlog.wrap_logger(None, processors=[caught]))
+        everything = structlog.make_filtering_bound_logger(0)  # Whatever level the services here log.
+        patch.setattr(module, "log", structlog.wrap_logger(None, processors=[caught], wrapper_class=everything))
         yield caught.entries
 
 
