@@ -146,13 +146,14 @@ def running(url: str) -> Iterator[tuple[Server, Server]]:
     with contextlib.ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         yield (
-            stack.enter_context(_running("ours", ours, {"TICKETING_DATABASE_URL": url}, logs)),
-            stack.enter_context(_running("rival", rival, {"RIVAL_DATABASE_URL": url}, logs)),
+            stack.enter_context(serving("ours", ours, {"TICKETING_DATABASE_URL": url}, logs)),
+            stack.enter_context(serving("rival", rival, {"RIVAL_DATABASE_URL": url}, logs)),
         )
 
 
 @contextlib.contextmanager
-def _running(name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> Iterator[Server]:
+def serving(name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> Iterator[Server]:
+    """One process of a server, once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

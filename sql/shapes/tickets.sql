@@ -79,8 +79,11 @@ returns setof tickets language sql stable as $$
             or matching_tickets.assignee is not null
                and case when cardinality(matching_tickets.assignee) = 1 then t.assignee_id = matching_tickets.assignee[1]
                         else t.assignee_id = any(matching_tickets.assignee) end)
+       -- Whose tickets these are is known where they are the viewer's own; and among all others there are none of theirs.
        and (matching_tickets.requester is null
-            or case when cardinality(matching_tickets.requester) = 1 then t.requester_id = matching_tickets.requester[1]
+            or case when own then viewer = any(matching_tickets.requester)
+                    when not everywhere and matching_tickets.requester = array[viewer] then false
+                    when cardinality(matching_tickets.requester) = 1 then t.requester_id = matching_tickets.requester[1]
                     else t.requester_id = any(matching_tickets.requester) end)
        and (matching_tickets.created_since is null or t.created_at >= matching_tickets.created_since)
        and (matching_tickets.created_before is null or t.created_at < matching_tickets.created_before)

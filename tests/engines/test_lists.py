@@ -57,3 +57,12 @@ def test_no_list_reads_through_all_tickets(filled: str, reader: str) -> None:
     assert {name: read for name, (_, read) in found.items() if read.scans} == {}
     greedy = {name: read for name, (_, read) in found.items() if read.blocks > MOST}
     assert greedy == {}
+
+
+@pytest.mark.parametrize("sort", ["created", "-created", "updated", "-updated"])
+@pytest.mark.parametrize("name", ["of a requester with many", "unfinished of a requester"])
+def test_ones_own_tickets_are_read_in_the_order_of_the_list(filled: str, name: str, sort: str) -> None:
+    """However many they are, and however old: they are neither all sorted, nor looked for among everybody's."""
+    ((found, read),) = reads(filled, "requester of many old", "auto", f"{name}, {sort}").values()
+    assert len(found) == 26
+    assert read.blocks <= A_PAGE
