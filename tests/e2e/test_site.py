@@ -115,6 +115,21 @@ def test_the_link_works_after_the_digits_were_tried_too_often_and_says_when_it_h
     expect(page.get_by_text("This link does not hold any more")).to_be_visible()
 
 
+@pytest.mark.parametrize("role", ["admin", "requester"])
+@pytest.mark.parametrize(
+    "next_", ["/dev/mailbox", "/api/v1/session", "/..//evil.example", "/desk@evil.example", "/desk/nothing", "/sign-in"]
+)
+def test_who_signs_in_on_the_way_to_no_page_comes_to_their_first(
+    page: Page, service: Service, role: str, next_: str
+) -> None:
+    with httpx.Client(base_url=f"{service.url}/api/v1") as api:
+        accounts = api.get("").raise_for_status().json()["sign_in"]["demo_accounts"]
+    name = next(account["name"] for account in accounts if account["role"] == role)
+    visit(page, f"/sign-in?next={next_}")
+    page.get_by_role("button", name=re.compile(name)).click()
+    expect(page).to_have_url(re.compile({"admin": "/desk($|[?])", "requester": "/support$"}[role]))
+
+
 def test_an_address_that_is_none_is_refused_at_its_field(page: Page) -> None:
     visit(page, "/sign-in")
     field = page.get_by_label("E-mail address")
