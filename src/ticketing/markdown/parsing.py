@@ -32,6 +32,7 @@ SHIFT = 2
 _MARKS = re.compile(r"[]\[*_~`!<>&\\:@\"'()#/|]")
 _COLUMNS = re.compile(r"(?<![-:])(?::?-++:?[ \t]*+\|[ \t]*+)++")
 _TICKET = re.compile(r"(?<![\w#&/.-])#([1-9][0-9]{0,17})(?![\w#-])")
+_TICKET_PAGE = re.compile(r"/(?:support|desk)/tickets/[1-9][0-9]{0,17}(?:[?#].*)?")
 _TASK = re.compile(r"\[([ xX])\] +")
 _BOX = {" ": "☐ ", "x": "☑ ", "X": "☑ "}
 
@@ -140,10 +141,10 @@ class _Places:
         return True
 
     def _whither(self, address: str) -> Literal["here", "away", "mail"] | None:
-        if address.startswith("/") and address[1:2] not in ("/", "\\"):
-            return "here"
-        if address == self._here or address.startswith(f"{self._here}/"):
-            return "here"
+        """Links stay here if they lead to a ticket; other pages of ours, such as the one to sign in, may be a trap."""
+        for ours in (self._here, self._path):
+            if address.startswith(ours) and _TICKET_PAGE.fullmatch(address, len(ours)):
+                return "here"
         if re.match(r"https?://[^/\\]", address, re.IGNORECASE):
             return "away"
         return "mail" if re.match(r"mailto:[^/]", address, re.IGNORECASE) else None
