@@ -62,6 +62,32 @@ select p.place < p.count as more, r.*
  where p.bytes <= :page_bytes or p.place = 1
  order by p.place;
 
+-- name: list_comments_desc(ticket, viewer_id, organizations, staffed, everywhere, after, after_id, page_size, page_bytes)
+-- returns: CommentRow
+-- A page of a ticket's comments that the viewer may see, newest first, from after a given place on. It ends before the
+-- comment with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: viewer_id, organizations, staffed
+with found as materialized (
+    select c.id, c.created_at, coalesce(octet_length(c.body), 0) as bytes
+      from tickets t
+      join comments c on c.ticket = t.number
+     where t.number = :ticket
+       and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+       and may_see(c, t.project, :staffed, :everywhere)
+       and (:after::timestamptz is null or (c.created_at, c.id) < (:after::timestamptz, :after_id::uuid))
+     order by c.created_at desc, c.id desc
+     limit :page_size
+), counted as (
+    select f.id, sum(f.bytes) over listed as bytes, row_number() over listed as place, count(*) over () as count
+      from found f
+    window listed as (order by f.created_at desc, f.id desc)
+)
+select p.place < p.count as more, r.*
+  from counted p join comments c on c.id = p.id
+ cross join lateral comment_entry(c) r
+ where p.bytes <= :page_bytes or p.place = 1
+ order by p.place;
+
 -- name: get_comment(ticket, comment_id, viewer_id, organizations, staffed, everywhere)^
 -- returns: Comment
 -- One comment, if the viewer may see it.

@@ -38,6 +38,33 @@ select e.position, c.place < c.count as more, r.*
  where c.bytes <= :page_bytes or c.place = 1
  order by e.position;
 
+-- name: list_ticket_events_desc(ticket, viewer_id, organizations, staffed, everywhere, after, page_size, page_bytes)
+-- returns: EventRow
+-- A page of a ticket's timeline as far as the viewer may see it, newest first, from before a given position on. It ends
+-- before the event with which it would have more bytes than these, but has one at least; each says if there is another.
+-- nullable: viewer_id, organizations, staffed
+with found as materialized (
+    select e.id, e.position, event_bytes(e) as bytes, staffs(t.project, :staffed, :everywhere) as whole
+      from tickets t
+      join events e on e.ticket = t.number
+     where t.number = :ticket
+       and may_see(t, :viewer_id, :organizations, :staffed, :everywhere, array(table public_projects))
+       and (staffs(t.project, :staffed, :everywhere) or not event_is_internal(e))
+       and e.type = any(array(select d.type from event_types d where d.readers = 'ticket'))
+       and (:after::bigint is null or e.position < :after)
+     order by e.position desc
+     limit :page_size
+), counted as (
+    select f.id, f.whole, sum(f.bytes) over told as bytes, row_number() over told as place, count(*) over () as count
+      from found f
+    window told as (order by f.position desc)
+)
+select e.position, c.place < c.count as more, r.*
+  from counted c join events e on e.id = c.id
+ cross join lateral event_resource(e, c.whole) r
+ where c.bytes <= :page_bytes or c.place = 1
+ order by e.position desc;
+
 -- name: get_event_log()^
 -- returns: EventLog
 -- What holds for the log as a whole, and where it ends for now.

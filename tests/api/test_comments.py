@@ -24,6 +24,24 @@ def edit(by: Person, path: str, body: str, headers: dict[str, str] | None = None
     return by.request("PATCH", path, json={"body": body}, headers=MERGE_PATCH | (headers or {}))
 
 
+def test_comments_and_events_are_listed_from_the_newest_down(requester: Person, agent: Person, new_ticket: New) -> None:
+    number = new_ticket()["number"]
+    for each in range(5):
+        comment(requester if each % 2 else agent, number, f"Number {each}")
+    for what, sort in (("comments", "created"), ("events", "sequence")):
+        path = f"/tickets/{number}/{what}"
+        oldest_first = agent.pages(path)
+        assert agent.pages(path, sort=sort) == oldest_first
+        assert agent.pages(path, sort=f"-{sort}", limit=2) == oldest_first[::-1]
+        first = agent.get(path, params={"sort": f"-{sort}", "limit": 2})
+        assert f"sort=-{sort}&" in first.headers["link"]
+        cursor = {"cursor": first.json()["next"]}
+        refused = agent.get(path, params=cursor)
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
+        refused = agent.get(path, params={"sort": "updated"})
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_parameter")
+
+
 def test_create_comment(requester: Person, new_ticket: New, new_events: Events) -> None:
     ticket = new_ticket()
     new_events()

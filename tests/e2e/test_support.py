@@ -55,6 +55,36 @@ def change(client: httpx.Client, number: int, **fields: Any) -> dict[str, Any]:
     return changed
 
 
+@pytest.mark.parametrize("place", ["support", "desk"])
+def test_a_long_conversation_is_shown_piecemeal(
+    open_page: Callable[..., Page], me: httpx.Client, staff: httpx.Client, title: str, place: str
+) -> None:
+    """The first and the newest of it, and what is between on request; nothing that was shown goes."""
+    number = add(me, title)["number"]
+    for line in range(190):
+        comment(me, number, f"Line {line}.")
+    page = open_page({"support": "requester", "desk": "agent"}[place])
+    visit(page, f"/{place}/tickets/{number}")
+    lines = page.locator("[id^=comment-]")
+    expect(lines).to_have_count(100)
+    more = page.get_by_role("button", name="Show more")
+    expect(page.get_by_text("Line 19.")).to_be_attached()
+    expect(page.get_by_text("Line 110.")).to_be_attached()
+    expect(page.get_by_text("Line 20.")).to_have_count(0)
+    assert axe(page, "light") == []
+    comment(staff, number, "Line 190.")
+    expect(page.get_by_text("Line 190.")).to_be_attached(timeout=60_000)
+    expect(lines).to_have_count(101)
+    expect(page.get_by_text("Line 110.")).to_be_attached()
+    more.click()
+    expect(lines).to_have_count(181)
+    expect(page.locator("li:focus")).to_contain_text("Line 20.")
+    more.click()
+    expect(more).to_have_count(0)
+    texts = page.get_by_text(re.compile(r"^Line \d+\.$"))
+    expect(texts).to_have_text([f"Line {line}." for line in range(191)])
+
+
 def checked(answer: httpx.Response) -> Any:
     assert answer.is_success, answer.text
     return answer.json()

@@ -21,12 +21,17 @@ async def create_comment(number: int, body: dict[str, Any], actor: Actor, claim:
 
 
 async def list_comments(
-    number: int, actor: Actor, render: Render = None, limit: int = 25, cursor: str | None = None
+    number: int,
+    actor: Actor,
+    render: Render = None,
+    sort: str = "created",
+    limit: int = 25,
+    cursor: str | None = None,
 ) -> Answer:
     async with pool.connection() as conn:
-        page = await comments.list_(conn, actor, number, limit=limit, cursor=cursor)
+        page = await comments.list_(conn, actor, number, sort=sort, limit=limit, cursor=cursor)
     shown = await rendered_page(render, page)
-    return listed(shown, f"/tickets/{number}/comments", **sent(render=render, limit=limit))
+    return listed(shown, f"/tickets/{number}/comments", **sent(render=render, sort=sort, limit=limit))
 
 
 async def get_comment(number: int, comment_id: str, actor: Actor, render: Render = None) -> Answer:

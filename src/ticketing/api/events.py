@@ -12,12 +12,18 @@ from ticketing.log import audit, feed, streams, timeline
 
 
 async def list_ticket_events(
-    number: int, actor: Actor, render: Render = None, limit: int = 25, cursor: str | None = None
+    number: int,
+    actor: Actor,
+    render: Render = None,
+    sort: str = "sequence",
+    limit: int = 25,
+    cursor: str | None = None,
 ) -> Answer:
+    divisible = render is not None
     async with pool.connection() as conn:
-        page = await timeline.list_(conn, actor, number, limit=limit, cursor=cursor, divisible=render is not None)
+        page = await timeline.list_(conn, actor, number, sort=sort, limit=limit, cursor=cursor, divisible=divisible)
     shown = await rendered_page(render, page, itemgetter("data"))
-    return listed(shown, f"/tickets/{number}/events", **sent(render=render, limit=limit))
+    return listed(shown, f"/tickets/{number}/events", **sent(render=render, sort=sort, limit=limit))
 
 
 async def list_events(

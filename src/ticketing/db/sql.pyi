@@ -828,6 +828,23 @@ class _Comments:
         """A page of a ticket's comments that the viewer may see, oldest first, from after a given place on. It ends
         before the
         """
+    async def list_comments_desc(
+        self,
+        conn: Connection,
+        *,
+        ticket: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        after: datetime | str | None,
+        after_id: UUID,
+        page_size: int,
+        page_bytes: int,
+    ) -> list[CommentRow]:
+        """A page of a ticket's comments that the viewer may see, newest first, from after a given place on. It ends
+        before the
+        """
     async def lock_comment(
         self,
         conn: Connection,
@@ -1067,6 +1084,22 @@ class _Events:
         page_bytes: int,
     ) -> list[EventRow]:
         """A page of a ticket's timeline as far as the viewer may see it, oldest first, from after a given position
+        on. It ends
+        """
+    async def list_ticket_events_desc(
+        self,
+        conn: Connection,
+        *,
+        staffed: list[str] | None,
+        everywhere: bool,
+        ticket: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        after: int | None,
+        page_size: int,
+        page_bytes: int,
+    ) -> list[EventRow]:
+        """A page of a ticket's timeline as far as the viewer may see it, newest first, from before a given position
         on. It ends
         """
     async def mend_event_log(

@@ -14,6 +14,8 @@ from ticketing.writing import paging
 PAGE_BYTES = 2 * 1024 * 1024
 """How many bytes of events a page holds, unless it is one event alone."""
 
+SORTS = {"sequence": sql.events.list_ticket_events, "-sequence": sql.events.list_ticket_events_desc}
+
 _POSITION = struct.Struct(">Q")
 
 
@@ -22,19 +24,20 @@ async def list_(
     actor: Actor,
     number: int,
     *,
+    sort: str = "sequence",
     limit: int = 25,
     cursor: str | None = None,
     divisible: bool = False,
 ) -> paging.Divisible:
-    """A page of a ticket's timeline as far as the actor may see it, oldest first; if asked for, it may end earlier.
+    """A page of a ticket's timeline as far as the actor may see it; if asked for, it may end earlier.
 
     Raises NotFound, InvalidCursor.
     """
-    listing = ["events", number, actor.staffing()]
+    listing = ["events", number, actor.staffing(), *paging.unusual(sort, SORTS)]
     after = None
     if cursor is not None:
         (after,) = _POSITION.unpack(paging.unsealed(await _key(conn), listing, cursor))
-    rows = await sql.events.list_ticket_events(
+    rows = await SORTS[sort](
         conn,
         ticket=number,
         **actor.viewer(),

@@ -20,6 +20,7 @@ from ticketing.writing.idempotency import Claim
 
 FIELDS = ("body",)
 """What of a comment can be changed."""
+SORTS = {"created": sql.comments.list_comments, "-created": sql.comments.list_comments_desc}
 
 
 async def create(
@@ -64,12 +65,18 @@ async def as_created(conn: sql.Connection, _: Actor, __: Claim, comment: dict[st
 
 
 async def list_(
-    conn: sql.Connection, actor: Actor, number: int, *, limit: int = 25, cursor: str | None = None
+    conn: sql.Connection,
+    actor: Actor,
+    number: int,
+    *,
+    sort: str = "created",
+    limit: int = 25,
+    cursor: str | None = None,
 ) -> paging.Divisible:
-    """A page of a ticket's comments that the actor may see, oldest first. Raises NotFound, InvalidCursor."""
-    listing = ["comments", number, actor.staffing()]
+    """A page of a ticket's comments that the actor may see. Raises NotFound, InvalidCursor."""
+    listing = ["comments", number, actor.staffing(), *paging.unusual(sort, SORTS)]
     after, after_id = paging.opened(cursor, listing, moments.parse, UUID)
-    rows = await sql.comments.list_comments(
+    rows: list[sql.CommentRow] = await SORTS[sort](
         conn,
         ticket=number,
         **actor.viewer(),

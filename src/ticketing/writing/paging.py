@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
 import orjson
@@ -62,6 +62,11 @@ def divisible(rows: Sequence[Any], limit: int, listing: object, place: Callable[
     """A page of `bounded`, which may end even earlier."""
     whole = bounded(rows, limit, listing, place)
     return Divisible(whole, lambda number: _ended(whole["items"][:number], True, listing, place))
+
+
+def unusual(sort: str, sorts: Iterable[str]) -> list[str]:
+    """The sort, as a part of a listing, unless it is the first: lists that had no other one have cursors without."""
+    return [sort] if sort != next(iter(sorts)) else []
 
 
 def _ended(items: Sequence[Row], more: bool, listing: object, place: Callable[[Row], list[Any]]) -> Page:

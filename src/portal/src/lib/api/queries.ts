@@ -1,5 +1,6 @@
-import { queryOptions } from '@tanstack/svelte-query';
-import { api, got } from './client.ts';
+import { queryOptions, type QueryClient } from '@tanstack/svelte-query';
+import { api, got, type Comment, type Event } from './client.ts';
+import { piecemeal } from './piecemeal.ts';
 
 /** What several pages read, each with the key by which `live.svelte.ts` makes it stale. */
 
@@ -38,30 +39,60 @@ export const ticketQuery = (number: number) =>
 export const commentsQuery = (number: number) =>
 	queryOptions({
 		queryKey: ['ticket', number, 'comments'],
-		queryFn: ({ signal }) =>
-			whole(async (cursor) =>
-				got(
-					await api.GET('/tickets/{number}/comments', {
-						params: { path: { number }, query: { render: 'html', limit: PAGE, cursor } },
-						signal
-					})
-				)
+		queryFn: ({ client, queryKey, signal }) =>
+			piecemeal<Comment>(
+				client.getQueryData(queryKey),
+				more.has(number),
+				async (newest, limit, cursor) =>
+					got(
+						await api.GET('/tickets/{number}/comments', {
+							params: {
+								path: { number },
+								query: { render: 'html', sort: newest ? '-created' : 'created', limit, cursor }
+							},
+							signal
+						})
+					)
 			)
 	});
 
 export const eventsQuery = (number: number) =>
 	queryOptions({
 		queryKey: ['ticket', number, 'events'],
-		queryFn: ({ signal }) =>
-			whole(async (cursor) =>
-				got(
-					await api.GET('/tickets/{number}/events', {
-						params: { path: { number }, query: { limit: PAGE, cursor } },
-						signal
-					})
-				)
+		queryFn: ({ client, queryKey, signal }) =>
+			piecemeal<Event>(
+				client.getQueryData(queryKey),
+				more.has(number),
+				// Those of comments are among them: fewer would say less of what happened than comments are shown.
+				async (newest, _, cursor) =>
+					got(
+						await api.GET('/tickets/{number}/events', {
+							params: {
+								path: { number },
+								query: { sort: newest ? '-sequence' : 'sequence', limit: PAGE, cursor }
+							},
+							signal
+						})
+					)
 			)
 	});
+
+/** The tickets of which more is being read than was. */
+const more = new Set<number>();
+
+/** Read the next ones of what is left out of a ticket's conversation. */
+export async function readMore(client: QueryClient, number: number): Promise<void> {
+	more.add(number);
+	try {
+		await Promise.all(
+			[commentsQuery(number), eventsQuery(number)].map(({ queryKey }) =>
+				client.refetchQueries({ queryKey, exact: true }, { throwOnError: true })
+			)
+		);
+	} finally {
+		more.delete(number);
+	}
+}
 
 export const projectsQuery = () =>
 	queryOptions({

@@ -2,6 +2,8 @@ import type en from './en';
 
 export default {
 	title: 'المحادثة',
+	left: 'جزء من المحادثة غير معروض هنا.',
+	more: 'اعرض المزيد',
 	opened: (name: string) => `فتح ${name} هذه التذكرة`,
 	commentBy: (name: string) => `تعليق من ${name}`,
 	noteBy: (name: string) => `ملاحظة داخلية من ${name}`,

@@ -2,6 +2,8 @@ import type en from './en';
 
 export default {
 	title: 'Verlauf',
+	left: 'Hier fehlt ein Teil des Gesprächs.',
+	more: 'Mehr anzeigen',
 	opened: (name: string) => `${name} hat dieses Ticket eröffnet`,
 	commentBy: (name: string) => `Kommentar von ${name}`,
 	noteBy: (name: string) => `Interne Notiz von ${name}`,

@@ -1,6 +1,8 @@
 /** The conversation on a ticket, for its requester and for staff. */
 export default {
 	title: 'Conversation',
+	left: 'Some of the conversation is left out here.',
+	more: 'Show more',
 	opened: (name: string) => `${name} opened this ticket`,
 	commentBy: (name: string) => `Comment by ${name}`,
 	noteBy: (name: string) => `Internal note by ${name}`,
