@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -244,6 +246,42 @@ def changed(admin: Person, person: Person, **fields: Any) -> None:
     headers = {"Content-Type": "application/merge-patch+json"}
     response = admin.request("PATCH", f"/users/{person.id}", json=fields, headers=headers)
     assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize("around", ["{}", "  {}", "{}  ", "\t{}\t"])
+def test_white_space_around_the_proof_is_no_part_of_it(service: str, browser: Browser, around: str) -> None:
+    headers = {"Cookie": browser.cookie, "X-CSRF-Token": around.format(browser.csrf_token), "Connection": "close"}
+    with closing(HTTPConnection(urlsplit(service).netloc, timeout=30)) as connection:
+        connection.request("DELETE", f"{paths.API}/session", headers=headers)
+        with connection.getresponse() as response:
+            assert (response.status, response.read()) == (204, b"")
+
+
+def test_with_another_address_the_sessions_end_that_were_begun_with_the_one_before(
+    admin: Person, person: Person, browser: Browser, new_events: Events
+) -> None:
+    """Whoever still reads the mail of the old one may have begun them. Programs go on."""
+    before = browser.get("/session").json()["session"]
+    new_events()
+    changed(admin, person, email=f"{person.id}@elsewhere.example")
+    assert browser.get("/me").status_code == 401
+    assert person.get("/me").status_code == 200
+    updated, ended = new_events()
+    assert (updated["type"], ended["type"]) == ("user.updated", "session.ended")
+    assert (ended["data"]["id"], str(ended["actor_id"])) == (browser.session_id, admin.id)
+    assert ended["previous"] == {"expires_at": before["expires_at"]}
+    changed(admin, person, name="Somebody else")
+    assert [event["type"] for event in new_events()] == ["user.updated"]
+
+
+def test_an_admin_who_changes_their_own_address_stays_signed_in_where_they_did(
+    sign_in: Callable[..., Person], browse: Callable[[Person], Browser]
+) -> None:
+    person = sign_in("admin")
+    here, elsewhere = browse(person), browse(person)
+    answer = here.request("PATCH", f"/users/{person.id}", json={"email": f"{person.id}@elsewhere.example"})
+    assert answer.status_code == 200, answer.text
+    assert (here.get("/me").status_code, elsewhere.get("/me").status_code) == (200, 401)
 
 
 @pytest.mark.parametrize("fields", [{"active": False}, {"role": "admin"}])

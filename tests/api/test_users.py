@@ -23,6 +23,38 @@ def change(by: Person, user_id: str, headers: dict[str, str] | None = None, **fi
     return by.request("PATCH", f"/users/{user_id}", json=fields, headers=MERGE_PATCH | (headers or {}))
 
 
+@pytest.mark.parametrize(
+    "email",
+    [
+        "Ada <ada@lumen.example>",
+        '"a@b"@lumen.example',
+        '"quoted"@lumen.example',
+        "ada@[127.0.0.1]",
+        "a..b@lumen.example",
+        ".ada@lumen.example",
+        "ada.@lumen.example",
+        "ada@lumen..example",
+        "ada@-lumen.example",
+        "ada(x)@lumen.example",
+        "ada@",
+        "ada",
+    ],
+)
+def test_an_address_to_which_no_mail_can_be_sent_is_refused_wherever_one_is_taken(
+    admin: Person, agent: Person, project: str, email: str
+) -> None:
+    ticket = {"type": "support", "project": project, "title": "x", "description": "x", "requester": {"email": email}}
+    for pointer, answer in (
+        ("#/email", admin.post("/users", json={"name": "Ada", "email": email})),
+        ("#/email", admin.request("PATCH", f"/users/{agent.id}", json={"email": email}, headers=MERGE_PATCH)),
+        ("#/email", admin.post("/invitations", json={"name": "Ada", "email": email})),
+        ("#/email", admin.post("/sign-in-codes", json={"email": email})),
+        ("#/requester/email", agent.post("/tickets", json=ticket)),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+        assert [(each["code"], each["pointer"]) for each in answer.json()["errors"]] == [("wrong_format", pointer)]
+
+
 def test_create_user(admin: Person, new_events: Events) -> None:
     body = {"name": "Noor Haddad", "email": address(), "role": "agent"}
     response = admin.post("/users", json=body)

@@ -13,6 +13,7 @@ import jsonschema_rs
 import orjson
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
+from ticketing.contract.addresses import takes_mail
 from ticketing.contract.document import Document, escape
 from ticketing.contract.forms import SHOWN
 from ticketing.contract.problems import Fault
@@ -54,6 +55,7 @@ class Schemas:
                 {"$ref": _URN + quote(pointer, safe="#/~:@!$&()*+,;=-._")},
                 registry=self._registry,
                 validate_formats=True,
+                formats={"email": takes_mail},
                 # Linear in the length of the text, so that no input can stall it.
                 pattern_options=jsonschema_rs.RegexOptions(),
             )

@@ -8,15 +8,12 @@ from email.errors import HeaderParseError, MessageError
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import idna
-
+from ticketing.contract.addresses import parted
 from ticketing.ground.config import InvalidSetting, Settings
 
 LONGEST_NAME = 100
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """Controls, line ends and half characters, which no header may hold (RFC 5322, 2.2)."""
-LOCAL = re.compile(r"[^\s\x00-\x20\x7f-\x9f\"(),:;<>@\[\]\\]+")
-"""What we take for the part before the @: no quoted strings, but letters of any script (RFC 6531)."""
 READ = headerregistry.HeaderRegistry()
 
 
@@ -31,11 +28,8 @@ class Address(NamedTuple):
 
         Raises ValueError if mail cannot be sent to it.
         """
-        local, _, domain = self.email.rpartition("@")
-        if not LOCAL.fullmatch(local) or local[0] == "." or local[-1] == "." or ".." in local:
-            raise ValueError("The part before the @ is not one that mail is sent to.")
+        local, domain = parted(self.email)
         try:
-            domain = idna.encode(domain, uts46=True).decode()
             return headerregistry.Address(header_text(self.name)[:LONGEST_NAME], local, domain)
         except (HeaderParseError, MessageError, UnicodeError, ValueError, IndexError):
             raise ValueError("The part after the @ is not the name of a domain.") from None

@@ -13,7 +13,7 @@ from ticketing.access import policy, scopes
 from ticketing.access.actors import Actor, Caller
 from ticketing.db import sql
 from ticketing.ground.errors import AlreadyExists, Invalid, LastAdmin, OwnRights, found
-from ticketing.rules import invitations, tokens
+from ticketing.rules import endings, invitations, tokens
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.change import Change, changing
 from ticketing.writing.idempotency import Claim
@@ -118,6 +118,7 @@ async def update(
 
     Who is deactivated loses all tokens for good, and so does who is promoted: none comes to do more than it was made
     for. With a lower role go those that hold a scope beyond it. Each has its `token.revoked`.
+    With another address go the sessions that were begun by reading the mail of the one before, but for that which asks.
     Raises Forbidden, NotFound, PreconditionFailed, AlreadyExists, OwnRights, LastAdmin, Invalid.
     """
     policy.require_admin(actor)
@@ -129,7 +130,11 @@ async def update(
     if user_id == actor.id and (patch.get("role", "admin") != "admin" or not patch.get("active", True)):
         raise OwnRights("You cannot take your own rights away. Ask another admin.")
     async with changing(conn, actor) as change:
-        return await alter(change, user, {name: patch.get(name, user[name]) for name in FIELDS})  # type: ignore[literal-required]
+        updated = await alter(change, user, {name: patch.get(name, user[name]) for name in FIELDS})  # type: ignore[literal-required]
+        if updated["email"] != user["email"]:
+            locked = await sql.sessions.lock_sessions(conn, user_id=user_id, session_id=None, but=actor.token_id)
+            await endings.end(change, [row["id"] for row in locked])
+    return updated
 
 
 async def alter(change: Change, user: sql.User, wanted: Mapping[str, Any]) -> sql.User:

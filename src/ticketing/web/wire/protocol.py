@@ -224,7 +224,8 @@ class Protocol(HttpToolsProtocol):
             self._pass_over()
             return
         name = name.lower()
-        self.headers.append((name, value))
+        # White space around a value is no part of it (RFC 9110, 5.5); the parser leaves some.
+        self.headers.append((name, value.strip(b" \t")))
         self._head_bytes += len(name) + len(value) + 4
         if name in FRAMING:
             self._framing.append((name, value))
