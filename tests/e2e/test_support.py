@@ -611,6 +611,7 @@ def test_ones_own_comment_is_changed_and_deleted(requester: Page, me: httpx.Clie
     assert axe(requester, "light", "dark") == []
     button(dialog, "Delete").click()
     expect(entry).to_contain_text("This comment was deleted.")
+    toast(requester, "The comment is deleted.")
     assert [each["body"] for each in comments(me, number)] == [None]
     assert events(me, number)[1:] == ["comment.created", "comment.updated", "comment.deleted"]
 
