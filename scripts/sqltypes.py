@@ -7,7 +7,8 @@ also
 * has a one-line description, and is used somewhere in src/;
 * says with `-- returns: Ticket` what its rows are called: all queries that say so give the same columns, and if
   spec/schemas/Ticket.yaml exists, these are its properties, with its types and enum values;
-* accepts null for a parameter that it tests with `:name::type is null`, or lists in `-- nullable: name, …`.
+* accepts null for a parameter that it tests with `:name::type is null`, or lists in `-- nullable: name, …`;
+* takes a part of itself, as the code compiles it, for a parameter that it lists in `-- compiled: name, …`.
 
 A function or view in sql/shapes was checked by PostgreSQL when it was installed. Beyond that, it
 
@@ -53,6 +54,8 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
+
+from ticketing.db.queries import Compiled
 
 Connection: TypeAlias = AsyncConnection[Any]
 '''
@@ -283,6 +286,7 @@ class Query:
     row: str
     description: str
     nullable: frozenset[str]
+    compiled: frozenset[str]
 
 
 def every_query(folder: Path) -> Iterator[tuple[str, Query]]:
@@ -301,7 +305,7 @@ def parsed(name: str, function: Any) -> Query:
     directives: dict[str, str] = {}
     text: list[str] = []
     for line in (function.__doc__ or "").splitlines():
-        if match := re.fullmatch(r"(returns|nullable): *(.+)", line):
+        if match := re.fullmatch(r"(returns|nullable|compiled): *(.+)", line):
             directives[match[1]] = match[2]
         else:
             text.append(line)
@@ -313,6 +317,7 @@ def parsed(name: str, function: Any) -> Query:
         row=directives.get("returns", ""),
         description=text[0] if text else "",
         nullable=frozenset(re.findall(r"\w+", directives.get("nullable", ""))),
+        compiled=frozenset(re.findall(r"\w+", directives.get("compiled", ""))),
     )
 
 
@@ -377,7 +382,9 @@ class Catalog:
                 self.conn.rollback()
                 raise Fault(f"PostgreSQL says: {result.get_error_message()}")
         parameters = {
-            name: self._accepted(result.param_type(i)) + (" | None" if takes_null(query, i) else "")
+            name: "Compiled"
+            if name in query.compiled
+            else self._accepted(result.param_type(i)) + (" | None" if takes_null(query, i) else "")
             for i, name in enumerate(query.parameters)
         }
         # We cannot know on which side of an outer join a column is, so with one any column may be null.
@@ -426,8 +433,9 @@ def check_claims(query: Query, columns: dict[str, Column]) -> None:
     """Check that the comments of a query fit its columns. Raises Fault."""
     if not query.description:
         raise Fault("has no description")
-    if unknown := query.nullable - set(query.parameters):
-        raise Fault(f"calls nullable what is no parameter: {', '.join(sorted(unknown))}")
+    for word, named in (("nullable", query.nullable), ("compiled", query.compiled)):
+        if unknown := named - set(query.parameters):
+            raise Fault(f"calls {word} what is no parameter: {', '.join(sorted(unknown))}")
     gives_rows = query.operation in (SQLOperationType.SELECT, SQLOperationType.SELECT_ONE)
     if gives_rows != bool(query.row):
         raise Fault("needs a line `-- returns: Row`" if gives_rows else f"does not return {query.row}")

@@ -28,6 +28,18 @@ select 'user', given.id::text
     or exists (select from theirs t join comments c on c.ticket = t.number
                 where c.author_id = given.id and c.visibility = 'public')) is not true;
 
+-- name: list_people_named(names, emails)
+-- returns: PersonNamed
+-- Whom these names and e-mail addresses are of, whatever their case.
+-- A name is what everybody sees of a user (user_ref), as the index users_shown_name has it.
+select given.name as word, u.id, false as by_email
+  from unnest(:names::text[]) as given (name)
+  join users u on lower(case when u.name = u.email then split_part(u.name, '@', 1) else u.name end) = lower(given.name)
+union all
+select given.email, u.id, true
+  from unnest(:emails::text[]) as given (email)
+  join users u on lower(u.email) = lower(given.email);
+
 -- name: list_unsent(endpoint_ids, event_ids)
 -- returns: Missing
 -- Which of these endpoints and events are not there: neither in the log, nor in that of deliveries, which may be kept

@@ -86,6 +86,9 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_tickets: -updated":                   (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
     "list_tickets: priority":                   (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
     "list_tickets: -priority":                  (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: q":                          (READ,  WITH,  WITH,  LESS,  LESS,  WITH,  WITH,  WITH),
+    "list_tickets: q, its requester":           (READ,  WITH,  WITH,  400,   LESS,  WITH,  WITH,  WITH),
+    "list_tickets: q, public":                  (READ,  WITH,  WITH,  WITH,  WITH,  WITH,  WITH,  WITH),
     "list_tickets: public":                     (READ,  WITH,  WITH,  WITH,  WITH,  WITH,  WITH,  WITH),
     "create_ticket":                            (WRITE, 201,   201,   201,   201,   201,   201,   201),
     "create_ticket: private":                   (WRITE, 422,   422,   422,   422,   201,   201,   201),
@@ -199,6 +202,9 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "list_tickets: -updated": lambda world: world.listed("-updated"),
     "list_tickets: priority": lambda world: world.listed("priority"),
     "list_tickets: -priority": lambda world: world.listed("-priority"),
+    "list_tickets: q": lambda world: world.queried(),
+    "list_tickets: q, its requester": lambda world: world.queried(f'requester:"{world.owner.name}"'),
+    "list_tickets: q, public": lambda world: world.queried(visibility="public"),
     "create_ticket: private": lambda world: {"body": world.ticket(project=world.private)},
     "create_ticket: archived": lambda world: {"body": world.ticket(project=world.archived)},
     "create_ticket: archived category": lambda world: {"body": world.ticket(category=world.archived_category)},
@@ -354,6 +360,11 @@ class World:
         """How to list the tickets of a project in which the owner has one."""
         self._open(visibility, title=CANARY)
         return {"query": {"project": self.project_key, "sort": sort}}
+
+    def queried(self, more: str = "", visibility: str = "private") -> dict[str, Any]:
+        """How to ask for the same by a query."""
+        self._open(visibility, title=CANARY)
+        return {"query": {"q": f"project:{self.project_key} {CANARY.partition('-')[0]} {more} sort:-updated"}}
 
     @cached_property
     def number(self) -> int:

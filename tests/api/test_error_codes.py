@@ -84,6 +84,7 @@ REQUESTS: list[tuple[str, Any, Callable[[Cast], httpx.Response]]] = [
     ("wrong_format", {"format": "uuid"}, lambda c: c.admin.get("/users/x")),
     ("wrong_format", None, lambda c: c.open(project="NO")),
     ("wrong_format", None, lambda c: merge_if(c.admin, c.ticket, "x y")),
+    ("reserved", None, lambda c: c.admin.get("/tickets?q=a+OR+b")),
     ("not_allowed", {"values": ["bug", "feature_request", "support"]}, lambda c: c.open(type="rant")),
     ("not_allowed", {"values": ["none"]}, lambda c: c.open(type="support", severity="high")),
     ("not_allowed", {"values": ["none"]}, lambda c: merge(c.admin, c.ticket, resolution="fixed")),

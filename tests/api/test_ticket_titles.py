@@ -9,7 +9,7 @@ import pytest
 from test_tickets import New
 
 from conftest import Person
-from ticketing.rules import tickets
+from ticketing.query import titles
 
 Db = psycopg.Connection[dict[str, Any]]
 TITLES = [
@@ -105,7 +105,7 @@ def test_escalated_tickets_and_the_others(agent: Person, project: str, numbers: 
 
 def test_the_index_and_the_filter_take_the_same_signs_for_blanks(db: Db) -> None:
     """So the index serves the filter, and no sign of a query is left in a word."""
-    signs = "".join(map(chr, tickets.BETWEEN_WORDS))
+    signs = "".join(map(chr, titles.BETWEEN_WORDS))
     (index,) = db.execute("select pg_get_indexdef('tickets_title'::regclass) as text").fetchall()
     quoted = signs.replace("'", "''").replace("\\", "\\\\")
     assert f"'{quoted}'::text" in index["text"] or f"'{signs.replace(chr(39), chr(39) * 2)}'::text" in index["text"]

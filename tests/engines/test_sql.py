@@ -143,6 +143,31 @@ def test_a_list_is_prepared_when_no_filter_is_left(url: str, tmp_path: Path) -> 
     assert all("null::kind is null" in text and "limit 2" in text for (text,) in prepared)
 
 
+def test_a_compiled_part_is_written_into_a_list_and_its_values_are_parameters(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "things.sql"
+    path.write_text(
+        "-- name: list_things(name, condition, order)\n"
+        "-- Some of the things.\n"
+        "-- compiled: condition, order\n"
+        "select id from things where name <> :name and (:condition) order by :order;\n"
+    )
+    listing: Any = queries.load(path)
+
+    async def work(conn: psycopg.AsyncConnection[Any]) -> list[Any]:
+        found = []
+        for name, condition in (
+            ("", queries.Compiled("id < $2::int and name <> $1", ("idea", 3))),
+            ("disc", queries.Compiled("true")),
+            ("'", queries.Compiled("name <> $1 or name = $1", ("$1 /* order */ :name",))),
+        ):
+            rows = await listing.list_things(conn, name=name, condition=condition, order=queries.Compiled("id desc"))
+            found.append([row["id"] for row in rows])
+        cursor = await conn.execute("select count(*) from pg_prepared_statements")
+        return [*found, await cursor.fetchone()]
+
+    assert run(url, work) == [[2, 1], [3, 1], [3, 2, 1], (0,)]
+
+
 LOCKING = """
 -- name: {name}(id)^
 -- Locks.
@@ -291,6 +316,7 @@ ONE = "-- name: get_thing(id)^\n-- returns: Thing\n-- One thing.\nselect {} from
         (ONE.format("id, name, kind").replace("-- returns: Thing\n", ""), "needs a line `-- returns: Row`"),
         (ONE.format("id, name, kind").replace("-- One thing.\n", ""), "has no description"),
         (ONE.format("id, name, kind").replace("-- One", "-- nullable: ix\n-- One"), "calls nullable .* ix"),
+        (ONE.format("id, name, kind").replace("-- One", "-- compiled: ix\n-- One"), "calls compiled .* ix"),
         (ONE.format("id, name, kind").replace("id = :id", "id = :id::box"), "operator does not exist"),
         (ONE.format("id, name, kind").replace("id = :id", ":id::money > 1::money"), "the type money"),
         (THINGS.replace("How many", "How many\n-- returns: Thing"), "does not return Thing"),
@@ -304,6 +330,13 @@ def test_a_fault_is_found(check: Callable[..., tuple[str, list[str]]], text: str
     assert faults[0].startswith("things.sql, ")
     with pytest.raises(AssertionError, match=fault):
         raise AssertionError(faults[0])
+
+
+def test_a_compiled_part_is_typed_as_such(check: Callable[..., tuple[str, list[str]]]) -> None:
+    text = ONE.format("id, name, kind").replace("-- One", "-- compiled: part\n-- One")
+    stub, faults = check(text.replace("(id)", "(id, part)").replace("= :id", "= :id and (:part) order by :part"))
+    assert faults == []
+    assert "part: Compiled," in stub
 
 
 def test_queries_with_one_row_name_give_one_row(check: Callable[..., tuple[str, list[str]]]) -> None:

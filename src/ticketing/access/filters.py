@@ -17,11 +17,15 @@ from ticketing.ground.errors import InvalidParameter
 
 
 class Named(NamedTuple):
-    """What a value of a filter names: by which parameter, what kind of thing, and its key or id."""
+    """What a value of a filter names: by which parameter, what kind of thing, and its key or id.
+
+    Its place is where in the text of the parameter it stands, and how many characters it has there.
+    """
 
     parameter: str
     kind: str
     key: str
+    place: tuple[int, int] | None = None
 
 
 def named(parameter: str, kind: str, keys: Iterable[str] | None, *, borne: Iterable[str | None] = ()) -> list[Named]:
@@ -32,9 +36,15 @@ def named(parameter: str, kind: str, keys: Iterable[str] | None, *, borne: Itera
     return [Named(parameter, kind, key) for key in keys if key not in there]
 
 
-async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Named]) -> None:
-    """Look up projects, categories and users with the eyes of the actor. Raises InvalidParameter."""
-    if not (names := list(names)):
+async def check_visible(
+    conn: sql.Connection, actor: Actor, names: Iterable[Named], *, absent: Iterable[Named] = ()
+) -> None:
+    """Look up projects, categories and users with the eyes of the actor; some are known to be absent.
+
+    Raises InvalidParameter.
+    """
+    names, absent = list(names), list(absent)
+    if not (names or absent):
         return
     hidden = await sql.filters.list_hidden(
         conn,
@@ -43,7 +53,8 @@ async def check_visible(conn: sql.Connection, actor: Actor, names: Iterable[Name
         categories=[name.key for name in names if name.kind == "category"],
         users=[UUID(name.key) for name in names if name.kind == "user"],
     )
-    refuse(names, hidden)
+    missing: list[sql.Missing] = [{"kind": name.kind, "key": name.key} for name in absent]
+    refuse([*names, *absent], [*hidden, *missing])
 
 
 def refuse(
@@ -59,8 +70,14 @@ def refuse(
     """
     absent = {(row["kind"], row["key"]) for row in missing}
     faults = [
-        Fault("unknown", f"{_absent(kind, key, (known or {}).get(kind))} {hint}".rstrip(), parameter=parameter)
-        for parameter, kind, key in names
+        Fault(
+            "unknown",
+            f"{_absent(kind, key, (known or {}).get(kind))} {hint}".rstrip(),
+            parameter=parameter,
+            offset=place[0] if place else None,
+            length=place[1] if place else None,
+        )
+        for parameter, kind, key, place in names
         if (kind, key) in absent
     ]
     if faults:

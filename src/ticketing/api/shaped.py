@@ -10,6 +10,7 @@ from ticketing.contract import Answer, document
 from ticketing.contract.parameters import argument
 from ticketing.db import pool
 from ticketing.ground.errors import QueryTooExpensive
+from ticketing.query.advice import narrower
 
 Handler = Callable[..., Awaitable[Answer]]
 SHOWING = frozenset({"limit", "cursor", "render", "include"})
@@ -52,6 +53,7 @@ def _bounded(handler: Handler, filters: Mapping[str, Any]) -> Handler:
             raise QueryTooExpensive(
                 f"With these filters and this sort ({', '.join(named)}) the database is not done in"
                 f" {pool.LIMITS['statement_timeout']}. Narrow it down: sent again as it is, it will hardly be faster."
+                f"{narrower(given['q']) if 'q' in named else ''}"
             ) from slow
 
     return operation

@@ -47,6 +47,7 @@ async def list_tickets(
     created_before: str | None = None,
     updated_since: str | None = None,
     updated_before: str | None = None,
+    q: str | None = None,
     sort: str = "-created",
     limit: int = 25,
     cursor: str | None = None,

@@ -24,13 +24,23 @@ class Fault:
     """The parameters of the code, such as the limit of what is too long."""
     pointer: str | None = None
     parameter: str | None = None
+    offset: int | None = None
+    """Where in the text of the parameter, in characters."""
+    length: int | None = None
+    suggestion: str | None = None
+    """What may have been meant there."""
 
     def told(self) -> dict[str, Any]:
         """The fault as an entry of `errors`."""
         place = {"pointer": self.pointer} if self.pointer is not None else {"parameter": self.parameter}
-        return {"code": self.code, "detail": self.detail, **place} | (
-            {"expected": self.expected} if self.expected else {}
-        )
+        more = {"offset": self.offset, "length": self.length, "suggestion": self.suggestion}
+        return {
+            "code": self.code,
+            "detail": self.detail,
+            **place,
+            **{name: value for name, value in more.items() if value is not None},
+            **({"expected": self.expected} if self.expected else {}),
+        }
 
 
 class Problem(Exception):

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -42,8 +43,26 @@ _LOCKS = re.compile(r"\bfor\s+(?:(?:no\s+key\s+)?update|(?:key\s+)?share)\b|\bpg
 _IS_NULL = re.compile(r":(?P<name>\w+)(?:::\w+(?:\[\])?)? is null\b")
 _CHANGES = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE)
 
+_NUMBERED = re.compile(r"\$([0-9]+)")
+
 Row = dict[str, Any]
 Given = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A part of a list's statement that code has put together of fragments, with `$1`, `$2` … for its values.
+
+    It is given like a value, for a parameter that the query calls `compiled`. What a client has sent is in the values
+    alone, never in the text.
+    """
+
+    text: str
+    values: Sequence[Any] = ()
+
+    def after(self, number: int) -> str:
+        """The text, if so many parameters come before its own."""
+        return _NUMBERED.sub(lambda place: f"${int(place[1]) + number}", self.text)
 
 
 def load(path: Path) -> Queries:
@@ -137,6 +156,11 @@ class AsyncPsycopgAdapter:
             sql, names = parameters(self._sources[query_name], _literals(given))
             values = [given[name] for name in names]
             prepare = STEADY.issuperset(names)
+            for name, part in given.items():
+                if isinstance(part, Compiled):
+                    sql = sql.replace(_mark(name), part.after(len(values)))
+                    values += part.values
+                    prepare = False
         cursor = _cursor(conn, row_factory)
         began = time.perf_counter()
         try:
@@ -168,10 +192,21 @@ STEADY = frozenset(
 def _literals(given: Given) -> tuple[tuple[str, str], ...]:
     """What decides on the plan of a list: which filters are absent, what the viewer may see, how long a page is."""
     return tuple(
-        (name, "null" if value is None else str(int(value)) if name == "page_size" else str(value).lower())
+        (name, _literal(name, value))
         for name, value in given.items()
-        if value is None or isinstance(value, bool) or name == "page_size"
+        if value is None or isinstance(value, (bool, Compiled)) or name == "page_size"
     )
+
+
+def _literal(name: str, value: Any) -> str:
+    if isinstance(value, Compiled):
+        return _mark(name)
+    return "null" if value is None else str(int(value)) if name == "page_size" else str(value).lower()
+
+
+def _mark(name: str) -> str:
+    """What stands for a compiled part in a statement, whose form is kept without it."""
+    return f"/* {name} */"
 
 
 def _is_idle(conn: AsyncConnection[Any]) -> bool:

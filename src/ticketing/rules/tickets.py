@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 import uuid_utils.compat as uuids
@@ -20,6 +21,9 @@ from ticketing.db import sql
 from ticketing.ground import links, moments
 from ticketing.ground.errors import ChangedMeanwhile, Invalid, found
 from ticketing.log import versions as completion
+from ticketing.query import compiling, fields, names, parsing, titles
+from ticketing.query.compiling import Reader
+from ticketing.query.tree import Query
 from ticketing.rules import users
 from ticketing.writing import paging, patches, preconditions
 from ticketing.writing.change import changing
@@ -385,6 +389,7 @@ async def list_(
     created_before: str | None = None,
     updated_since: str | None = None,
     updated_before: str | None = None,
+    q: str | None = None,
     sort: str = "-created",
     limit: int = 25,
     cursor: str | None = None,
@@ -392,8 +397,10 @@ async def list_(
     """A page of the tickets the actor may see that match every filter; values of one filter are alternatives.
 
     People are ids or `me`. `none` among categories, assignees or external references stands for tickets without one.
-    A `title` has words that begin with the given ones, or is the number of a ticket. Moments are RFC 3339.
-    Raises InvalidCursor, and InvalidParameter for a project, category or user that is not there for the actor.
+    A `title` has words that begin with the given ones, or is the number of a ticket. Moments are RFC 3339. `q` is in
+    the query language, and its sort goes before `sort`.
+    Raises InvalidCursor, and InvalidParameter for a query with a fault, and for a project, category or user that is not
+    there for the actor.
     """
     wanted: dict[str, Any] = {
         **actor.viewer(),
@@ -419,6 +426,8 @@ async def list_(
         **_references(external_reference),
         "no_reference": NONE in (external_reference or ()),
     }
+    if q is not None:
+        return await _matching(conn, actor, parsing.parse(q), wanted, sort=sort, limit=limit, cursor=cursor)
     listing = ["tickets", sort, wanted]
     query, column, place_type = SORTS[sort]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
@@ -428,6 +437,53 @@ async def list_(
     if cursor is None:
         await filters.check_visible(conn, actor, _named(wanted, borne=rows[:limit]))
     return paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
+
+
+class MatchingPage(paging.Page):
+    """A page of what matches a query, with the query in its canonical form."""
+
+    q: str
+
+
+async def _matching(
+    conn: sql.Connection,
+    actor: Actor,
+    query: Query,
+    wanted: Mapping[str, Any],
+    *,
+    sort: str,
+    limit: int,
+    cursor: str | None,
+) -> MatchingPage:
+    """A page of what matches a query as well as the filters."""
+    sort = query.sort or sort
+    listing = ["tickets", sort, wanted, str(query)]
+    _, column, place_type = SORTS[sort]
+    after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
+    people = await names.people(conn, actor, query)
+    now = datetime.now(UTC)
+    reader = Reader(actor.id, people.meant, now, await _time_zone(conn, actor, query))
+    rows = await sql.query.list_tickets_by_query(
+        conn,
+        **wanted,
+        condition=compiling.condition(query, reader, sort, None if cursor is None else (after, after_number)),
+        **compiling.orders(sort),
+        page_size=limit + 1,
+        page_bytes=paging.BYTES,
+    )
+    if cursor is None:
+        unsure = [*_named(wanted, borne=rows[:limit]), *names.named(query, borne=rows[:limit])]
+        await filters.check_visible(conn, actor, unsure, absent=people.nobody)
+    page = paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
+    return MatchingPage(**page, q=str(query))
+
+
+async def _time_zone(conn: sql.Connection, actor: Actor, query: Query) -> tzinfo:
+    """Where the days of a query begin for the actor, if it has any."""
+    if actor.id is None or not compiling.has_days(query):
+        return UTC
+    profile: Any = await sql.users.get_profile(conn, user_id=actor.id)
+    return ZoneInfo(profile["preferences"]["time_zone"] or "UTC") if profile else UTC
 
 
 def _named(wanted: Mapping[str, Any], *, borne: Sequence[sql.TicketRow]) -> list[filters.Named]:
@@ -466,22 +522,14 @@ def _titled(title: str | None) -> dict[str, str | int | None]:
     """A query for titles with words that begin with each of these (PostgreSQL, 12.3.2), and the number that it is."""
     if title is None:
         return {"words": None, "numbered": None}
-    words = " & ".join(f"'{word}':*" for word in title.translate(BETWEEN_WORDS).split())
-    number = NUMBER.fullmatch(title)
-    return {"words": words, "numbered": int(number[1]) if number else None}
-
-
-BETWEEN_WORDS = dict.fromkeys(map(ord, "-_./\\:;,|()[]{}<>\"'!?#@&+=*%~^$`"), " ")
-"""The signs that `matching_tickets` takes for blanks, too. What a query could be made of is among them."""
-NUMBER = re.compile(r"#?([0-9]{1,18})")
+    return {"words": titles.beginning(title), "numbered": titles.number(title)}
 
 
 def _people(actor: Actor, words: Sequence[str] | None) -> list[UUID | None] | None:
     return [actor.id if word == "me" else UUID(word) for word in _but_none(words) or ()] or None
 
 
-PRIORITIES = ("low", "normal", "high", "urgent")
-_BY_PRIORITY = paging.one_of(PRIORITIES)
+_BY_PRIORITY = paging.one_of(fields.PRIORITIES)
 
 SORTS = {
     "created": (sql.tickets.list_tickets_by_created, "created_at", moments.parse),

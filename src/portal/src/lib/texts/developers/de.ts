@@ -21,6 +21,7 @@ export default {
 		texts: ['Texte', 'Markdown, und das HTML, das der Dienst daraus macht.'],
 		errors: ['Fehler', 'Was ein Programm tut, wenn eine Anfrage abgelehnt wird.'],
 		paging: ['Blättern', 'Listen bis zum Ende lesen, jedes Element einmal.'],
+		queries: ['Abfragen', 'Die Sprache, die Tickets findet, und was ihre Fehler sagen.'],
 		concurrency: ['Nebenläufigkeit', 'Versionen, Idempotenzschlüssel, sicheres Schreiben.'],
 		sync: ['Abgleich', 'Eine Kopie mit Feed und Strom aktuell halten.'],
 		webhooks: ['Webhooks', 'Nachrichten empfangen und prüfen, in vier Sprachen.'],

@@ -19,6 +19,7 @@ export default {
 		texts: ['Texts', 'Markdown, and the HTML that the service makes of it.'],
 		errors: ['Errors', 'What a program does when a request is refused.'],
 		paging: ['Paging', 'Reading lists to their end, once each.'],
+		queries: ['Queries', 'The language that finds tickets, and what its errors say.'],
 		concurrency: ['Concurrency and retries', 'Versions, idempotency keys, safe writes.'],
 		sync: ['Sync', 'Keeping a copy current by feed and stream.'],
 		webhooks: ['Webhooks', 'Receiving and verifying messages, in four languages.'],

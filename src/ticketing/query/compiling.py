@@ -1,0 +1,302 @@
+"""From the tree of a query to the condition and the order of a statement.
+
+All SQL here is written here. A value of the query is the value of a parameter, whatever it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, TypedDict
+from uuid import UUID
+
+from ticketing.db.queries import Compiled
+from ticketing.ground import texts
+from ticketing.query import spans, titles
+from ticketing.query.fields import FIELDS, SORT_KEYS, Field, is_id, is_me, is_none
+from ticketing.query.tree import Comparison, Filter, Query, Text, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom a query is compiled: who is `me`, who is meant by names, and what time it is where."""
+
+    id: UUID | None
+    people: Mapping[str, Sequence[UUID]]
+    now: datetime
+    zone: tzinfo
+
+
+class _Parameters:
+    """The values of a condition, each with the place that stands for it."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def of(self, value: Any, type_: str) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}::{type_}"
+
+
+Place = tuple[Any, int] | None
+"""The sort key and the number of the ticket after which a page begins."""
+
+
+def condition(query: Query, reader: Reader, sort: str, after: Place = None) -> Compiled:
+    """What holds of the tickets that match, and come after a place in this order."""
+    given = _Parameters()
+    found = [
+        *_words(query, given),
+        *_title(query, given),
+        *(
+            _signed(clause, _filter(clause, reader, given))
+            for clause in query.clauses
+            if isinstance(clause, Filter) and FIELDS[clause.name].kind not in ("word", "text")
+        ),
+    ]
+    if after is not None:
+        column, type_ = SORT_KEYS[sort.lstrip("-")]
+        beyond = "<" if sort.startswith("-") else ">"
+        key, number = given.of(after[0], type_), given.of(after[1], "bigint")
+        found.append(f"({column}, t.number) {beyond} ({key}, {number})")
+    return Compiled(" and ".join(found) or "true", tuple(given.values))
+
+
+class Orders(TypedDict):
+    """What the statement takes of a sort: the column, and how its parts are sorted, and the page that they make."""
+
+    key: Compiled
+    own_order: Compiled
+    order: Compiled
+    merged: Compiled
+
+
+def orders(sort: str) -> Orders:
+    """The sort of the statement. The viewer's own are sorted by the requester first, as in `matching_tickets`."""
+    way = " desc" if sort.startswith("-") else ""
+    column, _ = SORT_KEYS[sort.lstrip("-")]
+    return {
+        "key": Compiled(column),
+        "own_order": Compiled(f"t.requester_id{way}, {column}{way}, t.number{way}"),
+        "order": Compiled(f"{column}{way}, t.number{way}"),
+        "merged": Compiled(f"f.key{way}, f.number{way}"),
+    }
+
+
+def has_days(query: Query) -> bool:
+    """Whether what matches depends on where days begin."""
+    return any(
+        spans.is_day(value.text)
+        for clause in query.clauses
+        if isinstance(clause, Filter) and FIELDS[clause.name].kind == "moment"
+        for value in clause.values
+    )
+
+
+def _signed(clause: Filter | Text, found: str) -> str:
+    """A negated clause matches all other tickets, also those of which it is not known."""
+    return f"({found}) is not true" if clause.negated else found
+
+
+# Closed lists: all clauses of a field are one condition, as PostgreSQL takes several for independent.
+
+
+def _words(query: Query, given: _Parameters) -> list[str]:
+    left: dict[str, set[str]] = {}
+    for clause in query.clauses:
+        if isinstance(clause, Filter) and FIELDS[clause.name].kind == "word":
+            field = FIELDS[clause.name]
+            passing = set().union(*(_passing(field, value) for value in clause.values))
+            left.setdefault(field.name, set(field.words))
+            left[field.name] &= set(field.words) - passing if clause.negated else passing
+    return [found for name, words in left.items() if (found := _one_of(FIELDS[name], words, given))]
+
+
+def _passing(field: Field, value: Value) -> set[str]:
+    place = field.words.index(value.text)
+    return {word for at, word in enumerate(field.words) if COMPARE[value.comparison](at, place)}
+
+
+COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "": lambda one, other: one == other,
+    "<": lambda one, other: one < other,
+    "<=": lambda one, other: one <= other,
+    ">": lambda one, other: one > other,
+    ">=": lambda one, other: one >= other,
+}
+
+
+def _one_of(field: Field, words: set[str], given: _Parameters) -> str | None:
+    """That a column has one of these words. Neighbours are a range, which an index can check by itself."""
+    places = sorted(map(field.words.index, words))
+    if len(places) == len(field.words):
+        return None
+    if not places:
+        return "false"
+    ordered = [field.words[place] for place in places]
+    if len(places) == 1:
+        return f"{field.column} = {given.of(ordered[0], field.type)}"
+    if places[-1] - places[0] == len(places) - 1:
+        limits = [
+            *([f"{field.column} >= {given.of(ordered[0], field.type)}"] if places[0] > 0 else []),
+            *([f"{field.column} <= {given.of(ordered[-1], field.type)}"] if ordered[-1] != field.words[-1] else []),
+        ]
+        return " and ".join(limits)
+    return f"{field.column} = any({given.of(ordered, f'{field.type}[]')})"
+
+
+# Titles: all words and phrases that have to be there are one query for the index.
+
+TITLE = (
+    "to_tsvector('simple', translate(t.title, '-_./\\:;,|()[]{}<>\"''!?#@&+=*%~^$`',"
+    " '                                '))"
+)
+"""As the index tickets_title has it."""
+
+
+def _title(query: Query, given: _Parameters) -> list[str]:
+    together, apart = [], []
+    for clause in query.clauses:
+        if isinstance(clause, Text):
+            number = None if clause.phrase else titles.number(clause.text)
+            asked = _asked(clause.text, clause.phrase)
+            if number is not None:
+                found = f"({_titled(asked, given)} or t.number = {given.of(number, 'bigint')})"
+                apart.append(_signed(clause, found))
+                continue
+        elif FIELDS[clause.name].kind == "text":
+            asked = " | ".join(f"({one})" for value in clause.values if (one := _asked(value.text, value.literal)))
+        else:
+            continue
+        if clause.negated or not asked:
+            apart.append(_signed(clause, _titled(asked, given) if asked else "false"))
+        else:
+            together.append(f"({asked})")
+    return [*([_titled(" & ".join(together), given)] if together else []), *apart]
+
+
+def _asked(text: str, is_phrase: bool) -> str:
+    """A query for titles; an empty one, which none matches, if there are no words in the text that a title can have."""
+    text = texts.one_line(text)
+    if max(map(len, titles.words(text)), default=0) > titles.LONGEST:
+        return ""
+    return titles.phrase(text) if is_phrase else titles.beginning(text)
+
+
+def _titled(asked: str, given: _Parameters) -> str:
+    return f"{TITLE} @@ to_tsquery('simple', {given.of(asked, 'text')})"
+
+
+# All others, by their kind.
+
+
+def _filter(clause: Filter, reader: Reader, given: _Parameters) -> str:
+    field = FIELDS[clause.name]
+    values = [value for value in clause.values if not is_none(field, value)]
+    found = OF_KIND[field.kind](field, values, reader, given) if values else []
+    if len(values) < len(clause.values):
+        found.append(f"{field.column} = '{{}}'" if field.kind == "tag" else f"{field.column} is null")
+    return found[0] if len(found) == 1 else f"({' or '.join(found)})"
+
+
+def _any_of(column: str, values: Sequence[Any], type_: str, given: _Parameters) -> str:
+    """That a column has one of these values: of one an equality, by which an index can both find and sort."""
+    if len(values) == 1:
+        return f"{column} = {given.of(values[0], type_)}"
+    return f"{column} = any({given.of(list(values), f'{type_}[]')})"
+
+
+def _keys(field: Field, values: Sequence[Value], _: Reader, given: _Parameters) -> list[str]:
+    return [_any_of(field.column, [value.text for value in values], field.type, given)]
+
+
+def _people(field: Field, values: Sequence[Value], reader: Reader, given: _Parameters) -> list[str]:
+    return [_any_of(field.column, [id_ for value in values for id_ in meant(field, value, reader)], "uuid", given)]
+
+
+def meant(field: Field, value: Value, reader: Reader) -> Sequence[UUID]:
+    """Whom a value of a person stands for."""
+    if is_me(field, value):
+        return [reader.id] if reader.id else []
+    return [UUID(value.text)] if is_id(value.text) else reader.people.get(value.text, [])
+
+
+def _tags(field: Field, values: Sequence[Value], _: Reader, given: _Parameters) -> list[str]:
+    tags = given.of([texts.tag(value.text) for value in values], "text[]")
+    return [f"{field.column} {'@>' if len(values) == 1 else '&&'} {tags}"]
+
+
+def _references(_: Field, values: Sequence[Value], __: Reader, given: _Parameters) -> list[str]:
+    return [
+        f"(t.external_source = {given.of(source, 'text')} and t.external_id = {given.of(id_, 'text')})"
+        for source, id_ in map(reference, values)
+    ]
+
+
+def reference(value: Value) -> tuple[str, str]:
+    """The source and the id of what a ticket was imported from."""
+    at = max(value.text.rfind("#"), value.text.rfind("/"))
+    return value.text[:at].lower(), value.text[at + 1 :]
+
+
+def _numbers(field: Field, values: Sequence[Value], _: Reader, given: _Parameters) -> list[str]:
+    alike = [int(value.text) for value in values if not value.comparison]
+    return [
+        *([_any_of(field.column, alike, field.type, given)] if alike else []),
+        *(
+            f"{field.column} {value.comparison} {given.of(int(value.text), field.type)}"
+            for value in values
+            if value.comparison
+        ),
+    ]
+
+
+def _flags(field: Field, values: Sequence[Value], _: Reader, __: _Parameters) -> list[str]:
+    words = {value.text for value in values}
+    if len(words) > 1:
+        return ["true"]
+    return [OF_FLAG[field.name, words == {"true"}]]
+
+
+OF_FLAG = {
+    ("escalated", True): "t.number = any(array(select e.ticket from escalations e))",
+    ("escalated", False): "t.number not in (select e.ticket from escalations e)",
+}
+
+
+def _moments(field: Field, values: Sequence[Value], reader: Reader, given: _Parameters) -> list[str]:
+    return [_moment(field, value, reader, given) for value in values]
+
+
+def _moment(field: Field, value: Value, reader: Reader, given: _Parameters) -> str:
+    found = [f"{field.column} {than} {given.of(moment, 'timestamptz')}" for than, moment in limits(value, reader)]
+    return found[0] if len(found) == 1 else f"({' and '.join(found)})"
+
+
+def limits(value: Value, reader: Reader) -> list[tuple[Comparison, datetime]]:
+    """How a moment compares with others if a value matches. A day is all of it; `-7d` is since then."""
+    first, end = spans.span(value.text, reader.now, reader.zone)
+    is_day = spans.is_day(value.text)
+    match value.comparison:
+        case "<=":
+            return [("<", end)] if is_day else [("<=", first)]
+        case ">":
+            return [(">=", end)] if is_day else [(">", first)]
+        case "<":
+            return [("<", first)]
+        case ">=":
+            return [(">=", first)]
+        case _:
+            return [(">=", first), ("<", end)] if is_day else [(">=", first)]
+
+
+OF_KIND: Mapping[str, Callable[[Field, Sequence[Value], Reader, _Parameters], list[str]]] = {
+    "key": _keys,
+    "person": _people,
+    "tag": _tags,
+    "reference": _references,
+    "number": _numbers,
+    "flag": _flags,
+    "moment": _moments,
+}
