@@ -7,6 +7,8 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from ticketing.db.queries import Compiled
+
 Connection: TypeAlias = AsyncConnection[Any]
 
 CommentVisibility: TypeAlias = Literal["public", "internal"]
@@ -465,6 +467,11 @@ class Pause(TypedDict):
 class PendingMail(TypedDict):
     seconds: float | None
     error: str | None
+
+class PersonNamed(TypedDict):
+    word: str | None
+    id: UUID | None
+    by_email: bool | None
 
 class Presence(TypedDict):
     user: Any
@@ -1124,6 +1131,14 @@ class _Filters:
         """Which of these projects, of these categories in any project, and of these users the viewer does not know:
         they are
         """
+    async def list_people_named(
+        self,
+        conn: Connection,
+        *,
+        names: list[str],
+        emails: list[str],
+    ) -> list[PersonNamed]:
+        """Whom these names and e-mail addresses are of, whatever their case."""
     async def list_unheard(
         self,
         conn: Connection,
@@ -2079,6 +2094,48 @@ class _Projects:
         previous: Jsonb,
     ) -> Project | None:
         """Write the fields of a project that lock_project has locked."""
+
+class _Query:
+    async def list_tickets_by_query(
+        self,
+        conn: Connection,
+        *,
+        external_sources: list[str] | None,
+        external_ids: list[str] | None,
+        key: Compiled,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        project: list[str] | None,
+        type: list[TicketType] | None,
+        status: list[TicketStatus] | None,
+        resolution: list[TicketResolution] | None,
+        priority: list[TicketPriority] | None,
+        severity: list[TicketSeverity] | None,
+        channel: list[TicketChannel] | None,
+        category: list[str] | None,
+        no_category: bool,
+        tags: list[str] | None,
+        assignee_ids: list[UUID] | None,
+        no_assignee: bool,
+        requester_ids: list[UUID] | None,
+        created_since: datetime | str | None,
+        created_before: datetime | str | None,
+        updated_since: datetime | str | None,
+        updated_before: datetime | str | None,
+        words: str | None,
+        numbered: int | None,
+        escalated: bool | None,
+        condition: Compiled,
+        no_reference: bool,
+        own_order: Compiled,
+        page_size: int,
+        order: Compiled,
+        merged: Compiled,
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """A page of the tickets that match the filters, and the condition of a query, in an order."""
 
 class _Queues:
     async def get_queue(
@@ -3300,6 +3357,7 @@ mails: _Mails
 notifications: _Notifications
 presences: _Presences
 projects: _Projects
+query: _Query
 queues: _Queues
 schedules: _Schedules
 sessions: _Sessions
