@@ -39,8 +39,9 @@ def hurried(service: str, database_url: str, db: psycopg.Connection[Any]) -> Ite
 
 
 def filters(operation: dict[str, Any]) -> set[str]:
+    """What a client can narrow the list by: a sort alone leaves all of it there."""
     parameters = [_resolved(each) for each in operation.get("parameters", ())]
-    return {each["name"] for each in parameters if each["in"] == "query"} - SHOWING
+    return {each["name"] for each in parameters if each["in"] == "query"} - SHOWING - {"sort"}
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
