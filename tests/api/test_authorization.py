@@ -116,6 +116,8 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "update_ticket: close, saying why":         (WRITE, 200,   403,   404,   404,   200,   200,   200),
     "create_presence":                          (WRITE, 403,   403,   404,   404,   201,   201,   201),
     "create_presence: public":                  (WRITE, 403,   403,   403,   403,   201,   201,   201),
+    "delete_presence":                          (WRITE, 403,   403,   404,   404,   204,   204,   204),
+    "delete_presence: public":                  (WRITE, 403,   403,   403,   403,   204,   204,   204),
     "change_tickets":                           (WRITE, CHANGED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
     "change_tickets: priority":                 (WRITE, REFUSED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
     "update_ticket: public":                    (WRITE, 200,   403,   403,   403,   200,   200,   200),
@@ -230,6 +232,7 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
         "body": {"status": "closed", "resolution": "answered", "resolution_note": "x"}
     },
     "create_presence: public": lambda world: {"number": world.public},
+    "delete_presence: public": lambda world: {"number": world.public},
     "change_tickets: priority": lambda world: {"body": {"numbers": [world.number], "patch": {"priority": "high"}}},
     "update_ticket: assign elsewhere": lambda world: {"body": {"assignee": {"id": world.agent_elsewhere.id}}},
     "list_tickets: public": lambda world: world.listed("-created", visibility="public"),

@@ -11,13 +11,13 @@ from test_tickets import Events, New
 from conftest import Person
 from judged import whole
 
-SESSIONS = {"delete_session", "end_session", "end_other_sessions"}
-"""What test_sessions.py tries: no GET finds a session by itself."""
+ELSEWHERE = {"delete_session", "end_session", "end_other_sessions", "delete_presence"}
+"""What test_sessions.py and test_presences.py try: no GET finds a session or a presence by itself."""
 DELETED = {
     operation["operationId"]: path
     for path, item in whole()["paths"].items()
     for method, operation in item.items()
-    if method == "delete" and operation["operationId"] not in SESSIONS
+    if method == "delete" and operation["operationId"] not in ELSEWHERE
 }
 LEAVES_NOTHING = {"delete_webhook_endpoint"}
 

@@ -60,6 +60,37 @@ def test_requesters_neither_say_nor_see_it(
     assert [str(row["user_id"]) for row in rows] == [agent.id]
 
 
+def leave(by: Person, number: int) -> Any:
+    return by.delete(f"/tickets/{number}/presences")
+
+
+def test_who_leaves_is_gone_at_once_and_nobody_else_is(
+    agent: Person, admin: Person, new_ticket: New, new_events: Events
+) -> None:
+    number, other = new_ticket()["number"], new_ticket()["number"]
+    for by, where in ((agent, number), (agent, other), (admin, number)):
+        note(by, where, "replying")
+    new_events()
+    assert [leave(agent, number).status_code for _ in range(2)] == [204, 204]
+    assert note(admin, number).json()["items"] == []
+    assert [each["user"] for each in note(agent, number).json()["items"]] == [admin.ref]
+    assert [each["user"] for each in note(admin, other).json()["items"]] == [agent.ref]
+    assert new_events() == []
+
+
+def test_requesters_cannot_leave_what_they_cannot_be_at(
+    requester: Person, stranger: Person, agent: Person, admin: Person, agent_elsewhere: Person, new_ticket: New
+) -> None:
+    number = new_ticket()["number"]
+    note(agent, number)
+    refused = leave(requester, number)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    for nobody in (stranger, agent_elsewhere):
+        assert leave(nobody, number).status_code == 404
+    assert leave(agent, 99_999_999).status_code == 404
+    assert [each["user"] for each in note(admin, number).json()["items"]] == [agent.ref]
+
+
 @pytest.mark.parametrize("body", [{}, {"activity": "sleeping"}, {"activity": "viewing", "user": "x"}])
 def test_what_cannot_be_said(agent: Person, new_ticket: New, body: dict[str, Any]) -> None:
     assert agent.post(f"/tickets/{new_ticket()['number']}/presences", json=body).status_code == 422

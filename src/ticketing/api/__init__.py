@@ -16,7 +16,7 @@ from ticketing.api.jobs import cancel_job, get_job, list_jobs, retry_job
 from ticketing.api.mails import get_mail, list_mails
 from ticketing.api.markdown_previews import create_markdown_preview
 from ticketing.api.me import get_me, update_me
-from ticketing.api.presences import create_presence
+from ticketing.api.presences import create_presence, delete_presence
 from ticketing.api.projects import create_project, get_project, list_projects, update_project
 from ticketing.api.queues import get_queue, list_queues, update_queue
 from ticketing.api.schedules import list_schedules
@@ -72,6 +72,7 @@ __all__ = [
     "create_user_token",
     "create_webhook_endpoint",
     "delete_comment",
+    "delete_presence",
     "delete_session",
     "delete_webhook_endpoint",
     "end_other_sessions",

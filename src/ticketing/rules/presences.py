@@ -27,3 +27,10 @@ async def note(
         ticket = await tickets.get(conn, actor, number)
         policy.require_staffing(actor, ticket)
     return {"items": [each for each in there if each["user"]["id"] != str(actor.user_id)]}
+
+
+async def end(conn: sql.Connection, actor: Actor, number: int) -> None:
+    """Say that the actor has left a ticket. Raises NotFound, Forbidden."""
+    if await sql.presences.delete_presence(conn, actor_id=actor.user_id, number=number, **actor.viewer()) is None:
+        ticket = await tickets.get(conn, actor, number)
+        policy.require_staffing(actor, ticket)
