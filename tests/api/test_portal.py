@@ -73,6 +73,25 @@ def test_every_address_of_the_portal_is_its_page(web: httpx.Client, path: str) -
     assert web.post(path).headers["allow"] == "GET, HEAD"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/profile", "/a/b/c", "//x", "/DOCS", "/supporters", "/Support", "/index.html", "/_app/x.js", "/api"],
+)
+def test_a_person_who_finds_nothing_gets_the_portal_s_page(web: httpx.Client, path: str) -> None:
+    url = f"{str(web.base_url).rstrip('/')}{path}"
+    response = web.get(url)
+    assert (response.status_code, response.text) == (404, PAGE)
+    assert response.headers["content-security-policy"] == web.get("/support").headers["content-security-policy"]
+    assert "Accept" in response.headers["vary"].split(", ")
+    for accept in ("*/*", "application/json", "application/json, text/html;q=0.5", "application/problem+json"):
+        answer = web.get(url, headers={"Accept": accept})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert web.post(path if path != "//x" else "/x").json()["code"] == "not_found"
+    assert web.get("/api/v1/nothing").json()["code"] == "not_found"
+    # A version that a cache holds is no reason to call it unchanged: nothing is there.
+    assert web.get(url, headers={"If-None-Match": response.headers["etag"]}).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/supporters", "/desk.js", "/Support", "/index.html", "/_app/x.js", "/notes.md"])
 def test_what_is_not_the_portal_s_is_not_found(web: httpx.Client, path: str) -> None:
     assert web.get(path).status_code == 404
@@ -181,3 +200,4 @@ def test_a_service_without_a_build_says_how_it_is_built(
             assert "<code>make portal</code>" in page.text
         assert client.get("/api/v1", headers={"Accept": "application/json"}).is_success
         assert client.get("/docs").is_success
+        assert "There is nothing at this address." in client.get("/nothing").text

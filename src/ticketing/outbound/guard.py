@@ -101,7 +101,10 @@ class Guard:
             return
         # One bad address refuses all: the next look-up could return only that one.
         if not is_public(address):
-            raise Refused(f"{destination.host} is at an address that is not public.")
+            raise Refused(
+                f"{destination.host} is at an address that is not public. "
+                "Whoever operates this service can permit it with TICKETING_WEBHOOK_ALLOW."
+            )
         self._check_public(destination)
 
     def _check_public(self, destination: Destination) -> None:

@@ -65,6 +65,8 @@ COLLECTION = "/docs/collection.json"
 """Where Postman, Bruno and their like find every example as a request."""
 PROGRAMS = ("/api/", "/ops/")
 """Below these paths, what is not there is told as a problem even to browsers."""
+READING = ("/docs/", "/problems/", "/dev/")
+"""Below these paths, what is not there is told by a page that leads programmers on; elsewhere by the portal."""
 OF_OPERATORS = frozenset({"/health/ready", "/metrics"})
 ALWAYS = frozenset({"/health/live"})
 """Answered under any load: a process that is only busy must not be taken for dead, and killed."""
@@ -118,7 +120,9 @@ def site(
             exchange.reason = "not from TICKETING_OPERATORS"
         if hidden or not (of_portal or of_mailbox or path in pages or path in made):
             if not path.startswith(PROGRAMS) and _by_a_person(exchange):
-                await _nothing(origin.prefix).answer(exchange, kept=False)
+                of_programmers = path.startswith(READING)
+                page = (None if of_programmers else built.nothing(origin.prefix)) or _nothing(origin.prefix)
+                await page.answer(exchange, kept=False)
             else:
                 await api(scope, receive, send)
             return
@@ -248,7 +252,7 @@ def _prose(text: str) -> str:
 
 
 def _nothing(prefix: str) -> Page:
-    """What a person sees at an address where nothing is."""
+    """What a person sees where nothing is, among the documents, or without a portal."""
     root = f"{html.escape(prefix)}/"
     page = _document(
         "Nothing here",

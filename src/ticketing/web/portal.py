@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import html
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -69,6 +70,10 @@ class Portal:
         self.files = {f"/{path.relative_to(folder).as_posix()}": _file(path) for path in files}
         # An installation has one prefix; a proxy may give another.
         self.page = lru_cache(maxsize=2)(self._page)
+
+    def nothing(self, prefix: str) -> Page | None:
+        """The page where nothing is, which says so; None without a build."""
+        return None if self._text is None else replace(self.page(prefix), status=404)
 
     def _page(self, prefix: str) -> Page:
         """The page behind all addresses, for clients that see us under a prefix."""

@@ -118,14 +118,10 @@ if (input) {
 
 // Contents: folded where there is little room, and following the reader.
 const header = document.querySelector("header");
-const button = document.createElement("button");
-button.type = "button";
-button.textContent = "Contents";
-button.setAttribute("aria-expanded", "false");
+const button = header.querySelector("button");
 button.addEventListener("click", () => {
   button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") === "false"));
 });
-header.insertBefore(button, header.querySelector("nav"));
 input?.addEventListener("focus", () => button.setAttribute("aria-expanded", "true"));
 header.querySelector("nav").addEventListener("click", (event) => {
   if (event.target.closest("a")) button.setAttribute("aria-expanded", "false");
