@@ -38,6 +38,10 @@ STILL = """async () => {
     }
 }"""
 """Waits until no colour changes any more."""
+SHIFTS = """window.shifted = 0; new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({type: 'layout-shift', buffered: true})"""
+"""Adds up by how much the page has jumped, in `window.shifted`."""
 MODES: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "forced_colors": "none"},
     "dark": {"color_scheme": "dark", "forced_colors": "none"},
@@ -187,6 +191,11 @@ def weigh(page: Page) -> Weight:
 def _gzipped(file: Path) -> int:
     compressed = file.with_name(f"{file.name}.gz")
     return (compressed if compressed.is_file() else file).stat().st_size
+
+
+def keeps_the_keyboard(page: Page) -> None:
+    """Something on the page has the keyboard, soon after what had it is gone."""
+    expect(page.locator(":focus").first).to_be_visible()
 
 
 def excess(page: Page) -> int:

@@ -168,8 +168,11 @@ def test_filters_are_set_and_removed_by_menu_and_survive_a_reload(agent: Page, m
     agent.get_by_role("button", name="Filter", exact=True).click()
     pick(agent, "Prio")
     pick(agent, "High")
-    agent.get_by_role("button", name="Apply").click()
+    # What is chosen holds at once, however the choice is closed.
     expect(row(agent, normal["number"])).to_have_count(0)
+    expect(agent.get_by_role("combobox")).to_be_focused()
+    agent.keyboard.press("Escape")
+    expect(agent.get_by_role("combobox")).to_have_count(0)
     assert f"priority=high&tag={tag}" in agent.url
     agent.reload()
     settle(agent)
@@ -420,6 +423,35 @@ def test_what_is_selected_changes_at_once(
     expect(agent.get_by_role("toolbar")).to_have_count(0)
 
 
+@pytest.mark.expects("412")
+def test_what_was_changed_for_many_is_undone(agent: Page, make: Make, colleague: Staff, tag: str) -> None:
+    numbers = [make(priority=priority)["number"] for priority in ("low", "high")]
+    meanwhile = make(priority="urgent")["number"]
+    open_list(agent, tag, *numbers, meanwhile)
+    agent.get_by_role("checkbox", name="Select all that are loaded").check()
+    agent.get_by_role("toolbar").get_by_role("button", name="Priority", exact=True).click()
+    pick(agent, "Normal")
+    expect(agent.get_by_text("3 tickets changed")).to_be_visible()
+    colleague.change(meanwhile, title="Somebody was faster")
+    agent.get_by_role("button", name="Undo").click()
+    # What somebody has changed since stays as it is, and is named.
+    expect(agent.get_by_text(f"#{meanwhile} cannot go back.")).to_be_visible()
+    assert [colleague.ticket(number)["priority"] for number in (*numbers, meanwhile)] == ["low", "high", "normal"]
+    assert colleague.events(numbers[0])[-2:] == ["ticket.updated"] * 2
+
+
+def test_closing_many_is_final_and_offers_no_way_back(agent: Page, make: Make, tag: str) -> None:
+    open_list(agent, tag, *(make()["number"] for _ in range(2)))
+    agent.get_by_role("checkbox", name="Select all that are loaded").check()
+    agent.get_by_role("toolbar").get_by_role("button", name="Status", exact=True).click()
+    pick(agent, "Closed")
+    dialog = agent.get_by_role("dialog", name="Close 2 tickets")
+    dialog.get_by_label("Note for the requester").fill("Done")
+    agent.keyboard.press("Control+Enter")
+    expect(agent.get_by_text("2 tickets changed")).to_be_visible()
+    expect(agent.get_by_role("button", name="Undo")).to_have_count(0)
+
+
 def test_of_many_some_may_be_refused_and_it_says_why(agent: Page, make: Make, colleague: Staff, tag: str) -> None:
     fine = make()["number"]
     closed = make("Closed by then")["number"]
@@ -608,7 +640,7 @@ def test_properties_are_set_beside_the_conversation(
     assert colleague.events(number) == ["ticket.created", "ticket.updated"]
     # The timeline has it, too.
     thread = agent.get_by_role("region", name="Conversation")
-    expect(thread.get_by_text(f"set {label} to")).to_be_visible()
+    expect(thread.get_by_text(f"set the {label.lower()} to")).to_be_visible()
     expect(agent.get_by_role("button", name=button).locator("visible=true")).to_have_count(0)
 
 
@@ -692,6 +724,78 @@ def test_a_title_that_somebody_else_changed_is_not_overwritten_unseen(
     expect(agent.get_by_role("textbox", name="Title")).to_have_value("My title")
 
 
+@pytest.mark.parametrize("way", ["Enter", "Cancel", "Escape"])
+@pytest.mark.parametrize("from_menu", [True, False])
+def test_the_keyboard_returns_to_the_title(
+    agent: Page, make: Make, colleague: Staff, way: str, from_menu: bool
+) -> None:
+    number = make("A title")["number"]
+    visit(agent, f"/desk/tickets/{number}")
+    title = agent.get_by_role("heading", level=1).get_by_role("button")
+    if from_menu:
+        agent.get_by_role("button", name="More", exact=True).click()
+        agent.get_by_role("menuitem", name="Edit title").click()
+    else:
+        title.click()
+    box = agent.get_by_role("textbox", name="Title")
+    box.fill("")
+    box.press("Enter")
+    expect(box).to_have_accessible_description("Give it a title.")
+    box.fill("Another title")
+    if way == "Cancel":
+        agent.get_by_role("button", name="Cancel").click()
+    else:
+        box.press(way)
+    expect(title).to_be_focused()
+    _until(lambda: colleague.ticket(number)["title"] == ("Another title" if way == "Enter" else "A title"))
+
+
+@pytest.mark.expects("412")
+def test_a_description_that_was_begun_is_shown_again_with_the_text_it_began_from(
+    agent: Page, make: Make, colleague: Staff, tag: str
+) -> None:
+    number, other = make("One")["number"], make("Two")["number"]
+    visit(agent, f"/desk/tickets/{number}?tag={tag}")
+    agent.get_by_role("button", name="More", exact=True).click()
+    agent.get_by_role("menuitem", name="Edit description").click()
+    editor = agent.get_by_role("textbox", name="Description")
+    editor.fill("First line\n\nSecond line\n\nMy third line")
+    visit(agent, f"/desk/tickets/{other}?tag={tag}")
+    expect(editor).to_have_count(0)
+    colleague.change(number, description="Their first line\n\nSecond line\n\nThird line")
+    visit(agent, f"/desk/tickets/{number}?tag={tag}")
+    expect(editor).to_have_value("First line\n\nSecond line\n\nMy third line")
+    agent.get_by_role("button", name="Save", exact=True).click()
+    # Nothing that a colleague wrote meanwhile is overwritten.
+    merged = agent.get_by_role("dialog", name="Somebody else was first").get_by_label("Description: Merged")
+    expect(merged).to_be_focused()
+    expect(merged).to_have_value("Their first line\n\nSecond line\n\nMy third line")
+
+
+def test_a_message_covers_no_button_of_the_composer(open_page: Callable[..., Page], make: Make) -> None:
+    number = make()["number"]
+    for width in (1280, 1024, 800, 375):
+        agent = open_page("agent", viewport={"width": width, "height": 740})
+        visit(agent, f"/desk/tickets/{number}")
+        agent.keyboard.press("i")
+        agent.get_by_role("textbox", name="Internal note").fill("For us")
+        agent.keyboard.press("Control+Enter")
+        told = agent.get_by_text("The note is added.")
+        # It stays as long as it is pointed at.
+        told.hover()
+        agent.keyboard.press("r")
+        agent.get_by_role("textbox", name="Reply").fill("For you")
+        covered = agent.evaluate(
+            """told => [...document.querySelectorAll('[data-ticket-pane] > section :is(button, textarea)')]
+                .filter((each) => {
+                    const { left, top, width, height } = each.getBoundingClientRect();
+                    return told.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+                }).map((each) => each.textContent || each.ariaLabel)""",
+            agent.get_by_role("status").filter(has_text="The note is added.").element_handle(),
+        )
+        assert covered == []
+
+
 def test_a_colleague_who_replies_is_seen(
     agent: Page, open_page: Callable[..., Page], make: Make, colleague: Staff, tag: str
 ) -> None:
@@ -704,6 +808,34 @@ def test_a_colleague_who_replies_is_seen(
     visit(agent, f"/desk/tickets/{number}?tag={tag}")
     expect(agent.get_by_text(f"Replying at this moment: {colleague.me['name']}")).to_be_visible()
     assert axe(agent, "light", "dark") == []
+    # Whoever empties the box does not reply, and whoever goes away is gone: both are seen with the next look.
+    admin.get_by_role("textbox", name="Reply").fill("")
+    expect(agent.get_by_text(f"Also looking at this: {colleague.me['name']}")).to_be_visible()
+    visit(admin, "/desk")
+    expect(agent.get_by_text(colleague.me["name"])).to_have_count(0)
+    visit(admin, f"/desk/tickets/{number}?tag={tag}")
+    expect(agent.get_by_text(f"Also looking at this: {colleague.me['name']}")).to_be_visible()
+    admin.close()
+    expect(agent.get_by_text(colleague.me["name"])).to_have_count(0)
+
+
+def test_a_colleague_in_another_tab_asks_nothing(agent: Page, make: Make) -> None:
+    number = make()["number"]
+    asked: list[str] = []
+    agent.on("request", lambda request: asked.append(request.method) if "/presences" in request.url else None)
+    agent.clock.install()
+    visit(agent, f"/desk/tickets/{number}")
+    with agent.expect_response("**/presences"):
+        agent.clock.fast_forward(3000)
+    agent.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})"
+        "&& document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    told = len(asked)
+    agent.clock.fast_forward(60_000)
+    assert len(asked) == told
+    with agent.expect_response("**/presences"):
+        agent.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
 
 
 # The board -----------------------------------------------------------------------------------------------------------
@@ -737,6 +869,114 @@ def test_keys_and_a_menu_move_a_card_too(agent: Page, make: Make, colleague: Sta
     expect(card(agent, number, "pending")).to_be_visible()
     _until(lambda: colleague.ticket(number)["status"] == "pending")
     assert colleague.events(number) == ["ticket.created"] + ["ticket.updated"] * 3
+    agent.get_by_role("button", name=f"Move #{number}").press("Escape")
+    card(agent, number, "pending").get_by_role("link").focus()
+    agent.keyboard.press("s")
+    pick(agent, "In prog")
+    expect(card(agent, number, "in_progress").get_by_role("link")).to_be_focused()
+    _until(lambda: colleague.ticket(number)["status"] == "in_progress")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ar"])
+def test_arrows_go_from_card_to_card_and_enter_opens(
+    open_page: Callable[..., Page], make: Make, tag: str, locale: str
+) -> None:
+    first = make(status="in_progress")["number"]
+    upper, lower = make()["number"], make()["number"]
+    agent = open_page("agent", locale=locale)
+    visit(agent, f"/desk/board?tag={tag}")
+    expect(agent.locator("[data-card]")).to_have_count(3)
+    on, back = ("ArrowRight", "ArrowLeft") if locale != "ar" else ("ArrowLeft", "ArrowRight")
+
+    def at(number: int, status: str) -> None:
+        expect(card(agent, number, status).get_by_role("link")).to_be_focused()
+
+    agent.keyboard.press("ArrowDown")
+    # The newest change stands first.
+    at(lower, "open")
+    for key, number, status in (
+        ("ArrowUp", lower, "open"),
+        ("j", upper, "open"),
+        ("ArrowDown", upper, "open"),
+        (on, first, "in_progress"),
+        (on, first, "in_progress"),
+        (back, lower, "open"),
+        ("ArrowDown", upper, "open"),
+        ("k", lower, "open"),
+    ):
+        agent.keyboard.press(key)
+        at(number, status)
+    agent.keyboard.press("Enter")
+    expect(agent).to_have_url(re.compile(f"/desk/tickets/{lower}"))
+
+
+def test_a_card_is_dragged_by_a_finger_that_rests_on_it_and_a_swipe_scrolls(
+    open_page: Callable[..., Page], make: Make, colleague: Staff, tag: str
+) -> None:
+    numbers = [make()["number"] for _ in range(9)]
+    agent = open_page("agent", viewport={"width": 1024, "height": 600}, has_touch=True)
+    visit(agent, f"/desk/board?tag={tag}")
+    expect(agent.locator("[data-card]")).to_have_count(9)
+    number = numbers[-1]
+    touch = agent.context.new_cdp_session(agent)
+
+    def finger(kind: str, *at: float) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def middle(place: Locator) -> tuple[float, float]:
+        box = place.bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + min(box["height"], 120) / 2
+
+    # A swipe scrolls the column, and moves nothing.
+    column = agent.locator('[data-column="open"] ol')
+    x, y = middle(card(agent, numbers[-3], "open"))
+    finger("touchStart", x, y)
+    for step in range(1, 9):
+        finger("touchMove", x, y - 20 * step)
+    finger("touchEnd")
+    _until(lambda: column.evaluate("each => each.scrollTop") > 0)
+    expect(agent.locator("[data-card][inert]")).to_have_count(0)
+    column.evaluate("each => { each.scrollTop = 0; }")
+    # A finger that rests takes the card along.
+    finger("touchStart", *middle(card(agent, number, "open")))
+    expect(agent.locator("[data-card][inert]")).to_be_visible()
+    x, y = middle(agent.locator('[data-column="in_progress"]'))
+    finger("touchMove", x - 40, y)
+    finger("touchMove", x, y)
+    expect(agent.locator('[data-column="in_progress"]')).to_have_class(re.compile("border-accent"))
+    finger("touchEnd")
+    expect(card(agent, number, "in_progress")).to_be_visible()
+    _until(lambda: colleague.ticket(number)["status"] == "in_progress")
+    expect(agent).to_have_url(re.compile("/desk/board"))
+    assert colleague.events(numbers[-3]) == ["ticket.created"]
+
+
+def test_a_move_on_the_board_is_undone(agent: Page, make: Make, colleague: Staff, tag: str) -> None:
+    number = make(status="resolved", resolution="shipped", resolution_note="In 4.8")["number"]
+    visit(agent, f"/desk/board?tag={tag}")
+    card(agent, number, "resolved").drag_to(agent.locator('[data-column="open"]'))
+    expect(card(agent, number, "open")).to_be_visible()
+    agent.get_by_role("button", name="Undo").click()
+    expect(card(agent, number, "resolved")).to_be_visible()
+    expect(agent.get_by_text("1 ticket as before")).to_be_visible()
+    ticket = colleague.ticket(number)
+    assert (ticket["status"], ticket["resolution"], ticket["resolution_note"]) == ("resolved", "shipped", "In 4.8")
+    assert colleague.events(number)[-2:] == ["ticket.reopened", "ticket.resolved"]
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_board_fits_or_keeps_its_margin(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page("agent", viewport={"width": width, "height": 740})
+    visit(page, "/desk/board")
+    first, last = (page.locator("[data-column]").nth(place).bounding_box() for place in (0, 3))
+    assert first is not None and last is not None
+    assert first["x"] >= 8
+    if width == 1280:
+        assert last["x"] + last["width"] <= width
+        # It has resolved tickets, too: it is not the list of all that are open.
+        expect(page.locator("nav [aria-current]").filter(has_text="All open")).to_have_count(0)
 
 
 def test_dropping_on_resolved_asks_why_and_may_be_called_off(

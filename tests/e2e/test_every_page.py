@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from e2e.browsing import MODES, axe, excess, visit, weigh
+from e2e.browsing import MODES, SHIFTS, axe, excess, visit, weigh
 from e2e.places import CSS, FONTS, PLACES, Place
 
 every_page = pytest.mark.parametrize("name", PLACES)
-SHIFTS = """window.shifted = 0; new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
-}).observe({type: 'layout-shift', buffered: true})"""
 
 
 @every_page

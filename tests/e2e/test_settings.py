@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.browsing import Service, axe, visit
+from e2e.browsing import Service, axe, keeps_the_keyboard, visit
 
 OpenPage = Callable[..., Page]
 REFUSED = "the server responded with a status of 4"
@@ -33,6 +33,15 @@ def new_project(api: httpx.Client) -> str:
     key = f"p-{secrets.token_hex(4)}"
     api.post("/projects", json={"key": key, "name": f"Project {key}"}).raise_for_status()
     return key
+
+
+def agreed(page: Page, name: str) -> str:
+    """Answer the question that is asked before something is done, and see it go."""
+    dialog = page.get_by_role("dialog")
+    told = dialog.inner_text()
+    dialog.get_by_role("button", name=name, exact=True).click()
+    expect(dialog).to_have_count(0)
+    return told
 
 
 def choose(page: Page, name: str) -> None:
@@ -92,6 +101,10 @@ def test_a_project_is_described_archived_and_restored(admin: Page, api: httpx.Cl
     project = api.get(f"/projects/{key}").json()
     assert (project["description"], project["visibility"]) == ("Plays what you have.", "private")
     admin.get_by_role("button", name="Archive", exact=True).click()
+    assert "takes no new tickets" in agreed(admin, "Cancel")
+    assert api.get(f"/projects/{key}").json()["archived"] is False
+    admin.get_by_role("button", name="Archive", exact=True).click()
+    agreed(admin, "Archive")
     expect(admin.get_by_text("Archived", exact=True)).to_be_visible()
     assert api.get(f"/projects/{key}").json()["archived"] is True
     admin.get_by_role("button", name="Restore", exact=True).click()
@@ -122,6 +135,7 @@ def test_categories_are_added_renamed_and_archived(admin: Page, api: httpx.Clien
     dialog.get_by_label("Name").fill("Playing")
     dialog.get_by_role("button", name="Save").click()
     admin.get_by_role("button", name="Archive: Playing").click()
+    agreed(admin, "Archive")
     expect(admin.get_by_role("button", name="Restore: Playing")).to_be_visible()
     [category] = api.get(f"/projects/{key}/categories").json()["items"]
     assert (category["key"], category["name"], category["archived"]) == ("playback", "Playing", True)
@@ -140,8 +154,121 @@ def test_somebody_becomes_an_agent_and_is_deactivated(admin: Page, api: httpx.Cl
     expect(admin.get_by_text("Saved")).to_be_visible()
     assert api.get(f"/users/{user['id']}").json()["role"] == "agent"
     admin.get_by_role("button", name="Deactivate").click()
+    assert "They are signed out everywhere at once" in agreed(admin, "Cancel")
+    expect(admin.get_by_role("button", name="Deactivate")).to_be_focused()
+    assert api.get(f"/users/{user['id']}").json()["active"] is True
+    admin.get_by_role("button", name="Deactivate").click()
+    assert axe(admin, "light", "dark") == []
+    agreed(admin, "Deactivate")
     expect(admin.get_by_text("Deactivated")).to_be_visible()
     assert api.get(f"/users/{user['id']}").json()["active"] is False
+
+
+@pytest.mark.parametrize(("text", "found"), [("linh", 1), ("Thùy", 1), ("kissa", 1), ("jonas@brueckner.example", 1)])
+def test_people_are_found_while_one_types_by_name_or_part_of_the_address(
+    admin: Page, api: httpx.Client, text: str, found: int
+) -> None:
+    visit(admin, "/settings/people")
+    admin.get_by_role("searchbox").press_sequentially(text)
+    expect(admin).to_have_url(re.compile(r"\?text="))
+    listed = api.get("/users", params={"email" if "@" in text else "name": text, "service_account": False}).json()
+    assert len(listed["items"]) >= found
+    expect(admin.locator('main a[href*="/settings/people/"]')).to_have_count(len(listed["items"]))
+    expect(admin.get_by_role("link", name=re.compile(re.escape(listed["items"][0]["name"])))).to_be_visible()
+    admin.reload()
+    expect(admin.get_by_role("searchbox")).to_have_value(text)
+
+
+@pytest.mark.parametrize("text", ["nobody at all", "a@b", "@@", "x@y@z.example", "nobody@nowhere.example"])
+def test_whom_nobody_is_called_is_no_error(admin: Page, text: str) -> None:
+    visit(admin, "/settings/people")
+    admin.get_by_role("searchbox").fill(text)
+    expect(admin.get_by_text("No account has this name, address or role.")).to_be_visible()
+
+
+def test_a_form_that_was_changed_is_not_left_without_a_question(admin: Page, api: httpx.Client) -> None:
+    key = new_project(api)
+    visit(admin, f"/settings/projects/{key}")
+    people = admin.get_by_role("navigation", name="Settings").get_by_role("link", name="People")
+    admin.get_by_label("Name").fill("Another name")
+    people.click()
+    agreed(admin, "Cancel")
+    expect(admin).to_have_url(re.compile(f"/projects/{key}$"))
+    expect(admin.get_by_label("Name")).to_have_value("Another name")
+    # What is typed stays when something else of the project is changed.
+    admin.get_by_role("button", name="Archive", exact=True).click()
+    agreed(admin, "Archive")
+    expect(admin.get_by_text("Archived", exact=True)).to_be_visible()
+    expect(admin.get_by_label("Name")).to_have_value("Another name")
+    people.click()
+    agreed(admin, "Leave")
+    expect(admin).to_have_url(re.compile("/settings/people$"))
+    assert api.get(f"/projects/{key}").json()["name"] == f"Project {key}"
+    # Nobody is asked about what is saved.
+    visit(admin, f"/settings/projects/{key}")
+    admin.get_by_label("Name").fill("Another name")
+    admin.get_by_role("button", name="Save").click()
+    expect(admin.get_by_role("heading", level=1)).to_have_text("Another name")
+    people.click()
+    expect(admin).to_have_url(re.compile("/settings/people$"))
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("Test Ünit & Co", "test-unit-co"), ("Straße 7", "strasse-7"), ("Café Ångström", "cafe-angstrom")]
+)
+def test_a_key_is_suggested_without_the_marks_of_letters(admin: Page, name: str, key: str) -> None:
+    visit(admin, "/settings/projects")
+    admin.get_by_role("button", name="New project").click()
+    admin.get_by_role("dialog").get_by_label("Name").fill(name)
+    expect(admin.get_by_role("dialog").get_by_label("Key")).to_have_value(key)
+
+
+@pytest.mark.expects(REFUSED)
+@pytest.mark.parametrize(
+    ("path", "opener", "field"),
+    [
+        ("/settings/projects", "New project", "Name"),
+        ("/settings/webhooks", "New endpoint", "Address"),
+        ("/settings/people", "Invite somebody", "E-mail address"),
+        ("/settings/machines", "New service account", "Name"),
+    ],
+)
+def test_what_is_missing_gets_the_keyboard_and_is_not_called_wrong_once_it_is_there(
+    admin: Page, path: str, opener: str, field: str
+) -> None:
+    visit(admin, path)
+    admin.get_by_role("button", name=opener).first.click()
+    dialog = admin.get_by_role("dialog")
+    box = dialog.get_by_label(field)
+    expect(box).to_be_focused()
+    for _ in range(2):
+        dialog.get_by_role("button", name=re.compile("^(Add|Send invitation)$")).click()
+        expect(box).to_be_focused()
+        expect(box).to_have_attribute("aria-invalid", "true")
+        expect(box).to_have_accessible_description(re.compile("must"))
+        box.press("x")
+        expect(box).not_to_have_attribute("aria-invalid", "true")
+        box.press("Backspace")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ar"])
+def test_on_a_phone_the_current_page_is_seen_among_the_tabs(open_page: OpenPage, locale: str) -> None:
+    page = open_page("admin", viewport={"width": 375, "height": 740}, locale=locale)
+    for name in ("health", "mail", "projects"):
+        visit(page, f"/settings/{name}")
+        expect(page.locator("main nav [aria-current]")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("locale", ["de", "ar"])
+def test_what_the_service_says_of_its_health_is_told_to_be_english(open_page: OpenPage, locale: str) -> None:
+    page = open_page("admin", locale=locale)
+    visit(page, "/settings/health")
+    said = page.locator("main li bdi")
+    expect(said.first).to_be_visible()
+    for each in said.all():
+        expect(each).to_have_attribute("lang", "en")
+        expect(each).to_have_attribute("dir", "ltr")
+    expect(page.locator("main")).not_to_contain_text("`")
 
 
 def test_people_are_filtered_by_role_in_the_address(admin: Page) -> None:
@@ -160,7 +287,11 @@ def test_an_invitation_is_sent_again_and_revoked(admin: Page, api: httpx.Client)
     admin.get_by_role("button", name=f"Send again: {email}").click()
     expect(admin.get_by_text("The invitation was sent again.")).to_be_visible()
     admin.get_by_role("button", name=f"Revoke: {email}").click()
-    expect(admin.get_by_text(email)).to_be_hidden()
+    expect(admin.get_by_role("dialog")).to_contain_text("The link that they have got does not work any more.")
+    agreed(admin, "Revoke")
+    expect(admin.get_by_text("The invitation is revoked.")).to_be_visible()
+    expect(admin.get_by_text(email, exact=True)).to_be_hidden()
+    keeps_the_keyboard(admin)
     [invitation] = [each for each in api.get("/invitations").json()["items"] if each["email"] == email]
     assert invitation["status"] == "revoked"
 
@@ -229,6 +360,7 @@ def test_an_endpoint_is_made_tested_paused_and_deleted(admin: Page, api: httpx.C
 def test_a_queue_is_paused_and_resumed(admin: Page, service: Service) -> None:
     visit(admin, "/settings/queues")
     admin.get_by_role("button", name="Pause: upkeep").click()
+    agreed(admin, "Pause")
     expect(admin.get_by_role("button", name="Resume: upkeep")).to_be_visible()
     token = {"Authorization": f"Bearer {service.tokens['admin']}"}
     queue = f"{service.url}/ops/v1/queues/upkeep"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from e2e.browsing import Service, axe, visit
+from e2e.browsing import SHIFTS, Service, axe, excess, visit
 
 OpenPage = Callable[..., Page]
 REFUSED = "the server responded with a status of 4"
@@ -274,8 +274,10 @@ def test_shortcuts_are_explained_and_do_nothing_while_one_types(requester: Page)
     expect(requester).to_have_url(re.compile("/support$"))
 
 
-def test_what_is_not_there_is_said_with_a_way_back(page: Page) -> None:
-    visit(page, "/support/nothing/here")
+@pytest.mark.expects(REFUSED)
+@pytest.mark.parametrize("path", ["/support/nothing/here", "/nothing", "/profile", "/settings/nothing"])
+def test_what_is_not_there_is_said_with_a_way_back(page: Page, path: str) -> None:
+    visit(page, path)
     expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
     page.get_by_role("link", name="Go to the start page").click()
     expect(page).to_have_url(re.compile("/$"))
@@ -336,3 +338,58 @@ def test_an_open_ticket_stays_while_the_service_is_away(requester: Page) -> None
     back(requester)
     expect(requester.get_by_text("The service does not answer just now")).to_have_count(0)
     expect(title).to_be_visible()
+
+
+@pytest.mark.parametrize("role", ["requester", "agent", "admin"])
+@pytest.mark.parametrize("locale", ["en-US", "de", "ar"])
+def test_the_head_fits_every_window(open_page: OpenPage, role: str, locale: str) -> None:
+    page = open_page(role, locale=locale)
+    visit(page, "/developers")
+    for width in range(320, 1100, 40):
+        page.set_viewport_size({"width": width, "height": 400})
+        assert excess(page) <= 0, width
+        for link in page.locator("header nav a").all():
+            box = link.bounding_box()
+            assert box is None or box["height"] < 40, width
+
+
+def test_the_palette_changes_how_the_portal_looks_and_leads_to_settings(admin: Page) -> None:
+    visit(admin, "/developers")
+
+    def take(text: str, option: str) -> None:
+        admin.keyboard.press("Control+k")
+        admin.get_by_role("combobox").fill(text)
+        admin.get_by_role("option", name=option, exact=True).click()
+        expect(admin.get_by_role("combobox")).to_have_count(0)
+
+    take("dark", "Appearance: Dark")
+    expect(admin.locator("html.dark")).to_be_attached()
+    take("health", "Settings: Health")
+    expect(admin).to_have_url(re.compile("/settings/health$"))
+    take("deutsch", "Language: Deutsch")
+    expect(admin.locator("html")).to_have_attribute("lang", "de")
+    expect(admin.get_by_role("heading", level=1)).to_have_text("Zustand")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/ops", "/docs/guides/paging"])
+@pytest.mark.parametrize("width", [375, 640, 768, 1280])
+def test_the_documents_do_not_jump_and_lead_back(open_page: OpenPage, path: str, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 740})
+    page.add_init_script(SHIFTS)
+    page.goto(path)
+    page.wait_for_load_state("load")
+    assert page.evaluate("window.shifted") < 0.1
+    contents = page.get_by_role("button", name="Contents")
+    if width <= 800:
+        expect(page.get_by_role("navigation")).to_be_hidden()
+        contents.click()
+    page.get_by_role("link", name="Back to the portal").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("How can we help?")
+
+
+@pytest.mark.parametrize("width", [320, 375, 768])
+def test_trying_the_api_fits_the_window(open_page: OpenPage, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 740})
+    page.goto("/docs/try")
+    page.locator(".opblock").first.wait_for()
+    assert excess(page) <= 0

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from e2e.browsing import Service, axe, excess, settle, visit
+from e2e.browsing import SHIFTS, Service, axe, excess, keeps_the_keyboard, settle, sign_in, visit
 
 TABS = {"open": "open,in_progress", "waiting": "pending", "resolved": "resolved", "closed": "closed", "all": None}
 
@@ -459,10 +459,125 @@ def test_a_visitor_types_first_and_signs_in_then(page: Page, me: httpx.Client, t
     expect(page).to_have_url(re.compile(r"/sign-in\?next="))
     demo_sign_in(page)
     expect(page.get_by_label("Title")).to_have_value(title)
-    page.get_by_label("Project").select_option("account")
+    # Only the project is missing, and it says so.
+    project = page.get_by_label("Project")
+    expect(project).to_be_focused()
+    expect(project).to_have_accessible_description("One thing is missing: choose a project, then send it.")
+    project.select_option("account")
     button(page, "Send").click()
+    toast(page, f"Ticket #{titled(me, title)[0]['number']} is open.")
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
     assert len(titled(me, title)) == 1
+
+
+def test_what_lacks_nothing_is_sent_by_signing_in(page: Page, me: httpx.Client, title: str) -> None:
+    visit(page, "/support/new?project=account")
+    page.get_by_role("radio", name="Get help").check()
+    page.get_by_label("Title").fill(title)
+    button(page, "Sign in and send").click()
+    expect(page).to_have_url(re.compile(r"/sign-in\?next="))
+    demo_sign_in(page)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+    assert len(titled(me, title)) == 1
+    # It was meant once: another text waits for its own click.
+    visit(page, "/support/new?type=support&project=account")
+    page.get_by_label("Title").fill(f"{title} again")
+    expect(page.get_by_text("Draft kept in this browser")).to_be_visible()
+    page.reload()
+    settle(page)
+    expect(page.get_by_label("Title")).to_have_value(f"{title} again")
+    assert titled(me, f"{title} again") == []
+
+
+def test_of_two_drafts_neither_is_lost_nor_sent_for_the_other(
+    page: Page, requester: Page, me: httpx.Client, title: str
+) -> None:
+    visit(requester, "/support/new?type=support&project=account")
+    requester.get_by_label("Title").fill(f"{title} of mine")
+    expect(requester.get_by_text("Draft kept in this browser")).to_be_visible()
+    kept = requester.evaluate("Object.entries(localStorage).filter(([key]) => key.startsWith('ticketing.draft.'))")
+    visit(page, "/support/new?project=account")
+    page.evaluate("kept => kept.forEach(([key, text]) => localStorage.setItem(key, text))", kept)
+    page.get_by_role("radio", name="Get help").check()
+    page.get_by_label("Title").fill(f"{title} of a visitor")
+    button(page, "Sign in and send").click()
+    demo_sign_in(page)
+    expect(page.get_by_label("Title")).to_have_value(f"{title} of mine")
+    button(page, "Discard draft").click()
+    keeps_the_keyboard(page)
+    page.reload()
+    settle(page)
+    expect(page.get_by_label("Title")).to_have_value(f"{title} of a visitor")
+    assert [titled(me, f"{title} of {whom}") for whom in ("mine", "a visitor")] == [[], []]
+
+
+@pytest.mark.expects("422")
+def test_a_title_that_is_too_long_is_said_and_not_cut(requester: Page, title: str) -> None:
+    visit(requester, "/support/new?type=support&project=account")
+    box = requester.get_by_label("Title")
+    expect(requester.get_by_text("of 200 characters")).to_have_count(0)
+    box.fill("x" * 203)
+    expect(box).to_have_value("x" * 203)
+    expect(requester.get_by_text("203 of 200 characters")).to_be_visible()
+    button(requester, "Send").click()
+    expect(box).to_be_focused()
+    expect(box).to_have_attribute("aria-invalid", "true")
+    box.fill("x" * 170)
+    expect(requester.get_by_text("170 of 200 characters")).to_be_visible()
+    expect(box).not_to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.parametrize("what", ["ticket", "comment"])
+def test_escape_leaves_an_edit_in_which_nothing_was_changed(
+    what: str, requester: Page, me: httpx.Client, title: str
+) -> None:
+    number = add(me, title)["number"]
+    comment(me, number, "It hums still.")
+    at_ticket(requester, number)
+    if what == "ticket":
+        button(requester, "Edit").first.click()
+        box = requester.get_by_label("Title")
+    else:
+        article = requester.get_by_role("article", name=re.compile("Comment by"))
+        article.get_by_role("button", name=re.compile("Actions for the comment")).click()
+        requester.get_by_role("menuitem", name="Edit").click()
+        box = article.get_by_role("textbox")
+    expect(box).to_be_focused()
+    text = box.input_value()
+    box.press("x")
+    box.press("Escape")
+    expect(box).to_be_visible()
+    box.fill(text)
+    box.press("Escape")
+    expect(box).to_have_count(0)
+    keeps_the_keyboard(requester)
+
+
+@pytest.mark.expects("ERR_INTERNET_DISCONNECTED", "net::")
+def test_a_reply_without_a_network_says_it_once_and_no_longer_than_it_is_so(
+    requester: Page, me: httpx.Client, title: str
+) -> None:
+    number = add(me, title)["number"]
+    at_ticket(requester, number)
+    reply_box(requester).fill("It hums still.")
+    requester.context.set_offline(True)
+    button(requester, "Send reply").click()
+    alert = requester.get_by_role("form", name="Reply").get_by_role("alert")
+    expect(alert).to_have_text("The service cannot be reached. It was not sent, and is kept here.")
+    requester.context.set_offline(False)
+    expect(alert).to_have_count(0)
+    button(requester, "Send reply").click()
+    expect(requester.get_by_role("article", name=re.compile("Comment by"))).to_contain_text("It hums still.")
+    assert [each["body"] for each in comments(me, number)] == ["It hums still."]
+
+
+@pytest.mark.parametrize("viewport", [(640, 400), (375, 740), (1280, 800)])
+@pytest.mark.parametrize("role", ["admin", "requester"])
+def test_the_list_does_not_jump(open_page: Callable[..., Page], role: str, viewport: tuple[int, int]) -> None:
+    page = open_page(role, viewport={"width": viewport[0], "height": viewport[1]})
+    page.add_init_script(SHIFTS)
+    visit(page, "/support")
+    assert page.evaluate("window.shifted") < 0.1
 
 
 def test_a_ticket_is_opened_by_keyboard_alone(requester: Page, me: httpx.Client, title: str) -> None:
@@ -665,6 +780,7 @@ def test_a_resolution_is_refused_with_a_reason(
     expect(requester.get_by_role("article", name="Comment by Jonas")).to_contain_text("It is plugged in.")
     assert read(me, f"/tickets/{number}")["status"] == "open"
     assert events(me, number)[-2:] == ["comment.created", "ticket.reopened"]
+    keeps_the_keyboard(requester)
 
 
 def test_ones_own_ticket_is_closed_with_a_reason(requester: Page, me: httpx.Client, title: str) -> None:
@@ -794,7 +910,12 @@ def test_mail_is_ones_own_choice(requester: Page, me: httpx.Client) -> None:
         expect(choice).to_be_checked(checked=wanted)
 
 
-def test_other_sessions_are_ended(requester: Page, open_page: Callable[..., Page]) -> None:
+def test_other_sessions_are_ended(
+    requester: Page, open_page: Callable[..., Page], service: Service, me: httpx.Client
+) -> None:
+    # Those of other tests fill more than a page.
+    assert me.delete("/sessions").is_success
+    sign_in(requester, service, "requester")
     other = open_page("requester")
     visit(requester, "/support/profile")
     region = requester.get_by_role("region", name="Where you are signed in")

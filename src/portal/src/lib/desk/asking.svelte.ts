@@ -18,6 +18,8 @@ export type Questions = {
 			title: string;
 			choices: Choice[];
 			several?: boolean;
+			/** Of several, what is chosen holds at once. */
+			chosen?: (values: string[]) => void;
 			/** A value that is not among them yet may be made from what was typed. */
 			create?: (text: string) => string;
 			/** The button that asks; the choices stand below it. */

@@ -3,6 +3,7 @@ import { api, got, onceKey, type Event, type Ticket, type User } from '#lib/api/
 import { ApiError } from '#lib/api/problem.ts';
 import type { components } from '#lib/api/schema.d.ts';
 import { toasts } from '#lib/state/toasts.svelte.ts';
+import { shell } from '#lib/texts/shell/index.ts';
 import { desk } from '#lib/texts/desk/index.ts';
 import { asking } from './asking.svelte';
 import type { TicketList } from './list.svelte';
@@ -22,6 +23,23 @@ export function applied(ticket: Ticket, patch: TicketPatch | ManyPatch): Ticket 
 	after.tags = [...new Set([...after.tags, ...add])].filter((tag) => !remove.includes(tag));
 	if (fields.status && !['resolved', 'closed'].includes(fields.status)) after.resolution = 'none';
 	return after;
+}
+
+/** What gives a ticket back what a patch took from it; null if nothing does, because closing is final. */
+export function reversal(before: Ticket, patch: TicketPatch | ManyPatch): TicketPatch | null {
+	if (patch.status === 'closed') return null;
+	const ended = before.status === 'resolved';
+	const back: Record<string, unknown> = {};
+	for (const field of Object.keys(patch)) {
+		if (field === 'add_tags' || field === 'remove_tags') back.tags = before.tags;
+		else if (field === 'assignee') back.assignee = before.assignee && { id: before.assignee.id };
+		else if (!field.startsWith('resolution') || ended) back[field] = before[field as keyof Ticket];
+	}
+	if (patch.status && ended) {
+		back.resolution = before.resolution;
+		back.resolution_note = before.resolution_note;
+	}
+	return back as TicketPatch;
 }
 
 /** The fields of a patch that somebody else has changed meanwhile to something else than what it wants. */
@@ -90,6 +108,41 @@ export class Changing {
 		}
 	}
 
+	/** For the message about a change: the way back, if there is one. */
+	undoing(
+		changed: readonly { before: Ticket; version: string }[],
+		patch: TicketPatch | ManyPatch
+	): { label: string; run: () => void } | undefined {
+		if (changed.length === 0 || reversal(changed[0]!.before, patch) === null) return undefined;
+		return { label: shell.t.undo, run: () => void this.#undo(changed, patch) };
+	}
+
+	/** Give each ticket back what it was, unless somebody has changed it since. */
+	async #undo(
+		changed: readonly { before: Ticket; version: string }[],
+		patch: TicketPatch | ManyPatch
+	): Promise<void> {
+		const left: number[] = [];
+		let why = '';
+		for (const { before, version } of changed) {
+			const { number } = before;
+			try {
+				const { data } = await api.PATCH('/tickets/{number}', {
+					params: { path: { number }, header: { 'If-Match': `"${version}"` } },
+					body: reversal(before, patch)!
+				});
+				this.show(data as Ticket);
+				void this.client.invalidateQueries({ queryKey: ['ticket', number] });
+			} catch (error) {
+				left.push(number);
+				const stale = error instanceof ApiError && error.status === 412;
+				why ||= stale ? desk.t.conflict : message(error);
+			}
+		}
+		if (left.length === 0) toasts.done(desk.t.undone(changed.length));
+		else toasts.failed(desk.t.notUndone(left.map((number) => `#${number}`).join(', '), why));
+	}
+
 	/** Somebody else was first: where both have changed the same, ask. */
 	async #decide(
 		base: Ticket,
@@ -137,8 +190,13 @@ export class Changing {
 				void this.client.invalidateQueries({ queryKey: ['ticket', number] });
 			}
 			const count = (outcome: string) => items.filter((each) => each.outcome === outcome).length;
-			if (refused.length === 0) toasts.done(desk.t.changed(count('changed')));
-			else
+			if (refused.length === 0) {
+				const changed = items.flatMap(({ number, outcome, version }) => {
+					const before = seen.find((each) => each.number === number)!;
+					return outcome === 'changed' && version !== null ? { before, version } : [];
+				});
+				toasts.done(desk.t.changed(changed.length), this.undoing(changed, patch));
+			} else
 				void asking.ask('outcome', {
 					changed: count('changed'),
 					unchanged: count('unchanged'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { applied, contested } from './changing.svelte';
+import { applied, contested, reversal } from './changing.svelte';
 import { ticket } from './tickets.fixture';
 
 describe('a change that is shown before it is saved', () => {
@@ -18,6 +18,38 @@ describe('a change that is shown before it is saved', () => {
 	it('forgets why a ticket had ended once it is open again', () => {
 		const before = ticket({ status: 'resolved', resolution: 'fixed' });
 		expect(applied(before, { status: 'open' }).resolution).toBe('none');
+	});
+});
+
+describe('the way back from a change', () => {
+	it('has what was there before, of the fields that were set', () => {
+		const before = ticket({ priority: 'low', tags: ['a'], assignee: { id: 'x', name: 'Xu' } });
+		expect(reversal(before, { priority: 'high' })).toEqual({ priority: 'low' });
+		expect(reversal(before, { assignee: null })).toEqual({ assignee: { id: 'x' } });
+		expect(reversal({ ...before, assignee: null }, { assignee: { id: 'x' } })).toEqual({
+			assignee: null
+		});
+		expect(reversal(before, { add_tags: ['b'] })).toEqual({ tags: ['a'] });
+		expect(reversal(before, { remove_tags: ['a'] })).toEqual({ tags: ['a'] });
+	});
+
+	it('opens what was open, without a resolution', () => {
+		const before = ticket({ status: 'in_progress', resolution: 'none' });
+		const patch = { status: 'resolved', resolution: 'fixed', resolution_note: 'x' } as const;
+		expect(reversal(before, patch)).toEqual({ status: 'in_progress' });
+	});
+
+	it('resolves what was resolved, for the same reason', () => {
+		const before = ticket({ status: 'resolved', resolution: 'shipped', resolution_note: 'In 4.8' });
+		expect(reversal(before, { status: 'open' })).toEqual({
+			status: 'resolved',
+			resolution: 'shipped',
+			resolution_note: 'In 4.8'
+		});
+	});
+
+	it('is none from closing, which is final', () => {
+		expect(reversal(ticket({}), { status: 'closed', resolution: 'spam' })).toBeNull();
 	});
 });
 

@@ -1,3 +1,4 @@
+import { tick } from 'svelte';
 import { ApiError } from '#lib/api/problem.ts';
 import { shell } from '#lib/texts/shell/index.ts';
 
@@ -24,11 +25,20 @@ export class Attempt {
 				if (error.status === 412) this.error = shell.t.stale;
 				else if (Object.keys(this.fields).length === 0) this.error = error.message;
 			} else {
-				this.error = shell.t.error.network;
+				this.error = shell.t.error.unreachable;
 			}
+			await show();
 			return false;
 		} finally {
 			this.busy = false;
 		}
 	}
+}
+
+/** The keyboard goes to the first field that is wrong, of the form or dialog where it is. */
+export async function show(): Promise<void> {
+	await tick();
+	(document.activeElement?.closest('[role=dialog], form') ?? document)
+		.querySelector<HTMLElement>('[aria-invalid=true]')
+		?.focus();
 }

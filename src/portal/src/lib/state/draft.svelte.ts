@@ -12,15 +12,18 @@ export function drafted(key: string): boolean {
 	}
 }
 
-/** Give what was typed as somebody else, such as before signing in, to a form that has nothing yet. */
-export function adopt(from: string, to: string): void {
+/** Give what was typed as somebody else, such as before signing in, to a form that has nothing yet; gives whether. */
+export function adopt(from: string, to: string): boolean {
 	try {
 		const kept = localStorage.getItem(PREFIX + from);
-		if (kept === null) return;
-		if (localStorage.getItem(PREFIX + to) === null) localStorage.setItem(PREFIX + to, kept);
+		// Of two texts neither is lost: the other's turn comes once this form is empty.
+		if (kept === null || localStorage.getItem(PREFIX + to) !== null) return false;
+		localStorage.setItem(PREFIX + to, kept);
 		localStorage.removeItem(PREFIX + from);
+		return true;
 	} catch {
 		// Nothing is kept in this browser, then.
+		return false;
 	}
 }
 

@@ -60,7 +60,15 @@ export class Shortcuts {
 export const shortcuts = new Shortcuts();
 
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
-const NAMES: Record<string, string> = { mod: MAC ? '⌘' : 'Ctrl', Enter: '↵', Escape: 'Esc' };
+const NAMES: Record<string, string> = {
+	mod: MAC ? '⌘' : 'Ctrl',
+	Enter: '↵',
+	Escape: 'Esc',
+	ArrowUp: '↑',
+	ArrowDown: '↓',
+	ArrowLeft: '←',
+	ArrowRight: '→'
+};
 
 /** The keys of a shortcut as they are printed on a keyboard: ["Ctrl", "K"]. */
 export function printed(keys: string): string[] {

@@ -25,7 +25,11 @@ export const zone = $state<{ name: string | undefined }>({ name: undefined });
 /** How long ago, or until when, in words: "2 hours ago". Narrow: "2h ago". */
 export function relative(moment: string, style: 'long' | 'narrow' = 'long'): string {
 	const distance = new Date(moment).getTime() - clock.now;
-	const format = new Intl.RelativeTimeFormat(language.locale, { numeric: 'auto', style });
+	// German's narrow minutes are "vor 11 m", which reads as metres.
+	const format = new Intl.RelativeTimeFormat(language.locale, {
+		numeric: 'auto',
+		style: style === 'narrow' && language.locale !== 'en' ? 'short' : style
+	});
 	for (const [unit, length] of UNITS)
 		if (Math.abs(distance) >= length) return format.format(Math.trunc(distance / length), unit);
 	return format.format(0, 'second');

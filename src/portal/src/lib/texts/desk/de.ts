@@ -69,6 +69,7 @@ export default {
 	nothingFound: 'Nichts gefunden.',
 	create: (text: string) => `„${text}“ hinzufügen`,
 	apply: 'Übernehmen',
+	done: 'Fertig',
 	keys: {
 		list: 'Liste',
 		ticket: 'Ticket',
@@ -81,7 +82,11 @@ export default {
 		note: 'Interne Notiz',
 		back: 'Zurück zur Liste',
 		search: 'Zum Suchfeld',
-		board: 'Liste oder Tafel'
+		board: 'Liste oder Tafel',
+		onBoard: 'Tafel',
+		card: 'Karte darüber oder darunter',
+		column: 'Karte in der nächsten Spalte',
+		move: 'Karte verschieben'
 	},
 	resolve: 'Lösen',
 	closeTicket: 'Schließen',
@@ -93,6 +98,9 @@ export default {
 	optional: 'freiwillig',
 	notSaved: (number: number, reason: string) => `#${number} bleibt, wie es war. ${reason}`,
 	noneSaved: (reason: string) => `Nichts wurde geändert. ${reason}`,
+	undone: (count: number) => `${tickets(count)} wie zuvor`,
+	notUndone: (numbers: string, reason: string) =>
+		`${numbers} lässt sich nicht zurücknehmen. ${reason}`,
 	changed: (count: number) => `${tickets(count)} geändert`,
 	unreachable: 'Der Dienst ist nicht erreichbar.',
 	outcomeTitle: 'Nicht alles ließ sich ändern',
@@ -107,6 +115,7 @@ export default {
 	theirs: 'Die andere Fassung',
 	mine: 'Ihre Fassung',
 	merged: 'Zusammengeführt',
+	mineHint: 'Das ist Ihr Text. Er wird so gespeichert, wie er hier steht.',
 	mergedHint:
 		'Was nur eine Seite geändert hat, ist schon zusammengeführt. Dieser Text wird gespeichert.',
 	keepTheirs: 'Andere Fassung behalten',
@@ -124,6 +133,7 @@ export default {
 	environment: 'Umgebung',
 	edit: 'Bearbeiten',
 	editTitle: 'Titel bearbeiten',
+	titleMissing: 'Geben Sie ihm einen Titel.',
 	editDescription: 'Beschreibung bearbeiten',
 	pagesLink: 'Seite für die Anfragenden',
 	copyLink: 'Link kopieren',
@@ -146,7 +156,8 @@ export default {
 	discard: 'Entwurf verwerfen',
 	viewing: (names: string) => `Sieht das auch gerade an: ${names}`,
 	replying: (names: string) => `Antwortet gerade: ${names}`,
-	boardHint: 'Alt und eine Pfeiltaste schieben eine Karte in die nächste Spalte.',
+	boardHint:
+		'Pfeile gehen von Karte zu Karte. Alt und ein Pfeil verschieben die Karte, S fragt, wohin.',
 	move: (number: number) => `#${number} verschieben`,
 	moved: (number: number, status: string) => `#${number} ist jetzt in: ${status}.`,
 	movedBack: (number: number, status: string) => `#${number} ist wieder in: ${status}.`,

@@ -16,6 +16,9 @@ export default {
 		retry: 'أعد المحاولة',
 		retried: 'ستُعاد المهمة بكل محاولاتها.',
 		cancel: 'إلغاء',
+		cancelTitle: 'أتريد إلغاء هذه المهمة؟',
+		cancelText: 'لن يُنجز ما كانت ستفعله. يمكنك إعادة محاولتها لاحقًا.',
+		keep: 'أبقِها',
 		cancelled: 'أُلغيت المهمة.',
 		attempt: (now: string, most: string) => `المحاولة ${now} من ${most}`,
 		queue: 'الطابور',
@@ -35,6 +38,8 @@ export default {
 		seconds: (count: string) => `${count} ث`,
 		paused: 'متوقف',
 		pause: 'إيقاف مؤقت',
+		pauseTitle: (name: string) => `أتريد إيقاف ${name} مؤقتًا؟`,
+		pauseText: 'لا تبدأ أي من مهامه حتى تستأنفه، كإرسال البريد أو تسليم Webhooks.',
 		resume: 'استئناف',
 		schedules: 'الجداول',
 		cron: 'الموعد (cron، UTC)',
@@ -62,7 +67,7 @@ export default {
 		erased: 'يُمحى نص الرسالة بعد إرسالها.'
 	},
 	health: {
-		intro: 'ما يقوله `ticketing doctor` عن هذه الخدمة.',
+		intro: 'ما يقوله الأمر «ticketing doctor» عن هذه الخدمة.',
 		status: { ok: 'سليم', warning: 'انتبه', failed: 'معطّل' },
 		again: 'افحص مجددًا',
 		good: 'كل شيء سليم.'

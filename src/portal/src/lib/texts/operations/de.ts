@@ -17,6 +17,9 @@ export default {
 		retry: 'Noch einmal versuchen',
 		retried: 'Der Job wird mit allen Versuchen noch einmal versucht.',
 		cancel: 'Abbrechen',
+		cancelTitle: 'Diesen Job abbrechen?',
+		cancelText: 'Was er tun sollte, wird nicht getan. Sie können ihn später noch einmal versuchen.',
+		keep: 'Behalten',
 		cancelled: 'Der Job ist abgebrochen.',
 		attempt: (now: string, most: string) => `Versuch ${now} von ${most}`,
 		queue: 'Warteschlange',
@@ -36,6 +39,9 @@ export default {
 		seconds: (count: string) => `${count} s`,
 		paused: 'Pausiert',
 		pause: 'Pausieren',
+		pauseTitle: (name: string) => `${name} pausieren?`,
+		pauseText:
+			'Keiner ihrer Jobs beginnt, bis Sie sie fortsetzen: zum Beispiel werden keine Mails gesendet oder Webhooks zugestellt.',
 		resume: 'Fortsetzen',
 		schedules: 'Zeitpläne',
 		cron: 'Wann (Cron, UTC)',
@@ -64,7 +70,7 @@ export default {
 		erased: 'Der Text einer Nachricht wird gelöscht, sobald sie gesendet ist.'
 	},
 	health: {
-		intro: 'Was `ticketing doctor` über diese Installation sagt.',
+		intro: 'Was der Befehl „ticketing doctor“ über diese Installation sagt.',
 		status: { ok: 'In Ordnung', warning: 'Ansehen', failed: 'Defekt' },
 		again: 'Noch einmal prüfen',
 		good: 'Alles ist in Ordnung.'

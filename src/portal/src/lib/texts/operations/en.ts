@@ -15,6 +15,9 @@ export default {
 		retry: 'Try again',
 		retried: 'The job is tried again, with all its attempts.',
 		cancel: 'Cancel',
+		cancelTitle: 'Cancel this job?',
+		cancelText: 'What it was to do is not done. You can try it again later.',
+		keep: 'Keep it',
 		cancelled: 'The job is cancelled.',
 		attempt: (now: string, most: string) => `attempt ${now} of ${most}`,
 		queue: 'Queue',
@@ -34,6 +37,9 @@ export default {
 		seconds: (count: string) => `${count} s`,
 		paused: 'Paused',
 		pause: 'Pause',
+		pauseTitle: (name: string) => `Pause ${name}?`,
+		pauseText:
+			'None of its jobs start until you resume it, such as sending mails or delivering webhooks.',
 		resume: 'Resume',
 		schedules: 'Schedules',
 		cron: 'When (cron, UTC)',
@@ -65,7 +71,7 @@ export default {
 		erased: 'The text of a message is erased once it is sent.'
 	},
 	health: {
-		intro: 'What `ticketing doctor` says about this installation.',
+		intro: 'What the command “ticketing doctor” says about this installation.',
 		status: { ok: 'In order', warning: 'Look at this', failed: 'Broken' } as Record<string, string>,
 		again: 'Check again',
 		good: 'Everything is in order.'

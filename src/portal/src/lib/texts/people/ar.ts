@@ -2,7 +2,7 @@ import type en from './en';
 
 export default {
 	intro: 'مقدّمو الطلبات يبلّغون ويتابعون، وموظفو الدعم يجيبون، والمشرفون يغيّرون الإعدادات.',
-	search: 'ابحث بعنوان البريد',
+	search: 'ابحث بالاسم أو عنوان البريد',
 	invite: 'دعوة شخص',
 	inviteText: 'تصله رسالة برابط صالح لبضعة أيام.',
 	email: 'البريد الإلكتروني',
@@ -14,12 +14,17 @@ export default {
 	sendAgain: 'إرسال مجددًا',
 	sentAgain: 'أُرسلت الدعوة مجددًا.',
 	revoke: 'إلغاء',
+	revokeInvitationTitle: (email: string) => `أتريد إلغاء دعوة ${email}؟`,
+	revokeInvitationText: 'لا يعود الرابط الذي وصله صالحًا.',
+	invitationRevoked: 'أُلغيت الدعوة.',
 	none: 'لا أحد هنا',
-	noneText: 'لا حساب بهذا العنوان أو الدور.',
+	noneText: 'لا حساب بهذا الاسم أو العنوان أو الدور.',
 	active: 'نشط',
 	inactive: 'معطّل',
 	deactivate: 'تعطيل',
-	deactivateText: 'يُسجَّل خروجه من كل مكان ولا تعود رموزه صالحة.',
+	deactivateTitle: (name: string) => `أتريد تعطيل ${name}؟`,
+	deactivateText:
+		'يُسجَّل خروجه فورًا من كل مكان، ولا تعود رموزه صالحة. وإعادة التنشيط لا تعيد جلساته.',
 	activate: 'تنشيط من جديد',
 	since: 'الحساب منذ',
 	tickets: 'تذاكره',

@@ -3,7 +3,7 @@ import type en from './en';
 export default {
 	intro:
 		'Anfragende melden und verfolgen, Agenten antworten, Administratoren ändern Einstellungen.',
-	search: 'Nach E-Mail-Adresse suchen',
+	search: 'Nach Name oder E-Mail-Adresse suchen',
 	invite: 'Jemanden einladen',
 	inviteText: 'Sie bekommen eine Nachricht mit einem Link, der einige Tage gilt.',
 	email: 'E-Mail-Adresse',
@@ -15,12 +15,17 @@ export default {
 	sendAgain: 'Noch einmal senden',
 	sentAgain: 'Die Einladung wurde noch einmal gesendet.',
 	revoke: 'Widerrufen',
+	revokeInvitationTitle: (email: string) => `Die Einladung von ${email} widerrufen?`,
+	revokeInvitationText: 'Der Link aus der Einladung gilt dann nicht mehr.',
+	invitationRevoked: 'Die Einladung ist widerrufen.',
 	none: 'Niemand da',
-	noneText: 'Kein Konto hat diese Adresse oder Rolle.',
+	noneText: 'Kein Konto hat diesen Namen, diese Adresse oder Rolle.',
 	active: 'Aktiv',
 	inactive: 'Deaktiviert',
 	deactivate: 'Deaktivieren',
-	deactivateText: 'Sie werden überall abgemeldet, und ihre Tokens gelten nicht mehr.',
+	deactivateTitle: (name: string) => `${name} deaktivieren?`,
+	deactivateText:
+		'Die Person wird sofort überall abgemeldet, und ihre Tokens gelten nicht mehr. Wird sie wieder aktiviert, muss sie sich neu anmelden.',
 	activate: 'Wieder aktivieren',
 	since: 'Konto seit',
 	tickets: 'Ihre Tickets',

@@ -13,5 +13,7 @@ export default {
 	newCategory: 'فئة جديدة',
 	noCategories: 'لا فئات بعد. تساعد الفئات على توجيه التذاكر والعثور عليها.',
 	added: (name: string) => `أُضيف ${name}.`,
-	archiveText: 'المشروع المؤرشف لا يقبل تذاكر جديدة. وتبقى تذاكره.'
+	archiveTitle: (name: string) => `أتريد أرشفة ${name}؟`,
+	archiveCategoryText: 'لا توضع أي تذكرة في فئة مؤرشفة. وتبقى فيها تذاكرها، ويمكنك استعادتها.',
+	archiveText: 'المشروع المؤرشف لا يقبل تذاكر جديدة. وتبقى تذاكره، ويمكنك استعادته.'
 } satisfies typeof en as typeof en;

@@ -14,5 +14,9 @@ export default {
 	newCategory: 'Neue Kategorie',
 	noCategories: 'Noch keine Kategorien. Sie helfen, Tickets zuzuordnen und zu finden.',
 	added: (name: string) => `${name} wurde hinzugefügt.`,
-	archiveText: 'Ein archiviertes Projekt nimmt keine neuen Tickets an. Seine Tickets bleiben.'
+	archiveTitle: (name: string) => `${name} archivieren?`,
+	archiveCategoryText:
+		'In eine archivierte Kategorie kommt kein Ticket mehr. Die darin sind, bleiben, und Sie können sie wiederherstellen.',
+	archiveText:
+		'Ein archiviertes Projekt nimmt keine neuen Tickets an. Seine Tickets bleiben, und Sie können es wiederherstellen.'
 } satisfies typeof en as typeof en;

@@ -11,5 +11,8 @@ export default {
 	newCategory: 'New category',
 	noCategories: 'No categories yet. They help to route tickets, and to find them.',
 	added: (name: string) => `${name} was added.`,
-	archiveText: 'An archived project takes no new tickets. Its tickets stay.'
+	archiveTitle: (name: string) => `Archive ${name}?`,
+	archiveCategoryText:
+		'No ticket can be put into an archived category. Those that are in it stay there, and you can restore it.',
+	archiveText: 'An archived project takes no new tickets. Its tickets stay, and you can restore it.'
 };

@@ -24,6 +24,11 @@ export default {
 	cancel: 'Abbrechen',
 	save: 'Speichern',
 	saved: 'Gespeichert',
+	unsavedTitle: 'Ohne Speichern verlassen?',
+	unsaved: 'Was Sie hier geändert haben, ist noch nicht gespeichert und ginge verloren.',
+	leave: 'Verlassen',
+	undo: 'Rückgängig',
+	length: (now: number, most: number) => `${now} von ${most} Zeichen`,
 	stale:
 		'Jemand hat das inzwischen geändert. Sehen Sie es sich noch einmal an, und speichern Sie dann.',
 	retry: 'Noch einmal versuchen',
@@ -41,6 +46,7 @@ export default {
 	expired: 'Melden Sie sich wieder an, um fortzufahren. Was Sie geschrieben haben, ist noch da.',
 	error: {
 		title: 'Etwas ist schiefgegangen',
+		unreachable: 'Der Dienst ist nicht erreichbar.',
 		network:
 			'Der Dienst ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.',
 		forbiddenTitle: 'Kein Zugriff',

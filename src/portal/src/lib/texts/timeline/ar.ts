@@ -17,6 +17,7 @@ export default {
 	reopened: 'أعاد فتحها',
 	escalated: 'طال انتظار هذه التذكرة الحرجة دون رد.',
 	several: 'أجرى عدة تغييرات',
+	compare: 'ما كان، وما صار',
 	before: 'قبل',
 	after: 'بعد',
 	nothing: 'لا شيء'

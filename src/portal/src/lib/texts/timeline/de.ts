@@ -17,6 +17,7 @@ export default {
 	reopened: 'hat es wieder geöffnet',
 	escalated: 'Dieses kritische Ticket wartet zu lange auf eine Antwort.',
 	several: 'hat mehreres geändert',
+	compare: 'Was es war, und was es jetzt ist',
 	before: 'Vorher',
 	after: 'Nachher',
 	nothing: 'nichts'

@@ -22,10 +22,12 @@ const EMPTY = {
 /** A ticket that is being written: what was typed, where it is kept, and how it is sent. */
 export class Report {
 	draft: Draft<typeof EMPTY>;
+	/** It was typed before signing in. */
+	readonly adopted: boolean;
 	#detected = detected();
 
 	constructor(userId: string | undefined, preset: Partial<typeof EMPTY> = {}) {
-		if (userId) adopt('new.visitor', `new.${userId}`);
+		this.adopted = userId !== undefined && adopt('new.visitor', `new.${userId}`);
 		this.draft = new Draft(`new.${userId ?? 'visitor'}`, structuredClone(EMPTY));
 		if (!this.draft.restored) Object.assign(this.draft.value, preset);
 	}

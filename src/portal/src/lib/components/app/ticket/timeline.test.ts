@@ -23,16 +23,26 @@ function told(type: string, previous: Partial<Ticket>, after: Partial<Ticket>, a
 describe('what happened to a ticket', () => {
 	it.each([
 		['ticket.created', {}, {}, 'opened this ticket'],
-		['ticket.updated', { priority: 'normal' }, { priority: 'urgent' }, 'set Priority to Urgent'],
-		['ticket.updated', { status: 'open' }, { status: 'in_progress' }, 'set Status to In progress'],
+		[
+			'ticket.updated',
+			{ priority: 'normal' },
+			{ priority: 'urgent' },
+			'set the priority to Urgent'
+		],
+		[
+			'ticket.updated',
+			{ status: 'open' },
+			{ status: 'in_progress' },
+			'set the status to In progress'
+		],
 		['ticket.updated', { assignee: null }, { assignee: ANN }, 'took this ticket'],
 		['ticket.updated', { assignee: ANN }, { assignee: { id: 'b', name: 'Bea' } }, 'assigned Bea'],
 		['ticket.updated', { assignee: ANN }, { assignee: null }, 'removed the assignee'],
-		['ticket.updated', { tags: [] }, { tags: ['hdr', 'x'] }, 'set Tags to hdr, x'],
-		['ticket.updated', { tags: ['hdr'] }, { tags: [] }, 'removed Tags'],
-		['ticket.updated', { category: null }, { category: 'tv' }, 'set Category to Category tv'],
-		['ticket.updated', { severity: 'low' }, { severity: 'none' }, 'removed Severity'],
-		['ticket.updated', { title: 'a' }, { title: 'b' }, 'edited the Title'],
+		['ticket.updated', { tags: [] }, { tags: ['hdr', 'x'] }, 'set the tags to hdr, x'],
+		['ticket.updated', { tags: ['hdr'] }, { tags: [] }, 'removed the tags'],
+		['ticket.updated', { category: null }, { category: 'tv' }, 'set the category to Category tv'],
+		['ticket.updated', { severity: 'low' }, { severity: 'none' }, 'removed the severity'],
+		['ticket.updated', { title: 'a' }, { title: 'b' }, 'edited the title'],
 		[
 			'ticket.updated',
 			{ priority: 'low', tags: [] },
