@@ -22,7 +22,10 @@ A_PERSON = {"Accept": "text/html"}
 @pytest.fixture
 def browser(service: str, admin: Person) -> Iterator[httpx.Client]:
     """A browser beside a service that `ticketing up` runs."""
-    with configured(demo_users=admin.id), httpx.Client(base_url=service, headers=A_PERSON) as browser:
+    with (
+        configured(demo_users=admin.id, name="Lumen Help"),
+        httpx.Client(base_url=service, headers=A_PERSON) as browser,
+    ):
         yield browser
 
 
@@ -35,7 +38,7 @@ def test_mails_are_read_newest_first(browser: httpx.Client) -> None:
     assert re.findall('href="mailbox/([^"]+)"', page.text) == [second, first]
     assert "Zoë &lt;b&gt;" in page.text and "two@lumen.example" in page.text
     shown = browser.get(f"/dev/mailbox/{first}").text
-    assert "Ada invites you to 127.0.0.1" in shown and f'src="{first}/body"' in shown
+    assert "Ada invites you to Lumen Help" in shown and f'src="{first}/body"' in shown
     assert "https://lumen.example/invitation#token=once" in shown
     for asset in ("css", "js"):
         assert browser.get(f"/dev/mailbox.{asset}").status_code == 200

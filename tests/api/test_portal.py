@@ -23,7 +23,8 @@ from ticketing.web.page import preferred
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PAGE = """<!doctype html>
-<html lang="en"><head><link rel="icon" href="/icon.svg"><script src="/theme.js"></script>
+<html lang="en"><head><meta name="application-name" content="Ticketing" />
+<link rel="icon" href="/icon.svg"><script src="/theme.js"></script>
 <link href="/_app/immutable/entry/start.A1.js" rel="modulepreload"></head><body><div><script>
   { __sveltekit = { base: "" }; import("/_app/immutable/entry/start.A1.js").then((kit) => kit.start("//x", "/ x")); }
 </script></div></body></html>
@@ -187,6 +188,16 @@ def test_under_a_prefix_the_page_names_what_the_client_sees(web: httpx.Client) -
     assert plain.headers["etag"] != under.headers["etag"]
     assert plain.headers["content-security-policy"] != under.headers["content-security-policy"]
     assert web.get("/help/it/_app/immutable/entry/start.A1.js", headers=behind).text == SCRIPT
+
+
+def test_the_page_says_what_the_installation_is_called(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal, "FOLDER", build(tmp_path))
+    named = app.create(replace(config.settings(), name='Lumen "Help" & <More>'))
+    with served(named) as url, httpx.Client(base_url=url, headers=BROWSER) as client:
+        meta = '<meta name="application-name" content="Lumen &quot;Help&quot; &amp; &lt;More&gt;" />'
+        assert client.get("/support").text == PAGE.replace('<meta name="application-name" content="Ticketing" />', meta)
 
 
 def test_a_service_without_a_build_says_how_it_is_built(

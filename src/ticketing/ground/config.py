@@ -102,6 +102,8 @@ class Settings:
     mail_days: Annotated[int, range(1, 36_501)] = 30
     #: `off` sends nothing to anybody: webhooks and mail wait. For a restored copy, or a worker that must not send.
     outbound: Literal["on", "off"] = "on"
+    #: What this installation is called: at the head of its pages, in their titles, and in mail.
+    name: str = "Ticketing"
     #: The URL at which people reach this installation; `html_url` and links in messages begin with it.
     public_url: str = "http://127.0.0.1:8080"
     #: Networks of proxies whose `Forwarded` and `X-Forwarded-*` are trusted, separated by commas; `unix` for sockets.

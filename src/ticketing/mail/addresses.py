@@ -49,7 +49,7 @@ def sender(chosen: Settings) -> Address:
     """Whom mails come from: `mail_from`, or without it an address at the public URL's host. Raises InvalidSetting."""
     if not chosen.mail_from:
         host = urlsplit(chosen.public_url).hostname or ""
-        return Address("Ticketing", f"no-reply@{host if re.search('[a-z]', host) and ':' not in host else 'localhost'}")
+        return Address(chosen.name, f"no-reply@{host if re.search('[a-z]', host) and ':' not in host else 'localhost'}")
     fault = InvalidSetting(
         f"TICKETING_MAIL_FROM is {chosen.mail_from[:50]!r}. Give it an address such as Support <support@example.org>."
     )

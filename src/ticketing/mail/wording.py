@@ -47,7 +47,7 @@ TEMPLATES: Mapping[str, Mapping[str, type]] = {
     "resolution": {"number": int, "title": str, "resolution": str, "note": Quote, "url": Url, "days": int},
     "assignment": {"actor": str, "number": int, "title": str, "body": Quote, "url": Url},
 }
-"""The templates, with the values that each takes. All know `site` as well, the host of the public URL."""
+"""The templates, with the values that each takes. All know `site` as well, the name of the installation."""
 
 
 class Wording(NamedTuple):
@@ -72,7 +72,7 @@ def word(
     """
     given = _checked(template, values)
     language = nearest(locale)
-    known = {**given, "site": urlsplit(settings().public_url).hostname, "unsubscribe": unsubscribe, "pausing": pausing}
+    known = {**given, "site": one_line(settings().name), "unsubscribe": unsubscribe, "pausing": pausing}
     subject, text = _rendered(_texts(), language, template, known)
     _, pause = _rendered(_texts(), language, "pause", known)
     _, html_pause = _rendered(_pages(), language, "pause", known)

@@ -87,7 +87,7 @@ def site(
     written here, so a spelling that a proxy reads differently is not a page. The mailbox is there only for a browser on
     this machine, and only where `ticketing up` lets it sign in as somebody of the demo.
     """
-    built = portal.Portal(portal.FOLDER, settings.image_sources)
+    built = portal.Portal(portal.FOLDER, settings.image_sources, settings.name)
     pages = built.files | _documents() | _assets() | _icons() | _problem_types(problems, faults)
 
     async def live() -> Page:

@@ -54,6 +54,8 @@ NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>The p
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _OF_OURS = re.compile(r'(?<=")/(?=[\w.-])')
 """How an address of ours begins in the page: in its attributes, and in the script that starts it."""
+_NAMED = '<meta name="application-name" content="Ticketing"'
+"""How the page says what the installation is called."""
 _BASE = 'base: ""'
 """How the script says below which path the portal is (SvelteKit's `paths.base`)."""
 
@@ -61,8 +63,9 @@ _BASE = 'base: ""'
 class Portal:
     """A build of the portal. All of it is read at once, so that no request leads to the file system."""
 
-    def __init__(self, folder: Path, images: Origins) -> None:
-        """`images` are the origins from which texts may show images, besides our own."""
+    def __init__(self, folder: Path, images: Origins, name: str) -> None:
+        """`images` are the origins from which texts may show images, besides our own; `name` is the installation's."""
+        self._named = f'<meta name="application-name" content="{html.escape(name)}"'
         self._images = images
         index = folder / "index.html"
         self._text = index.read_text() if index.is_file() else None
@@ -80,7 +83,9 @@ class Portal:
         if self._text is None:
             text = NOT_BUILT.format(root=f"{html.escape(prefix)}/")
             return Page("text/html; charset=utf-8", text.encode(), 503)
-        text = _OF_OURS.sub(f"{prefix}/", self._text).replace(_BASE, f'base: "{prefix}"')
+        text = (
+            _OF_OURS.sub(f"{prefix}/", self._text).replace(_BASE, f'base: "{prefix}"').replace(_NAMED, self._named, 1)
+        )
         body = text.encode()
         return Page(
             "text/html; charset=utf-8",

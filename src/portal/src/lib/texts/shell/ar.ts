@@ -1,7 +1,6 @@
 import type en from './en';
 
 export default {
-	name: 'Ticketing',
 	skip: 'تخطَّ إلى المحتوى',
 	main: 'القائمة الرئيسية',
 	support: 'تذاكري',

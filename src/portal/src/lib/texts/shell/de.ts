@@ -1,7 +1,6 @@
 import type en from './en';
 
 export default {
-	name: 'Ticketing',
 	skip: 'Zum Inhalt springen',
 	main: 'Hauptmenü',
 	support: 'Meine Tickets',

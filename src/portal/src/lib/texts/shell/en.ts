@@ -1,6 +1,5 @@
 /** What is around every page. */
 export default {
-	name: 'Ticketing',
 	skip: 'Skip to content',
 	main: 'Main',
 	support: 'My tickets',
