@@ -15,7 +15,7 @@ const GROUND = modules(
 	'lib/api/{client,problem,queries,reading}.ts',
 	'lib/components/app/{avatar,banner,empty,failure,header,person,status-badge,status-icon,time-ago,toaster,type-icon}.svelte',
 	'lib/components/ui/{badge,button,field,input,kbd,menu,select,skeleton,textarea}.svelte',
-	'lib/state/{appearance.svelte,installation,keyboard,live.svelte,name,preferences,session.svelte,shortcuts.svelte,toasts.svelte}.ts',
+	'lib/state/{appearance.svelte,installation,live.svelte,name,preferences,session.svelte,shortcuts.svelte,toasts.svelte}.ts',
 	'lib/texts/{language.svelte,moments.svelte,reason}.ts',
 	'lib/texts/{shell,words}/{en,index}.ts',
 	'@lucide/svelte/dist/{Icon,context}.*',

@@ -12,9 +12,9 @@ export function neverLost(main: HTMLElement): () => void {
 	let timer: ReturnType<typeof setTimeout>;
 
 	const headings = () => [...main.querySelectorAll<HTMLElement>('h1, h2, h3')];
-	function onfocusin({ target }: FocusEvent): void {
-		last = target as Element;
-		if (main.contains(last))
+	function note(element: Element | null): void {
+		last = element;
+		if (last && main.contains(last))
 			before = headings()
 				.filter((each) => each.compareDocumentPosition(last!) & Node.DOCUMENT_POSITION_FOLLOWING)
 				.reverse();
@@ -33,7 +33,9 @@ export function neverLost(main: HTMLElement): () => void {
 		clearTimeout(timer);
 		timer = setTimeout(look, PATIENCE_MS);
 	});
+	if (document.activeElement !== document.body) note(document.activeElement);
 	watcher.observe(document.body, { childList: true, subtree: true });
+	const onfocusin = ({ target }: FocusEvent) => note(target as Element);
 	document.addEventListener('focusin', onfocusin);
 	return () => {
 		watcher.disconnect();
