@@ -10,7 +10,6 @@ class Toasts {
 	/** The height of what acts at the bottom of the window, such as a composer: toasts stay above it. */
 	floor = $state(0);
 	#next = 1;
-	#timers = new Map<number, ReturnType<typeof setTimeout>>();
 
 	done(text: string, action?: Action): void {
 		this.#add({ text, tone: 'done', action });
@@ -21,24 +20,7 @@ class Toasts {
 	}
 
 	dismiss(id: number): void {
-		this.hold(id);
-		this.#timers.delete(id);
 		this.list = this.list.filter((toast) => toast.id !== id);
-	}
-
-	/** Keep it for now. */
-	hold(id: number): void {
-		clearTimeout(this.#timers.get(id));
-	}
-
-	/** Let it go in a while. */
-	leave({ id, tone, action }: Toast): void {
-		this.hold(id);
-		const seconds = SECONDS[tone] * (action ? 2 : 1);
-		this.#timers.set(
-			id,
-			setTimeout(() => this.dismiss(id), seconds * 1000)
-		);
 	}
 
 	/** Stay above something at the bottom of the window; for an `$effect`, which ends it. */
@@ -51,7 +33,7 @@ class Toasts {
 	#add(toast: Omit<Toast, 'id'>): void {
 		const id = this.#next++;
 		this.list = [...this.list.slice(-2), { ...toast, id }];
-		this.leave({ ...toast, id });
+		setTimeout(() => this.dismiss(id), SECONDS[toast.tone] * (toast.action ? 2000 : 1000));
 	}
 }
 

@@ -23,9 +23,6 @@ export default {
 	cancel: 'Abbrechen',
 	save: 'Speichern',
 	saved: 'Gespeichert',
-	unsavedTitle: 'Ohne Speichern verlassen?',
-	unsaved: 'Was Sie hier geändert haben, ist noch nicht gespeichert und ginge verloren.',
-	leave: 'Verlassen',
 	undo: 'Rückgängig',
 	length: (now: number, most: number) => `${now} von ${most} Zeichen`,
 	stale:
