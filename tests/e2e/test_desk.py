@@ -780,7 +780,7 @@ def test_a_message_covers_no_button_of_the_composer(open_page: Callable[..., Pag
         agent.keyboard.press("i")
         agent.get_by_role("textbox", name="Internal note").fill("For us")
         agent.keyboard.press("Control+Enter")
-        told = agent.get_by_text("The note is added.")
+        expect(agent.get_by_text("The note is added.")).to_be_visible()
         expect(agent.get_by_role("button", name=re.compile("^Reply"))).to_be_focused()
         agent.keyboard.press("r")
         agent.get_by_role("textbox", name="Reply").fill("For you")

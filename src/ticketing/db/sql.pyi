@@ -2014,6 +2014,18 @@ class _Presences:
         conn: Connection,
     ) -> int:
         """Delete the presences of those who are gone."""
+    async def delete_presence(
+        self,
+        conn: Connection,
+        *,
+        number: int,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        actor_id: UUID,
+    ) -> int | None:
+        """Take note that somebody has left a ticket; gives its number, or null if they do not staff it."""
     async def put_presence(
         self,
         conn: Connection,
