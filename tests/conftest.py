@@ -77,6 +77,7 @@ def _patience() -> Iterator[None]:
     """Nobody is refused for want of a connection because the machine is busy with other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "WAIT_SECONDS", 10.0)
+        patch.setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, "read", 60.0)
         yield
 
 

@@ -535,11 +535,16 @@ def strings(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_the_contract_names_a_form_for_all_text_that_people_write() -> None:
+    # Faults of a query name places in it, so it is read as it came, and its values get their forms one by one.
+    (query,) = [
+        each["schema"] for each in DOCUMENT["paths"]["/tickets"]["get"]["parameters"] if each.get("name") == "q"
+    ]
     asked = [
         schema
         for path, item in DOCUMENT["paths"].items()
         for part in (item.get("parameters", []), *(item[m] for m in ("get", "post", "patch", "delete") if m in item))
         for _, schema in strings(part, path)
+        if schema is not query
     ]
     assert len(asked) > 100
     for schema in asked:
