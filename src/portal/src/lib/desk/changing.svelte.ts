@@ -153,11 +153,8 @@ export class Changing {
 			const theirs = got(await api.GET('/tickets/{number}', { params: { path } })) as Ticket;
 			this.show(theirs);
 			if (contested(base, theirs, patch).length === 0) return { base: theirs, patch };
-			const events = await this.client.fetchQuery({
-				queryKey: ['ticket', base.number, 'newest'],
-				queryFn: () => last(base.number),
-				staleTime: 0
-			});
+			// Not through the cache: the event of their change would cancel it, and with it the question.
+			const events = await last(base.number);
 			const wanted = await asking.ask('conflict', {
 				base,
 				theirs,
