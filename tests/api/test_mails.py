@@ -93,7 +93,7 @@ def test_without_a_server_a_mail_is_captured_whole(admin: Person, db: Db) -> Non
         "attempt_count": 0,
         "error": None,
     }
-    assert captured["subject"] == "Ada lädt Sie zu 127.0.0.1 ein"
+    assert captured["subject"] == "Ada lädt Sie zu Ticketing ein"
     assert "https://lumen.example/invitation#token=once" in captured["text"]
     assert 'href="https://lumen.example/invitation#token=once"' in captured["html"]
     assert captured["settled_at"] >= captured["created_at"]

@@ -79,7 +79,7 @@ def test_every_link_leads_somewhere(web: httpx.Client, at: str) -> None:
     links = [link for link in found.values("href") if not link.startswith("http")]
     assert {unquote(link[1:]) for link in links if link.startswith("#")} <= ids
     for link in {urljoin(at, link).partition("#")[0] for link in links if not link.startswith("#")}:
-        assert web.get(link).status_code == 200, link
+        assert web.get(link, follow_redirects=True).status_code == 200, link
 
 
 @pytest.mark.parametrize("at", PAGES)
