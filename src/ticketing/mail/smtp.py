@@ -88,10 +88,12 @@ class Server:
     async def deliver(self, message: Message) -> None:
         """Hand a mail over. Raises Refused, Unheard, Failed."""
         client = self._client()
+        line: asyncio.BaseTransport | None = None
         try:
             try:
                 async with asyncio.timeout(SECONDS):
                     await client.connect()
+                    line = client.transport
                     await _announce(client, message)
             except Exception as error:
                 raise _failure(error) from error
@@ -106,6 +108,8 @@ class Server:
                 await client.quit(timeout=GOODBYE_SECONDS)
         finally:
             client.close()
+            if isinstance(line, asyncio.WriteTransport):
+                line.abort()  # Closed, it would stay until the server has read all that it was sent.
 
     async def check(self) -> str:
         """Connect and sign in, without sending anything; gives what was agreed on. Raises Failed."""
