@@ -67,8 +67,10 @@ async def _hand_over(job: jobs.Job, mail: sql.MailToSend, server: smtp.Server, s
         await _settle(job, mail["id"], "failed", str(refusal))
     except smtp.Unheard as doubt:
         age = _age(mail)
-        pause = max(DOUBT_SECONDS, age.total_seconds())
-        await _try_again(job, mail["id"], str(doubt), pause, last=age > timedelta(days=DOUBT_DAYS))
+        if age > timedelta(days=DOUBT_DAYS):
+            await _settle(job, mail["id"], "failed", str(doubt))
+        else:
+            await _try_again(job, mail["id"], str(doubt), max(DOUBT_SECONDS, age.total_seconds()))
     except smtp.Failed as failure:
         await _try_again(job, mail["id"], str(failure), kinds.pause(job.attempt))
     else:
@@ -87,10 +89,7 @@ async def _settle(job: jobs.Job, mail_id: UUID, status: sql.MailStatus, error: s
     (log.warning if status == "failed" else log.info)("mail settled", id=str(mail_id), status=status, error=error)
 
 
-async def _try_again(job: jobs.Job, mail_id: UUID, error: str, pause: float, *, last: bool = False) -> None:
-    if last:
-        await _settle(job, mail_id, "failed", error)
-        return
+async def _try_again(job: jobs.Job, mail_id: UUID, error: str, pause: float) -> None:
     last = job.attempt >= job.max_attempts
     async with job.retry(pause, error) as conn:
         if last:
