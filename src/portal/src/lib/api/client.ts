@@ -2,7 +2,7 @@ import { resolve } from '$app/paths';
 import createClient, { type Middleware } from 'openapi-fetch';
 import type { paths as OpsPaths, components as OpsComponents } from './ops-schema';
 import { reach } from '#lib/state/reach.svelte.ts';
-import { Unreachable, problemOf } from './problem';
+import { AWAY, Unreachable, problemOf } from './problem';
 import type { components, paths } from './schema';
 
 export type Schemas = components['schemas'];
@@ -22,8 +22,6 @@ export const signing = {
 };
 
 const SAFE = new Set(['GET', 'HEAD']);
-/** The service, or what it needs, is away (RFC 9110, 15.6.3 to 15.6.5). */
-const AWAY = new Set([502, 503, 504]);
 /** How often a request that only reads is tried, and how long each pause is at most. */
 const TRIES = 3;
 const LONGEST_PAUSE_SECONDS = 5;

@@ -27,12 +27,13 @@ export class ApiError extends Error {
 /** The request got no answer: no network, or no service. */
 export class Unreachable extends Error {}
 
-/** Statuses of a service that is busy or away (RFC 9110, 15.6.3 to 15.6.5; RFC 6585, 4). */
-const PASSING = new Set([429, 502, 503, 504]);
+/** The service, or what it needs, is away (RFC 9110, 15.6.3 to 15.6.5). */
+export const AWAY: ReadonlySet<number> = new Set([502, 503, 504]);
 
-/** Whether the same request may well succeed a little later. */
+/** Whether the same request may well succeed a little later; 429 is for who asks too much (RFC 6585, 4). */
 export function passing(error: unknown): boolean {
-	return error instanceof Unreachable || (error instanceof ApiError && PASSING.has(error.status));
+	if (error instanceof ApiError) return error.status === 429 || AWAY.has(error.status);
+	return error instanceof Unreachable;
 }
 
 export async function problemOf(response: Response): Promise<ApiError> {

@@ -25,7 +25,7 @@ class Session {
 	/** Ask when a page is opened. Raises nothing: who cannot be known is a visitor. */
 	async start(): Promise<void> {
 		try {
-			this.take(got(await api.GET('/session', { fetch: once })));
+			await this.load({ fetch: once });
 			this.waiting = false;
 		} catch (error) {
 			this.waiting = passing(error);
@@ -34,8 +34,8 @@ class Session {
 	}
 
 	/** Ask again, after each sign-in. */
-	async load(): Promise<void> {
-		this.take(got(await api.GET('/session')));
+	async load(options: { fetch?: typeof once } = {}): Promise<void> {
+		this.take(got(await api.GET('/session', options)));
 	}
 
 	take(current: Current): void {
