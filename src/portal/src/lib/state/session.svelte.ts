@@ -25,7 +25,7 @@ class Session {
 	/** Ask when a page is opened. Raises nothing: who cannot be known is a visitor. */
 	async start(): Promise<void> {
 		try {
-			await this.load({ fetch: once });
+			this.take(got(await api.GET('/session', { fetch: once })));
 			this.waiting = false;
 		} catch (error) {
 			this.waiting = passing(error);
@@ -34,8 +34,8 @@ class Session {
 	}
 
 	/** Ask again, after each sign-in. */
-	async load(options: { fetch?: typeof once } = {}): Promise<void> {
-		this.take(got(await api.GET('/session', options)));
+	async load(): Promise<void> {
+		this.take(got(await api.GET('/session')));
 	}
 
 	take(current: Current): void {
