@@ -13,21 +13,27 @@ const out = process.env.TICKETING_PORTAL_OUT ?? '../ticketing/web/portal';
 const GROUND = modules(
 	'routes/+layout.svelte',
 	'lib/api/{client,problem,queries,reading}.ts',
-	'lib/components/app/{avatar,banner,empty,failure,header,person,status-badge,status-icon,time-ago,toaster,type-icon}.svelte',
-	'lib/components/ui/{badge,button,field,input,kbd,menu,select,skeleton,textarea}.svelte',
-	'lib/state/{appearance.svelte,installation,live.svelte,name,preferences,session.svelte,shortcuts.svelte,toasts.svelte}.ts',
+	'lib/components/app/{avatar,banner,empty,failure,header,later,person,status-badge,status-icon,time-ago,toaster,type-icon}.svelte',
+	'lib/components/ui/{badge,button,kbd,menu,skeleton}.svelte',
+	'lib/state/{appearance.svelte,installation,live.svelte,name,part,preferences,session.svelte,shortcuts.svelte,toasts.svelte,visitors}.ts',
 	'lib/texts/{language.svelte,moments.svelte,reason}.ts',
 	'lib/texts/{shell,words}/{en,index}.ts',
 	'@lucide/svelte/dist/{Icon,context}.*',
 	'@lucide/svelte/dist/utils/*',
 	'@lucide/svelte/dist/icons/{arrow-left,bug,check,circle-check,circle-question-mark,circle-user,cloud-off,code-xml,ellipsis,hourglass,inbox,lightbulb,lock,plus,search,search-x,settings,ticket,triangle-alert,wifi-off,x}.*'
 );
-const CONVERSATION = modules(
+/** What forms consist of. */
+const FORMS = modules('lib/components/ui/{field,input,select,textarea}.svelte');
+/** What is written, wherever somebody writes; and what a ticket's pages show of what was. */
+const WRITING = modules(
 	'lib/components/app/{markdown-editor,rendered}.svelte',
+	'lib/state/draft.svelte.ts',
+	'lib/texts/{environment,markdown}/{en,index}.ts'
+);
+const CONVERSATION = modules(
 	'lib/components/app/ticket/{comment,happening,post,thread}.svelte',
 	'lib/components/app/ticket/timeline.ts',
-	'lib/state/draft.svelte.ts',
-	'lib/texts/{environment,markdown,support,thread,timeline}/{en,index}.ts'
+	'lib/texts/{thread,timeline}/{en,index}.ts'
 );
 
 function modules(...globs: string[]): (id: string) => boolean {
@@ -69,6 +75,8 @@ export default defineConfig({
 							priority: 2
 						},
 						{ name: 'ground', test: GROUND, priority: 1 },
+						{ name: 'forms', test: FORMS },
+						{ name: 'writing', test: WRITING },
 						{ name: 'conversation', test: CONVERSATION }
 					]
 				}

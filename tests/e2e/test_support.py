@@ -571,6 +571,31 @@ def test_a_reply_without_a_network_says_it_once_and_no_longer_than_it_is_so(
     assert [each["body"] for each in comments(me, number)] == ["It hums still."]
 
 
+@pytest.mark.expects("ERR_INTERNET_DISCONNECTED", "net::")
+def test_a_part_of_a_page_that_does_not_come_without_a_network_says_so_and_is_asked_for_again(
+    requester: Page, me: httpx.Client, title: str
+) -> None:
+    at_ticket(requester, add(me, title)["number"])
+    requester.context.set_offline(True)
+    button(requester, "Close ticket").click()
+    alert = requester.get_by_role("alert").filter(has_text="The service cannot be reached.")
+    expect(alert).to_be_visible()
+    requester.keyboard.press("Control+k")
+    said = requester.get_by_role("status").filter(has_text="The service cannot be reached.")
+    expect(said).to_be_visible()
+    requester.context.set_offline(False)
+    button(said, "Try again").click()
+    dialog = requester.get_by_role("dialog", name="Search and commands")
+    expect(dialog).to_be_visible()
+    requester.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    button(alert, "Try again").click()
+    dialog = requester.get_by_role("dialog", name="Close this ticket?")
+    dialog.get_by_role("textbox").fill("It went by itself.")
+    button(dialog, "Close ticket").click()
+    expect(requester.get_by_role("heading", name="Closed: Withdrawn by requester")).to_be_visible()
+
+
 @pytest.mark.parametrize("viewport", [(640, 400), (375, 740), (1280, 800)])
 @pytest.mark.parametrize("role", ["admin", "requester"])
 def test_the_list_does_not_jump(open_page: Callable[..., Page], role: str, viewport: tuple[int, int]) -> None:
