@@ -19,6 +19,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
+from ticketing.contract import admission
+from ticketing.contract.admission import Admission, Place
 from ticketing.db import embedded, pool
 from ticketing.jobs.execution import _sentence
 
@@ -67,6 +69,48 @@ async def value(statement: str, *parameters: Any) -> Any:
 )
 def test_a_session_has_limits(url: str, name: str, setting: str) -> None:
     assert connected(url, lambda: value("select current_setting(%s)", name)) == setting
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("statement_timeout", "1500ms"), ("lock_timeout", "2s"), ("random_page_cost", "1.1"), ("work_mem", "16MB")],
+)
+def test_sessions_of_compiled_statements_have_their_own(url: str, name: str, setting: str) -> None:
+    async def asked() -> Any:
+        async with pool.asking() as conn:
+            cursor = await conn.execute("select current_setting(%s)", [name])
+            return (await cursor.fetchone() or [None])[0]
+
+    assert connected(url, asked) == setting
+
+
+def test_one_asker_of_compiled_statements_leaves_a_connection_to_the_next(url: str) -> None:
+    """And both together leave all of the others."""
+
+    async def held(asker: str, done: asyncio.Event) -> None:
+        admission.PLACE.set(place := Place(Admission(None), None))
+        place.hold(asker, 1)
+        async with pool.asking():
+            entered.append(asker)
+            await done.wait()
+
+    async def work() -> None:
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(held("greedy", done))
+            while entered != ["greedy"]:
+                await asyncio.sleep(0)
+            tasks.create_task(held("greedy", done))
+            modest = tasks.create_task(held("modest", done))
+            while len(entered) < 2:
+                await asyncio.sleep(0.01)
+            assert entered == ["greedy", "modest"] and not modest.done()
+            assert await value("select 1") == 1
+            done.set()
+
+    entered: list[str] = []
+    connected(url, work)
+    assert entered == ["greedy", "modest", "greedy"]
 
 
 def test_the_url_has_the_last_word(url: str) -> None:

@@ -52,6 +52,20 @@ def test_one_who_stays_leaves_something_to_others(size: int, most: int) -> None:
     asyncio.run(run())
 
 
+def test_an_asker_may_hold_so_many_however_many_are_free() -> None:
+    async def run() -> None:
+        turnstile = Turnstile(8, 1)
+        assert turnstile.enter("greedy") and not turnstile.enter("greedy")
+        second = asyncio.create_task(turnstile.acquire("greedy"))
+        assert turnstile.enter("modest") and turnstile.enter(None) and turnstile.enter(None)
+        await asyncio.sleep(0)
+        assert not second.done()
+        turnstile.release("greedy")
+        await second
+
+    asyncio.run(run())
+
+
 def test_who_gives_up_takes_nobodys_turn() -> None:
     async def run() -> None:
         turnstile = Turnstile(1)

@@ -52,7 +52,7 @@ def _bounded(handler: Handler, filters: Mapping[str, Any]) -> Handler:
                 raise
             raise QueryTooExpensive(
                 f"With these filters and this sort ({', '.join(named)}) the database is not done in"
-                f" {pool.LIMITS['statement_timeout']}. Narrow it down: sent again as it is, it will hardly be faster."
+                f" {slow.limit}. Narrow it down: sent again as it is, it will hardly be faster."
                 f"{narrower(given['q']) if 'q' in named else ''}"
             ) from slow
 

@@ -53,7 +53,7 @@ async def list_tickets(
     cursor: str | None = None,
 ) -> Answer:
     given = {name: value for name, value in locals().items() if name not in ("actor", "cursor") and value is not None}
-    async with pool.connection() as conn:
+    async with pool.connection() if q is None else pool.asking() as conn:
         page = await tickets.list_(conn, actor, cursor=cursor, **given)
     return listed(page, "/tickets", **given)
 

@@ -15,14 +15,17 @@ _NOBODY = object()
 class Turnstile:
     """Like asyncio.Semaphore, but fair to those who ask for little. The asker None is not limited to a share."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most: int | None = None) -> None:
+        """`most` is how many an asker may hold at once, however many are free."""
         self._free = size
+        self._most = size if most is None else most
         self._inside: dict[Hashable, int] = {}
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     def open_to(self, asker: Hashable) -> bool:
         """Whether the asker may enter at once."""
-        return self._free > 0 and (asker is None or self._inside.get(asker, 0) < TIMES * self._free)
+        inside = self._inside.get(asker, 0)
+        return self._free > 0 and (asker is None or inside < min(self._most, TIMES * self._free))
 
     def enter(self, asker: Hashable) -> bool:
         """Enter if that is possible at once; return whether it was."""

@@ -1,4 +1,8 @@
-"""Connections to PostgreSQL: `connection()` for single statements, `transaction()` for several as one."""
+"""Connections to PostgreSQL: `connection()` for single statements, `transaction()` for several as one.
+
+Statements that are compiled of what a client writes have a small pool of their own, `asking()`: however long they take,
+all others find a connection.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
-from typing import Any, ParamSpec, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import orjson
 import psycopg
@@ -36,6 +41,10 @@ RECONNECT_SECONDS = 5.0
 """Seconds for which the pool retries to connect before it leaves that to the next request. Its pauses double, so with a
 larger number it would still sleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
+ASKING_CONNECTIONS = 2
+"""Connections for compiled statements. An asker holds one of them at once, so the other is left for the next."""
+ASKING_WAIT_SECONDS = 2.0
+"""Seconds to wait for one of those: longer than a statement on it may take, so the next in turn gets it."""
 AT_HAND_SECONDS = 10.0
 """Seconds for which requests hand a connection on before it returns to the pool, which may replace it."""
 RETRY_AFTER_SECONDS = 2
@@ -56,6 +65,12 @@ LIMITS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
 }
+ASKING = {
+    "statement_timeout": "1.5s",
+    "random_page_cost": "1.1",  # What such a statement reads is mostly in memory; else it would read whole tables.
+    "work_mem": "16MB",  # A bitmap of many hits stays exact.
+}
+"""Settings of the sessions of compiled statements, besides those of all."""
 # If a network swallows packets, a query would otherwise wait a quarter of an hour, until TCP gives up.
 NETWORK: dict[str, str | int] = {
     "connect_timeout": 5,
@@ -72,6 +87,14 @@ WAITED = Histogram(
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
 )
 TIMEOUTS = Counter("ticketing_pool_timeouts", "Requests and jobs that got no pool connection in time.")
+ASKING_WAITED = Histogram(
+    "ticketing_query_pool_wait_seconds",
+    "Seconds that queries of the query language waited for a connection of theirs, if they had to.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
+)
+ASKING_TIMEOUTS = Counter(
+    "ticketing_query_pool_timeouts", "Queries of the query language that got no connection in time."
+)
 
 
 class Unavailable(Problem):
@@ -84,10 +107,11 @@ class Unavailable(Problem):
 
 
 class TooSlow(Unavailable):
-    """A statement was not done in time."""
+    """A statement was not done in time, which its session had."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: str) -> None:
         super().__init__("The database took too long for this. Try again in a moment.")
+        self.limit = limit
 
 
 class Unwritable(Unavailable):
@@ -124,8 +148,8 @@ class _Connections:
     as much.
     """
 
-    def __init__(self, pool: Pool, size: int) -> None:
-        self.turnstile = Turnstile(size)
+    def __init__(self, pool: Pool, size: int, most: int | None = None) -> None:
+        self.turnstile = Turnstile(size, most)
         self.size = size
         self.in_use = 0
         self.most_in_use = 0
@@ -164,34 +188,60 @@ class _Connections:
 
 _pools: dict[asyncio.AbstractEventLoop, _Connections] = {}
 """One per event loop, as each thread may have one: a loop must not watch a connection that another one closes."""
+_asking: dict[asyncio.AbstractEventLoop, _Connections] = {}
+"""Those of compiled statements."""
 
 
 @asynccontextmanager
 async def connected(url: str, size: int) -> AsyncIterator[None]:
-    """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not."""
+    """Keep up to `size` connections for as long as the block runs, whether PostgreSQL is there yet or not.
+
+    Those of compiled statements come on top, when the first asks for one.
+    """
     set_json_dumps(orjson.dumps)
     set_json_loads(orjson.loads)
-    pool = AsyncConnectionPool(
-        connection_class=Connection,
-        kwargs=parameters(url),
-        min_size=min(WARM_CONNECTIONS, size),
-        max_size=size,
-        timeout=WAIT_SECONDS,
-        reconnect_timeout=RECONNECT_SECONDS,
-        configure=_configure,
-        open=False,
-        name="ticketing",
-    )
-    async with pool:
-        loop = asyncio.get_running_loop()
-        ours = _pools[loop] = _Connections(pool, size)
-        trying = asyncio.create_task(_try_to_write())
+    loop = asyncio.get_running_loop()
+    async with (
+        _opened(_pools, "ticketing", parameters(url), size, min(WARM_CONNECTIONS, size), _configure),
+        _opened(_asking, "ticketing-asking", parameters(url, ASKING), ASKING_CONNECTIONS, 0, most=1),
+    ):
+        trying = loop.create_task(_try_to_write())
         try:
             yield
         finally:
             trying.cancel()
             await asyncio.wait({trying})
-            del _pools[loop]
+
+
+@asynccontextmanager
+async def _opened(
+    pools: dict[asyncio.AbstractEventLoop, _Connections],
+    name: str,
+    options: dict[str, Any],
+    size: int,
+    warm: int,
+    configure: Callable[[Connection], Awaitable[None]] | None = None,
+    *,
+    most: int | None = None,
+) -> AsyncIterator[None]:
+    pool = AsyncConnectionPool(
+        connection_class=Connection,
+        kwargs=options,
+        min_size=warm,
+        max_size=size,
+        timeout=WAIT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
+        configure=configure,
+        open=False,
+        name=name,
+    )
+    async with pool:
+        loop = asyncio.get_running_loop()
+        ours = pools[loop] = _Connections(pool, size, most)
+        try:
+            yield
+        finally:
+            del pools[loop]
             await ours.end()
 
 
@@ -199,25 +249,30 @@ class connection:  # noqa: N801 - it is used like a function
     """`async with connection() as conn`: in autocommit, each statement a transaction. Raises Unavailable, Contended."""
 
     __slots__ = ("_asker", "_conn", "_connections", "_since")
+    _of: ClassVar = _pools
+    _wait_seconds: ClassVar = WAIT_SECONDS
+    _waited: ClassVar = WAITED
+    _timeouts: ClassVar = TIMEOUTS
+    _limit: ClassVar = LIMITS["statement_timeout"]
 
     async def __aenter__(self) -> Connection:
-        self._connections = ours = _pools[asyncio.get_running_loop()]
+        self._connections = ours = self._of[asyncio.get_running_loop()]
         place = PLACE.get()
         self._asker = asker = place.asker if place else None
         turnstile = ours.turnstile
         began = time.monotonic()
         if not turnstile.enter(asker):
             try:
-                async with asyncio.timeout(WAIT_SECONDS):
+                async with asyncio.timeout(self._wait_seconds):
                     await turnstile.acquire(asker)
             except TimeoutError:
-                TIMEOUTS.inc()
+                self._timeouts.inc()
                 raise Unavailable from None
-            WAITED.observe(time.monotonic() - began)
+            self._waited.observe(time.monotonic() - began)
         ours.in_use += 1
         ours.most_in_use = max(ours.in_use, ours.most_in_use)
         try:
-            self._conn, self._since = await ours.take(began + WAIT_SECONDS)
+            self._conn, self._since = await ours.take(began + self._wait_seconds)
         except BaseException as error:
             self._leave()
             if isinstance(error, psycopg.OperationalError):
@@ -246,7 +301,7 @@ class connection:  # noqa: N801 - it is used like a function
         if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, *REPLANNED)):
             raise Contended from error
         if isinstance(error, errors.QueryCanceled):
-            raise TooSlow from error
+            raise TooSlow(self._limit) from error
         if isinstance(error, errors.LockNotAvailable):
             raise Unavailable("Other requests are changing the same data. Try again in a moment.") from error
         if isinstance(error, psycopg.OperationalError):
@@ -255,6 +310,17 @@ class connection:  # noqa: N801 - it is used like a function
     def _leave(self) -> None:
         self._connections.in_use -= 1
         self._connections.turnstile.release(self._asker)
+
+
+class asking(connection):  # noqa: N801
+    """`async with asking() as conn`: as `connection()`, for statements that are compiled of what a client writes."""
+
+    __slots__ = ()
+    _of = _asking
+    _wait_seconds = ASKING_WAIT_SECONDS
+    _waited = ASKING_WAITED
+    _timeouts = ASKING_TIMEOUTS
+    _limit = ASKING["statement_timeout"]
 
 
 def figures() -> tuple[int, int]:
@@ -288,13 +354,13 @@ def repeated(work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     return until_uncontended
 
 
-def parameters(url: str) -> dict[str, Any]:
-    """Connection parameters of the service's processes; the URL's own parameters win."""
+def parameters(url: str, session: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Connection parameters of the service's processes, with further settings; the URL's own parameters win."""
     given = conninfo_to_dict(url)
     # Behind PgBouncer the next statement may run in another session, which has another statement of the same name. So
     # only connections that lead to PostgreSQL itself (_configure) prepare statements.
     ours = {"application_name": "ticketing", "prepare_threshold": None, **NETWORK}
-    return {**ours, **given, "options": _options(given, SESSION | LIMITS), "autocommit": True}
+    return {**ours, **given, "options": _options(given, {**SESSION, **LIMITS, **session}), "autocommit": True}
 
 
 def patient(url: str) -> dict[str, Any]:

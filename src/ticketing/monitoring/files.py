@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 
+from ticketing.db import pool
 from ticketing.ground.config import Settings
 
 SPARE = 96
@@ -51,4 +52,4 @@ _ENDLESS = 1 << 30
 
 
 def _others(settings: Settings) -> int:
-    return settings.pool_size + 2 + SPARE
+    return settings.pool_size + pool.ASKING_CONNECTIONS + 2 + SPARE
