@@ -51,25 +51,28 @@ begin
     if plain !~ ('[' || pairs || ']') then
         return plain;
     end if;
-    plain := regexp_replace(plain, '([' || pairs || ']+)', ' \1 ', 'g');
-    -- 数据库 becomes 数 数据 据库 库, and loses both ends. A letter alone stays.
+    -- 数据库 becomes <数 数据 据库 库>, and loses both ends; a letter alone stays. No look behind: PostgreSQL begins that at
+    -- the first letter of the text each time.
+    plain := regexp_replace(plain, '([' || pairs || ']+)', ' <\1> ', 'g');
     plain := regexp_replace(plain, '([' || pairs || '])', '\1 \1', 'g');
-    plain := regexp_replace(plain, '(?<![' || pairs || '])[' || pairs || '] (?=[' || pairs || '])', '', 'g');
-    return regexp_replace(plain, '(?<=[' || pairs || '][' || pairs || ']) [' || pairs || '](?![' || pairs || '])', '', 'g');
+    plain := regexp_replace(plain, '<[' || pairs || '] ', '', 'g');
+    plain := regexp_replace(plain, '([' || pairs || ']) [' || pairs || ']>', '\1', 'g');
+    return translate(plain, '>', ' ');
 end;
 $$;
 
 -- Words that search_plain does not make of a text: the parts of `userName`, and single letters of scripts without blanks.
 create or replace function search_parts(written text) returns text language plpgsql immutable parallel safe as $$
 declare
-    letters constant text := '([\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u3005-\u3007\u3041-\u3096\u309D-\u309F\u30A1-\u30FA\u30FC-\u30FF\u31F0-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7A3\uF900-\uFAFF\U00020000-\U0003FFFF])';
+    letters constant text := '\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u3005-\u3007\u3041-\u3096\u309D-\u309F\u30A1-\u30FA\u30FC-\u30FF\u31F0-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uAC00-\uD7A3\uF900-\uFAFF\U00020000-\U0003FFFF';
     parts text := '';
 begin
     if written ~ '[a-z0-9][A-Z]' then
         parts := search_plain(regexp_replace(written, '([a-z0-9])([A-Z])', '\1 \2', 'g'));
     end if;
-    if octet_length(written) <> length(written) and written ~ letters then
-        parts := parts || ' ' || regexp_replace(regexp_replace(written, '[^' || substr(letters, 3, length(letters) - 4) || ']+', ' ', 'g'), letters, '\1 ', 'g');
+    if octet_length(written) > length(written) and written ~ ('[' || letters || ']') then
+        parts := parts || ' ' || regexp_replace(regexp_replace(normalize(written, NFKC), '[^' || letters || ']+', ' ', 'g'),
+                                                '([' || letters || '])', '\1 ', 'g');
     end if;
     return parts;
 end;
