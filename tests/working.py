@@ -26,6 +26,7 @@ from ticketing.mail import sending
 from ticketing.reactions import notifications
 from ticketing.reactions.webhooks import delivering, messages, redelivering, upkeep
 from ticketing.reactions.webhooks.fan_out import fan_out
+from ticketing.search import documents
 
 THREADS = {"webhooks": 16, "mail": 8, "default": 2}
 KINDS = (sending.send_mail, delivering.deliver, messages.forget, redelivering.redeliver, upkeep.upkeep)
@@ -60,6 +61,20 @@ async def _read_the_log() -> None:
             while not await (await conn.execute(SETTLED)).fetchone():
                 await asyncio.sleep(0.02)
         while await fan_out():
+            pass
+
+
+def index() -> None:
+    """Write the documents of all that was written so far."""
+    asyncio.run(_index())
+
+
+async def _index() -> None:
+    async with pool.connected(settings().database_url, 2), asyncio.timeout(60):
+        async with pool.connection() as conn:
+            while not await (await conn.execute(SETTLED)).fetchone():
+                await asyncio.sleep(0.02)
+        while await documents.follow():
             pass
 
 

@@ -131,7 +131,8 @@ select :event_id, 'comment.updated', (c).updated_at, t.number, t.project, :actor
 returning data;
 
 -- name: delete_comment(event_id, actor_id, comment_id)!
--- Turn a comment that lock_comment has locked into a tombstone, and take its text out of the event log.
+-- Turn a comment that lock_comment has locked into a tombstone, and take its text out of the event log, and its words out
+-- of what is searched.
 -- nullable: actor_id
 with deleted as (
     update comments as c set body = null, updated_at = clock_timestamp(), deleted_at = clock_timestamp()
@@ -150,4 +151,5 @@ with deleted as (
 )
 insert into events (id, type, occurred_at, ticket, project, actor_id, internal, data)
 select :event_id, 'comment.deleted', (c).deleted_at, t.number, t.project, :actor_id, r.visibility = 'internal', to_jsonb(r)
-  from deleted cross join lateral comment_entry(c) r join tickets t on t.number = r.ticket_number;
+  from deleted cross join lateral comment_entry(c) r join tickets t on t.number = r.ticket_number
+ cross join lateral erase_documents(array[t.number]);

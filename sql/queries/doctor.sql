@@ -144,6 +144,19 @@ select extract(epoch from now() - next.recorded_at)::float8
   ) next
  where exists (select from webhook_endpoints);
 
+-- name: get_search_lateness()^
+-- returns: SearchLateness
+-- For how long the first event has been in the settled log whose text cannot be found yet, empty if there is none; and for
+-- how long documents of all tickets, or of a project's, have been waiting to be written again.
+select (select extract(epoch from now() - next.recorded_at)::float8
+          from (select * from search_progress limit 1) s cross join lateral (
+            select e.recorded_at from events_after(s.transaction_id, s.position) e
+             order by e.transaction_id, e.position limit 1
+          ) next) as late_seconds,
+       r.done, r.last, extract(epoch from now() - r.requested_at)::float8 as rebuilding_seconds
+  from (values (true)) one
+  left join (select * from search_rebuilds where finished_at is null order by id limit 1) r on true;
+
 -- name: list_late_schedules(names)
 -- returns: LateSchedule
 -- How long ago the next moment of each schedule was; less than nothing as long as it is to come.

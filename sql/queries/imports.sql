@@ -357,6 +357,7 @@ insert into events (id, type, ticket, project, data, previous)
 select (:event_ids::uuid[])[d.place], 'ticket.deleted', d.number, d.project, d.data,
        jsonb_build_object('requester', d.requester)
   from doomed d
+ cross join lateral erase_documents(array[d.number])
  order by d.place;
 
 -- name: list_comments_of_run(run)

@@ -33,8 +33,8 @@ return case language
        when 'yi' then 'ts_yi'::regconfig
        else 'ts_other'::regconfig end;
 
--- A text as words between blanks: lower case, no punctuation, so that `src/a.py` and `ERR_CONN_42` are found by their
--- parts, and whole as a phrase. What is written without blanks becomes its pairs of letters: 数据库 is 数据 据库.
+-- A text as words between blanks: lower case, no punctuation.
+-- So `src/a.py` and `ERR_CONN_42` are found by their parts, and whole as a phrase. What is written without blanks becomes its pairs of letters: 数据库 is 数据 据库.
 create or replace function search_plain(written text) returns text language sql immutable parallel safe
 return case when octet_length(written) = length(written)
             then translate(lower(written), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32))
@@ -133,3 +133,54 @@ language sql stable rows 1 begin atomic
      ) c
      where t.number = documents_of.ticket;
 end;
+
+-- Bytes of all texts of a ticket, of which documents_of takes no more than two megabytes.
+create or replace function text_bytes(ticket bigint) returns integer language sql stable
+return (select octet_length(t.title) + octet_length(t.description)
+               + least(2000000, (select coalesce(sum(octet_length(c.body)), 0) from comments c where c.ticket = t.number))::int
+          from tickets t where t.number = ticket);
+
+-- Counts words in so many documents more, and gives those that are in none now.
+-- They are given in their order, so that no two wait for each other.
+create or replace function count_words(given text[], more integer[]) returns text[] language plpgsql as $$
+declare
+    gone text[];
+begin
+    with counted as (
+        insert into words as w (word, documents)
+        select g.word, g.documents from unnest(given, more) as g (word, documents)
+            on conflict (word) do update set documents = w.documents + excluded.documents
+        returning w.word, w.documents
+    )
+    select array_agg(c.word) into gone from counted c where c.documents <= 0;
+    return gone;
+end;
+$$;
+
+-- Takes the words of tickets out of all documents at once, until the worker writes what these have left.
+-- It leaves a mark, by which a statement that has read the text before writes nothing.
+create or replace function erase_documents(given bigint[]) returns void language plpgsql as $$
+declare
+    had  text[];
+    gone text[];
+begin
+    with locked as (
+        select d.text from ticket_documents d where d.number = any(given) order by d.number for update
+    )
+    select array_agg(w.word) into had
+      from locked cross join lateral unnest(tsvector_to_array(locked.text)) as w (word) where length(w.word) <= 64;
+    insert into ticket_documents as d (number, created_at, slice, internal, text, erased_by)
+    select g.number, coalesce(t.created_at, now()), search_slice(coalesce(t.created_at, now())), false, '', pg_current_xact_id()
+      from unnest(given) as g (number) left join tickets t on t.number = g.number
+     order by g.number
+        on conflict (number) do update set text = '', erased_by = pg_current_xact_id();
+    select count_words(array_agg(c.word order by c.word), array_agg(c.documents order by c.word)) into gone
+      from (select h.word, -count(*)::int as documents from unnest(had) as h (word) group by h.word) c;
+    delete from words w where w.word = any(gone) and w.documents <= 0;
+    insert into staff_documents as d (number, created_at, slice, text, erased_by)
+    select g.number, coalesce(t.created_at, now()), search_slice(coalesce(t.created_at, now())), '', pg_current_xact_id()
+      from unnest(given) as g (number) left join tickets t on t.number = g.number
+     order by g.number
+        on conflict (number) do update set text = '', erased_by = pg_current_xact_id();
+end;
+$$;

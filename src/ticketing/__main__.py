@@ -42,6 +42,7 @@ for group, module, purpose in (
     ("token", "commands.tokens", "Issue, list and revoke the tokens that users sign in with."),
     ("project", "commands.projects", "Add and list the products that tickets are about."),
     ("jobs", "commands.jobs", "Show background jobs, and intervene."),
+    ("search", "commands.search", "Show how current full text is, and read all tickets for it again."),
     ("import", "commands.importing", "Import issues from other systems, with their history."),
 ):
     app.command(f"ticketing.{module}:app", name=group, help=purpose)

@@ -72,6 +72,9 @@ select c.oid::regclass::text
  where not i.indisvalid and c.relname = any(%s) and c.relnamespace = current_schema()::regnamespace
 """
 
+EXTENSIONS = ("unaccent", "btree_gin", "pg_trgm")
+"""What full text is made with. They come with PostgreSQL, and whoever may create in the database may add them."""
+
 Say = Callable[[str], None]
 
 
@@ -153,6 +156,8 @@ async def migrate(url: str, schema: Schema | None = None, *, finish: bool = Fals
         last = max((number for number, group in enumerate(groups) if not _outside(group)), default=None)
         if last is None:
             groups, last = [[], *groups], 0
+        if lacking:
+            await _add_extensions(conn, schema.migrations)
         for number, group in enumerate(groups):
             done += await _apply(conn, group, schema.shapes if number == last else None, tell)
         if finish or not history:
@@ -220,6 +225,26 @@ def load(folder: Path) -> list[Migration]:
             if not index["safe"]:
                 raise MigrationError(f"{migration} may run again. Say `create index concurrently if not exists`.")
     return list(migrations.values())
+
+
+async def _add_extensions(conn: AsyncConnection[Any], migrations: Sequence[Migration]) -> None:
+    """Add what the migrations need, so that what stands in the way is said in a sentence."""
+    for name in EXTENSIONS:
+        if not any(f"extension if not exists {name}" in migration.text for migration in migrations):
+            continue
+        try:
+            await conn.execute(f"create extension if not exists {name}".encode())
+        except (errors.UndefinedFile, errors.FeatureNotSupported) as error:
+            raise MigrationError(
+                f"PostgreSQL lacks its extension {name}, which full text needs. Install the package of your system "
+                "that has PostgreSQL's additional modules (often called postgresql-contrib), and run this again."
+            ) from error
+        except errors.InsufficientPrivilege as error:
+            raise MigrationError(
+                f"The role may not add PostgreSQL's extension {name}, which full text needs. Let a superuser run "
+                f"`create extension {name}` in the database, or `grant create on database … to …` for the role, and "
+                "run this again."
+            ) from error
 
 
 async def _take_turn(conn: AsyncConnection[Any], say: Say) -> None:

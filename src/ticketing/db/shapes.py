@@ -44,7 +44,10 @@ DEFINITION = re.compile(
 )
 COMMENT = re.compile(r"(?:--.*\n|\n)*")
 SHAPES = """
-select 'function ' || p.oid::regprocedure from pg_proc p where p.pronamespace = current_schema()::regnamespace
+select 'function ' || p.oid::regprocedure from pg_proc p
+ where p.pronamespace = current_schema()::regnamespace
+   and not exists (select from pg_depend d
+                    where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
  union all
 select 'view ' || c.oid::regclass from pg_class c
  where c.relkind = 'v' and c.relnamespace = current_schema()::regnamespace

@@ -192,6 +192,14 @@ class EventRow(TypedDict):
     previous: Any | None
     tombstone: bool | None
 
+class EventToDocument(TypedDict):
+    transaction_id: str | None
+    position: int | None
+    more: bool | None
+    ticket: int | None
+    bytes: int | None
+    project: str | None
+
 class EventToFanOut(TypedDict):
     transaction_id: str | None
     position: int | None
@@ -526,6 +534,29 @@ class SealingKey(TypedDict):
     key_id: str
     endpoints: int | None
 
+class SearchLateness(TypedDict):
+    late_seconds: float | None
+    done: int | None
+    last: int | None
+    rebuilding_seconds: float | None
+
+class SearchProgress(TypedDict):
+    form: int
+
+class SearchRebuild(TypedDict):
+    id: int
+    project: str | None
+    done: int
+    last: int
+
+class SearchRebuildRow(TypedDict):
+    id: int
+    project: str | None
+    written: int
+    remaining: int | None
+    requested_at: str | None
+    finished_at: str | None
+
 class ServerFigures(TypedDict):
     read_only: bool | None
     limits: bool | None
@@ -627,6 +658,10 @@ class TicketRow(TypedDict):
     updated_at: str | None
     resolved_at: str | None
     closed_at: str | None
+
+class TicketToDocument(TypedDict):
+    number: int | None
+    bytes: int | None
 
 class Token(TypedDict):
     id: UUID
@@ -778,7 +813,9 @@ class _Comments:
         event_id: UUID,
         actor_id: UUID | None,
     ) -> int:
-        """Turn a comment that lock_comment has locked into a tombstone, and take its text out of the event log."""
+        """Turn a comment that lock_comment has locked into a tombstone, and take its text out of the event log, and
+        its words out
+        """
     async def get_comment(
         self,
         conn: Connection,
@@ -940,6 +977,13 @@ class _Doctor:
         conn: Connection,
     ) -> PendingMail | None:
         """For how long the mail that has been waiting longest has been, and what came of the last try."""
+    async def get_search_lateness(
+        self,
+        conn: Connection,
+    ) -> SearchLateness | None:
+        """For how long the first event has been in the settled log whose text cannot be found yet, empty if there is
+        none; and for
+        """
     async def get_server_figures(
         self,
         conn: Connection,
@@ -1005,6 +1049,128 @@ class _Doctor:
         conn: Connection,
     ) -> list[SealingKey]:
         """The keys without which some endpoint's secret cannot be opened."""
+
+class _Documents:
+    async def count_tickets_of(
+        self,
+        conn: Connection,
+        *,
+        project: str | None,
+    ) -> int | None:
+        """How many tickets there are, or a project has."""
+    async def find_search_rebuild(
+        self,
+        conn: Connection,
+        *,
+        project: str | None,
+    ) -> int | None:
+        """The rebuild of all tickets, or of a project's, that is not finished."""
+    async def forget_words(
+        self,
+        conn: Connection,
+        *,
+        words: list[str],
+    ) -> int:
+        """Take words away that are in no document."""
+    async def get_rebuilt_tickets(
+        self,
+        conn: Connection,
+        *,
+        rebuild_id: int,
+    ) -> int | None:
+        """How many tickets an unfinished rebuild has read. Empty: it is finished."""
+    async def get_search_rebuild(
+        self,
+        conn: Connection,
+    ) -> SearchRebuild | None:
+        """The rebuild that is being done."""
+    async def has_documents_to_write(
+        self,
+        conn: Connection,
+        *,
+        form: int,
+    ) -> bool | None:
+        """Whether there is anything to do: the settled log goes on, documents are of an older form, or a rebuild is
+        not finished.
+        """
+    async def insert_search_rebuild(
+        self,
+        conn: Connection,
+        *,
+        project: str | None,
+    ) -> int | None:
+        """Ask that the documents of all tickets, or of a project's, be written again; its number. Empty: there are
+        none.
+        """
+    async def list_events_to_document(
+        self,
+        conn: Connection,
+        *,
+        page_size: int,
+    ) -> list[EventToDocument]:
+        """A page of the settled log after the place up to which documents are current, each event with the ticket
+        whose text
+        """
+    async def list_search_rebuilds(
+        self,
+        conn: Connection,
+        *,
+        page_size: int,
+    ) -> list[SearchRebuildRow]:
+        """Rebuilds, the newest first, with how many tickets each has left."""
+    async def list_tickets_to_document(
+        self,
+        conn: Connection,
+        *,
+        done: int,
+        last: int,
+        project: str | None,
+        page_size: int,
+    ) -> list[TicketToDocument]:
+        """The next tickets whose documents are to be written, with what has a document but is no ticket any more, in
+        the order
+        """
+    async def lock_search_progress(
+        self,
+        conn: Connection,
+    ) -> SearchProgress | None:
+        """The right to write documents, until the transaction ends, and of what form they are. Empty: somebody else
+        has it.
+        """
+    async def move_search_progress(
+        self,
+        conn: Connection,
+        *,
+        transaction_id: str,
+        position: int,
+    ) -> int:
+        """Remember that documents are current up to here."""
+    async def move_search_rebuild(
+        self,
+        conn: Connection,
+        *,
+        done: int,
+        written: int,
+        finished: bool,
+        rebuild_id: int,
+    ) -> int:
+        """Remember up to which ticket a rebuild has come."""
+    async def note_search_form(
+        self,
+        conn: Connection,
+        *,
+        form: int,
+    ) -> int:
+        """Remember of what form the documents are to be."""
+    async def write_documents(
+        self,
+        conn: Connection,
+        *,
+        tickets: list[int],
+    ) -> list[str] | None:
+        """Bring the documents of these tickets to what the tickets are now, and count their words; words that are
+        now in none.
+        """
 
 class _Events:
     async def expire_events(
@@ -3358,6 +3524,7 @@ categories: _Categories
 comments: _Comments
 demo: _Demo
 doctor: _Doctor
+documents: _Documents
 events: _Events
 filters: _Filters
 idempotency_keys: _IdempotencyKeys

@@ -164,6 +164,7 @@ async def _looked_at(conn: AsyncConnection[Any], chosen: Settings) -> AsyncItera
     yield await _transactions(conn, ahead=ahead)
     yield await _worker(conn)
     yield await _fan_out(conn)
+    yield await _search(conn)
     yield await _mails(conn, chosen)
     yield await _queues(conn)
     yield await _secrets(conn, chosen)
@@ -356,6 +357,30 @@ async def _fan_out(conn: AsyncConnection[Any]) -> Check:
         "See whether `ticketing work` runs, and what its log says "
         "of `webhooks.fan_out`; after a restore, run `analyze`.",
     )
+
+
+async def _search(conn: AsyncConnection[Any]) -> Check:
+    row = await sql.doctor.get_search_lateness(conn)
+    late = (row and row["late_seconds"]) or 0
+    if late >= LATE_SECONDS:
+        return Check(
+            "Full text",
+            False,
+            f"what was written {late:.0f} s ago is not found yet.",
+            "See whether `ticketing work` runs, and what its log says of `search.documents`; after a restore, run "
+            "`analyze`.",
+        )
+    if row and row["last"] is not None:
+        return Check(
+            "Full text",
+            True,
+            f"tickets are being read again, up to number {row['done']} of {row['last']}; what is not read yet is not "
+            "found by its words, or by those of before.",
+            "`ticketing work` does it, and `ticketing search rebuild` does it now; `ticketing search status` shows how "
+            "far it is.",
+            limited=True,
+        )
+    return Check("Full text", True, "all that was written is found.")
 
 
 async def _queues(conn: AsyncConnection[Any]) -> Check:

@@ -37,6 +37,16 @@ FAN_OUT_LATE = Gauge(
     "Seconds for which an event has been waiting for its webhook deliveries to be made.",
     multiprocess_mode="mostrecent",
 )
+SEARCH_LATE = Gauge(
+    "ticketing_search_late_seconds",
+    "Seconds for which a change has been waiting to be found by full text.",
+    multiprocess_mode="mostrecent",
+)
+SEARCH_REBUILDING = Gauge(
+    "ticketing_search_rebuilding_seconds",
+    "Seconds since it was asked that documents for full text be written again, 0 if none are left.",
+    multiprocess_mode="mostrecent",
+)
 MAIL_LATE = Gauge(
     "ticketing_mail_late_seconds",
     "Seconds for which a mail has been waiting to be sent, or to be written, 0 if none is or nothing is to be sent.",
@@ -97,6 +107,9 @@ async def measure(conn: sql.Connection) -> None:
         BACKLOG_LATE.labels(endpoint).set(max(0, row["late_seconds"] or 0) if settings().outbound != "off" else 0)
     FEED_LAG.set(await sql.doctor.get_held_event_seconds(conn) or 0)
     FAN_OUT_LATE.set(await sql.doctor.get_fan_out_late_seconds(conn) or 0)
+    if search := await sql.doctor.get_search_lateness(conn):
+        SEARCH_LATE.set(max(0, search["late_seconds"] or 0))
+        SEARCH_REBUILDING.set(max(0, search["rebuilding_seconds"] or 0))
     mail_late = await sql.doctor.get_mail_late_seconds(conn) or 0
     MAIL_LATE.set(max(0, mail_late) if settings().outbound != "off" else 0)
     for late in await sql.doctor.list_late_schedules(conn, names=list(kinds.SCHEDULES)):

@@ -6,9 +6,11 @@ from ticketing.monitoring import lateness
 from ticketing.reactions import notifications, upkeep
 from ticketing.reactions.webhooks import delivering, fan_out, messages, redelivering
 from ticketing.reactions.webhooks import upkeep as webhook_upkeep
+from ticketing.search import documents
 
 __all__ = [
     "delivering",
+    "documents",
     "fan_out",
     "lateness",
     "mail_upkeep",

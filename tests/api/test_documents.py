@@ -1,0 +1,386 @@
+"""Documents: the words by which tickets are found, what follows of which change, and that nothing internal is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import uuid_utils.compat as uuids
+from psycopg import sql as composing
+from test_comments import comment, edit
+from test_tickets import New, patch
+
+from conftest import Person, await_, configured, logged
+from ticketing.db import pool, sql
+from ticketing.ground.config import settings
+from ticketing.search import documents
+from working import SETTLED, index
+
+Db = psycopg.Connection[dict[str, Any]]
+FINDS = "select exists (select from {} where number = %s and text @@ phraseto_tsquery({}, search_plain(%s))) as found"
+
+
+def finds(db: Db, number: int, words: str, *, table: str = "ticket_documents", form: str = "ts_en") -> bool:
+    """Whether a ticket is found by these words, one after the other, as they are stemmed."""
+    statement = composing.SQL(FINDS).format(composing.Identifier(table), composing.Literal(form))
+    row = db.execute(statement, (number, words)).fetchone()
+    assert row
+    return bool(row["found"])
+
+
+def counted(db: Db, word: str) -> int:
+    """In how many documents a word is said to be."""
+    row = db.execute("select documents from words where word = %s", (word,)).fetchone()
+    return row["documents"] if row else 0
+
+
+def assert_current(db: Db, numbers: list[int]) -> None:
+    """The documents of these tickets are what a rebuild would write, and each word is counted as often as it is there."""
+    wrong = db.execute(
+        """
+        select g.number
+          from unnest(%s::bigint[]) as g (number)
+          left join lateral documents_of(g.number) o on true
+          left join ticket_documents d on d.number = g.number
+          left join staff_documents s on s.number = g.number
+         where (d.created_at, d.slice, d.internal, d.text, s.text) is distinct from
+               (o.created_at, o.slice, o.internal, o.text, o.staff_text)
+        """,
+        (numbers,),
+    ).fetchall()
+    assert wrong == []
+    assert (
+        db.execute(
+            """
+            select word, w.documents, c.documents as counted
+              from words w
+              full join (select word, count(*) as documents
+                           from ticket_documents cross join lateral unnest(tsvector_to_array(text)) as u (word)
+                          where length(word) <= 64 group by word) c using (word)
+             where w.documents is distinct from c.documents
+            """
+        ).fetchall()
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The server crashes at 10:00.", "server crash"),
+        ("The server crashes at 10:00.", "CRASHED"),
+        ("ERR_CONN_42 at start", "ERR_CONN_42"),
+        ("ERR_CONN_42 at start", "conn"),
+        ("libfoo.so.1 is missing", "libfoo.so.1"),
+        ("libfoo.so.1 is missing", "libfoo"),
+        ("see src/core/lexer.py", "src/core/lexer.py"),
+        ("see src/core/lexer.py", "lexer.py"),
+        ("<code>List<Track></code>", "List<Track>"),
+        ("ticket ABC-4711, again", "4711"),
+        ("at com.example.Player.seek(Player.java:42)", "Player.java:42"),
+        ("https://example.org/a/b?token=c#part", "example.org"),
+        ("https://example.org/a/b?token=c#part", "https://example.org/a/b?token=c#part"),
+        ("Ärger mit dem Café", "arger"),
+        ("Arger mit dem Cafe", "café"),
+        ("СЕРВЕР УПАЛ", "сервер упал"),
+        ("数据库连接失败", "数据库"),
+        ("数据库连接失败", "连接失败"),
+        ("テスト環境でエラー", "環境"),
+        ("เซิร์ฟเวอร์ล่ม", "ล่ม"),
+        ("서버가 죽었다", "서버"),
+        ("用Python写的", "python"),
+        ("“Crash” 🔥boom🔥…", "crash boom"),
+        ("ＦＵＬＬ ｗｉｄｔｈ", "full width"),
+        ("**bold** and `code`", "bold and code"),
+    ],
+)
+def test_words_are_found(text: str, words: str, requester: Person, new_ticket: New, db: Db) -> None:
+    of_title, of_text = new_ticket(title=text), new_ticket(description=text)
+    said = new_ticket()
+    comment(requester, said["number"], text)
+    index()
+    assert [finds(db, each["number"], words) for each in (of_title, of_text, said)] == [True] * 3
+
+
+def test_parts_of_names_and_single_letters_are_found_as_they_are_written(new_ticket: New, db: Db) -> None:
+    ticket = new_ticket(title="getUserName 数据库")
+    index()
+    for part in ("user", "name", "getusername", "据"):
+        assert finds(db, ticket["number"], part, form="ts_other")
+    assert not finds(db, ticket["number"], "库数")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "?!", "\u200b", "🔥", "x", "é" * 3000, "数" * 3000, "x" * 3000, "a b " * 9000]
+)
+def test_odd_texts_do_no_harm(text: str, new_ticket: New, db: Db) -> None:
+    ticket = new_ticket(description=f"zebra {text} gnu")
+    index()
+    assert finds(db, ticket["number"], "zebra")
+    assert finds(db, ticket["number"], "gnu")
+
+
+def test_a_document_follows_every_change_of_a_text(requester: Person, agent: Person, new_ticket: New, db: Db) -> None:
+    ticket = new_ticket(title="Aardvark")
+    number = ticket["number"]
+    path = comment(requester, number, "walrus").headers["location"].removeprefix("/api/v1")
+    index()
+    assert finds(db, number, "aardvark walrus") is False
+    assert finds(db, number, "aardvark")
+    assert finds(db, number, "walrus")
+    patch(requester, number, title="Beaver")
+    edit(requester, path, "seal")
+    index()
+    assert [finds(db, number, word) for word in ("aardvark", "walrus", "beaver", "seal")] == [False, False, True, True]
+    assert_current(db, [number])
+
+
+def test_a_word_that_is_only_in_an_internal_comment_is_in_nothing_that_others_read(
+    requester: Person, agent: Person, new_ticket: New, db: Db
+) -> None:
+    number = new_ticket()["number"]
+    comment(agent, number, "xylotomous", visibility="internal")
+    comment(agent, number, "quillback")
+    index()
+    assert finds(db, number, "xylotomous", table="staff_documents")
+    assert finds(db, number, "quillback", table="staff_documents")
+    assert finds(db, number, "quillback")
+    assert not finds(db, number, "xylotomous")
+    assert not finds(db, number, "xylotomous", form="ts_other")
+    assert (counted(db, "xylotom"), counted(db, "xylotomous"), counted(db, "quillback")) == (0, 0, 1)
+    row = db.execute("select internal from ticket_documents where number = %s", (number,)).fetchone()
+    assert row == {"internal": True}
+
+
+def test_the_words_of_a_deleted_comment_are_gone_at_once(
+    requester: Person, agent: Person, new_ticket: New, db: Db
+) -> None:
+    number = new_ticket(title="Okapi")["number"]
+    paths = [comment(by, number, word, **more).headers["location"].removeprefix("/api/v1") for by, word, more in (
+        (requester, "ibexes", {}),
+        (agent, "kudus", {"visibility": "internal"}),
+    )]  # fmt: skip
+    index()
+    assert finds(db, number, "ibexes")
+    assert finds(db, number, "kudus", table="staff_documents")
+    assert counted(db, "ibexes") == 1
+    for by, path in zip((requester, agent), paths, strict=True):
+        assert by.request("DELETE", path).status_code == 204
+    for table in ("ticket_documents", "staff_documents"):
+        assert not finds(db, number, "ibexes", table=table)
+        assert not finds(db, number, "kudus", table=table)
+    assert counted(db, "ibexes") == 0
+    index()
+    assert finds(db, number, "okapi")
+    assert_current(db, [number])
+
+
+def test_who_has_read_a_comment_before_its_deletion_writes_none_of_it(
+    requester: Person, new_ticket: New, db: Db, database_url: str
+) -> None:
+    number = new_ticket(title="Tapir")["number"]
+    made = comment(requester, number, "quokka").json()
+
+    async def write() -> None:
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as conn:
+            await sql.documents.write_documents(conn, tickets=[number])
+
+    for begun in (False, True):  # Whether there was a document before.
+        with psycopg.connect(database_url) as deleting:
+            deleting.execute("update comments set body = null, deleted_at = now() where id = %s", (made["id"],))
+            deleting.execute("select erase_documents(%s)", ([number],))
+            writing = threading.Thread(target=lambda: asyncio.run(write()))
+            writing.start()
+            await_(lambda: bool(db.execute("select from pg_locks where not granted").fetchall()))
+        writing.join()
+        assert not finds(db, number, "quokka")
+        assert not finds(db, number, "tapir")
+        asyncio.run(write())
+        assert finds(db, number, "tapir")
+        assert_current(db, [number])
+        if not begun:
+            db.execute("update comments set body = 'quokka', deleted_at = null where id = %s", (made["id"],))
+            asyncio.run(write())
+            assert finds(db, number, "quokka")
+
+
+def test_to_read_an_event_again_changes_nothing(requester: Person, new_ticket: New, db: Db) -> None:
+    number = new_ticket()["number"]
+    comment(requester, number)
+    index()
+    state = "select xmin::text, ctid::text from ticket_documents where number = %s"
+    before = db.execute(state, (number,)).fetchone()
+    db.execute("update search_progress set transaction_id = '0', position = 0")
+    index()
+    assert db.execute(state, (number,)).fetchone() == before
+    assert_current(db, [number])
+
+
+def test_whatever_happens_in_which_order_documents_are_what_a_rebuild_writes(
+    requester: Person, agent: Person, new_ticket: New, db: Db
+) -> None:
+    chance = random.Random(12)
+    words = ["alpha", "Bêta", "gamma_delta", "数据库", "runs", "running", "λ", "42", "x.y", "epsilonZeta"]
+    tickets: list[int] = []
+    comments: list[tuple[Person, str]] = []
+
+    def text() -> str:
+        return " ".join(chance.choices(words, k=chance.randint(1, 9)))
+
+    for _ in range(120):
+        match chance.randint(0, 6):
+            case 0:
+                tickets.append(new_ticket(title=text(), description=text())["number"])
+            case 1 if tickets:
+                patch(requester, chance.choice(tickets), **{chance.choice(["title", "description"]): text()})
+            case 2 | 3 if tickets:
+                by = chance.choice([requester, agent])
+                given = {"visibility": "internal"} if by is agent and chance.random() < 0.5 else {}
+                made = comment(by, chance.choice(tickets), text(), **given)
+                comments.append((by, made.headers["location"].removeprefix("/api/v1")))
+            case 4 if comments:
+                by, path = chance.choice(comments)
+                edit(by, path, text())
+            case 5 if comments:
+                by, path = comments.pop(chance.randrange(len(comments)))
+                by.request("DELETE", path)
+            case _:
+                index()
+    index()
+    assert_current(db, tickets)
+    assert db.execute("select from staff_documents where number = any(%s)", (tickets,)).fetchall() != []
+
+
+@pytest.fixture
+def apart(new_database: Callable[..., str]) -> Iterator[Db]:
+    """A database in which nothing happens by itself."""
+    url = new_database()
+    with (
+        configured(database_url=url),
+        psycopg.connect(url, autocommit=True, row_factory=psycopg.rows.dict_row) as conn,
+    ):
+        conn.execute(
+            "insert into users (id, name, email, role) values (%s, 'Ada', 'ada@a.example', 'requester')", (ADA,)
+        )
+        conn.execute("insert into projects (key, name, ticket_types) values ('here', 'Here', '{bug}')")
+        yield conn
+
+
+ADA = uuids.uuid7()
+
+
+def add(conn: Db, title: str, *, event: bool = True) -> int:
+    """Open a ticket, with or without an event."""
+    row = conn.execute(
+        "insert into tickets (type, project, title, description, severity, channel, requester_id)"
+        " values ('bug', 'here', %s, '', 'low', 'api', %s) returning number",
+        (title, ADA),
+    ).fetchone()
+    assert row
+    if event:
+        conn.execute(
+            "insert into events (id, type, ticket, project, data) values (%s, 'ticket.created', %s, 'here', '{}')",
+            (uuids.uuid7(), row["number"]),
+        )
+    return int(row["number"])
+
+
+def follow(times: int = 1) -> list[bool | BaseException]:
+    """Have so many workers look at the log at once."""
+
+    async def within() -> list[bool | BaseException]:
+        async with pool.connected(settings().database_url, 8), asyncio.timeout(60):
+            async with pool.connection() as conn:
+                while not await (await conn.execute(SETTLED)).fetchone():
+                    await asyncio.sleep(0.02)
+            return await asyncio.gather(*(documents.follow() for _ in range(times)), return_exceptions=True)
+
+    return asyncio.run(within())
+
+
+def places(conn: Db) -> Any:
+    return conn.execute("select transaction_id, position from search_progress").fetchone()
+
+
+def test_workers_share_the_log(apart: Db) -> None:
+    numbers = [add(apart, f"word{each}") for each in range(450)]
+    while any(follow(4)):
+        pass
+    assert_current(apart, numbers)
+
+
+def test_a_worker_that_is_killed_leaves_its_place(apart: Db) -> None:
+    number = add(apart, "heron")
+    before = places(apart)
+    with psycopg.connect(settings().database_url) as holding:
+        holding.execute("lock table words in exclusive mode")
+        following = threading.Thread(target=follow)
+        following.start()
+        waiting = "select l.pid from pg_locks l where not l.granted and l.relation = 'words'::regclass"
+        await_(lambda: bool(apart.execute(waiting).fetchall()))
+        apart.execute(f"select pg_terminate_backend(pid) from ({waiting}) w")
+        following.join()
+    assert places(apart) == before
+    assert not finds(apart, number, "heron")
+    index()
+    assert finds(apart, number, "heron")
+    assert places(apart) != before
+
+
+def test_a_ticket_that_cannot_be_read_holds_up_no_others(apart: Db) -> None:
+    numbers = [add(apart, word) for word in ("lynx", "puma", "serval")]
+    apart.execute(
+        "create function fail() returns trigger language plpgsql as"
+        " $$begin if new.number = 2 then raise exception 'It fails.'; end if; return new; end$$;"
+        "create trigger failing before insert on ticket_documents for each row execute function fail()"
+    )
+    with logged(documents) as lines:
+        index()
+    assert {line["ticket"] for line in lines if "ticket" in line} == {numbers[1]}
+    assert [finds(apart, *each) for each in zip(numbers, ("lynx", "puma", "serval"), strict=True)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_very_long_conversations_have_a_document(apart: Db) -> None:
+    number = add(apart, "Endless")
+    apart.execute(
+        "insert into comments (id, ticket, author_id, body, created_at)"
+        " select gen_random_uuid(), %s, %s, (select string_agg(md5(random()::text || i || j), ' ')"
+        " from generate_series(1, 1500) j) || ' word' || i, now() - make_interval(secs => i)"
+        "  from generate_series(1, 40) i",
+        (number, ADA),
+    )
+    index()
+    assert finds(apart, number, "endless")
+    assert finds(apart, number, "word1")
+    assert_current(apart, [number])
+
+
+def test_the_first_worker_reads_tickets_from_before_there_were_documents(apart: Db) -> None:
+    numbers = [add(apart, f"old{each}", event=False) for each in range(250)]
+    index()
+    assert_current(apart, numbers)
+    row = apart.execute("select written, finished_at is not null as finished from search_rebuilds").fetchone()
+    assert row == {"written": 250, "finished": True}
+
+
+def test_a_rebuild_mends_what_is_wrong(apart: Db) -> None:
+    numbers = [add(apart, f"bird{each}") for each in range(150)]
+    index()
+    apart.execute("update ticket_documents set text = '' where number <= 100")
+    apart.execute("delete from ticket_documents where number = 120")
+    apart.execute("insert into ticket_documents values (149000, now(), 1, false, '''stray''')")
+    apart.execute("update words w set documents = 0")
+    apart.execute("insert into search_rebuilds (last) values (200000)")
+    index()
+    wrong = "select from ticket_documents d left join lateral documents_of(d.number) o on true where d.text is distinct from o.text"
+    assert apart.execute(wrong).fetchall() == []
+    assert len(apart.execute("select from ticket_documents").fetchall()) == len(numbers)
