@@ -309,6 +309,7 @@ select coalesce(c.id, t.id), case when c.id is null then 'ticket.created' else '
 update webhook_fan_out p set transaction_id = e.transaction_id, position = e.position
   from (select transaction_id, position from events order by transaction_id desc, position desc limit 1) e;
 update notification_place p set transaction_id = f.transaction_id, position = f.position from webhook_fan_out f;
+update search_progress p set transaction_id = f.transaction_id, position = f.position from webhook_fan_out f;
 """
 ASIDE = """
 select format('alter table %%s drop constraint %%I', conrelid::regclass, conname),

@@ -34,6 +34,22 @@ def entry(what: str, wrong: Iterable[object], of: int) -> Entry:
     return Entry(what, len(found), of, tuple(found[:3]))
 
 
+# Full text ------------------------------------------------------------------------------------------------------------
+
+
+def documents(conn: Database) -> Entry:
+    """Each ticket has the documents that its texts make, and nothing else has one."""
+    rows = conn.execute(
+        """
+        select coalesce(t.number, d.number) as number, (d.text, d.internal, s.text) is distinct from
+               (o.text, o.internal, o.staff_text) as wrong
+          from tickets t full join ticket_documents d on d.number = t.number
+          left join staff_documents s on s.number = d.number left join lateral documents_of(t.number) o on true
+        """
+    ).fetchall()
+    return entry("documents that are not what their ticket says", [r["number"] for r in rows if r["wrong"]], len(rows))
+
+
 # Writes and events ---------------------------------------------------------------------------------------------------
 
 

@@ -216,6 +216,7 @@ class _Run:
             entries += accounting.deliveries(conn, received)
             entries.append(accounting.entry("signatures that do not hold", _forged(receivers), len(received)))
             entries += accounting.jobs(conn)
+            entries.append(accounting.documents(conn))
             entries += self._lateness(conn)
             entries += accounting.answers(self._journal.exchanges, self._outcome.inflicted)
             entries.append(self._connections(conn))
@@ -268,6 +269,8 @@ HURRIED = (
 UNDONE = (
     "select (select count(*) from unfinished_jobs)"
     " + (select count(*) from events e, webhook_fan_out f"
+    "     where (e.transaction_id, e.position) > (f.transaction_id, f.position))"
+    " + (select count(*) from events e, search_progress f"
     "     where (e.transaction_id, e.position) > (f.transaction_id, f.position))"
     " + (select count(*) from deliveries where status = 'pending') as count"
 )

@@ -1,4 +1,4 @@
-"""Documents: the words by which tickets are found, what follows of which change, and that nothing internal is in them."""
+"""Documents: the words by which tickets are found, what changes them, and that nothing internal is in them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def counted(db: Db, word: str) -> int:
 
 
 def assert_current(db: Db, numbers: list[int]) -> None:
-    """The documents of these tickets are what a rebuild would write, and each word is counted as often as it is there."""
+    """The documents of these tickets are what a rebuild would write, and words are counted as often as they stand."""
     wrong = db.execute(
         """
         select g.number
@@ -224,7 +224,7 @@ def test_to_read_an_event_again_changes_nothing(requester: Person, new_ticket: N
 def test_whatever_happens_in_which_order_documents_are_what_a_rebuild_writes(
     requester: Person, agent: Person, new_ticket: New, db: Db
 ) -> None:
-    chance = random.Random(12)
+    chance = random.Random(12)  # noqa: S311 (nothing secret)
     words = ["alpha", "Bêta", "gamma_delta", "数据库", "runs", "running", "λ", "42", "x.y", "epsilonZeta"]
     tickets: list[int] = []
     comments: list[tuple[Person, str]] = []
@@ -381,6 +381,6 @@ def test_a_rebuild_mends_what_is_wrong(apart: Db) -> None:
     apart.execute("update words w set documents = 0")
     apart.execute("insert into search_rebuilds (last) values (200000)")
     index()
-    wrong = "select from ticket_documents d left join lateral documents_of(d.number) o on true where d.text is distinct from o.text"
-    assert apart.execute(wrong).fetchall() == []
+    wrong = "select from ticket_documents d left join lateral documents_of(d.number) o on true"
+    assert apart.execute(f"{wrong} where d.text is distinct from o.text").fetchall() == []
     assert len(apart.execute("select from ticket_documents").fetchall()) == len(numbers)

@@ -78,12 +78,24 @@ def test_ours_build_a_database(url: str) -> None:
     assert state(url, paths.MIGRATIONS) == (max(files), [])
 
 
+def test_an_extension_that_the_role_may_not_add_is_named_with_what_to_do(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        names = {"name": sql.Identifier(conn.info.dbname), "role": sql.Identifier(conn.info.user)}
+        conn.execute(sql.SQL("revoke create on database {name} from {role}").format(**names))
+        with pytest.raises(migrate.MigrationError, match=r"extension unaccent.*grant create on database"):
+            apply(url, paths.MIGRATIONS)
+        assert conn.execute("select to_regclass('tickets')").fetchone() == (None,)
+        conn.execute(sql.SQL("grant create on database {name} to {role}").format(**names))
+    assert migrate.SHAPES in apply(url, paths.MIGRATIONS)
+
+
 def definitions(url: str, schema: str = "public") -> dict[str, str]:
     """How PostgreSQL writes each function of a schema."""
     with psycopg.connect(url, options=f"-c search_path={schema},public") as conn:
         rows = conn.execute(
             "select oid::regprocedure::text, pg_get_functiondef(oid) from pg_proc"
-            " where pronamespace = %s::regnamespace",
+            " where pronamespace = %s::regnamespace"
+            "   and not exists (select from pg_depend d where d.objid = pg_proc.oid and d.deptype = 'e')",
             [schema],
         ).fetchall()
     return {name: text.replace(f"FUNCTION {schema}.", "FUNCTION ") for name, text in rows}

@@ -36,6 +36,7 @@ select new_job_id(), 'ticket.created', '{{}}', (i * 600 / {MANY})::text::xid8 fr
 update webhook_fan_out f set transaction_id = e.transaction_id, position = e.position
   from (select * from events order by transaction_id desc, position desc offset {AHEAD} limit 1) e;
 update notification_place p set transaction_id = f.transaction_id, position = f.position from webhook_fan_out f;
+update search_progress p set transaction_id = f.transaction_id, position = f.position from webhook_fan_out f;
 insert into mails (id, template, locale, to_name, to_email, subject, status, settled_at, body, html_body)
 select new_job_id(), 'reply', 'en', '', i || '@lumen.example', 'Come',
        case when i % 100 = 0 then 'pending' else 'sent' end::mail_status, case when i % 100 <> 0 then now() end,
@@ -118,6 +119,9 @@ async def notified(conn: psycopg.AsyncConnection[Any], statement: Callable[..., 
 
 RUN: dict[str, tuple[int, Statement]] = {
     "has_events_to_fan_out": (LITTLE, sql.webhooks.has_events_to_fan_out),
+    "has_documents_to_write": (LITTLE, lambda c: sql.documents.has_documents_to_write(c, form=0)),
+    "list_events_to_document": (LITTLE, lambda c: sql.documents.list_events_to_document(c, page_size=200)),
+    "get_search_lateness": (LITTLE, sql.doctor.get_search_lateness),
     "list_events_to_fan_out": (
         LITTLE,
         lambda c: sql.webhooks.list_events_to_fan_out(c, page_size=200, page_bytes=1 << 22, longest=1 << 20),
@@ -255,6 +259,8 @@ def filled(request: pytest.FixtureRequest, new_database: Callable[..., str], slo
             "deliveries",
             "webhook_messages",
             "webhook_fan_out",
+            "search_progress",
+            "search_rebuilds",
             "webhook_endpoints",
             "job_pauses",
         ):

@@ -321,6 +321,9 @@ def test_a_signature_is_read_whatever_its_arguments_look_like(release: Release, 
 RUN = {
     "claim_idempotency_key": "select claim_idempotency_key(gen_random_uuid(), 'key', 'x', gen_random_uuid())",
     "claim_jobs": "select claim_jobs(array[enqueue_job('sample', '{}', ordering_key => 'one')], '1 minute')",
+    "count_words": "select count_words('{a,b}', '{1,-1}')",
+    "document": "select document('de', 'a', 'b', 'c')",
+    "erase_documents": "select erase_documents('{1}')",
     "events_back": "select events_back(now(), gen_random_uuid(), null, apart, 9) from unnest('{t,f}'::bool[]) apart",
     "keep_an_admin": "update users set active = false where name = 'a'",
     "log_id": "select log_id(pg_current_xact_id())",
@@ -328,6 +331,8 @@ RUN = {
     "mend_event_log": "select mend_event_log()",
     "next_event_sequence": "select next_event_sequence()",
     "note_audience": "insert into events (id, type, internal, data) values (gen_random_uuid(), 'x', true, '{}')",
+    "search_letters": "select search_letters('数据库 é')",
+    "search_parts": "select search_parts('数据库 aB')",
 }
 
 

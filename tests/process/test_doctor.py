@@ -48,6 +48,7 @@ WHOLE = (
     "Transactions",
     "Worker",
     "Webhooks",
+    "Full text",
     "Sent mail",
     "Queues",
     "Secrets",

@@ -64,6 +64,34 @@ def test_events_without_deliveries_are_measured_and_the_doctor_tells(url: str) -
         assert not asyncio.run(webhooks()).passed
 
 
+def test_what_is_not_found_yet_is_measured_and_the_doctor_tells(url: str) -> None:
+    async def full_text() -> checks.Check:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
+            return await checks._search(conn)
+
+    with psycopg.connect(url, autocommit=True) as conn:
+        looked(url)
+        assert figure("ticketing_search_late_seconds") == 0
+        assert asyncio.run(full_text()).passed
+        conn.execute(
+            "insert into events (id, type, data, recorded_at)"
+            " values (%s, 'ticket.created', '{}', now() - interval '90 s')",
+            [uuids.uuid7()],
+        )
+        await_(lambda: conn.execute(SETTLED).rowcount == 1)
+        looked(url)
+        late = figure("ticketing_search_late_seconds")
+        assert late and 89 < late < 200
+        assert not asyncio.run(full_text()).passed
+        conn.execute("update search_progress set position = (select max(position) from events)")
+        conn.execute("update search_progress set transaction_id = (select max(transaction_id) from events)")
+        conn.execute("insert into search_rebuilds (last, requested_at) values (70, now() - interval '90 s')")
+        looked(url)
+        late = figure("ticketing_search_rebuilding_seconds")
+        assert late and 89 < late < 200
+        assert "up to number 0 of 70" in asyncio.run(full_text()).finding
+
+
 def test_mails_that_wait_and_events_that_are_untold_are_measured(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         await_(lambda: conn.execute(SETTLED).rowcount == 1)
