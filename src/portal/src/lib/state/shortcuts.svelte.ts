@@ -39,7 +39,9 @@ export class Shortcuts {
 			(mod ? 'mod+' : '') + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
 		if (
 			!mod &&
-			(!this.enabled || typing(event) || document.querySelector('dialog[open], [role=dialog]'))
+			(!this.enabled ||
+				typing(event) ||
+				document.querySelector('dialog[open], [role=dialog]:not([data-state=closed])'))
 		)
 			return;
 		const now = Date.now();
