@@ -1,10 +1,13 @@
-"""Compares the service's speed with a minimal FastAPI service for the same routes (rival.py), on the same database.
+"""Compares the service's speed with a minimal FastAPI service for the same routes (rival.py).
 
-    python scripts/bench/compare.py [--quick] [--rounds N] [--seconds S] [--json FILE]
+    make bench
+    make bench ARGS='--durable --workers 2'
+    make bench ARGS='--scenarios queue,search --json FILE'
 
-Both run as one uvicorn process each, with access logs, and take turns under the same load. Every figure is the median
-of the rounds, so that other work of the machine affects both alike. Only ratios mean anything on other machines. Their
-PostgreSQL does not wait for the disk.
+Both run under uvicorn, with access logs, and take turns under the same load. Every figure is the median of the rounds,
+so that other work of the machine affects both alike. Only ratios mean anything on other machines. Each has a database
+of its own with the same tickets, in one PostgreSQL: ours with all that it keeps, the rival's with the tables and the
+indexes that its statements need, and nothing else.
 """
 
 from __future__ import annotations
@@ -33,13 +36,14 @@ from rich.console import Console
 from rich.table import Table
 
 import contract_layer
+import corpus
 from ticketing.access import bearer
 from ticketing.db import embedded, migrate
 
 HERE = Path(__file__).parent
-SCENARIOS = ("get", "list", "create", "comment")
+SCENARIOS = ("get", "list", "queue", "search", "create", "comment")
 CONNECTIONS = 16
-TARGET = 1.5
+TARGET = 2
 SEED = """
 insert into users (id, name, email, role)
 select gen_random_uuid(), 'Person ' || i, 'person' || i || '@example.com',
@@ -57,14 +61,25 @@ insert into categories (project, key, name) values ('bench', 'player', 'Player')
 with people as (select array_agg(id order by name) filter (where role = 'agent') as agents,
                        array_agg(id order by name) filter (where role = 'requester') as requesters from users)
 insert into tickets (type, project, category, title, description, tags, environment, requester_id, assignee_id,
-                     created_at, updated_at)
-select 'support', 'bench', case when i %% 2 = 0 then 'player' end, 'How do I set this up, number ' || i,
-       repeat('I have read the guide twice and still do not see where to begin. ', 6), '{setup}',
+                     status, resolution, created_at, updated_at, resolved_at, closed_at)
+select 'support', 'bench', case when i %% 2 = 0 then 'player' end,
+       'How do I set the ' || words[1 + i * 7 %% cardinality(words)] || ' up, number ' || i,
+       repeat('I have read the guide twice and still do not see where to begin. ', 5)
+       || 'It ends with ' || words[1 + i * 11 %% cardinality(words)] || '.', '{setup}',
        '{"app": "4.2.1", "os": "Debian 12"}', requesters[1 + i %% 1980], agents[1 + i %% 20],
-       moment, moment
-  from people, generate_series(1, %(tickets)s) i,
-       lateral (select now() - (%(tickets)s - i) * interval '1 minute' as moment) m;
+       case when open then 'open' else 'closed' end::ticket_status,
+       case when open then 'none' else 'answered' end::ticket_resolution,
+       moment, moment, case when not open then moment end, case when not open then moment end
+  from people, (select %(words)s::text[] as words) w, generate_series(1, %(tickets)s) i,
+       lateral (select now() - (%(tickets)s - i) * interval '1 minute' as moment, i / 20 %% 14 = 0 as open) m;
 """
+RIVAL = """
+create index on tickets (created_at desc, number desc);
+create index on tickets (assignee_id, created_at desc, number desc) where status in ('open', 'in_progress', 'pending');
+create index on tickets using gin (to_tsvector('english', title || ' ' || description));
+create index on comments (ticket, created_at);
+"""
+"""What a person who writes that service by hand would create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +109,13 @@ def main() -> None:
     console = Console(width=110)
     layer = contract_layer.compare(rounds=options.rounds)
     console.print(contract_layer.table(layer))
-    with embedded.postgres() as url:
+    with tempfile.TemporaryDirectory() as folder, embedded.postgres(Path(folder) if options.durable else None) as url:
         token = prepared(url, options.tickets)
-        with running(url) as servers:
+        rival_url = rivals(url)
+        with running(url, rival_url, options.workers) as servers:
             figures = compared(url, token, servers, options)
-        statements = counted(url, token, options)
-    console.print(table(figures, statements))
+        statements = counted(url, rival_url, token, options)
+    console.print(table(figures, statements, options))
     if options.json:
         end_to_end = {
             scenario: {name: asdict(each) for name, each in both.items()} for scenario, both in figures.items()
@@ -112,10 +128,16 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    summary, _, more = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        description=summary, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5, help="turns of each server in each scenario")
     parser.add_argument("--seconds", type=float, default=4, help="length of a turn")
     parser.add_argument("--tickets", type=int, default=20_000, help="tickets in the database")
+    parser.add_argument("--workers", type=int, default=1, help="processes of each server")
+    parser.add_argument("--durable", action="store_true", help="PostgreSQL waits for the disk at each commit")
+    parser.add_argument("--scenarios", type=lambda text: text.split(","), default=SCENARIOS, metavar="A,B")
     parser.add_argument("--quick", action="store_true", help="one short turn each, to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     options = parser.parse_args()
@@ -129,31 +151,57 @@ def prepared(url: str, tickets: int) -> str:
     token = bearer.new_token()
     asyncio.run(migrate.migrate(url))
     with psycopg.ClientCursor(psycopg.connect(url, autocommit=True)) as cursor:
-        cursor.execute(SEED, {"hash": bearer.hash_token(token), "tickets": tickets})
+        cursor.execute(SEED, {"hash": bearer.hash_token(token), "tickets": tickets, "words": rare_words()})
         cursor.execute("vacuum analyze")
         cursor.connection.close()
     return token
+
+
+def rare_words() -> list[str]:
+    """Words that are searched for: each is in two tickets of a thousand."""
+    return corpus.words()[0][600:1600]
+
+
+def rivals(url: str) -> str:
+    """Copy what there is into a database of the rival's, without what only ours needs, and return its URL."""
+    own = url.replace("/ticketing?", "/rival?")
+    with psycopg.connect(url.replace("/ticketing?", "/postgres?"), autocommit=True) as conn:
+        conn.execute("create database rival template ticketing")
+    with psycopg.connect(own, autocommit=True) as conn:
+        dropped = conn.execute(
+            """select i.indexrelid::regclass::text from pg_index i
+                where i.indrelid in ('tickets'::regclass, 'comments'::regclass) and not i.indisprimary
+                  and not exists (select from pg_constraint c where c.conindid = i.indexrelid)"""
+        )
+        for (name,) in dropped.fetchall():
+            conn.execute(f"drop index {name}")
+        for statement in RIVAL.strip().split(";\n"):
+            conn.execute(statement)
+        conn.execute("vacuum analyze")
+    return own
 
 
 # Servers ------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def running(url: str) -> Iterator[tuple[Server, Server]]:
-    """Both servers, each in one process, with production logging."""
+def running(url: str, rival_url: str, workers: int) -> Iterator[tuple[Server, Server]]:
+    """Both servers, each in that many processes, with production logging."""
     ours = ["ticketing", "serve"]
     rival = ["uvicorn", "--app-dir", str(HERE), "rival:app", "--loop", "uvloop", "--http", "httptools"]
+    for command in (ours, rival):
+        command += ["--workers", str(workers)]
     with contextlib.ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         yield (
             stack.enter_context(serving("ours", ours, {"TICKETING_DATABASE_URL": url}, logs)),
-            stack.enter_context(serving("rival", rival, {"RIVAL_DATABASE_URL": url}, logs)),
+            stack.enter_context(serving("rival", rival, {"RIVAL_DATABASE_URL": rival_url}, logs)),
         )
 
 
 @contextlib.contextmanager
 def serving(name: str, arguments: list[str], environ: dict[str, str], logs: Path) -> Iterator[Server]:
-    """One process of a server, once it answers."""
+    """A server, once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -189,7 +237,7 @@ def compared(
     """The median figures of each server, by scenario."""
     found: dict[str, dict[str, Figures]] = {}
     with psycopg.connect(url, autocommit=True) as conn:
-        for scenario in SCENARIOS:
+        for scenario in options.scenarios:
             turns: dict[str, list[Figures]] = {server.name: [] for server in servers}
             for server in servers:
                 _load(server, token, scenario, options.tickets, options.seconds / 4)
@@ -206,19 +254,23 @@ def turn(
     """Load a server for a while."""
     postmaster = psutil.Process(conn.info.backend_pid).parent()
     assert postmaster is not None
-    before = _cpu([server.process]), _cpu(postmaster.children())
+    before = _cpu(_processes(server)), _cpu(postmaster.children())
     load = _load(server, token, scenario, options.tickets, options.seconds)
-    after = _cpu([server.process]), _cpu(postmaster.children())
+    after = _cpu(_processes(server)), _cpu(postmaster.children())
     server_cpu, postgres_cpu = ((y - x) / load["requests"] for x, y in zip(before, after, strict=True))
     return Figures(load["rate"], load["p50"], load["p99"], server_cpu, postgres_cpu, load["errors"])
 
 
 def _load(server: Server, token: str, scenario: str, tickets: int, seconds: float) -> dict[str, Any]:
-    job = {"port": server.port, "token": token, "scenario": scenario, "tickets": tickets}
+    job = {"port": server.port, "token": token, "scenario": scenario, "tickets": tickets, "words": rare_words()}
     job |= {"connections": CONNECTIONS, "seconds": seconds}
     output = subprocess.run([sys.executable, HERE / "load.py", json.dumps(job)], check=True, capture_output=True).stdout
     answer: dict[str, Any] = json.loads(output)
     return answer
+
+
+def _processes(server: Server) -> list[psutil.Process]:
+    return [server.process, *server.process.children(recursive=True)]
 
 
 def _cpu(processes: list[psutil.Process]) -> float:
@@ -231,7 +283,7 @@ def _median(turns: list[Figures]) -> Figures:
     return Figures(**{**medians, "errors": sum(each.errors for each in turns)})
 
 
-def counted(url: str, token: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
+def counted(url: str, rival_url: str, token: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """The number of statements per request of each server, by scenario.
 
     Outside a transaction block each statement is a transaction, and PostgreSQL counts those of a session at its end. So
@@ -239,13 +291,13 @@ def counted(url: str, token: str, options: argparse.Namespace) -> dict[str, dict
     """
     found: dict[str, dict[str, float]] = {}
     with psycopg.connect(url, autocommit=True) as conn:
-        for scenario in SCENARIOS:
+        for scenario in options.scenarios:
             found[scenario] = {}
             for number, name in enumerate(("ours", "rival")):
                 counts = []
                 for seconds in (options.seconds / 4, options.seconds * 5 / 4):
                     before = _transactions(conn)
-                    with running(url) as servers:
+                    with running(url, rival_url, 1) as servers:
                         load = _load(servers[number], token, scenario, options.tickets, seconds)
                     counts.append((_transactions(conn) - before, load["requests"]))
                 (few, short), (many, long) = counts
@@ -254,14 +306,21 @@ def counted(url: str, token: str, options: argparse.Namespace) -> dict[str, dict
 
 
 def _transactions(conn: psycopg.Connection[Any]) -> int:
-    row = conn.execute("select xact_commit from pg_stat_database where datname = current_database()").fetchone()
+    row = conn.execute(
+        "select sum(xact_commit) from pg_stat_database where datname in ('ticketing', 'rival')"
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def table(figures: dict[str, dict[str, Figures]], statements: dict[str, dict[str, float]]) -> Table:
+def table(
+    figures: dict[str, dict[str, Figures]], statements: dict[str, dict[str, float]], options: argparse.Namespace
+) -> Table:
     """The comparison, for people."""
-    shown = Table(title=f"End to end: 1 process each, {CONNECTIONS} connections", title_justify="left")
+    title = (
+        f"End to end: processes of each: {options.workers}, connections: {CONNECTIONS}, tickets: {options.tickets:,}"
+    )
+    shown = Table(title=title + (", durable" if options.durable else ""), title_justify="left")
     shown.add_column("")
     for heading in ("requests/s", "p50 ms", "p99 ms", "server µs CPU", "PostgreSQL µs CPU", "statements", "errors"):
         shown.add_column(heading, justify="right")

@@ -76,7 +76,7 @@ def _content_length(head: bytearray) -> int:
 
 
 async def run(
-    *, port: int, token: str, scenario: str, tickets: int, connections: int, seconds: float
+    *, port: int, token: str, scenario: str, tickets: int, words: list[str], connections: int, seconds: float
 ) -> dict[str, Any]:
     """Load a server on this machine. Requests under way when the time is up are completed and counted."""
     statuses: Counter[int] = Counter()
@@ -88,7 +88,7 @@ async def run(
         latencies.append(latency)
         return time.perf_counter() - started < seconds
 
-    requests = endless(scenario, token, tickets)
+    requests = endless(scenario, token, tickets, words)
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(lambda: Connection(requests, answered), "127.0.0.1", port)
@@ -106,8 +106,8 @@ async def run(
     }
 
 
-def endless(scenario: str, token: str, tickets: int) -> Iterator[bytes]:
-    """Requests of one kind, about random tickets; each POST has its own key."""
+def endless(scenario: str, token: str, tickets: int, words: list[str]) -> Iterator[bytes]:
+    """Requests of one kind, about random tickets or with one of the words; each POST has its own key."""
     common = f"HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nAuthorization: Bearer {token}\r\n"
     body = json.dumps(BODIES[scenario]) if scenario in BODIES else ""
     sending = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -120,6 +120,10 @@ def endless(scenario: str, token: str, tickets: int) -> Iterator[bytes]:
                 text = f"GET /api/v1/tickets/{number} {common}\r\n"
             case "list":
                 text = f"GET /api/v1/tickets?limit=25 {common}\r\n"
+            case "queue":
+                text = f"GET /api/v1/tickets?status=open,in_progress,pending&assignee=me&limit=25 {common}\r\n"
+            case "search":
+                text = f"GET /api/v1/tickets?q={draw.choice(words)}+sort:-created&limit=25 {common}\r\n"
             case "create":
                 text = f"POST /api/v1/tickets {common}{sending}{key}\r\n{body}"
             case "comment":

@@ -1,7 +1,8 @@
-"""The service we compare with: the same four routes, as one would write them with FastAPI, asyncpg and pydantic.
+"""The service we compare with: the same routes, as one would write them with FastAPI, asyncpg and pydantic.
 
-It does less, to its advantage: no event, no Idempotency-Key, no ETag, no request id, no filters, no problem details, no
-visibility rules beyond one's own tickets. Its models are equivalent to our schemas, and its answers are the same.
+It does less, to its advantage: no event, no Idempotency-Key, no ETag, no request id, two filters, search in titles and
+descriptions alone, no problem details, no visibility rules beyond one's own tickets. Its models are equivalent to our
+schemas, and its answers are the same.
 """
 
 import hashlib
@@ -146,6 +147,17 @@ GET_TICKET = f"{TICKET} from tickets t {PEOPLE} where t.number = $1 and ($2 or t
 LIST_TICKETS = f"""
 {TICKET} from tickets t {PEOPLE} where $1 or t.requester_id = $2 order by t.created_at desc, t.number desc limit $3
 """
+QUEUE = f"""
+{TICKET} from tickets t {PEOPLE}
+ where ($1 or t.requester_id = $2) and t.status in ('open', 'in_progress', 'pending') and t.assignee_id = $4
+ order by t.created_at desc, t.number desc limit $3
+"""
+SEARCH = f"""
+{TICKET} from tickets t {PEOPLE}
+ where ($1 or t.requester_id = $2)
+   and to_tsvector('english', t.title || ' ' || t.description) @@ websearch_to_tsquery('english', $4)
+ order by t.created_at desc, t.number desc limit $3
+"""
 INSERT_TICKET = f"""
 with t as (
     insert into tickets (type, project, title, description, severity, category, tags, environment, priority,
@@ -230,8 +242,20 @@ async def get_ticket(number: Number, conn: Connection, user: User) -> Any:
 
 
 @app.get("/api/v1/tickets", response_model=TicketPage)
-async def list_tickets(conn: Connection, user: User, limit: Annotated[int, Query(ge=1, le=100)] = 25) -> Any:
-    rows = await conn.fetch(LIST_TICKETS, user["role"] != "requester", user["id"], limit + 1)
+async def list_tickets(
+    conn: Connection,
+    user: User,
+    limit: Annotated[int, Query(ge=1, le=100)] = 25,
+    assignee: str | None = None,
+    q: str | None = None,
+) -> Any:
+    common = user["role"] != "requester", user["id"], limit + 1
+    if assignee == "me":
+        rows = await conn.fetch(QUEUE, *common, user["id"])
+    elif q is not None:
+        rows = await conn.fetch(SEARCH, *common, q.removesuffix(" sort:-created"))
+    else:
+        rows = await conn.fetch(LIST_TICKETS, *common)
     following = str(rows[limit - 1]["number"]) if len(rows) > limit else None
     return {"items": [ticket(row) for row in rows[:limit]], "next": following}
 
