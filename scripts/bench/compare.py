@@ -109,7 +109,7 @@ def main() -> None:
     console = Console(width=110)
     layer = contract_layer.compare(rounds=options.rounds)
     console.print(contract_layer.table(layer))
-    with tempfile.TemporaryDirectory() as folder, embedded.postgres(Path(folder) if options.durable else None) as url:
+    with database(durable=options.durable) as url:
         token = prepared(url, options.tickets)
         rival_url = rivals(url)
         with running(url, rival_url, options.workers) as servers:
@@ -144,6 +144,15 @@ def _arguments() -> argparse.Namespace:
     if options.quick:
         options.rounds, options.seconds, options.tickets = 1, 0.5, 1000
     return options
+
+
+@contextlib.contextmanager
+def database(*, durable: bool) -> Iterator[str]:
+    """An empty PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        with embedded.postgres(Path(folder) if durable else None) as url:
+            yield url
 
 
 def prepared(url: str, tickets: int) -> str:

@@ -24,7 +24,7 @@ from rich.table import Table
 import rival
 from load import BODIES
 from ticketing import api, contract
-from ticketing.access import authentication
+from ticketing.access import authentication, cookies
 from ticketing.contract import engine
 from ticketing.ground import paths
 
@@ -89,8 +89,10 @@ def ours() -> Any:
         {path: contract.load(file) for path, file in paths.DOCUMENTS.items()},
         contract.load(paths.SPEC / "problems.yaml"),
         handlers={name: _constant(getattr(api, name), answers.get(name)) for name in api.__all__},
-        authenticators={"bearer": authenticate, "stream_pass": authenticate},
+        authenticators={"bearer": authenticate, "session": authenticate, "stream_pass": authenticate},
+        genuine={"csrf": cookies.genuine},
         authorize=authentication.authorize,
+        anonymous=actor,
         derived={"html_url": lambda ticket: f"http://127.0.0.1/support/tickets/{ticket['number']}"},
     )
 
