@@ -21,7 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,10 @@ from psycopg.rows import dict_row
 import corpus
 from ticketing.access.actors import ANONYMOUS, Actor
 from ticketing.db import embedded, pool, sql
-from ticketing.rules.tickets import SORTS
+from ticketing.query import parsing
+from ticketing.query.compiling import Reader
+from ticketing.query.fields import SORTS
+from ticketing.rules import tickets
 
 Connection = psycopg.AsyncConnection[Any]
 Question = Callable[[Connection, Actor], Awaitable[Any]]
@@ -140,18 +143,14 @@ def _requester(id: UUID, *organizations: str) -> Actor:
     return Actor(id=id, requester_id=id, role="requester", organizations=frozenset(organizations))
 
 
-def listed(sort: str, *, after: Any = None, page_size: int = 26, **filters: Any) -> Question:
+def listed(sort: str, *, after: Any = None, page_size: int = 26, q: str = "", **filters: Any) -> Question:
     """A page of a list."""
-    given: dict[str, Any] = UNFILTERED | filters
+    wanted, query = UNFILTERED | filters, parsing.parse(q)
+    place = None if after is None else (after, 1)
 
     async def ask(conn: Connection, actor: Actor) -> Any:
-        place: dict[str, Any] = {
-            "after": after,
-            "after_number": 1 if after else None,
-            "page_size": page_size,
-            "page_bytes": 2 << 20,
-        }
-        return await SORTS[sort][0](conn, **actor.viewer(), **given, **place)
+        reader = Reader(actor.id, {}, datetime.now(UTC), UTC)
+        return await tickets.read(conn, actor, wanted, query, reader, sort=sort, after=place, page_size=page_size)
 
     return ask
 

@@ -25,7 +25,7 @@ from ticketing.access.bearer import hash_token
 from ticketing.contract.problems import Unauthenticated
 from ticketing.db import sql
 from ticketing.ground import paths
-from ticketing.rules.tickets import SORTS
+from ticketing.query.fields import SORTS
 
 Visibility = Literal["private", "public"]
 PROJECTS = ("alpha", "beta", "gamma")
@@ -134,8 +134,8 @@ async def _compare(url: str, world: World) -> None:
         for who, actor in actors.items():
             user = None if who is None else world.users[who]
             visible = {number for number, ticket in numbers.items() if sees(world, who, ticket)}
-            for query, *_ in SORTS.values():
-                assert await _listed(conn, query, actor) == visible
+            for sort in SORTS:
+                assert await _listed(conn, sort, actor) == visible
             for number, ticket in numbers.items():
                 there = number in visible
                 inside = there and staffs(user, ticket.project)
@@ -157,9 +157,8 @@ async def _compare(url: str, world: World) -> None:
                 assert (found is not None) == (project in world.public or staffs(user, project))
 
 
-async def _listed(conn: sql.Connection, query: Any, actor: Actor) -> set[int]:
-    page = {"after": None, "after_number": None, "page_size": 9, "page_bytes": 9999}
-    rows = await query(conn, **actor.viewer(), **lists.UNFILTERED, **page)
+async def _listed(conn: sql.Connection, sort: str, actor: Actor) -> set[int]:
+    rows = await lists.listed(sort, page_size=9)(conn, actor)
     numbers = [row["number"] for row in rows]
     assert len(set(numbers)) == len(numbers), "for however many reasons a ticket is seen, it is listed once"
     return set(numbers)

@@ -59,6 +59,23 @@ def test_no_list_reads_through_all_tickets(filled: str, reader: str) -> None:
     assert greedy == {}
 
 
+STEADY = (
+    *("open", "closed", "unfinished", "ended", "bugs", "urgent", "critical", "spam", "unfinished, critical"),
+    *("of an assignee", "without assignee", "a queue", "a queue, urgent", "unfinished, unassigned"),
+    *("of a requester", "of a requester with many", "unfinished of a requester", "ended of an assignee"),
+)
+"""Lists by age that the service plans once for all values, for who sees everything."""
+
+
+def test_what_is_planned_once_reads_no_more_than_what_is_planned_for_its_values(filled: str) -> None:
+    names = [f"{name}, {sort}" for name in STEADY for sort in ("created", "-created")]
+    once = reads(filled, "agent of all", "force_generic_plan", *names)
+    each = reads(filled, "agent of all", "force_custom_plan", *names)
+    assert {name: found for name, (found, _) in once.items()} == {name: found for name, (found, _) in each.items()}
+    more = {name: (once[name][1].blocks, each[name][1].blocks) for name in names}
+    assert {name: blocks for name, blocks in more.items() if blocks[0] > blocks[1] + A_PAGE} == {}
+
+
 @pytest.mark.parametrize("sort", ["created", "-created", "updated", "-updated"])
 @pytest.mark.parametrize("name", ["of a requester with many", "unfinished of a requester"])
 def test_ones_own_tickets_are_read_in_the_order_of_the_list(filled: str, name: str, sort: str) -> None:

@@ -195,7 +195,7 @@ def test_each_filter_of_the_list_is_a_field_or_part_of_one() -> None:
     named = {parameter["name"] for parameter in listing["get"]["parameters"] if "name" in parameter} - {"q", SORT}
     assert {re.sub("_(since|before)$", "", name) for name in named} <= FIELDS.keys()
     (sort,) = (each for each in listing["get"]["parameters"] if each.get("name") == SORT)
-    assert set(sort["schema"]["enum"]) == set(SORTS) == tickets.SORTS.keys()
+    assert set(sort["schema"]["enum"]) == set(SORTS)
     (query,) = (each for each in listing["get"]["parameters"] if each.get("name") == "q")
     assert query["schema"]["maxLength"] == LONGEST
     for example in query["examples"].values():
@@ -265,14 +265,9 @@ class Database:
         self, query: Query, actor: Actor, sort: str, after: Any = None, page_size: int = 1000
     ) -> list[int]:
         people = await names.people(self.conn, actor, query)
-        rows = await sql.query.list_tickets_by_query(
-            self.conn,
-            **actor.viewer(),
-            **UNFILTERED,
-            condition=compiling.condition(query, Reader(actor.id, people.meant, NOW, ZONE), sort, after),
-            **compiling.orders(sort),
-            page_size=page_size,
-            page_bytes=1 << 30,
+        reader = Reader(actor.id, people.meant, NOW, ZONE)
+        rows = await tickets.read(
+            self.conn, actor, UNFILTERED, query, reader, sort=sort, after=after, page_size=page_size
         )
         return [int(row["number"] or 0) for row in rows]
 

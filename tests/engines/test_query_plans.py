@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -13,12 +12,7 @@ from psycopg.rows import dict_row
 from test_lists import MOST, filled
 
 import lists
-from ticketing.access.actors import Actor
-from ticketing.db import sql
-from ticketing.query import compiling
-from ticketing.query.compiling import Reader
 from ticketing.query.fields import SORTS
-from ticketing.query.parsing import parse
 
 __all__ = ["filled"]
 FIELDS: dict[str, Callable[[Any], str]] = {
@@ -49,23 +43,6 @@ def query_of(filters: dict[str, Any]) -> str:
     )
 
 
-def queried(q: str, sort: str) -> lists.Question:
-    unfiltered: dict[str, Any] = lists.UNFILTERED
-
-    async def ask(conn: lists.Connection, actor: Actor) -> Any:
-        return await sql.query.list_tickets_by_query(
-            conn,
-            **actor.viewer(),
-            **unfiltered,
-            condition=compiling.condition(parse(q), Reader(actor.id, {}, datetime.now(UTC), UTC), sort),
-            **compiling.orders(sort),
-            page_size=26,
-            page_bytes=2 << 20,
-        )
-
-    return ask
-
-
 @pytest.mark.parametrize("reader", lists.readers())
 def test_a_query_finds_and_reads_what_filters_find_and_read(filled: str, reader: str) -> None:
     actor = lists.readers()[reader]
@@ -75,7 +52,7 @@ def test_a_query_finds_and_reads_what_filters_find_and_read(filled: str, reader:
         async with await psycopg.AsyncConnection.connect(filled, row_factory=dict_row, options="-c jit=off") as conn:
             for name, filters in lists.ASKED.items():
                 for sort in (each for each in SORTS if each.startswith("-")):
-                    rows, read = await lists.read_of(conn, queried(query_of(filters), sort), actor)
+                    rows, read = await lists.read_of(conn, lists.listed(sort, q=query_of(filters)), actor)
                     same, _ = await lists.read_of(conn, lists.listed(sort, **filters), actor)
                     if rows != same or read.scans or read.blocks > MOST:
                         odd[f"{name}, {sort}"] = ("another page" if rows != same else "", read)

@@ -59,6 +59,8 @@ class Compiled:
 
     text: str
     values: Sequence[Any] = ()
+    steady: bool = False
+    """Whether one plan serves whatever the values are."""
 
     def after(self, number: int) -> str:
         """The text, if so many parameters come before its own."""
@@ -160,7 +162,7 @@ class AsyncPsycopgAdapter:
                 if isinstance(part, Compiled):
                     sql = sql.replace(_mark(name), part.after(len(values)))
                     values += part.values
-                    prepare = False
+                    prepare = prepare and part.steady
         cursor = _cursor(conn, row_factory)
         began = time.perf_counter()
         try:

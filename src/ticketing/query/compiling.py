@@ -43,14 +43,35 @@ Place = tuple[Any, int] | None
 """The sort key and the number of the ticket after which a page begins."""
 
 
-def condition(query: Query, reader: Reader, sort: str, after: Place = None) -> Compiled:
-    """What holds of the tickets that match, and come after a place in this order."""
+@dataclass(frozen=True, slots=True)
+class Title:
+    """Words that a title has to have, as a query for its index; or the number of a ticket."""
+
+    words: str
+    number: int | None = None
+
+
+def condition(
+    query: Query,
+    reader: Reader,
+    sort: str,
+    after: Place = None,
+    *,
+    title: Title | None = None,
+    person: Filter | None = None,
+) -> Compiled:
+    """What holds of the tickets that match, and come after a place in this order.
+
+    The clause of one `person` becomes a range of their index. Thus PostgreSQL reads it in order, even if it does not
+    know how many tickets they have.
+    """
     given = _Parameters()
     found = [
-        *_words(query, given),
+        *([_titled_or_numbered(title.words, title.number, given)] if title else []),
+        *_words(query),
         *_title(query, given),
         *(
-            _signed(clause, _filter(clause, reader, given))
+            _in_range(clause, reader, given) if clause is person else _signed(clause, _filter(clause, reader, given))
             for clause in query.clauses
             if isinstance(clause, Filter) and FIELDS[clause.name].kind not in ("word", "text")
         ),
@@ -60,28 +81,58 @@ def condition(query: Query, reader: Reader, sort: str, after: Place = None) -> C
         beyond = "<" if sort.startswith("-") else ">"
         key, number = given.of(after[0], type_), given.of(after[1], "bigint")
         found.append(f"({column}, t.number) {beyond} ({key}, {number})")
-    return Compiled(" and ".join(found) or "true", tuple(given.values))
+    steady = not title and (person is not None or all(map(_is_fixed, query.clauses)))
+    return Compiled(" and ".join(found) or "true", tuple(given.values), steady)
+
+
+def one_person(query: Query, sort: str) -> Filter | None:
+    """What names the one person whose tickets an index has in this order, if nothing else stands in the way."""
+    found = [clause for clause in query.clauses if isinstance(clause, Filter) and _names_one(clause)]
+    alone = len(found) == 1 and all(clause is found[0] or _is_fixed(clause) for clause in query.clauses)
+    return found[0] if alone and sort.endswith("created") else None
+
+
+def _names_one(clause: Filter) -> bool:
+    field, value = FIELDS[clause.name], clause.values[0]
+    one = not clause.negated and len(clause.values) == 1
+    return one and field.kind == "person" and (is_id(value.text) or is_me(field, value))
+
+
+def _is_fixed(clause: Filter | Text) -> bool:
+    """Whether a clause is the same SQL whatever its values: they are words that stand in it, or `none`."""
+    if isinstance(clause, Text):
+        return False
+    field = FIELDS[clause.name]
+    return field.kind == "word" or all(is_none(field, value) for value in clause.values)
 
 
 class Orders(TypedDict):
     """What the statement takes of a sort: the column, and how its parts are sorted, and the page that they make."""
 
     key: Compiled
-    own_order: Compiled
     order: Compiled
     merged: Compiled
 
 
-def orders(sort: str) -> Orders:
-    """The sort of the statement. The viewer's own are sorted by the requester first, as in `matching_tickets`."""
-    way = " desc" if sort.startswith("-") else ""
-    column, _ = SORT_KEYS[sort.lstrip("-")]
+def orders(sort: str, person: Filter | None = None) -> Orders:
+    """The sort of the statement. Tickets of one person are sorted by that person first, whose index has them so."""
+    column, way = _column(sort)
+    first = f"{FIELDS[person.name].column}{way}, " if person else ""
     return {
-        "key": Compiled(column),
-        "own_order": Compiled(f"t.requester_id{way}, {column}{way}, t.number{way}"),
-        "order": Compiled(f"{column}{way}, t.number{way}"),
-        "merged": Compiled(f"f.key{way}, f.number{way}"),
+        "key": Compiled(column, steady=True),
+        "order": Compiled(f"{first}{column}{way}, t.number{way}", steady=True),
+        "merged": Compiled(f"f.key{way}, f.number{way}", steady=True),
     }
+
+
+def own_order(sort: str) -> Compiled:
+    """The sort of the viewer's own tickets: by the requester first, whose index has them in this order."""
+    column, way = _column(sort)
+    return Compiled(f"t.requester_id{way}, {column}{way}, t.number{way}", steady=True)
+
+
+def _column(sort: str) -> tuple[str, str]:
+    return SORT_KEYS[sort.lstrip("-")][0], " desc" if sort.startswith("-") else ""
 
 
 def has_days(query: Query) -> bool:
@@ -102,7 +153,7 @@ def _signed(clause: Filter | Text, found: str) -> str:
 # Closed lists: all clauses of a field are one condition, as PostgreSQL takes several for independent.
 
 
-def _words(query: Query, given: _Parameters) -> list[str]:
+def _words(query: Query) -> list[str]:
     left: dict[str, set[str]] = {}
     for clause in query.clauses:
         if isinstance(clause, Filter) and FIELDS[clause.name].kind == "word":
@@ -110,7 +161,7 @@ def _words(query: Query, given: _Parameters) -> list[str]:
             passing = set().union(*(_passing(field, value) for value in clause.values))
             left.setdefault(field.name, set(field.words))
             left[field.name] &= set(field.words) - passing if clause.negated else passing
-    return [found for name, words in left.items() if (found := _one_of(FIELDS[name], words, given))]
+    return [found for name, words in left.items() if (found := _one_of(FIELDS[name], words))]
 
 
 def _passing(field: Field, value: Value) -> set[str]:
@@ -127,23 +178,26 @@ COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _one_of(field: Field, words: set[str], given: _Parameters) -> str | None:
-    """That a column has one of these words. Neighbours are a range, which an index can check by itself."""
+def _one_of(field: Field, words: set[str]) -> str | None:
+    """That a column has one of these words, which are declared, so that they may stand in the text.
+
+    Neighbours are a range, which an index can check by itself.
+    """
     places = sorted(map(field.words.index, words))
     if len(places) == len(field.words):
         return None
     if not places:
         return "false"
-    ordered = [field.words[place] for place in places]
+    ordered = [f"'{field.words[place]}'" for place in places]
     if len(places) == 1:
-        return f"{field.column} = {given.of(ordered[0], field.type)}"
+        return f"{field.column} = {ordered[0]}"
     if places[-1] - places[0] == len(places) - 1:
         limits = [
-            *([f"{field.column} >= {given.of(ordered[0], field.type)}"] if places[0] > 0 else []),
-            *([f"{field.column} <= {given.of(ordered[-1], field.type)}"] if ordered[-1] != field.words[-1] else []),
+            *([f"{field.column} >= {ordered[0]}"] if places[0] > 0 else []),
+            *([f"{field.column} <= {ordered[-1]}"] if places[-1] < len(field.words) - 1 else []),
         ]
         return " and ".join(limits)
-    return f"{field.column} = any({given.of(ordered, f'{field.type}[]')})"
+    return f"{field.column} in ({', '.join(ordered)})"
 
 
 # Titles: all words and phrases that have to be there are one query for the index.
@@ -162,8 +216,7 @@ def _title(query: Query, given: _Parameters) -> list[str]:
             number = None if clause.phrase else titles.number(clause.text)
             asked = _asked(clause.text, clause.phrase)
             if number is not None:
-                found = f"({_titled(asked, given)} or t.number = {given.of(number, 'bigint')})"
-                apart.append(_signed(clause, found))
+                apart.append(_signed(clause, _titled_or_numbered(asked, number, given)))
                 continue
         elif FIELDS[clause.name].kind == "text":
             asked = " | ".join(f"({one})" for value in clause.values if (one := _asked(value.text, value.literal)))
@@ -184,6 +237,11 @@ def _asked(text: str, is_phrase: bool) -> str:
     return titles.phrase(text) if is_phrase else titles.beginning(text)
 
 
+def _titled_or_numbered(asked: str, number: int | None, given: _Parameters) -> str:
+    titled = _titled(asked, given)
+    return titled if number is None else f"({titled} or t.number = {given.of(number, 'bigint')})"
+
+
 def _titled(asked: str, given: _Parameters) -> str:
     return f"{TITLE} @@ to_tsquery('simple', {given.of(asked, 'text')})"
 
@@ -198,6 +256,13 @@ def _filter(clause: Filter, reader: Reader, given: _Parameters) -> str:
     if len(values) < len(clause.values):
         found.append(f"{field.column} = '{{}}'" if field.kind == "tag" else f"{field.column} is null")
     return found[0] if len(found) == 1 else f"({' or '.join(found)})"
+
+
+def _in_range(clause: Filter, reader: Reader, given: _Parameters) -> str:
+    field = FIELDS[clause.name]
+    (id_,) = meant(field, clause.values[0], reader)
+    place = given.of(id_, "uuid")
+    return f"{field.column} between {place} and {place}"
 
 
 def _any_of(column: str, values: Sequence[Any], type_: str, given: _Parameters) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from ticketing.db import sql
 from ticketing.ground import links, moments
 from ticketing.ground.errors import ChangedMeanwhile, Invalid, found
 from ticketing.log import versions as completion
-from ticketing.query import compiling, fields, names, parsing, titles
+from ticketing.query import compiling, fields, names, parsing, sugar, titles
 from ticketing.query.compiling import Reader
 from ticketing.query.tree import Query
 from ticketing.rules import users
@@ -426,17 +426,20 @@ async def list_(
         **_references(external_reference),
         "no_reference": NONE in (external_reference or ()),
     }
-    if q is not None:
-        return await _matching(conn, actor, parsing.parse(q), wanted, sort=sort, limit=limit, cursor=cursor)
-    listing = ["tickets", sort, wanted]
-    query, column, place_type = SORTS[sort]
+    query = parsing.parse(q or "")
+    sort = query.sort or sort
+    listing = ["tickets", sort, wanted, *([] if q is None else [str(query)])]
+    column, place_type = PLACES[sort.lstrip("-")]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
-    rows: list[sql.TicketRow] = await query(
-        conn, **wanted, after=after, after_number=after_number, page_size=limit + 1, page_bytes=paging.BYTES
-    )
+    people = await names.people(conn, actor, query)
+    reader = Reader(actor.id, people.meant, datetime.now(UTC), await _time_zone(conn, actor, query))
+    place = None if cursor is None else (after, after_number)
+    rows = await read(conn, actor, wanted, query, reader, sort=sort, after=place, page_size=limit + 1)
     if cursor is None:
-        await filters.check_visible(conn, actor, _named(wanted, borne=rows[:limit]))
-    return paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
+        unsure = [*_named(wanted, borne=rows[:limit]), *names.named(query, borne=rows[:limit])]
+        await filters.check_visible(conn, actor, unsure, absent=people.nobody)
+    page = paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
+    return page if q is None else MatchingPage(**page, q=str(query))
 
 
 class MatchingPage(paging.Page):
@@ -445,37 +448,37 @@ class MatchingPage(paging.Page):
     q: str
 
 
-async def _matching(
+async def read(
     conn: sql.Connection,
     actor: Actor,
-    query: Query,
     wanted: Mapping[str, Any],
+    query: Query,
+    reader: Reader,
     *,
     sort: str,
-    limit: int,
-    cursor: str | None,
-) -> MatchingPage:
-    """A page of what matches a query as well as the filters."""
-    sort = query.sort or sort
-    listing = ["tickets", sort, wanted, str(query)]
-    _, column, place_type = SORTS[sort]
-    after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
-    people = await names.people(conn, actor, query)
-    now = datetime.now(UTC)
-    reader = Reader(actor.id, people.meant, now, await _time_zone(conn, actor, query))
-    rows = await sql.query.list_tickets_by_query(
+    after: compiling.Place = None,
+    page_size: int,
+) -> list[sql.TicketRow]:
+    """The tickets of a page that match the filters as well as the query."""
+    whole = Query((*sugar.clauses(wanted), *query.clauses))
+    title = None if wanted["words"] is None else compiling.Title(wanted["words"], wanted["numbered"])
+    page = {"page_size": page_size, "page_bytes": paging.BYTES}
+    if actor.everywhere:
+        person = None if title else compiling.one_person(whole, sort)
+        condition = compiling.condition(whole, reader, sort, after, title=title, person=person)
+        return await sql.query.list_all_tickets(conn, condition=condition, **compiling.orders(sort, person), **page)
+    condition = compiling.condition(whole, reader, sort, after, title=title)
+    return await sql.query.list_seen_tickets(
         conn,
-        **wanted,
-        condition=compiling.condition(query, reader, sort, None if cursor is None else (after, after_number)),
+        **actor.viewer(),
+        project=wanted["project"],
+        requester_ids=wanted["requester_ids"],
+        # Which plan is good depends on how much the viewer sees of what matches.
+        condition=replace(condition, steady=condition.steady and not whole.clauses),
+        own_order=compiling.own_order(sort),
         **compiling.orders(sort),
-        page_size=limit + 1,
-        page_bytes=paging.BYTES,
+        **page,
     )
-    if cursor is None:
-        unsure = [*_named(wanted, borne=rows[:limit]), *names.named(query, borne=rows[:limit])]
-        await filters.check_visible(conn, actor, unsure, absent=people.nobody)
-    page = paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
-    return MatchingPage(**page, q=str(query))
 
 
 async def _time_zone(conn: sql.Connection, actor: Actor, query: Query) -> tzinfo:
@@ -529,13 +532,9 @@ def _people(actor: Actor, words: Sequence[str] | None) -> list[UUID | None] | No
     return [actor.id if word == "me" else UUID(word) for word in _but_none(words) or ()] or None
 
 
-_BY_PRIORITY = paging.one_of(fields.PRIORITIES)
-
-SORTS = {
-    "created": (sql.tickets.list_tickets_by_created, "created_at", moments.parse),
-    "-created": (sql.tickets.list_tickets_by_created_desc, "created_at", moments.parse),
-    "updated": (sql.tickets.list_tickets_by_updated, "updated_at", moments.parse),
-    "-updated": (sql.tickets.list_tickets_by_updated_desc, "updated_at", moments.parse),
-    "priority": (sql.tickets.list_tickets_by_priority, "priority", _BY_PRIORITY),
-    "-priority": (sql.tickets.list_tickets_by_priority_desc, "priority", _BY_PRIORITY),
+PLACES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "created": ("created_at", moments.parse),
+    "updated": ("updated_at", moments.parse),
+    "priority": ("priority", paging.one_of(fields.PRIORITIES)),
 }
+"""By the key of a sort: the member of a ticket that is a place in that order, and how a cursor's is read."""
