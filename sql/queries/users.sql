@@ -103,12 +103,13 @@ select to_jsonb(r) as "user", user_preferences(u) as preferences
 select to_jsonb(r) as "user", user_preferences(u) as preferences
   from users u cross join lateral user_resource(u) r where u.id = :user_id for no key update of u;
 
--- name: update_profile(user_id, name, locale, time_zone, replies, resolutions, assignments)^
+-- name: update_profile(user_id, name, locale, time_zone, view_order, hidden_views, replies, resolutions, assignments)^
 -- returns: Profile
 -- Write what a user may change of themselves, when lock_profile has locked them.
 with updated as (
     update users as u
-       set name = :name, locale = :locale, time_zone = :time_zone, mail_replies = :replies,
+       set name = :name, locale = :locale, time_zone = :time_zone,
+           view_order = :view_order, hidden_views = :hidden_views, mail_replies = :replies,
            mail_resolutions = :resolutions, mail_assignments = :assignments, updated_at = clock_timestamp()
      where id = :user_id
     returning u

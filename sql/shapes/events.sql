@@ -3,7 +3,7 @@
 -- The types of event, with who reads them and what it takes to be told.
 -- An event of a type that is not here is shown to nobody, and no webhook endpoint is told of it.
 --   readers     ticket: who sees the ticket; project: who sees the project; user: the user and staff; token: its owner,
---               or who is signed in, and admins; admin: admins
+--               or who is signed in, and admins; view: its owner, or staff if it is shared; admin: admins
 --   scope       what a token needs to read it
 --   internal    it is always for staff; of other types the event itself says
 --   unfiltered  an endpoint that names no types is told of it
@@ -32,6 +32,9 @@ values ('ticket.created',      'ticket',  'tickets:read', false, true),
        ('invitation.resent',  'admin',   'admin',        true,  false),
        ('invitation.accepted','admin',   'admin',        true,  false),
        ('invitation.revoked', 'admin',   'admin',        true,  false),
+       ('view.created',        'view',    'tickets:read', true,  false),
+       ('view.updated',        'view',    'tickets:read', true,  false),
+       ('view.deleted',        'view',    'tickets:read', true,  false),
        ('webhook.created',     'admin',   'admin',        true,  false),
        ('webhook.updated',     'admin',   'admin',        true,  false),
        ('webhook.deleted',     'admin',   'admin',        true,  false),
@@ -154,10 +157,14 @@ language sql stable rows 1 begin atomic
                when 'token' then
                    array['admin', 'user:' || coalesce(e.data ->> 'user_id', (
                        select k.user_id from tokens k where k.id = (e.data ->> 'id')::uuid)::text)]
+               when 'view' then
+                   case when e.data ->> 'visibility' = 'shared' then array['agent']
+                        else array['user:' || (e.data #>> '{owner,id}')] end
                when 'admin' then array['admin']
                else '{}'
            end,
            case
+               when event_readers.readers = 'view' and e.previous ->> 'visibility' = 'shared' then array['agent']
                when e.previous = '{}' or event_is_internal(e) then '{}'
                when event_readers.readers = 'ticket' then
                    array[e.previous #>> '{requester,id}', 'organization:' || (e.previous ->> 'organization'),

@@ -15,8 +15,10 @@ end;
 
 -- The contract's Preferences, which only the user sees.
 create or replace function user_preferences(u users) returns jsonb language sql stable
-return jsonb_build_object('locale', u.locale, 'time_zone', u.time_zone, 'mail_notifications', jsonb_build_object(
-    'replies', u.mail_replies, 'resolutions', u.mail_resolutions, 'assignments', u.mail_assignments));
+return jsonb_build_object(
+    'locale', u.locale, 'time_zone', u.time_zone, 'view_order', u.view_order, 'hidden_views', u.hidden_views,
+    'mail_notifications', jsonb_build_object(
+        'replies', u.mail_replies, 'resolutions', u.mail_resolutions, 'assignments', u.mail_assignments));
 
 -- Refuses the change that would leave no active admin, as only an admin can make another.
 -- Two who demote each other at once take turns here, and the second is refused.

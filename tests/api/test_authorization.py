@@ -122,6 +122,22 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "change_tickets: priority":                 (WRITE, REFUSED, REFUSED, REFUSED, REFUSED, CHANGED, CHANGED, CHANGED),
     "update_ticket: public":                    (WRITE, 200,   403,   403,   403,   200,   200,   200),
 
+    "list_views":                               (READ,  WITH,  LESS,  LESS,  LESS,  LESS,  LESS,  LESS),
+    "create_view":                              (WRITE, 201,   201,   201,   201,   201,   201,   201),
+    "create_view: shared":                      (WRITE, 403,   403,   403,   201,   201,   201,   201),
+    "get_view":                                 (READ,  200,   404,   404,   404,   404,   404,   404),
+    "get_view: shared":                         (READ,  404,   404,   404,   200,   200,   200,   200),
+    "get_view: preset":                         (READ,  200,   200,   200,   200,   200,   200,   200),
+    "get_view: preset for staff":               (READ,  404,   404,   404,   200,   200,   200,   200),
+    "update_view":                              (WRITE, 200,   404,   404,   404,   404,   404,   404),
+    "update_view: shared":                      (WRITE, 404,   404,   404,   403,   200,   403,   200),
+    "update_view: share":                       (WRITE, 403,   404,   404,   404,   404,   404,   404),
+    "update_view: preset":                      (WRITE, 403,   403,   403,   403,   403,   403,   403),
+    "delete_view":                              (WRITE, 204,   404,   404,   404,   404,   404,   404),
+    "delete_view: shared":                      (WRITE, 404,   404,   404,   403,   204,   403,   204),
+    "delete_view: preset":                      (WRITE, 403,   403,   403,   403,   403,   403,   403),
+    "get_view_counts":                          (READ,  200,   200,   200,   200,   200,   200,   200),
+
     "list_comments":                            (READ,  200,   200,   404,   404,   200,   200,   200),
     "list_comments: internal, rendered":        (READ,  LESS,  LESS,  404,   404,   WITH,  WITH,  WITH),
     "list_comments: internal":                  (READ,  LESS,  LESS,  404,   404,   WITH,  WITH,  WITH),
@@ -239,6 +255,16 @@ SPECIAL: dict[str, Callable[[World], dict[str, Any]]] = {
     "get_ticket: public": lambda world: {"number": world.public},
     "get_ticket: public, of a private project": lambda world: {"number": world.public_of_private},
     "update_ticket: public": lambda world: {"number": world.public},
+    "list_views": lambda world: {"view_id": world.view_id},
+    "create_view: shared": lambda _: {"body": {"name": "x", "q": "", "visibility": "shared"}},
+    "get_view: shared": lambda world: {"view_id": world.shared_view},
+    "get_view: preset": lambda _: {"view_id": "01900000-0000-7000-8000-000000000006"},
+    "get_view: preset for staff": lambda _: {"view_id": "01900000-0000-7000-8000-000000000001"},
+    "update_view: shared": lambda world: {"view_id": world.shared_view},
+    "update_view: share": lambda _: {"body": {"visibility": "shared"}},
+    "update_view: preset": lambda _: {"view_id": "01900000-0000-7000-8000-000000000006"},
+    "delete_view: shared": lambda world: {"view_id": world.shared_view},
+    "delete_view: preset": lambda _: {"view_id": "01900000-0000-7000-8000-000000000006"},
     "list_comments: internal, public": lambda world: world.about(world.internal_on_public),
     "create_comment: public": lambda world: {"number": world.public},
     "create_comment: internal, public": lambda world: {
@@ -315,6 +341,8 @@ class World:
             "update_category": lambda: {"name": "y"},
             "create_ticket": self.ticket,
             "update_ticket": lambda: {"title": "y"},
+            "create_view": lambda: {"name": "x", "q": "status:open"},
+            "update_view": lambda: {"name": "y"},
             "create_presence": lambda: {"activity": "viewing"},
             "change_tickets": lambda: {"numbers": [self.number], "patch": {"status": "closed", "resolution": "fixed"}},
             "create_comment": lambda: {"body": "x"},
@@ -453,6 +481,15 @@ class World:
     def token_id(self) -> str:
         token_id: str = _made(self.owner.post("/tokens", json={"name": CANARY, "scopes": [READ]}))["id"]
         return token_id
+
+    @cached_property
+    def view_id(self) -> str:
+        return str(_made(self.owner.post("/views", json={"name": CANARY, "q": ""}))["id"])
+
+    @cached_property
+    def shared_view(self) -> str:
+        body = {"name": "x", "q": "", "visibility": "shared"}
+        return str(_made(self.agent_here.post("/views", json=body))["id"])
 
     def invitation(self) -> dict[str, Any]:
         """A new invitation's body."""

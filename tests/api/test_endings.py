@@ -19,7 +19,7 @@ DELETED = {
     for method, operation in item.items()
     if method == "delete" and operation["operationId"] not in ELSEWHERE
 }
-LEAVES_NOTHING = {"delete_webhook_endpoint"}
+LEAVES_NOTHING = {"delete_webhook_endpoint", "delete_view"}
 
 Made = Callable[[], tuple[Person, str]]
 
@@ -52,6 +52,7 @@ def made(admin: Person, agent: Person, requester: Person, new_ticket: New) -> di
         "revoke_user_token": lambda: token(f"/users/{machine}/tokens", admin),
         "delete_webhook_endpoint": endpoint,
         "revoke_invitation": invitation,
+        "delete_view": lambda: (agent, f"/views/{agent.post('/views', json={'name': 'x', 'q': ''}).json()['id']}"),
     }
 
 

@@ -161,6 +161,10 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
     token = owner.post("/tokens", json={"name": "x", "scopes": [READ]}).json()
     endpoint = admin.post("/webhook-endpoints", json={"url": "https://127.0.0.1/"}).json()
     guest = admin.post("/invitations", json={"name": "x", "email": f"{secrets.token_hex(6)}@lumen.example"}).json()
+    kept = [
+        (by, by.post("/views", json={"name": "x", "q": "", "visibility": visibility}).json())
+        for by, visibility in ((owner, "private"), (staff, "shared"))
+    ]
     job = db.execute("select enqueue_job('test.nothing', '{}', run_at => now() + interval '1 day') as id").fetchone()
     assert job
     place = {"ticket": number, "project": key}
@@ -180,6 +184,10 @@ def test_the_feed_and_the_stream_tell_what_a_token_can_read(
         "category": [(category, {"project": key}, [f"/projects/{key}/categories/music"])],
         "token": [({"id": token["id"]}, {}, [f"/tokens/{token['id']}", f"/users/{owner.id}/tokens/{token['id']}"])],
         "invitation": [({"id": guest["id"]}, {}, [f"/invitations/{guest['id']}"])],
+        "view": [
+            ({"owner": {"id": by.id, "name": "x"}, "visibility": each["visibility"]}, {}, [f"/views/{each['id']}"])
+            for by, each in kept
+        ],
         # Who is signed in lists their sessions; an admin sees of them what they see of tokens.
         "session": [
             (

@@ -91,6 +91,7 @@ SEARCHED = {
     "tag": ["one", "two"],
     "external_reference": ["github:octo/cat#1", "github:octo/cat#2"],
     "ticket_number": ["1", "2"],
+    "view_id": [str(uuid4()), str(uuid4())],
 }
 
 

@@ -29,6 +29,7 @@ REFUSED: dict[str, dict[str, Any] | None] = {
     "create_ticket: category": {"type": "bug", "category": "no-such", "title": "x", "description": "x"},
     "create_comment": {"body": "x"},
     "change_tickets": {"numbers": [1], "patch": {"priority": "high"}, "versions": {"2": "x"}},
+    "create_view": {"name": "x", "q": "statsu:open"},
     "create_project": {"name": "x"},
     "create_category": {"key": "music", "name": "x"},
     "create_category: project": {"key": "music", "name": "x"},

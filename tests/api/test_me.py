@@ -15,6 +15,8 @@ from conftest import Person
 CHOSEN: dict[str, Any] = {
     "locale": "ar",
     "time_zone": "America/Argentina/Buenos_Aires",
+    "view_order": ["01900000-0000-7000-8000-000000000002", "01900000-0000-7000-8000-000000000001"],
+    "hidden_views": ["01900000-0000-7000-8000-000000000003"],
     "mail_notifications": {"replies": False, "resolutions": True, "assignments": False},
 }
 
@@ -32,6 +34,8 @@ def test_who_has_chosen_nothing_goes_by_their_browser_and_gets_all_mail(sign_in:
     assert sign_in("requester").get("/me").json()["preferences"] == {
         "locale": "",
         "time_zone": "",
+        "view_order": [],
+        "hidden_views": [],
         "mail_notifications": {"replies": True, "resolutions": True, "assignments": True},
     }
 

@@ -14,7 +14,7 @@ from conftest import Person
 from judged import whole
 from ticketing.access.policy import TRANSITIONS
 from ticketing.reactions.webhooks import endpoints
-from ticketing.rules import categories, comments, me, projects, queues, tickets, users
+from ticketing.rules import categories, comments, me, projects, queues, tickets, users, views
 
 DOCUMENT = whole()
 PATCHED = {path for path, item in DOCUMENT["paths"].items() if "patch" in item}
@@ -45,6 +45,7 @@ def test_every_resource_can_be_sent_back_as_it_was_read(
     said = admin.post(f"/tickets/{number}/comments", json={"body": "x", "visibility": "internal"}).json()["id"]
     hook = {"url": "https://127.0.0.1/x", "projects": [project], "event_types": ["ticket.created"]}
     endpoint = admin.post("/webhook-endpoints", json=hook).json()["id"]
+    view = {"name": "x", "q": "status:open", "columns": ["title", "number"], "visibility": "shared"}
     machine = admin.post("/users", json={"name": "Robot", "service_account": True}).json()["id"]
     places = {
         "/tickets/{number}": f"/tickets/{number}",
@@ -53,6 +54,7 @@ def test_every_resource_can_be_sent_back_as_it_was_read(
         "/projects/{project_key}/categories/{category_key}": f"/projects/{project}/categories/music",
         "/me": "/me",
         "/users/{user_id}": f"/users/{requester.id}",
+        "/views/{view_id}": f"/views/{admin.post('/views', json=view).json()['id']}",
         "/webhook-endpoints/{endpoint_id}": f"/webhook-endpoints/{endpoint}",
     }
     places["/ops/v1/queues/{queue_name}"] = "/ops/v1/queues/webhooks"
@@ -137,6 +139,7 @@ def test_the_contract_says_of_each_resource_what_can_be_changed() -> None:
         "Project": set(projects.FIELDS),
         "Category": set(categories.FIELDS),
         "WebhookEndpoint": set(endpoints.FIELDS),
+        "View": set(views.FIELDS),
         "Queue": set(queues.FIELDS),
     }
     changed = {

@@ -61,6 +61,12 @@ def posts(sign_in: SignIn, project: str, new_ticket: New, new_job: NewJob, db: D
         "change_tickets": (agent, "/ticket-changes", urgent, ("/ticket-changes", {**urgent, "numbers": [another]})),
         "create_ticket": (agent, "/tickets", ticket, ("/tickets", {**ticket, "title": "y"})),
         "create_comment": (agent, f"/tickets/{one}/comments", said, (f"/tickets/{another}/comments", said)),
+        "create_view": (
+            agent,
+            "/views",
+            {"name": "x", "q": "assignee:me", "visibility": "shared"},
+            ("/views", {"name": "y", "q": "assignee:me", "visibility": "shared"}),
+        ),
         "create_project": (admin, "/projects", {"key": key, "name": "x"}, ("/projects", {"key": key, "name": "y"})),
         "create_category": (
             admin,

@@ -269,6 +269,7 @@ def written(admin: Person, project: str, new_ticket: New) -> dict[str, Write]:
     )
     webhook = admin.post("/webhook-endpoints", json={"url": f"https://127.0.0.1/{project}"}).json()["id"]
     user = admin.post("/users", json={"name": "Ada", "service_account": True}).json()["id"]
+    view = admin.post("/views", json={"name": "x", "q": ""}).json()["id"]
     ticket = {"type": "bug", "project": project, "title": "x", "description": ""}
 
     def post(path: str, field: str, **others: Any) -> Write:
@@ -298,6 +299,8 @@ def written(admin: Person, project: str, new_ticket: New) -> dict[str, Write]:
         "category description anew": patch(f"/projects/{project}/categories/music", "description"),
         "user name": post("/users", "name", service_account=True),
         "user name anew": patch(f"/users/{user}", "name"),
+        "view name": post("/views", "name", q=""),
+        "view name anew": patch(f"/views/{view}", "name"),
         "token name": post("/tokens", "name", scopes=["admin"]),
         "webhook description": post("/webhook-endpoints", "description", url=f"https://127.0.0.1/{project}"),
         "webhook description anew": patch(f"/webhook-endpoints/{webhook}", "description"),

@@ -19,6 +19,9 @@
 | see users                                       | each themselves; staff of any project all of them                  |
 | see preferences                                 | each their own                                                     |
 | change their name and preferences               | each their own                                                     |
+| see and use a view                              | its owner; a shared one staff of any project                       |
+| share a view                                    | its owner, while they are staff of any project                     |
+| change or delete a view                         | its owner, and admins a shared one                                 |
 | configure and operate everything else           | admins                                                             |
 
 A token that is limited to some projects has its user's rights as staff in these. Beyond that it reads what is public,

@@ -41,6 +41,7 @@ from ticketing.api.tokens import (
     revoke_user_token,
 )
 from ticketing.api.users import create_user, get_user, list_users, update_user
+from ticketing.api.views import create_view, delete_view, get_view, get_view_counts, list_views, update_view
 from ticketing.api.webhooks import (
     create_webhook_endpoint,
     delete_webhook_endpoint,
@@ -70,10 +71,12 @@ __all__ = [
     "create_token",
     "create_user",
     "create_user_token",
+    "create_view",
     "create_webhook_endpoint",
     "delete_comment",
     "delete_presence",
     "delete_session",
+    "delete_view",
     "delete_webhook_endpoint",
     "end_other_sessions",
     "end_session",
@@ -93,6 +96,8 @@ __all__ = [
     "get_token",
     "get_user",
     "get_user_token",
+    "get_view",
+    "get_view_counts",
     "get_webhook_endpoint",
     "list_categories",
     "list_comments",
@@ -111,6 +116,7 @@ __all__ = [
     "list_tokens",
     "list_user_tokens",
     "list_users",
+    "list_views",
     "list_webhook_endpoints",
     "ping_webhook_endpoint",
     "redeliver_webhooks",
@@ -128,5 +134,6 @@ __all__ = [
     "update_queue",
     "update_ticket",
     "update_user",
+    "update_view",
     "update_webhook_endpoint",
 ]

@@ -1,4 +1,4 @@
-"""What stands beside the demo's tickets: tokens, a session, endpoints, a delivery, jobs, an invitation, and a mail."""
+"""What stands beside the demo's tickets: tokens, a session, endpoints, jobs, an invitation, views, a mail."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ async def load(
     await sql.demo.insert_jobs(conn, rows=Jsonb(list(_jobs(demo, began))))
     await _add_invitations(conn, demo, admin_id)
     await _add_mails(conn, demo)
+    await _add_views(conn, demo, people)
 
 
 async def _add_tokens(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
@@ -112,6 +113,16 @@ async def _add_invitations(conn: sql.Connection, demo: Demo, admin_id: UUID) -> 
             created_by=admin_id,
             days=settings().invitation_days,
             **{name: entry[name] for name in ("email", "name", "role", "projects", "locale")},
+        )
+
+
+async def _add_views(conn: sql.Connection, demo: Demo, people: Mapping[str, Mapping[str, str]]) -> None:
+    for entry in demo["views"]:
+        await sql.views.insert_view(
+            conn,
+            view_id=UUID(entry["id"]),
+            owner_id=UUID(people[entry["owner"]]["id"]),
+            **{name: entry[name] for name in ("name", "q", "columns", "visibility")},
         )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from ticketing.access import filters
 from ticketing.access.actors import Actor
 from ticketing.db import sql
+from ticketing.query import compiling
+from ticketing.query.compiling import Reader
 from ticketing.query.fields import FIELDS, is_id, is_me, is_none
 from ticketing.query.parsing import PARAMETER
 from ticketing.query.tree import Filter, Query, Value
@@ -40,6 +44,19 @@ async def people(conn: sql.Connection, actor: Actor, query: Query) -> People:
         if str(id_) not in hidden:
             meant.setdefault(word, []).append(id_)
     return People(meant, [_name("user", value) for value in values if value.text not in meant])
+
+
+async def reader(conn: sql.Connection, actor: Actor, query: Query, people: People) -> Reader:
+    """For whom a query is compiled."""
+    return Reader(actor.id, people.meant, datetime.now(UTC), await _time_zone(conn, actor, query))
+
+
+async def _time_zone(conn: sql.Connection, actor: Actor, query: Query) -> tzinfo:
+    """Where the days of a query begin for the actor, if it has any."""
+    if actor.id is None or not compiling.has_days(query):
+        return UTC
+    profile: Any = await sql.users.get_profile(conn, user_id=actor.id)
+    return ZoneInfo(profile["preferences"]["time_zone"] or "UTC") if profile else UTC
 
 
 def named(query: Query, *, borne: Sequence[sql.TicketRow]) -> list[filters.Named]:

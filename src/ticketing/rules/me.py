@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
+from uuid import UUID
 
 from ticketing.access import policy
 from ticketing.access.actors import Actor
@@ -54,6 +55,8 @@ async def update(conn: sql.Connection, actor: Actor, patch: Mapping[str, Any], *
             name=user["name"],
             locale=preferences["locale"],
             time_zone=preferences["time_zone"],
+            view_order=[UUID(view) for view in preferences["view_order"]],
+            hidden_views=[UUID(view) for view in preferences["hidden_views"]],
             **preferences["mail_notifications"],
         )
         updated = await _me(conn, actor, profile)

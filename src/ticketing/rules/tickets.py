@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 import uuid_utils.compat as uuids
@@ -432,7 +431,7 @@ async def list_(
     column, place_type = PLACES[sort.lstrip("-")]
     after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
     people = await names.people(conn, actor, query)
-    reader = Reader(actor.id, people.meant, datetime.now(UTC), await _time_zone(conn, actor, query))
+    reader = await names.reader(conn, actor, query, people)
     place = None if cursor is None else (after, after_number)
     rows = await read(conn, actor, wanted, query, reader, sort=sort, after=place, page_size=limit + 1)
     if cursor is None:
@@ -479,14 +478,6 @@ async def read(
         **compiling.orders(sort),
         **page,
     )
-
-
-async def _time_zone(conn: sql.Connection, actor: Actor, query: Query) -> tzinfo:
-    """Where the days of a query begin for the actor, if it has any."""
-    if actor.id is None or not compiling.has_days(query):
-        return UTC
-    profile: Any = await sql.users.get_profile(conn, user_id=actor.id)
-    return ZoneInfo(profile["preferences"]["time_zone"] or "UTC") if profile else UTC
 
 
 def _named(wanted: Mapping[str, Any], *, borne: Sequence[sql.TicketRow]) -> list[filters.Named]:
