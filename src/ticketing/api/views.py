@@ -42,5 +42,5 @@ async def delete_view(view_id: str, actor: Actor, if_match: str | None = None) -
 
 
 async def get_view_counts(actor: Actor, view_id: list[str] | None = None) -> Answer:
-    async with pool.connection() as conn:
+    async with pool.asking() as conn:
         return Answer(await views.counts(conn, actor, view_id))
