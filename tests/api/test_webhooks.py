@@ -1190,6 +1190,9 @@ def test_every_type_of_event(
     token = admin.post("/tokens", json={"name": "ci", "scopes": ["tickets:read"]}).json()
     admin.delete(f"/tokens/{token['id']}")
     browse(agent).delete("/session")
+    view = agent.post("/views", json={"name": "Mine", "q": "assignee:me"}).json()["id"]
+    agent.patch(f"/views/{view}", json={"name": "Ours", "visibility": "shared"}, headers=merge)
+    agent.delete(f"/views/{view}")
     for accepted in (False, True):
         guest = {"name": "Lena", "email": invitations.address()}
         invitation = admin.post("/invitations", json=guest).json()["id"]
