@@ -67,9 +67,15 @@ select u.view_order, u.hidden_views from users u where u.id = :user_id;
 -- Give each statement so long until the transaction ends.
 select set_config('statement_timeout', :milliseconds, true);
 
--- name: list_counts(viewer_id, organizations, staffed, everywhere, condition, most)
+-- name: list_count_of_all(condition, most)
 -- returns: Counted
--- How many tickets match a query, of those that the viewer sees; no more than `most` are looked for.
+-- How many tickets match, for who sees them all; no more than `most` are looked for.
+-- compiled: condition
+select count(*) as count from (select from tickets t where :condition limit :most) found;
+
+-- name: list_count_of_seen(viewer_id, organizations, staffed, everywhere, condition, most)
+-- returns: Counted
+-- The same for who sees some, up to twice `most`.
 -- compiled: condition
 -- nullable: viewer_id, organizations, staffed
 select count(*) as count
@@ -77,12 +83,12 @@ select count(*) as count
     (select
        from matching_tickets(true, :viewer_id, :organizations, :staffed, :everywhere, null, null, null, null, null, null,
                              null, null, false, null, null, false, null, null, null, null, null, null, null, null) t
-      where (:condition)
+      where :condition
       limit :most)
      union all
     (select
        from matching_tickets(false, :viewer_id, :organizations, :staffed, :everywhere, null, null, null, null, null, null,
                              null, null, false, null, null, false, null, null, null, null, null, null, null, null) t
-      where (:condition)
+      where :condition
       limit :most)
   ) found;

@@ -24,6 +24,7 @@ TicketSeverity: TypeAlias = Literal["none", "low", "medium", "high", "critical"]
 TicketStatus: TypeAlias = Literal["open", "in_progress", "pending", "resolved", "closed"]
 TicketType: TypeAlias = Literal["bug", "feature_request", "support"]
 UserRole: TypeAlias = Literal["requester", "agent", "admin"]
+ViewVisibility: TypeAlias = Literal["private", "shared"]
 Visibility: TypeAlias = Literal["private", "public"]
 WebhookFormat: TypeAlias = Literal["standard", "slack", "discord"]
 WebhookState: TypeAlias = Literal["active", "paused", "disabled"]
@@ -34,6 +35,10 @@ class Addressee(TypedDict):
     email: str | None
     locale: str
     may_sign_in: bool | None
+
+class Arrangement(TypedDict):
+    view_order: list[UUID]
+    hidden_views: list[UUID]
 
 class AuditedEvent(TypedDict):
     until_full: bool | None
@@ -113,6 +118,9 @@ class CommentRow(TypedDict):
     created_at: str | None
     updated_at: str | None
     deleted_at: str | None
+
+class Counted(TypedDict):
+    count: int | None
 
 class Delivery(TypedDict):
     id: UUID
@@ -698,6 +706,21 @@ class User(TypedDict):
     active: bool
     created_at: str
     updated_at: str
+
+class View(TypedDict):
+    id: UUID
+    preset: str
+    name: str
+    q: str
+    columns: list[str]
+    visibility: str
+    owner: Any | None
+    created_at: str | None
+    updated_at: str | None
+
+class ViewTotals(TypedDict):
+    own: int | None
+    shared: int | None
 
 class WebhookEndpoint(TypedDict):
     id: UUID
@@ -2865,6 +2888,8 @@ class _Users:
         name: str,
         locale: str,
         time_zone: str,
+        view_order: list[UUID],
+        hidden_views: list[UUID],
         replies: bool,
         resolutions: bool,
         assignments: bool,
@@ -2882,6 +2907,110 @@ class _Users:
         user_id: UUID,
     ) -> User | None:
         """Write the fields of a user that lock_user has locked."""
+
+class _Views:
+    async def count_views(
+        self,
+        conn: Connection,
+        *,
+        owner_id: UUID,
+    ) -> ViewTotals | None:
+        """How many views a user has, and how many are shared by all."""
+    async def delete_view(
+        self,
+        conn: Connection,
+        *,
+        view_id: UUID,
+    ) -> int:
+        """Delete a view that lock_view has locked."""
+    async def get_arrangement(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+    ) -> Arrangement | None:
+        """How a user has arranged their views."""
+    async def get_view(
+        self,
+        conn: Connection,
+        *,
+        view_id: UUID,
+        user_id: UUID,
+        is_staff: bool,
+    ) -> View | None:
+        """One view, if the user sees it."""
+    async def insert_view(
+        self,
+        conn: Connection,
+        *,
+        view_id: UUID,
+        name: str,
+        q: str,
+        columns: list[str],
+        visibility: ViewVisibility,
+        owner_id: UUID,
+    ) -> View | None:
+        """Keep a query under a name."""
+    async def limit_time(
+        self,
+        conn: Connection,
+        *,
+        milliseconds: str,
+    ) -> str | None:
+        """Give each statement so long until the transaction ends."""
+    async def list_count_of_all(
+        self,
+        conn: Connection,
+        *,
+        condition: Compiled,
+        most: int,
+    ) -> list[Counted]:
+        """How many tickets match, for who sees them all; no more than `most` are looked for."""
+    async def list_count_of_seen(
+        self,
+        conn: Connection,
+        *,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        condition: Compiled,
+        most: int,
+    ) -> list[Counted]:
+        """The same for who sees some, up to twice `most`."""
+    async def list_views(
+        self,
+        conn: Connection,
+        *,
+        user_id: UUID,
+        is_staff: bool,
+    ) -> list[View]:
+        """All views that a user sees: their own, and the shared ones if they are staff."""
+    async def lock_view(
+        self,
+        conn: Connection,
+        *,
+        view_id: UUID,
+        user_id: UUID,
+        is_staff: bool,
+    ) -> View | None:
+        """One view, if the user sees it, locked until the transaction ends."""
+    async def lock_views(
+        self,
+        conn: Connection,
+    ) -> None:
+        """Let nobody else add or share a view until the transaction ends, so that what is counted stays true."""
+    async def update_view(
+        self,
+        conn: Connection,
+        *,
+        name: str,
+        q: str,
+        columns: list[str],
+        visibility: ViewVisibility,
+        view_id: UUID,
+    ) -> View | None:
+        """Write the fields of a view that lock_view has locked."""
 
 class _Webhooks:
     async def delete_messages_of_comment(
@@ -3308,4 +3437,5 @@ stream_passes: _StreamPasses
 tickets: _Tickets
 tokens: _Tokens
 users: _Users
+views: _Views
 webhooks: _Webhooks
