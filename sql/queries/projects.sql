@@ -1,12 +1,12 @@
 -- Projects: the products that tickets are about.
 
--- name: insert_project(event_id, idempotency_key, fingerprint, actor_id, key, name, description, visibility, ticket_types)^
+-- name: insert_project(event_id, idempotency_key, fingerprint, actor_id, key, name, description, visibility, ticket_types, language)^
 -- returns: Project
 -- Add a project. Empty: the key is taken.
 -- nullable: fingerprint, actor_id
 with inserted as (
-    insert into projects as p (key, name, description, visibility, ticket_types)
-    select :key, :name, :description, :visibility::visibility, :ticket_types::ticket_type[]
+    insert into projects as p (key, name, description, visibility, ticket_types, language)
+    select :key, :name, :description, :visibility::visibility, :ticket_types::ticket_type[], :language
      where :idempotency_key::text is null
         or claim_idempotency_key(:actor_id, :idempotency_key, :fingerprint, :event_id)
     returning p
@@ -41,13 +41,14 @@ select r.*
 -- One project, locked until the transaction ends.
 select r.* from projects p cross join lateral project_resource(p) r where p.key = :key for no key update of p;
 
--- name: update_project(event_id, actor_id, key, name, description, visibility, ticket_types, archived, previous)^
+-- name: update_project(event_id, actor_id, key, name, description, visibility, ticket_types, language, archived, previous)^
 -- returns: Project
 -- Write the fields of a project that lock_project has locked.
 with updated as (
     update projects as p
        set name = :name, description = :description, visibility = :visibility::visibility,
-           ticket_types = :ticket_types::ticket_type[], archived = :archived, updated_at = clock_timestamp()
+           ticket_types = :ticket_types::ticket_type[], language = :language, archived = :archived,
+           updated_at = clock_timestamp()
      where key = :key
     returning p
 ), resource as materialized (

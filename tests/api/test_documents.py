@@ -16,7 +16,9 @@ from test_comments import comment, edit
 from test_tickets import New, patch
 
 from conftest import Person, await_, configured, logged
+from ticketing.contract import yaml12
 from ticketing.db import pool, sql
+from ticketing.ground import paths
 from ticketing.ground.config import settings
 from ticketing.search import documents
 from working import SETTLED, index
@@ -105,6 +107,26 @@ def test_words_are_found(text: str, words: str, requester: Person, new_ticket: N
     comment(requester, said["number"], text)
     index()
     assert [finds(db, each["number"], words) for each in (of_title, of_text, said)] == [True] * 3
+
+
+def test_words_are_stemmed_by_the_language_of_their_project(
+    admin: Person, project: str, new_ticket: New, db: Db
+) -> None:
+    number = new_ticket(description="Alle Häuser und Gärten")["number"]
+    index()
+    assert not finds(db, number, "Haus", form="ts_de")
+    assert admin.patch(f"/projects/{project}", json={"language": "de"}).status_code == 200
+    index()
+    assert finds(db, number, "Haus", form="ts_de")
+    assert finds(db, number, "häuser", form="ts_other")
+    assert_current(db, [number])
+
+
+def test_every_language_of_the_contract_has_its_words(db: Db) -> None:
+    schema: Any = yaml12.read(paths.SPEC / "schemas" / "ProjectLanguage.yaml")
+    languages = schema["enum"]
+    rows = db.execute("select c, search_configuration(c)::text as read_as from unnest(%s::text[]) c", (languages,))
+    assert {row["c"]: row["read_as"] for row in rows.fetchall()} == {code: f"ts_{code}" for code in languages}
 
 
 def test_parts_of_names_and_single_letters_are_found_as_they_are_written(new_ticket: New, db: Db) -> None:

@@ -20,7 +20,9 @@ def test_create_project(admin: Person, new_events: Events) -> None:
     response = admin.post("/projects", json=body)
     assert response.status_code == 201
     project = response.json()
-    assert (body | {"visibility": "private", "archived": False, "description": ""}).items() <= project.items()
+    assert (
+        body | {"visibility": "private", "language": "en", "archived": False, "description": ""}
+    ).items() <= project.items()
     read = admin.get(response.headers["location"].removeprefix("/api/v1"))
     assert (read.json(), read.headers["etag"]) == (project, response.headers["etag"])
     (event,) = new_events()
@@ -50,7 +52,7 @@ def test_update_project(admin: Person, agent: Person, project: str, new_events: 
     new_events()
     assert change(agent, project, name="x").status_code == 403
     assert change(admin, project, {"If-Match": '"stale"'}, name="x").status_code == 412
-    fields = {"name": "New", "ticket_types": ["support"], "archived": True}
+    fields = {"name": "New", "ticket_types": ["support"], "language": "de", "archived": True}
     response = change(admin, project, {"If-Match": before.headers["etag"]}, **fields)
     assert fields.items() <= response.json().items()
     (event,) = new_events()
@@ -82,6 +84,8 @@ def test_words_of_filters_are_no_keys(admin: Person, project: str, key: str, new
     assert new_events() == []
 
 
-@pytest.mark.parametrize("fields", [{"key": "Upper"}, {"key": "a"}, {"name": ""}, {"ticket_types": []}, {"x": 1}])
+@pytest.mark.parametrize(
+    "fields", [{"key": "Upper"}, {"key": "a"}, {"name": ""}, {"ticket_types": []}, {"language": "xx"}, {"x": 1}]
+)
 def test_what_a_project_may_not_be(admin: Person, fields: dict[str, Any]) -> None:
     assert admin.post("/projects", json={"key": "ok-key", "name": "x"} | fields).status_code == 422

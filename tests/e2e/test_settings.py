@@ -96,10 +96,15 @@ def test_a_project_is_described_archived_and_restored(admin: Page, api: httpx.Cl
     visit(admin, f"/settings/projects/{key}")
     admin.get_by_label("Description").fill("Plays what you have.")
     admin.get_by_label("Who sees it").select_option("private")
+    admin.get_by_label("Language of its tickets").select_option("German")
     admin.get_by_role("button", name="Save").click()
     expect(admin.get_by_text("Saved")).to_be_visible()
     project = api.get(f"/projects/{key}").json()
-    assert (project["description"], project["visibility"]) == ("Plays what you have.", "private")
+    assert (project["description"], project["visibility"], project["language"]) == (
+        "Plays what you have.",
+        "private",
+        "de",
+    )
     admin.get_by_role("button", name="Archive", exact=True).click()
     assert "takes no new tickets" in agreed(admin, "Cancel")
     assert api.get(f"/projects/{key}").json()["archived"] is False

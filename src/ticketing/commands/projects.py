@@ -26,6 +26,7 @@ async def create_project(
     description: str | None = None,
     visibility: Visibility = "private",
     ticket_type: list[TicketType] | None = None,
+    language: str | None = None,
     json: bool = False,
 ) -> None:
     """Add a project, and print its key.
@@ -46,11 +47,20 @@ async def create_project(
         Who sees it: everybody, or only agents and admins.
     ticket_type
         A type of ticket that it takes; repeat the option for several. By default all.
+    language
+        The language that its tickets are mostly written in, as `de`, by which search finds words in all their forms;
+        `other` for one that has no rules here. By default `en`.
     json
         Print the project as a JSON object.
     """
     given = judged(
-        "ProjectCreate", key=key, name=name, description=description, visibility=visibility, ticket_types=ticket_type
+        "ProjectCreate",
+        key=key,
+        name=name,
+        description=description,
+        visibility=visibility,
+        ticket_types=ticket_type,
+        language=language,
     )
     async with connected() as conn:
         project = await projects.create(conn, OPERATOR, claim=Claim(), **given)

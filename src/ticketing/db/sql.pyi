@@ -504,6 +504,7 @@ class Project(TypedDict):
     description: str
     visibility: Visibility
     ticket_types: list[str]
+    language: str
     archived: bool
     created_at: str
     updated_at: str
@@ -2250,6 +2251,7 @@ class _Projects:
         description: str,
         visibility: Visibility,
         ticket_types: list[TicketType],
+        language: str,
         idempotency_key: str | None,
         actor_id: UUID | None,
         fingerprint: bytes | None,
@@ -2288,6 +2290,7 @@ class _Projects:
         description: str,
         visibility: Visibility,
         ticket_types: list[TicketType],
+        language: str,
         archived: bool,
         key: str,
         event_id: UUID,

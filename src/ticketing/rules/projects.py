@@ -20,7 +20,7 @@ from ticketing.ground.errors import AlreadyExists, Invalid, found
 from ticketing.writing import idempotency, paging, patches, preconditions
 from ticketing.writing.idempotency import Claim
 
-FIELDS = ("name", "description", "visibility", "ticket_types", "archived")
+FIELDS = ("name", "description", "visibility", "ticket_types", "language", "archived")
 """What of it can be changed."""
 
 RESERVED = ("me", "none")
@@ -39,6 +39,7 @@ async def create(
     description: str = "",
     visibility: sql.Visibility = "private",
     ticket_types: Sequence[sql.TicketType] = TICKET_TYPES,
+    language: str = "en",
 ) -> sql.Project:
     """Add a project and record `project.created`; admins only. Raises Forbidden, Invalid, AlreadyExists."""
     policy.require_admin(actor)
@@ -53,6 +54,7 @@ async def create(
             description=description,
             visibility=visibility,
             ticket_types=list(ticket_types),
+            language=language,
         )
     except UniqueViolation:
         raise AlreadyExists(f"There is a project {key!r}.") from None
