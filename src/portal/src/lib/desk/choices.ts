@@ -1,8 +1,9 @@
-import type { Ticket } from '#lib/api/client.ts';
 import { desk } from '#lib/texts/desk/index.ts';
 import { word, words } from '#lib/texts/words/index.ts';
 import type { Choice } from './asking.svelte';
-import { LISTS, UNFINISHED, type Filters, type ListName } from './filters';
+import { chosen, type ListName } from '#lib/query/query.ts';
+import type { Clause } from '#lib/query/tokens.ts';
+import { query } from '#lib/texts/query/index.ts';
 import { PRIORITIES, SEVERITIES, STATUSES, TYPES, type Workplace } from './workplace.svelte';
 
 /** Every project's categories, where no project narrows them: more than this many are not asked for. */
@@ -11,22 +12,23 @@ const MOST_PROJECTS = 20;
 /** What a filter can be set to, and what it is set to. */
 export async function choices(
 	name: ListName,
-	filters: Filters,
+	text: string,
 	work: Workplace,
 	tags: readonly string[]
 ): Promise<Choice[]> {
-	const made = await offered(name, filters, work, tags);
+	const made = await offered(name, text, work, tags);
 	const known = new Set(made.map(({ value }) => value));
-	const others = filters[name].filter((value) => !known.has(value));
+	const asked = chosen(text, name);
+	const others = asked.filter((value) => !known.has(value));
 	return [
-		...made.map((choice) => ({ ...choice, checked: filters[name].includes(choice.value) })),
+		...made.map((choice) => ({ ...choice, checked: asked.includes(choice.value) })),
 		...others.map((value) => ({ value, label: value, checked: true }))
 	];
 }
 
 async function offered(
 	name: ListName,
-	filters: Filters,
+	text: string,
 	work: Workplace,
 	tags: readonly string[]
 ): Promise<Choice[]> {
@@ -48,9 +50,8 @@ async function offered(
 		case 'tag':
 			return tags.map((value) => ({ value, label: value }));
 		case 'category': {
-			const projects = filters.project.length
-				? filters.project
-				: work.projects.map(({ key }) => key);
+			const asked = chosen(text, 'project');
+			const projects = asked.length ? asked : work.projects.map(({ key }) => key);
 			const all = await Promise.all(
 				projects.slice(0, MOST_PROJECTS).map((key) => work.categories(key).catch(() => []))
 			);
@@ -73,40 +74,41 @@ async function offered(
 	}
 }
 
-/** The filters that are set, in words; the status that every list has by itself is not said. */
-export function chips(
-	filters: Filters,
+/** A clause that names a field, in words. */
+export function said(
+	{ name, negated, values }: Clause,
 	work: Workplace
-): { name: ListName; label: string; value: string }[] {
-	return LISTS.filter(
-		(name) =>
-			filters[name].length > 0 &&
-			!(
-				name === 'status' &&
-				filters.status.length === UNFINISHED.length &&
-				UNFINISHED.every((status) => filters.status.includes(status))
-			)
-	).map((name) => ({
-		name,
-		label: words.t.field[name === 'tag' ? 'tags' : name],
-		value: filters[name].map((value) => said(name, value, work)).join(', ')
-	}));
+): { label: string; value: string } {
+	const label = word(query.t.field, name ?? '');
+	const all = values.map(
+		({ text, comparison, quoted: literal }) =>
+			(comparison && `${SIGNS[comparison]} `) +
+			value(name, literal ? text : text.toLowerCase(), text, work)
+	);
+	return { label: negated ? query.t.not(label) : label, value: all.join(', ') };
 }
+const SIGNS = { '<': '<', '<=': '≤', '>': '>', '>=': '≥' } as const;
 
-function said(name: ListName, value: string, work: Workplace): string {
+function value(name: string | null, key: string, text: string, work: Workplace): string {
 	switch (name) {
 		case 'project':
-			return work.projectName(value);
+			return work.projectName(key);
 		case 'assignee':
 		case 'requester':
-			if (value === 'me') return desk.t.me;
-			if (value === 'none') return desk.t.unassigned;
-			return work.personName(value);
+			if (key === 'me') return desk.t.me;
+			if (key === 'none') return desk.t.unassigned;
+			return UUID.test(key) ? work.personName(key) : text;
 		case 'category':
-			return value === 'none' ? desk.t.none : work.categoryName(value);
-		case 'tag':
-			return value;
+			return key === 'none' ? desk.t.none : work.categoryName(key);
+		case 'type':
+		case 'status':
+		case 'priority':
+		case 'severity':
+		case 'resolution':
+		case 'channel':
+			return word(words.t[name] as Record<string, string>, key);
 		default:
-			return word(words.t[name] as Record<Ticket['status'], string>, value);
+			return key === 'none' ? desk.t.none : text;
 	}
 }
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;

@@ -1,7 +1,14 @@
 import type { Event, Ticket } from '#lib/api/client.ts';
-import { matches, order, written, type Filters } from './filters';
+import { matches, order } from '#lib/query/matching.ts';
+import { hasText, sortOf, with_ } from '#lib/query/query.ts';
 
 type Page = { items: Ticket[]; next: string | null };
+
+/** How long what changes is collected before the service is asked about it: new text takes it a second to find. */
+const ASK_MS = 400;
+const TEXT_MS = 2000;
+/** Most tickets of one question. */
+const MOST_ASKED = 20;
 
 /**
  * A list of tickets that grows as one scrolls, and stays true meanwhile: whatever happens to a ticket, by one's own hand
@@ -15,22 +22,31 @@ export class TicketList {
 	error = $state.raw<unknown>(null);
 	#next = $state<string | null>(null);
 	#known = new Map<number, Ticket>();
-	/** What was ever in it. */
-	#seen = new Set<number>();
+	/** Of which tickets only the service knows whether they belong here. */
+	#asked = new Set<number>();
+	#asking: ReturnType<typeof setTimeout> | undefined;
+	#ended = new AbortController();
 
 	constructor(
-		readonly filters: Filters,
+		readonly query: string,
 		readonly me: string,
-		/** Read the page at a cursor, or the first one. */
-		readonly read: (filters: Filters, cursor: string | null) => Promise<Page>
+		/** Read the page of a query at a cursor, or the first one. */
+		readonly read: (query: string, cursor: string | null, signal: AbortSignal) => Promise<Page>
 	) {}
 
 	get more(): boolean {
 		return this.#next !== null;
 	}
 
-	get key(): string {
-		return written(this.filters);
+	/** What it is sorted by; null if the service decides. */
+	get sort(): string | null {
+		return sortOf(this.query) ?? (hasText(this.query) ? null : '-created');
+	}
+
+	/** Nobody looks at it any more. */
+	end(): void {
+		this.#ended.abort();
+		clearTimeout(this.#asking);
 	}
 
 	get(number: number): Ticket | undefined {
@@ -43,12 +59,9 @@ export class TicketList {
 		this.loading = true;
 		this.error = null;
 		try {
-			const page = await this.read(this.filters, this.#next);
+			const page = await this.read(this.query, this.#next, this.#ended.signal);
 			const added = page.items.filter(({ number }) => !this.#known.has(number));
-			for (const ticket of added) {
-				this.#known.set(ticket.number, ticket);
-				this.#seen.add(ticket.number);
-			}
+			for (const ticket of added) this.#known.set(ticket.number, ticket);
 			this.items = [...this.items, ...added];
 			this.#next = page.next;
 			this.ready = true;
@@ -62,7 +75,7 @@ export class TicketList {
 	/** Begin anew, such as when changes may have been missed. What is shown stays until the first page is there. */
 	async again(): Promise<void> {
 		try {
-			const page = await this.read(this.filters, null);
+			const page = await this.read(this.query, null, this.#ended.signal);
 			this.#known = new Map(page.items.map((ticket) => [ticket.number, ticket]));
 			this.items = page.items;
 			this.#next = page.next;
@@ -76,26 +89,28 @@ export class TicketList {
 	put(ticket: Ticket): void {
 		const before = this.#known.get(ticket.number);
 		if (before && before.updated_at > ticket.updated_at) return;
-		const compare = order(this.filters.sort);
-		const fits =
-			matches(ticket, this.filters, this.me) ||
-			// The service may find words that a plain comparison does not, such as without accents.
-			(!!before &&
-				before.title === ticket.title &&
-				matches(ticket, { ...this.filters, title: '' }, this.me));
-		if (before && fits && compare(before, ticket) === 0) {
+		const fits = matches(ticket, this.query, this.me);
+		if (fits === null) {
+			this.#ask(ticket.number);
+			// What is shown stays until the service has said.
+			if (before) this.#place(ticket, before);
+		} else if (fits) this.#place(ticket, before);
+		else this.remove(ticket.number);
+	}
+
+	#place(ticket: Ticket, before: Ticket | undefined): void {
+		const compare = order(this.sort) ?? (() => (before ? 0 : -1));
+		if (before && compare(before, ticket) === 0) {
 			this.items = this.items.map((each) => (each.number === ticket.number ? ticket : each));
 			this.#known.set(ticket.number, ticket);
 			return;
 		}
 		if (before) this.remove(ticket.number);
-		// A ticket does not say that it was escalated; the service and the event do.
-		if (!fits || (this.filters.escalated && !this.#seen.has(ticket.number))) return;
 		const items = [...this.items];
 		let [low, high] = [0, items.length];
 		while (low < high) {
 			const middle = (low + high) >> 1;
-			if (compare(items[middle]!, ticket) < 0) low = middle + 1;
+			if (compare(ticket, items[middle]!) > 0) low = middle + 1;
 			else high = middle;
 		}
 		// What comes after the last that was read is read when it is scrolled to.
@@ -103,6 +118,33 @@ export class TicketList {
 		items.splice(low, 0, ticket);
 		this.items = items;
 		this.#known.set(ticket.number, ticket);
+	}
+
+	/** Ask the service about a ticket, soon, and together with others. */
+	#ask(number: number): void {
+		this.#asked.add(number);
+		if (!this.#ended.signal.aborted) this.#asking ??= this.#later();
+	}
+	#later(): ReturnType<typeof setTimeout> {
+		return setTimeout(() => void this.#answer(), hasText(this.query) ? TEXT_MS : ASK_MS);
+	}
+	async #answer(): Promise<void> {
+		const asked = [...this.#asked].slice(0, MOST_ASKED);
+		for (const number of asked) this.#asked.delete(number);
+		try {
+			const query = with_(this.query, `number:${asked.join(',')}`);
+			const { items } = await this.read(query, null, this.#ended.signal);
+			for (const number of asked.filter((each) => !this.#asked.has(each))) {
+				const now = items.find((each) => each.number === number);
+				const before = this.#known.get(number);
+				if (!now) this.remove(number);
+				else if (!before || before.updated_at <= now.updated_at) this.#place(now, before);
+			}
+		} catch {
+			// It cannot be asked just now: what is shown stays.
+		}
+		const more = this.#asked.size > 0 && !this.#ended.signal.aborted;
+		this.#asking = more ? this.#later() : undefined;
 	}
 
 	remove(number: number): void {
@@ -115,11 +157,10 @@ export class TicketList {
 		const number = event.ticket_number;
 		if (number === null || !this.ready) return;
 		if (event.tombstone || event.type === 'ticket.deleted') this.remove(number);
-		else if (event.type.startsWith('ticket.')) {
-			if (event.type === 'ticket.escalated') this.#seen.add(number);
-			this.put(event.data as Ticket);
-		} else if (event.type === 'comment.created') {
+		else if (event.type.startsWith('ticket.')) this.put(event.data as Ticket);
+		else if (event.type === 'comment.created') {
 			const comment = event.data as { visibility: string; created_at: string };
+			if (hasText(this.query)) this.#ask(number);
 			const ticket = this.#known.get(number);
 			if (ticket && comment.visibility === 'public')
 				this.put({ ...ticket, updated_at: comment.created_at });

@@ -1,6 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Event, Ticket } from '#lib/api/client.ts';
-import { read } from './filters';
 import { TicketList } from './list.svelte';
 import { ticket } from './tickets.fixture';
 
@@ -10,9 +9,9 @@ const opened = (number: number, fields: Partial<Ticket> = {}) =>
 	ticket({ number, created_at: day(number), updated_at: day(number), ...fields });
 
 /** A list of tickets 9 to 1, three a page, as the service would read it. */
-function listed(search = ''): TicketList {
+function listed(query = ''): TicketList {
 	const all = [9, 8, 7, 6, 5, 4, 3, 2, 1].map((number) => opened(number));
-	return new TicketList(read(new URLSearchParams(search)), ME, async (_, cursor) => {
+	return new TicketList(query, ME, async (_, cursor) => {
 		const start = Number(cursor ?? 0);
 		const next = start + 3;
 		return { items: all.slice(start, next), next: next < all.length ? String(next) : null };
@@ -62,7 +61,7 @@ describe('a list of tickets', () => {
 	});
 
 	it('takes out what matches no more, and takes it back when that is undone', async () => {
-		const list = listed('assignee=none');
+		const list = listed('assignee:none');
 		await list.load();
 		const before = list.get(8)!;
 		list.put({ ...before, assignee: { id: ME, name: 'I' } });
@@ -72,7 +71,7 @@ describe('a list of tickets', () => {
 	});
 
 	it('moves what was changed to where it is sorted', async () => {
-		const list = listed('sort=-updated');
+		const list = listed('sort:-updated');
 		await list.load();
 		list.heard(event('ticket.updated', opened(7, { updated_at: day(20), created_at: day(7) }), 7));
 		expect(numbers(list)).toEqual([7, 9, 8]);
@@ -90,17 +89,48 @@ describe('a list of tickets', () => {
 		expect(list.get(8)?.title).toBe('newer');
 	});
 
-	it('of escalated tickets takes only those of which the service says so', async () => {
-		const list = listed('escalated=true');
+	it('asks the service about what a ticket does not say, once for several', async () => {
+		vi.useFakeTimers();
+		const asked: string[] = [];
+		const there = [opened(9), opened(8)];
+		let now = there;
+		const list = new TicketList('escalated:true', ME, async (query) => {
+			asked.push(query);
+			return { items: now, next: null };
+		});
 		await list.load();
+		now = [opened(10), opened(8)];
 		list.heard(event('ticket.created', opened(10), 10));
-		expect(numbers(list)).toEqual([9, 8, 7]);
-		list.heard(event('ticket.escalated', opened(11), 11));
-		expect(numbers(list)).toEqual([11, 9, 8, 7]);
-		const before = list.get(8)!;
-		list.put({ ...before, status: 'resolved' });
-		list.put(before);
-		expect(numbers(list)).toEqual([11, 9, 8, 7]);
+		list.heard(event('ticket.updated', opened(9, { updated_at: day(11) }), 9));
+		expect(numbers(list)).toEqual([9, 8]);
+		await vi.runAllTimersAsync();
+		expect(asked).toEqual(['escalated:true', 'escalated:true number:10,9']);
+		expect(numbers(list)).toEqual([10, 8]);
+		vi.useRealTimers();
+	});
+
+	it('of text asks also about comments, and puts what is found first', async () => {
+		vi.useFakeTimers();
+		let found = [opened(5), opened(9)];
+		const list = new TicketList('hum', ME, async () => ({ items: found, next: null }));
+		await list.load();
+		expect(numbers(list)).toEqual([5, 9]);
+		found = [opened(7)];
+		list.heard(event('comment.created', { visibility: 'public', created_at: day(21) }, 7));
+		await vi.runAllTimersAsync();
+		expect(numbers(list)).toEqual([7, 5, 9]);
+		vi.useRealTimers();
+	});
+
+	it('that nobody looks at any more asks nothing, and stops what it reads', async () => {
+		let stopped: AbortSignal | undefined;
+		const list = new TicketList('hum', ME, async (_, __, signal) => {
+			stopped = signal;
+			return { items: [], next: null };
+		});
+		await list.load();
+		list.end();
+		expect(stopped?.aborted).toBe(true);
 	});
 
 	it('drops what one may no longer see', async () => {
@@ -112,7 +142,7 @@ describe('a list of tickets', () => {
 
 	it('says what went wrong, and goes on from there', async () => {
 		let fails = true;
-		const list = new TicketList(read(new URLSearchParams()), ME, async () => {
+		const list = new TicketList('', ME, async () => {
 			if (fails) throw new Error('no network');
 			return { items: [opened(1)], next: null };
 		});

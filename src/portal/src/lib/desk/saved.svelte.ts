@@ -1,4 +1,8 @@
-export type Saved = { name: string; search: string };
+import { read } from '#lib/query/query.ts';
+
+export type Saved = { name: string; query: string };
+/** As they were kept when an address had a parameter for each filter. */
+type Old = { name: string; search: string };
 
 /** Filters that somebody keeps under a name, in this browser. */
 export class SavedFilters {
@@ -9,15 +13,20 @@ export class SavedFilters {
 		this.#key = `ticketing.filters.${user}`;
 		try {
 			const kept: unknown = JSON.parse(localStorage.getItem(this.#key) ?? '[]');
-			if (Array.isArray(kept)) this.list = kept as Saved[];
+			if (Array.isArray(kept))
+				this.list = (kept as (Saved | Old)[]).map((each) =>
+					'search' in each
+						? { name: each.name, query: read(new URLSearchParams(each.search)) }
+						: each
+				);
 		} catch {
 			// Nothing can be read: it begins empty.
 		}
 	}
 
 	/** One of the same name is replaced. */
-	add(name: string, search: string): void {
-		this.#keep([...this.list.filter((each) => each.name !== name), { name, search }]);
+	add(name: string, query: string): void {
+		this.#keep([...this.list.filter((each) => each.name !== name), { name, query }]);
 	}
 
 	remove(name: string): void {

@@ -1,0 +1,50 @@
+import type en from './en';
+
+export default {
+	label: 'البحث عن تذاكر',
+	placeholder: 'نص أو رقم أو حقل مثل ⁦assignee:me⁩',
+	hint: 'تختار مفاتيح الأسهم من القائمة. ينتقل مفتاح المسح إلى آخر عامل تصفية. يغيّر Enter عامل التصفية ويزيله Delete.',
+	chips: 'عوامل التصفية',
+	remove: (name: string) => `إزالة عامل التصفية ${name}`,
+	not: (name: string) => `ليس ${name}`,
+	clear: 'مسح',
+	instead: (text: string) => `استخدام ⁦${text}⁩`,
+	faulty: 'غير صالح',
+	recent: 'عمليات البحث الأخيرة',
+	fields: 'الحقول',
+	values: 'القيم',
+	suggestions: (count: number) => `عدد الاقتراحات: ${count}`,
+	none: 'لا شيء يطابق',
+	noneText: 'لا توجد تذكرة يمكنك رؤيتها تطابق كل هذا:',
+	dropped: (clause: string) => `من دون ⁨${clause}⁩`,
+	stay: 'تعرض القائمة أدناه ما بحثت عنه سابقًا.',
+	field: {
+		type: 'النوع',
+		status: 'الحالة',
+		resolution: 'الحل',
+		priority: 'الأولوية',
+		severity: 'الخطورة',
+		channel: 'وردت عبر',
+		project: 'المشروع',
+		category: 'الفئة',
+		tag: 'الوسم',
+		assignee: 'المسؤول',
+		requester: 'مقدّم الطلب',
+		external_reference: 'مستوردة من',
+		title: 'العنوان',
+		number: 'الرقم',
+		escalated: 'مُصعَّدة',
+		created: 'فُتحت',
+		updated: 'حُدّثت',
+		resolved: 'حُلّت',
+		closed: 'أُغلقت',
+		sort: 'الترتيب'
+	},
+	fault: {
+		unknown_field: (text: string) => `لا يوجد حقل «⁨${text}⁩».`,
+		not_allowed: (text: string) => `«⁨${text}⁩» ليست قيمة لهذا الحقل.`,
+		required: () => 'ينقص شيء هنا.',
+		reserved: (text: string) => `«⁨${text}⁩» بلا معنى بعد. ضعها بين علامتي اقتباس للبحث عنها.`,
+		unknown: (text: string) => `«⁨${text}⁩» غير معروف أو غير متاح لك.`
+	}
+} satisfies typeof en as typeof en;
