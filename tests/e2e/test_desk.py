@@ -645,7 +645,7 @@ def test_properties_are_set_beside_the_conversation(
     # The timeline has it, too.
     thread = agent.get_by_role("region", name="Conversation")
     expect(thread.get_by_text(f"set the {label.lower()} to")).to_be_visible()
-    expect(agent.get_by_role("button", name=button).locator("visible=true")).to_have_count(0)
+    expect(agent.get_by_role("button", name=button, exact=True).locator("visible=true")).to_have_count(0)
 
 
 def test_the_requesters_other_tickets_are_one_click_away(agent: Page, make: Make, tag: str) -> None:

@@ -44,6 +44,8 @@ export class Shortcuts {
 				document.querySelector('dialog[open], [role=dialog]:not([data-state=closed])'))
 		)
 			return;
+		// It presses the button that has the keyboard.
+		if (event.key === 'Enter' && event.target instanceof HTMLButtonElement) return;
 		const now = Date.now();
 		const sequence = this.#before && now - this.#at < SEQUENCE_MS ? `${this.#before} ${key}` : key;
 		// The page that registered last comes first.
