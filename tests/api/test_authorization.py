@@ -169,6 +169,7 @@ MATRIX: dict[str, tuple[str, Any, Any, Any, Any, Any, Any, Any]] = {
     "list_event_log":                           (ADMIN, 403,   403,   403,   403,   403,   403,   200),
     "stream_events":                            (READ,  200,   200,   200,   200,   200,   200,   200),
     "create_stream_pass":                       (READ,  201,   201,   201,   201,   201,   201,   201),
+    "find_similar_tickets":                     (READ,  200,   200,   200,   200,   200,   200,   200),
     "create_markdown_preview":                  (WRITE, 201,   201,   201,   201,   201,   201,   201),
 
     "list_webhook_endpoints":                   (ADMIN, 403,   403,   403,   403,   403,   403,   200),
@@ -348,6 +349,7 @@ class World:
             "create_comment": lambda: {"body": "x"},
             "update_comment": lambda: {"body": "y"},
             "create_markdown_preview": lambda: {"text": "x"},
+            "find_similar_tickets": lambda: {"title": "x"},
             "create_webhook_endpoint": lambda: {"url": "https://127.0.0.1/"},
             "update_queue": lambda: {"paused": False},
             "update_webhook_endpoint": lambda: {"url": "https://127.0.0.2/"},

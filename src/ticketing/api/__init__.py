@@ -29,6 +29,7 @@ from ticketing.api.sessions import (
     list_sessions,
 )
 from ticketing.api.sign_in_codes import create_sign_in_code
+from ticketing.api.similar_tickets import find_similar_tickets
 from ticketing.api.tickets import change_tickets, create_ticket, get_ticket, list_tickets, update_ticket
 from ticketing.api.tokens import (
     create_token,
@@ -80,6 +81,7 @@ __all__ = [
     "delete_webhook_endpoint",
     "end_other_sessions",
     "end_session",
+    "find_similar_tickets",
     "get_api",
     "get_category",
     "get_comment",
