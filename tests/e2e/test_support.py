@@ -412,6 +412,100 @@ def test_what_the_service_refuses_is_said_where_it_is(
     assert len(titled(me, title)) == 1
 
 
+def findable(client: httpx.Client, title: str, number: int) -> None:
+    """Wait until a ticket is found by its words, which a worker writes."""
+
+    def found() -> bool:
+        answer = checked(client.post("/tickets/similar", json={"title": title}))
+        return number in [item["number"] for item in answer["items"]]
+
+    deadline = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def asked(page: Page, requests: list[Any]) -> None:
+    """Wait until the page has sent what a route collects."""
+    deadline = time.monotonic() + 60
+    while not requests:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
+def test_tickets_like_a_new_one_are_shown(requester: Page, me: httpx.Client) -> None:
+    words = [f"w{uuid4().hex[:8]}" for _ in range(4)]
+    ticket = add(me, f"Marmalade {words[0]} stutters on {words[1]}")
+    findable(me, ticket["title"], ticket["number"])
+    visit(requester, "/support/new?type=bug&project=account")
+    shown = requester.get_by_role("region", name="Is it one of these?")
+    field = requester.get_by_label("Title")
+    field.fill(f"{words[1]}: {words[0]} stuttering")
+    expect(requester.get_by_role("status").filter(has_text="1 ticket is like yours.")).to_have_count(1)
+    link = shown.get_by_role("link", name=ticket["title"])
+    expect(link).to_have_accessible_description(re.compile("opens in a new tab"))
+    assert axe(requester, "light", "dark") == []
+    expect(field).to_be_focused()
+    field.press("Tab")
+    expect(link).to_be_focused()
+    with requester.context.expect_page() as opened:
+        link.press("Enter")
+    expect(opened.value.get_by_role("heading", level=1)).to_contain_text(ticket["title"])
+    opened.value.close()
+    field.fill(f"{words[2]} {words[3]}")
+    expect(shown).to_have_count(0)
+    field.fill(ticket["title"])
+    expect(link).to_be_visible()
+    field.fill("")
+    expect(shown).to_have_count(0)
+
+
+def test_what_was_asked_for_an_older_title_is_not_shown(requester: Page, me: httpx.Client) -> None:
+    """The answer to the first title comes after that to the second, which is like nothing."""
+    ticket = add(me, f"Marmalade {uuid4().hex[:8]} hums {uuid4().hex[:8]}")
+    findable(me, ticket["title"], ticket["number"])
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if ticket["title"] in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    visit(requester, "/support/new?type=bug&project=media-server")
+    requester.route("**/api/v1/tickets/similar", hold)
+    field = requester.get_by_label("Title")
+    field.fill(ticket["title"])
+    asked(requester, held)
+    with requester.expect_response("**/api/v1/tickets/similar"):
+        field.fill(f"Nothing {uuid4().hex} at all")
+    for route in held:
+        route.continue_()
+    expect(requester.get_by_role("region", name="Is it one of these?")).to_have_count(0)
+    field.fill(f"Nothing {uuid4().hex} more")
+    expect(requester.get_by_role("region", name="Is it one of these?")).to_have_count(0)
+
+
+@pytest.mark.expects("503")
+def test_without_an_answer_about_tickets_like_it_the_form_is_quiet(
+    requester: Page, me: httpx.Client, title: str
+) -> None:
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503, content_type="application/problem+json", body="{}")
+
+    requester.route("**/api/v1/tickets/similar", refuse)
+    visit(requester, "/support/new")
+    fill(requester, title)
+    asked(requester, refused)
+    expect(requester.get_by_role("alert")).to_have_count(0)
+    button(requester, "Send").click()
+    expect(requester.get_by_role("heading", level=1)).to_contain_text(title)
+    assert len(titled(me, title)) == 1
+
+
 @pytest.mark.expects("ERR_INTERNET_DISCONNECTED", "net::")
 def test_offline_keeps_what_was_typed(requester: Page, me: httpx.Client, title: str) -> None:
     visit(requester, "/support/new")
