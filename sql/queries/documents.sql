@@ -1,20 +1,29 @@
 -- Documents: the words of tickets for full text, written by a worker that follows the event log.
 
 -- name: has_documents_to_write(form)$
--- Whether there is anything to do: the settled log goes on, documents are of an older form, or a rebuild is not finished.
+-- Whether there is anything to do: the settled log goes on, or has lost what nobody had read; documents are of an older
+-- form; or a rebuild is not finished.
 -- It locks nothing: a lock would make this a transaction that writes, before which the log ends.
 select exists (
     select
       from search_progress s cross join lateral (
         select from events_after(s.transaction_id, s.position) e order by e.transaction_id, e.position limit 1
       ) next)
-    or exists (select from search_progress where form < :form)
+    or exists (select from search_progress s cross join event_log l
+                where s.form < :form or (s.transaction_id, s.position) < (l.expired_transaction, l.expired_position))
     or exists (select from search_rebuilds where finished_at is null);
 
 -- name: lock_search_progress()^
 -- returns: SearchProgress
--- The right to write documents, until the transaction ends, and of what form they are. Empty: somebody else has it.
-select s.form from search_progress s for update skip locked;
+-- The right to write documents, until the transaction ends; of what form they are, and whether events were taken out of
+-- the log that nobody had read for them. Empty: somebody else has it.
+select s.form, (s.transaction_id, s.position) < (l.expired_transaction, l.expired_position) as missed
+  from search_progress s cross join event_log l
+   for update of s skip locked;
+
+-- name: skip_expired_events()!
+-- Remember that documents are current up to where the log begins.
+update search_progress set transaction_id = l.expired_transaction, position = l.expired_position from event_log l;
 
 -- name: list_events_to_document(page_size)
 -- returns: EventToDocument

@@ -356,8 +356,7 @@ with doomed as materialized (
 insert into events (id, type, ticket, project, data, previous)
 select (:event_ids::uuid[])[d.place], 'ticket.deleted', d.number, d.project, d.data,
        jsonb_build_object('requester', d.requester)
-  from doomed d
- cross join lateral erase_documents(array[d.number])
+  from doomed d cross join erase_documents(array(select number from doomed))
  order by d.place;
 
 -- name: list_comments_of_run(run)

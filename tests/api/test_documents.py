@@ -394,6 +394,28 @@ def test_the_first_worker_reads_tickets_from_before_there_were_documents(apart: 
     assert row == {"written": 250, "finished": True}
 
 
+def test_what_the_log_has_lost_before_it_was_read_is_read_again(apart: Db) -> None:
+    """As where no worker ran for longer than events are kept."""
+    numbers = [add(apart, "heron")]
+    index()
+    numbers.append(add(apart, "egret"))
+
+    async def expire() -> None:
+        async with await psycopg.AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
+            await sql.events.expire_events(conn, recorded_before="infinity", batch=1000)
+
+    asyncio.run(expire())
+    assert apart.execute("select from events").fetchall() == []
+    index()
+    assert finds(apart, numbers[1], "egret")
+    assert_current(apart, numbers)
+    assert follow() == [False]
+    numbers.append(add(apart, "stork"))
+    index()
+    assert finds(apart, numbers[2], "stork")
+    assert len(apart.execute("select from search_rebuilds").fetchall()) == 2
+
+
 def test_a_rebuild_mends_what_is_wrong(apart: Db) -> None:
     numbers = [add(apart, f"bird{each}") for each in range(150)]
     index()

@@ -8,6 +8,7 @@ import subprocess
 import tracemalloc
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -36,6 +37,7 @@ from test_import_github import (
 
 from conftest import Person
 from ticketing.sources import references
+from working import index
 
 __all__ = ["own", "repository"]
 
@@ -621,6 +623,41 @@ def test_an_import_is_taken_back_but_for_what_was_touched(
     assert [said["body"] for said in read_back(agent, project)["1"]["comments"]] == [None, "Me too."]
     (kept,) = json.loads(ran(database_url, "revert", str(first["run"]), "--json"))["kept"]
     assert kept["reason"] == "a later import has added comments; revert that one first"
+
+
+def test_an_import_is_found_by_its_words_until_it_is_taken_back(
+    database_url: str, agent: Person, project: str, repository: str, tmp_path: Path
+) -> None:
+    words = [f"w{uuid4().hex}" for _ in range(4)]
+    named = ("--repository", repository)
+
+    def found() -> list[int]:
+        with psycopg.connect(database_url) as conn:
+            rows = [
+                conn.execute(f"select number from {table} where text @@ plainto_tsquery('ts_other', %s)", (word,))
+                for word in words
+                for table in ("ticket_documents", "staff_documents")
+            ]
+            return [len(each.fetchall()) for each in rows]
+
+    said = comment("a", words[1])
+    first = imported(
+        database_url, written(tmp_path, [issue(1, title=words[0], comments=[said]), issue(2, title=words[0])]),
+        project, *named,
+    )  # fmt: skip
+    index()
+    assert found() == [2, 0, 1, 0, 0, 0, 0, 0]
+    changed = issue(1, title=words[2], comments=[said | {"body": words[3]}], updatedAt="2024-04-01T09:00:00Z")
+    second = imported(database_url, written(tmp_path, [changed, issue(3, title=words[0])]), project, *named, "--update")
+    index()
+    assert found() == [2, 0, 0, 0, 1, 0, 1, 0]
+    for run in (second, first):
+        ran(database_url, "revert", str(run["run"]))
+    assert found() == [0] * 8
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("select word from words where word = any(%s)", (words,)).fetchall() == []
+    index()
+    assert found() == [0] * 8
 
 
 def test_runs_are_taken_back_from_the_last_to_the_first(own: tuple[str, Database], tmp_path: Path) -> None:

@@ -169,6 +169,13 @@ class DispatchedJob(TypedDict):
     id: UUID
     queue: str
 
+class DraftWord(TypedDict):
+    word: str | None
+    stem: str | None
+    titled: bool | None
+    documents: int | None
+    newest: int | None
+
 class DueSchedule(TypedDict):
     name: str
     next_run_at: datetime
@@ -551,6 +558,7 @@ class SearchLateness(TypedDict):
 
 class SearchProgress(TypedDict):
     form: int
+    missed: bool | None
 
 class SearchRebuild(TypedDict):
     id: int
@@ -599,6 +607,17 @@ class SessionRow(TypedDict):
     created_at: str | None
     last_used_at: str | None
     expires_at: str | None
+
+class SimilarTicketRow(TypedDict):
+    number: int
+    title: str
+    type: TicketType
+    project: str
+    status: TicketStatus
+    resolution: TicketResolution
+    created_at: str | None
+    score: float | None
+    stems: list[str] | None
 
 class StrayDelivery(TypedDict):
     id: UUID
@@ -1114,8 +1133,8 @@ class _Documents:
         *,
         form: int,
     ) -> bool | None:
-        """Whether there is anything to do: the settled log goes on, documents are of an older form, or a rebuild is
-        not finished.
+        """Whether there is anything to do: the settled log goes on, or has lost what nobody had read; documents are
+        of an older
         """
     async def insert_search_rebuild(
         self,
@@ -1158,8 +1177,8 @@ class _Documents:
         self,
         conn: Connection,
     ) -> SearchProgress | None:
-        """The right to write documents, until the transaction ends, and of what form they are. Empty: somebody else
-        has it.
+        """The right to write documents, until the transaction ends; of what form they are, and whether events were
+        taken out of
         """
     async def move_search_progress(
         self,
@@ -1186,6 +1205,11 @@ class _Documents:
         form: int,
     ) -> int:
         """Remember of what form the documents are to be."""
+    async def skip_expired_events(
+        self,
+        conn: Connection,
+    ) -> int:
+        """Remember that documents are current up to where the log begins."""
     async def write_documents(
         self,
         conn: Connection,
@@ -2551,6 +2575,37 @@ class _SignInCodes:
     ) -> str | None:
         """Use a code by the secret of its link, however often its digits were tried; gives its address. Others wait."""
 
+class _SimilarTickets:
+    async def list_similar_tickets(
+        self,
+        conn: Connection,
+        *,
+        condition: str,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        project: str | None,
+        type: TicketType | None,
+        stems: list[str],
+        weights: list[float],
+        page_size: int,
+    ) -> list[SimilarTicketRow]:
+        """The tickets that the viewer may see whose public words fulfil a condition, by the weight of these words
+        that they have,
+        """
+    async def list_words_of_draft(
+        self,
+        conn: Connection,
+        *,
+        project: str | None,
+        title: str,
+        description: str,
+    ) -> list[DraftWord]:
+        """The words of a draft, each as it was written and as it is searched; in how many tickets' documents it is,
+        whether it is
+        """
+
 class _StreamPasses:
     async def delete_expired_stream_passes(
         self,
@@ -3436,6 +3491,7 @@ queues: _Queues
 schedules: _Schedules
 sessions: _Sessions
 sign_in_codes: _SignInCodes
+similar_tickets: _SimilarTickets
 stream_passes: _StreamPasses
 tickets: _Tickets
 tokens: _Tokens

@@ -62,9 +62,11 @@ async def _write_on(*, careful: bool) -> bool:
         async with conn.transaction():
             if (progress := await sql.documents.lock_search_progress(conn)) is None:
                 return False
-            if progress["form"] < FORM:
+            if progress["form"] < FORM or progress["missed"]:
                 await sql.documents.insert_search_rebuild(conn, project=None)
                 await sql.documents.note_search_form(conn, form=FORM)
+            if progress["missed"]:
+                await sql.documents.skip_expired_events(conn)
             behind = await _write_page(conn, careful=careful)
         unfinished = await rebuilding.write_batch(conn, write=write_one_by_one if careful else write)
     return behind or unfinished
