@@ -4,7 +4,8 @@
 -- returns: DraftWord
 -- The words of a draft, each as it was written and as it is searched; in how many tickets' documents it is, whether it is
 -- in the title, and the number of the newest ticket. They are read in the project's language, or in that of most
--- projects; of a long description, its beginning.
+-- projects; of a long description, its beginning. Each word is looked up by itself: while `words` has no statistics, a join
+-- reads all of them for each.
 -- nullable: project
 with form as (
     select search_configuration(coalesce(
@@ -22,9 +23,10 @@ with form as (
       from written w cross join form cross join lateral unnest(tsvector_to_array(to_tsvector(form.form, w.word))) as s (stem)
      group by s.stem
 )
-select s.word, s.stem, s.titled, coalesce(greatest(c.documents, 0), 0) as documents,
+select s.word, s.stem, s.titled,
+       coalesce((select greatest(c.documents, 0) from words c where c.word = s.stem), 0) as documents,
        (select max(d.number) from ticket_documents d) as newest
-  from stems s left join words c on c.word = s.stem
+  from stems s
  order by s.stem;
 
 -- name: list_similar_tickets(condition, stems, weights, viewer_id, organizations, staffed, everywhere, project, type, page_size)
