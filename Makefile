@@ -151,6 +151,10 @@ corpus: $(venv)/for-dev ## Fill a database with N tickets (100,000) as after yea
 bench-lists: $(venv)/for-dev ## Measure lists of a million tickets, every filter by every sort, for readers who see few, many or all of them
 	@$(python) scripts/bench/lists.py $(ARGS)
 
+.PHONY: bench-similar
+bench-similar: $(venv)/for-dev ## Measure how well, and how fast, tickets like a draft are found among 100,000
+	@$(python) scripts/bench/similar.py $(ARGS)
+
 .PHONY: bench-scale
 bench-scale: $(venv)/for-dev ## Compare the portal's lists over HTTP: 10,000 tickets and a million, by reader
 	@$(python) scripts/bench/scale.py $(ARGS)
