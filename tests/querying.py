@@ -17,7 +17,7 @@ from ticketing.query.fields import FIELDS, SORTS, Field
 from ticketing.query.tree import Comparison, Filter, Query, Text, Value
 
 Row = Mapping[str, Any]
-"""A row of the table tickets, with whether it was ever escalated."""
+"""A row of the table tickets, with whether it was ever escalated, and the `text` of it that somebody reads."""
 
 COMPARISONS: dict[Comparison, Callable[[Any, Any], bool]] = {
     "": operator.eq,
@@ -49,15 +49,46 @@ class Asker:
 
 
 def matches(row: Row, query: Query, asker: Asker) -> bool:
-    return all(_holds(row, clause, asker) != clause.negated for clause in query.clauses)
+    """Whether a ticket is found, by whoever reads so much of its text."""
+    texts = [clause for clause in query.clauses if isinstance(clause, Text)]
+    spoken = [clause for clause in texts if re.search("[a-z0-9]", clause.text.lower())]
+    if not any(not clause.negated for clause in spoken) and any(not clause.negated for clause in texts):
+        return False
+    filters: list[Filter | Text] = [clause for clause in query.clauses if isinstance(clause, Filter)]
+    return all(_holds(row, clause, asker) != clause.negated for clause in [*spoken, *filters])
 
 
 def _holds(row: Row, clause: Filter | Text, asker: Asker) -> bool:
     if isinstance(clause, Text):
         digits = re.fullmatch("#?([0-9]{1,18})", clause.text)
-        is_number = not clause.phrase and digits is not None and row["number"] == int(digits[1])
-        return is_number or _said(row["title"], clause.text, clause.phrase)
+        if clause.begins and digits and clause.text.startswith("#"):
+            return str(row["number"]).startswith(str(int(digits[1])))
+        is_number = not clause.phrase and not clause.begins and digits is not None and row["number"] == int(digits[1])
+        return is_number or _written(row["text"], clause)
     return any(_is(row, FIELDS[clause.name], value, asker) for value in clause.values)
+
+
+def _written(text: str, clause: Text) -> bool:
+    """For plain words of English: a form of the word, its beginning, or the words one after the other."""
+    there, asked = words(text), words(clause.text)
+    forms, sought = [*map(stem, there)], [*map(stem, asked)]
+    every = {*there, *forms}
+    if clause.begins:
+        return {*asked[:-1]} <= every and any(word.startswith(asked[-1]) for word in every)
+    if len(asked) == 1 and not clause.phrase:
+        return sought[0] in every or asked[0] in every
+    in_row = any(forms[at : at + len(sought)] == sought for at in range(len(forms)))
+    return in_row and (not clause.phrase or {*asked} <= every)
+
+
+def words(text: str) -> list[str]:
+    """Words between signs."""
+    return re.findall("[a-z0-9]+", text.lower())
+
+
+def stem(word: str) -> str:
+    """That of a word of these tests."""
+    return word.removesuffix("s")
 
 
 def _is(row: Row, field: Field, value: Value, asker: Asker) -> bool:
@@ -163,12 +194,11 @@ FILTERS = st.sampled_from([*FIELDS.values()]).flatmap(
         st.booleans(),
     )
 )
-TEXTS = st.builds(
-    Text,
-    st.sampled_from([*WORDS, "#7", "12", "hdr-film", "++"]),
-    st.booleans(),
-    st.booleans(),
+SAID = st.sampled_from([*WORDS, "#7", "#1", "12", "hdr-film", "film drift", "f", "++"])
+TEXTS = st.builds(Text, SAID, st.just(True), st.booleans()) | st.builds(
+    Text, SAID.filter(lambda text: " " not in text), st.just(False), st.booleans(), st.booleans()
 )
+"""Phrases, and words with or without a star."""
 QUERIES = st.builds(
     Query,
     st.lists(FILTERS | TEXTS, max_size=4).map(tuple),

@@ -21,13 +21,27 @@ end;
 create or replace function ticket_bytes(t tickets) returns integer language sql stable
 return octet_length(t.description) + coalesce(octet_length(t.resolution_note), 0) + plain_size(t.environment);
 
--- The filters of GET /tickets on what a viewer may see: either on their own tickets, or on all others.
--- A page is merged from both, so that an index gives the viewer's own in the order of the list, however few or old they
--- are. Their own are sorted by the requester first, and that is compared as a range: so it is no constant to the planner,
--- which then has no other index in this order, and never walks through everybody's tickets. For who staffs everything
--- all are others. A filter that is null is none: PostgreSQL inlines the function, and drops it. `words` is a query for
--- the words of the title, which the ticket that is `numbered` so passes as well. `no_category` and `no_assignee` let
--- those without one pass, beside those that the filter names, if any.
+-- What a viewer may see: their own tickets, or all others, or, if `own` is null, both.
+-- The last is for a look at tickets that have been found otherwise. A page is merged from their own and the others, so
+-- that an index gives their own in the order of the list, however few or old they are. Their own are sorted by the
+-- requester first, and that is compared as a range: so it is no constant to the planner, which then has no other index in
+-- this order, and never walks through everybody's tickets. For who staffs everything all are others.
+create or replace function visible_tickets(
+    own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean)
+returns setof tickets language sql stable as $$
+    select t.*
+      from tickets t
+     where case when own is null
+                then may_see(t, viewer, organizations, staffed, everywhere, array(table public_projects))
+                when own then not everywhere and t.requester_id between viewer and viewer
+                else may_see(t, null, organizations, staffed, everywhere, array(table public_projects))
+                     and (everywhere or is_theirs(t, viewer, null) is not true) end;
+$$;
+
+-- The filters of GET /tickets on the viewer's own tickets, or on all others that they may see.
+-- A filter that is null is none: PostgreSQL inlines the function, and drops it. `words` is a query for the words of the
+-- title, which the ticket that is `numbered` so passes as well. `no_category` and `no_assignee` let those without one
+-- pass, beside those that the filter names, if any.
 create or replace function matching_tickets(
     own boolean, viewer uuid, organizations text[], staffed text[], everywhere boolean,
     project text[], type ticket_type[], status ticket_status[], resolution ticket_resolution[],
@@ -37,12 +51,9 @@ create or replace function matching_tickets(
     words text, numbered bigint, escalated boolean)
 returns setof tickets language sql stable as $$
     select t.*
-      from tickets t
-     where case when own then not everywhere and t.requester_id between viewer and viewer
-                else may_see(t, null, organizations, staffed, everywhere, array(table public_projects))
-                     and (everywhere or is_theirs(t, viewer, null) is not true) end
-       -- Nobody reads through a project of which they see nothing but what is their own.
-       and (own or everywhere or matching_tickets.organizations is not null
+      from visible_tickets(own, viewer, organizations, staffed, everywhere) t
+     -- Nobody reads through a project of which they see nothing but what is their own.
+     where (own or everywhere or matching_tickets.organizations is not null
             or matching_tickets.project is null or cardinality(matching_tickets.project) > 1
             or matching_tickets.project[1] = any(matching_tickets.staffed)
             or matching_tickets.project[1] = any(array(table public_projects)))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
+from test_comments import comment
 from test_shaped import hurried
 from test_tickets import MERGE_PATCH, New
 
-from conftest import Person, staff
+from conftest import Person, await_, staff
 from ticketing.query.fields import FIELDS
+from working import index
 
 __all__ = ["hurried"]
 SignIn = Callable[..., Person]
@@ -45,31 +48,138 @@ def rename(db: Db, person: Person, name: str) -> None:
     db.execute("update users set name = %s where id = %s", (name, person.id))
 
 
-def test_words_phrases_and_numbers_find_titles(agent: Person, project: str, new_ticket: New) -> None:
-    first = new_ticket(title="4K HDR films stutter")["number"]
-    second = new_ticket(title="Films in HDR10: subtitles drift", type="support")["number"]
-    third = new_ticket(title=f"Like {first}")["number"]
+def test_words_phrases_beginnings_and_numbers_are_found(agent: Person, project: str, new_ticket: New) -> None:
+    first = new_ticket(title="4K HDR films stutter", description="The picture freezes.")["number"]
+    second = new_ticket(title="Films in HDR10: subtitles drift", type="support", description="Café")["number"]
+    third = new_ticket(title=f"Like {first}", description="ERR_CONN_42 in src/a.py of userName; 数据库很慢")["number"]
+    assert comment(agent, second, "It stutters as well.").status_code == 201
+    index()
     for q, numbers in (
-        ("hdr", [first, second]),
-        ("film hdr", [first, second]),
+        ("hdr", [first]),
+        ("hdr*", [first, second]),
+        ("film HDR*", [first, second]),
+        ("stuttering", [first, second]),
+        ("drift stutter", [second]),
+        ("freeze film", [first]),
         ('"hdr films"', [first]),
         ('"films hdr"', []),
-        ('"film"', []),
-        ("hdr -stutter", [second]),
-        ("hdr type:support", [second]),
+        ('"hdr filming"', []),
+        ("hdr* -stutter", []),
+        ("film -freeze", [second]),
+        ("film* type:support", [second]),
         ('-"hdr films"', [second, third]),
+        ("-hdr*", [third]),
+        ("cafe", [second]),
+        ("ERR_CONN_42", [third]),
+        ("conn", [third]),
+        ("CONN_ERR", []),
+        ("src/a.py", [third]),
+        ("username", [third]),
+        ("src/a*", [third]),
+        ("数据", [third]),
+        ("据库很慢", [third]),
         (str(first), [first, third]),
         (f"#{first}", [first, third]),
         (f"#{first} hdr", [first]),
         (f"-#{first}", [second]),
         (f'"{first}"', [third]),
+        (f"#{first}*", [first]),
+        (f"#{first}* drift", []),
+        (f"-#{first}*", [second, third]),
         (f"number:>{first} number:<{third}", [second]),
         ("title:hdr,like -title:stutter", [second, third]),
+        ("title:freezes", []),
         ("", [first, second, third]),
         ("☺", []),
+        ("-☺", [first, second, third]),
+        ("film ☺ &", [first, second]),
         ("x" * 300, []),
     ):
         assert found(agent, project, q) == numbers, q
+        for sort in ("relevance", "-created", "-updated", "priority"):
+            params = {"project": project, "q": f"{q} sort:{sort}"}
+            listed = agent.get("/tickets", params=params).json()["items"]
+            assert sorted(ticket["number"] for ticket in listed) == numbers, (q, sort)
+
+
+def test_the_best_hits_come_first(agent: Person, project: str, new_ticket: New) -> None:
+    in_title = new_ticket(title="Heron", description="It stands.")["number"]
+    in_description = new_ticket(description="A heron stands there.")["number"]
+    in_comment = new_ticket()["number"]
+    assert comment(agent, in_comment, "Is it a heron?").status_code == 201
+    index()
+
+    def order(q: str, **params: str) -> list[int]:
+        items = agent.get("/tickets", params={"project": project, "q": q, **params}).json()["items"]
+        return [ticket["number"] for ticket in items]
+
+    assert order("heron") == order("heron sort:relevance") == [in_title, in_description, in_comment]
+    assert order("heron", sort="-created") == order("heron sort:-created") == [in_comment, in_description, in_title]
+    assert order("sort:relevance") == [in_comment, in_description, in_title]
+    numbered = new_ticket(description=f"Like {in_comment}")["number"]
+    index()
+    assert order(str(in_comment)) == [in_comment, numbered]
+
+
+def test_the_page_says_where_it_found_what(agent: Person, requester: Person, project: str, new_ticket: New) -> None:
+    long = "Nothing. " * 50
+    number = new_ticket(title="<b>Herons</b> & cranes", description=f"{long}\nA HERON stands, 数据库很慢. {long}")[
+        "number"
+    ]
+    other = new_ticket(title="Café")["number"]
+    public = comment(agent, other, "A heron: public.").json()["id"]
+    internal = comment(agent, other, "Heron, heron: internal.", visibility="internal").json()["id"]
+    index()
+
+    def matches(by: Person, q: str) -> list[Any]:
+        page = by.get("/tickets", params={"project": project, "q": q}).json()
+        return [(match["ticket"], match.get("comment_id", match["field"]), marked(match)) for match in page["matches"]]
+
+    def marked(match: Any) -> list[str]:
+        assert len(match["text"]) <= 300 and "\n" not in match["text"]
+        return [match["text"][mark["offset"] :][: mark["length"]] for mark in match["marks"]]
+
+    title, description = (number, "title", ["Herons"]), (number, "description", ["HERON"])
+    assert matches(agent, "heron") == [title, description, (other, internal, ["Heron", "heron"])]
+    assert matches(requester, "heron") == [title, description, (other, public, ["heron"])]
+    assert matches(requester, "hero*") == [title, description, (other, public, ["heron"])]
+    assert matches(agent, '"heron stands"') == [title, (number, "description", ["HERON", "stands"])]
+    assert matches(agent, "据库 stands") == [(number, "description", ["stands", "据库"])]
+    assert matches(agent, "cafe") == [(other, "title", ["Café"])]
+    assert matches(agent, f"#{number}") == []
+    assert "matches" not in agent.get("/tickets", params={"project": project, "q": "status:open"}).json()
+
+
+def test_what_is_internal_is_found_by_staff_alone(
+    agent: Person,
+    agent_here: Person,
+    agent_elsewhere: Person,
+    requester: Person,
+    project: str,
+    new_ticket: New,
+    sign_in: SignIn,
+    db: Db,
+) -> None:
+    """For all others a word of an internal comment is as if it stood nowhere: not found, not left out, not ranked."""
+    staff(db, agent_here, project)
+    first, second = (new_ticket(title="Heron", description="It stands.")["number"] for _ in range(2))
+    db.execute("update tickets set visibility = 'public' where number = any(%s)", ([first, second],))
+    db.execute("update projects set visibility = 'public' where key = %s", (project,))
+    comment(agent, first, "A bittern, a heron, a heron and a heron.", visibility="internal")
+    index()
+    for by in (agent, agent_here):
+        for q in ("bittern", "bitter*", "heron bittern", '"a bittern"'):
+            assert found(by, project, q) == [first], q
+        assert found(by, project, "heron -bittern") == found(by, project, "-bittern") == [second]
+    for by in (requester, agent_elsewhere, sign_in("requester")):
+        for q in ("bittern", "bitter*", "heron bittern", '"a bittern"'):
+            assert found(by, project, q) == [], q
+            page = by.get("/tickets", params={"project": project, "q": q}).json()
+            assert (page["items"], page["next"], page["matches"]) == ([], None, [])
+        for q in ("heron -bittern", "-bittern", "heron -bitter*"):
+            assert found(by, project, q) == [first, second]
+        ranked = by.get("/tickets", params={"project": project, "q": "heron"}).json()["items"]
+        assert [ticket["number"] for ticket in ranked] == [second, first]
 
 
 def test_a_query_and_filters_are_both_matched(agent: Person, project: str, new_ticket: New) -> None:
@@ -92,7 +202,14 @@ def test_pages_follow_on_each_other_and_cursors_belong_to_their_query(
 ) -> None:
     numbers = [new_ticket(title=f"Drift {n}")["number"] for n in range(5)]
     new_ticket(title="Crash")
-    for q, order in (("drift sort:-created", numbers[::-1]), ("drift sort:updated", numbers)):
+    index()
+    for q, order in (
+        ("drift", numbers[::-1]),
+        ("drift sort:-created", numbers[::-1]),
+        ("drift sort:created", numbers),
+        ("drift sort:updated", numbers),
+        ("title:drift sort:updated", numbers),
+    ):
         params: dict[str, Any] = {"project": project, "q": q, "limit": 2}
         assert [ticket["number"] for ticket in agent.pages("/tickets", **params)] == order
         first = agent.get("/tickets", params=params)
@@ -101,7 +218,7 @@ def test_pages_follow_on_each_other_and_cursors_belong_to_their_query(
         second = agent.get(link.removeprefix("/api/v1"))
         assert [ticket["number"] for ticket in second.json()["items"]] == order[2:4]
         cursor = first.json()["next"]
-        for other in ({"q": "drift -crash"}, {"q": f"{q} x"}, {"q": "drift sort:priority"}, {"q": None}):
+        for other in ({"q": "drift -crash"}, {"q": f"{q} x"}, {"q": "drift sort:-priority"}, {"q": None}):
             wrong = {name: value for name, value in {**params, "cursor": cursor, **other}.items() if value is not None}
             assert agent.get("/tickets", params=wrong).json()["code"] == "invalid_cursor"
         spaced = {**params, "q": f"  {q} ", "cursor": cursor}
@@ -224,6 +341,7 @@ def test_readers_find_what_they_may_see(
     staff(db, agent_here, project)
     mine, public = new_ticket(title="Drift")["number"], new_ticket(title="Drift", by=agent)["number"]
     db.execute("update tickets set visibility = 'public' where number = %s", (public,))
+    index()
     for q in ("drift", "-crash", f"number:{mine},{public}", "status:open", "-status:closed", "assignee:none"):
         for by in (agent, agent_here, requester):
             assert found(by, project, q) == [mine, public], (q, by.role)
@@ -269,6 +387,32 @@ def test_a_query_that_takes_too_long_says_what_to_add(hurried: Person, db: Db) -
     assert (slow.status_code, slow.json()["code"]) == (422, "query_too_expensive")
     detail = slow.json()["detail"]
     assert "(q)" in detail and "created:-30d" in detail and "assignee:me" in detail and "status:" not in detail
+
+
+def test_dear_queries_slow_nobody_else(sign_in: SignIn, project: str, new_ticket: New, db: Db) -> None:
+    """Those of one leave a connection to the queries of all others, and those of two all plain lists."""
+    number = new_ticket()["number"]
+    index()
+    greedy, also, modest = (sign_in("agent") for _ in range(3))
+    dear: dict[str, Any] = {"params": {"project": project, "q": "playback"}}
+    with ThreadPoolExecutor(4) as threads:
+        with db.transaction():
+            db.execute("lock table ticket_documents in access exclusive mode")
+            own = threads.submit(greedy.get, "/tickets", **dear)
+            await_(lambda: waiting(db) == 1)
+            assert found(modest, project, "-status:closed") == [number]
+            others = threads.submit(also.get, "/tickets", **dear)
+            await_(lambda: waiting(db) == 2 or others.done())
+            plain = [by.get("/tickets", params={"project": project}) for by in (greedy, also, modest)]
+            assert [answer.status_code for answer in plain] == [200] * 3
+            answers = [own.result(60), others.result(60)]
+        assert {answer.json()["code"] for answer in answers} == {"query_too_expensive"}
+    assert found(greedy, project, "playback") == [number]
+
+
+def waiting(db: Db) -> int:
+    row: Any = db.execute("select count(*) as count from pg_locks where not granted").fetchone()
+    return int(row["count"])
 
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)

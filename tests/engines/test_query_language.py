@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
@@ -26,9 +26,11 @@ from ticketing.db import sql
 from ticketing.db.queries import Compiled
 from ticketing.ground import paths
 from ticketing.ground.errors import InvalidParameter
-from ticketing.query import compiling, names
+from ticketing.query import compiling, hits, names
 from ticketing.query.compiling import Reader
 from ticketing.query.fields import FIELDS, SORT, SORT_KEYS, SORTS, table
+from ticketing.query.fulltext import Staffed, sought
+from ticketing.query.hits import Asked
 from ticketing.query.parsing import LONGEST, MOST_CLAUSES, MOST_VALUES, parse
 from ticketing.query.tree import Comparison, Filter, Query, Text
 from ticketing.rules import tickets
@@ -213,7 +215,7 @@ def test_the_guide_has_every_field() -> None:
 
 def test_parts_that_the_guide_shows_are_parts() -> None:
     guide = (paths.GUIDES / "queries.md").read_text()
-    parts, _, rest = guide.partition("## The parts")[2].partition("\n\nIn time")
+    parts, _, rest = guide.partition("## The parts")[2].partition("\n\nTo look in titles")
     (whole,) = re.findall("```text\n(.*)\n```", guide)
     shown = [whole, *re.findall(r"^\| (`.*?`) \|", parts, re.MULTILINE), *re.findall("`([a-z]+:[^`…]+)`", rest)]
     assert len(shown) > 25
@@ -255,8 +257,7 @@ class Database:
         self.rows: list[dict[str, Any]] = runner.run(self._rows())
 
     async def _rows(self) -> list[dict[str, Any]]:
-        text = "select t.*, number in (select ticket from escalations) as escalated from tickets t"
-        return await (await self.conn.execute(text)).fetchall()
+        return await (await self.conn.execute(TEXTS_OF_TICKETS)).fetchall()
 
     def found(self, query: Query, actor: Actor = AGENT, sort: str = "created", **options: Any) -> list[int]:
         return self.runner.run(self._found(query, actor, sort, **options))
@@ -265,15 +266,24 @@ class Database:
         self, query: Query, actor: Actor, sort: str, after: Any = None, page_size: int = 1000
     ) -> list[int]:
         people = await names.people(self.conn, actor, query)
-        reader = Reader(actor.id, people.meant, NOW, ZONE)
-        rows = await tickets.read(
-            self.conn, actor, UNFILTERED, query, reader, sort=sort, after=after, page_size=page_size
-        )
+        by = reader(actor, people.meant)
+        rows = await tickets.read(self.conn, actor, UNFILTERED, query, by, sort=sort, after=after, page_size=page_size)
         return [int(row["number"] or 0) for row in rows]
 
-    def expected(self, query: Query) -> list[int]:
-        rows = [row for row in self.rows if querying.matches(row, query, ASKER)]
+    def expected(self, query: Query, actor: Actor = AGENT) -> list[int]:
+        rows = [row for each in self.rows if (row := seen(each, actor)) and querying.matches(row, query, ASKER)]
         return [row["number"] for row in sorted(rows, key=lambda row: (row["created_at"], row["number"]))]
+
+
+def reader(actor: Actor, people: Mapping[str, Sequence[UUID]]) -> Reader:
+    return Reader(actor.id, people, NOW, ZONE, Staffed(sorted(actor.projects), actor.everywhere))
+
+
+def seen(row: dict[str, Any], actor: Actor) -> dict[str, Any] | None:
+    """A ticket with the text of it that somebody reads, if they may see it."""
+    if actor.everywhere or row["project"] in actor.projects:
+        return {**row, "text": row["every"]}
+    return {**row, "text": row["public"]} if row["requester_id"] == actor.requester_id else None
 
 
 @pytest.fixture(scope="module")
@@ -299,13 +309,13 @@ def fill(conn: psycopg.Connection[Any]) -> None:
         status = pick(FIELDS["status"].words)
         type_ = pick(FIELDS["type"].words)
         ended = status in ("resolved", "closed")
-        moment = NOW - timedelta(minutes=dice.randrange(15_000))
+        moment = NOW - timedelta(minutes=dice.randrange(15_000), days=30 * pick((0, 0, 0, 1, 2, 5)))
         row = {
             "type": type_,
             "project": pick(querying.KEYS["project"]),
             "category": pick(("movies", "music", None)),
             "title": " ".join(pick(querying.WORDS) for _ in range(dice.randint(1, 4))),
-            "description": "x",
+            "description": " ".join(pick(querying.WORDS) for _ in range(dice.randint(1, 3))),
             "status": status,
             "resolution": pick(FIELDS["resolution"].words[1:]) if ended else "none",
             "priority": pick(FIELDS["priority"].words),
@@ -325,6 +335,36 @@ def fill(conn: psycopg.Connection[Any]) -> None:
         conn.execute(f"insert into tickets ({columns}) values ({places})".encode(), row)
         if number % 9 == 0:
             conn.execute("insert into escalations (ticket, escalated_at) values (%s, now())", (number,))
+        for each in range(dice.randint(0, 2)):
+            said = (UUID(int=number * 10 + each), number, ME, pick(querying.WORDS), pick(("public", "internal")))
+            conn.execute(
+                "insert into comments (id, ticket, author_id, body, visibility) values (%s, %s, %s, %s, %s)", said
+            )
+    conn.execute(DOCUMENTS)
+
+
+COMMENT = "insert into comments (id, ticket, author_id, body, visibility) values (%s, %s, %s, %s, %s)"
+DOCUMENTS = """
+with every as (
+    select t.number, d.* from tickets t cross join lateral documents_of(t.number) d
+), staff as (
+    insert into staff_documents (number, created_at, slice, text)
+    select number, created_at, slice, staff_text from every where internal
+), public as (
+    insert into ticket_documents (number, created_at, slice, internal, text)
+    select number, created_at, slice, internal, text from every returning text
+)
+insert into words
+select word, count(*) from public cross join lateral unnest(tsvector_to_array(text)) as w (word) group by word
+"""
+TEXTS_OF_TICKETS = """
+select t.*, number in (select ticket from escalations) as escalated,
+       concat_ws(' ', title, description, (select string_agg(body, ' ' order by created_at desc, id desc) from comments
+                                            where ticket = number and visibility = 'public')) as public,
+       concat_ws(' ', title, description, (select string_agg(body, ' ' order by created_at desc, id desc) from comments
+                                            where ticket = number)) as every
+  from tickets t
+"""
 
 
 UNORDERED: tuple[Comparison, ...] = ("",)
@@ -403,9 +443,79 @@ def test_postgresql_takes_every_combination(database: Database, reader: Actor, s
         forms += [querying.value(field, text, "", False) for text in (texts[-1], "none") if text in texts]
         for negated in (False, True):
             filters = [Filter(field.name, (value,), negated) for value in forms]
-            query = Query((*filters, Filter(field.name, tuple(forms), negated), Text("x"), Text("y", True), Text("7")))
+            query = Query(
+                (
+                    *filters,
+                    Filter(field.name, tuple(forms), negated),
+                    Text("x"),
+                    Text("y", True),
+                    Text("7"),
+                    Text("z", begins=True),
+                )
+            )
             assert set(database.found(query, reader, sort)) <= {row["number"] for row in database.rows}
             database.found(query, reader, sort, after=(place, 7))
+
+
+TEXT_QUERIES = st.builds(
+    lambda texts, filters: Query((*texts, *filters)),
+    st.lists(querying.TEXTS, min_size=1, max_size=3),
+    st.lists(
+        st.sampled_from([*parse("status:open,pending -type:bug priority:>=high created:-1w").clauses]), max_size=2
+    ),
+).filter(lambda query: bool(sought(query)))
+BOUNDS = st.sampled_from([(0, 10_000), (0, 7), (15, 10_000), (2000, 10_000)])
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=TEXT_QUERIES, actor=st.sampled_from(READERS), bounds=BOUNDS, way=st.sampled_from(["created", "-created"]))
+def test_hits_are_those_of_the_model_in_order_however_they_are_looked_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch, query: Query, actor: Actor, bounds: tuple[int, int], way: str
+) -> None:
+    """By whomever: in each document, or by the index a month at a time, up to the end or to a bound."""
+    monkeypatch.setattr(hits, "FEW", bounds[0])
+    monkeypatch.setattr(hits, "SCAN", bounds[1])
+    expected = database.expected(query, actor)
+    asked = Asked(actor, query, reader(actor, {}))
+
+    async def walked() -> list[int]:
+        found: list[int] = []
+        place = None
+        for _ in range(200):
+            part = await hits.by_time(database.conn, asked, sort=way, limit=10, after=place)
+            found += part.numbers
+            if part.rest is None:
+                return found
+            place = (part.rest[0], part.rest[1])
+        raise AssertionError("it does not end")
+
+    assert database.runner.run(walked()) == (expected if way == "created" else expected[::-1]), str(query)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=TEXT_QUERIES, actor=st.sampled_from(READERS), bounds=BOUNDS)
+def test_pages_by_relevance_have_each_hit_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, query: Query, actor: Actor, bounds: tuple[int, int]
+) -> None:
+    """A window of hits after the other, the best of each first."""
+    monkeypatch.setattr(hits, "FEW", bounds[0])
+    monkeypatch.setattr(hits, "SCAN", bounds[1])
+    monkeypatch.setattr(hits, "RANKED", 12)
+    asked = Asked(actor, query, reader(actor, {}))
+
+    async def walked() -> list[int]:
+        found: list[int] = []
+        begun = hits.FIRST
+        for _ in range(200):
+            part = await hits.by_rank(database.conn, asked, limit=5, begun=begun)
+            found += part.numbers
+            if part.rest is None:
+                return found
+            begun = hits.window(part.rest)
+        raise AssertionError("it does not end")
+
+    found = database.runner.run(walked())
+    assert sorted(found) == sorted(database.expected(query, actor)), str(query)
 
 
 @settings(max_examples=300, deadline=None)
@@ -431,7 +541,7 @@ def test_no_text_of_a_query_becomes_sql(query: Query, canary: str) -> None:
 
 def test_words_of_a_title_are_found_by_the_index(database: Database) -> None:
     async def plan() -> str:
-        condition = compiling.condition(parse("hdr"), Reader(None, {}, NOW, UTC), "created")
+        condition = compiling.condition(parse("title:hdr"), Reader(None, {}, NOW, UTC), "created")
         await database.conn.execute("set enable_seqscan = off")
         text = f"explain select from tickets t where {condition.text}".replace("$1", "'hdr:*'")
         rows = await (await database.conn.execute(text.encode())).fetchall()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ FIELDS: dict[str, Callable[[Any], str]] = {
     "external_sources": lambda _: "external_reference:zendesk:acme#7",
     "external_ids": lambda _: "",
     "numbered": lambda _: "",
-    "words": lambda words: words.replace("'", "").replace(":*", "").replace("&", ""),
+    "words": lambda words: " ".join(f"title:{word}" for word in re.findall(r"\w+", words)),
 }
 
 
@@ -51,6 +52,8 @@ def test_a_query_finds_and_reads_what_filters_find_and_read(filled: str, reader:
         odd = {}
         async with await psycopg.AsyncConnection.connect(filled, row_factory=dict_row, options="-c jit=off") as conn:
             for name, filters in lists.ASKED.items():
+                if "numbered" in filters:  # Which a title of the language is not.
+                    continue
                 for sort in (each for each in SORTS if each.startswith("-")):
                     rows, read = await lists.read_of(conn, lists.listed(sort, q=query_of(filters)), actor)
                     same, _ = await lists.read_of(conn, lists.listed(sort, **filters), actor)

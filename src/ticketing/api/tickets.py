@@ -48,7 +48,7 @@ async def list_tickets(
     updated_since: str | None = None,
     updated_before: str | None = None,
     q: str | None = None,
-    sort: str = "-created",
+    sort: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:

@@ -13,30 +13,22 @@ from uuid import UUID
 
 from ticketing.db.queries import Compiled
 from ticketing.ground import texts
-from ticketing.query import spans, titles
+from ticketing.query import fulltext, spans, titles
 from ticketing.query.fields import FIELDS, SORT_KEYS, Field, is_id, is_me, is_none
+from ticketing.query.fulltext import NOBODY, Staffed
+from ticketing.query.parameters import Parameters
 from ticketing.query.tree import Comparison, Filter, Query, Text, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom a query is compiled: who is `me`, who is meant by names, and what time it is where."""
+    """For whom a query is compiled: who is `me`, who is meant by names, what time it is where, and what they staff."""
 
     id: UUID | None
     people: Mapping[str, Sequence[UUID]]
     now: datetime
     zone: tzinfo
-
-
-class _Parameters:
-    """The values of a condition, each with the place that stands for it."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-
-    def of(self, value: Any, type_: str) -> str:
-        self.values.append(value)
-        return f"${len(self.values)}::{type_}"
+    staffed: Staffed = NOBODY
 
 
 Place = tuple[Any, int] | None
@@ -65,24 +57,134 @@ def condition(
     The clause of one `person` becomes a range of their index. Thus PostgreSQL reads it in order, even if it does not
     know how many tickets they have.
     """
-    given = _Parameters()
+    given = Parameters()
     found = [
+        *_filters(query, reader, given, title, person),
+        *fulltext.holds(query, reader.staffed, given),
+        *_beyond(sort, after, given),
+    ]
+    steady = not title and (person is not None or all(map(_is_fixed, query.clauses)))
+    return Compiled(" and ".join(found) or "true", tuple(given.values), steady)
+
+
+def among(numbers: Sequence[int], sort: str, after: Place = None) -> Compiled:
+    """What holds of these tickets that come after a place in this order."""
+    given = Parameters()
+    found = [f"t.number = any({given.of(list(numbers), 'bigint[]')})", *_beyond(sort, after, given)]
+    return given.within(" and ".join(found))
+
+
+class Parts(TypedDict):
+    """What the statement of hits takes of a query."""
+
+    narrowed: bool
+    staff: bool
+    condition: Compiled
+    asked: Compiled
+    holds: Compiled
+    numbers: list[int]
+    numbered: Compiled
+    rank: Compiled
+
+
+def parts(
+    query: Query,
+    reader: Reader,
+    sort: str,
+    after: Place = None,
+    until: Place = None,
+    *,
+    title: Title | None = None,
+    ranked: bool = False,
+) -> Parts:
+    """A query that has text: what holds of tickets without it, and what it looks for in their documents.
+
+    The hits are those after a place in this order, up to another one.
+    """
+    staffed = reader.staffed
+    numbers = fulltext.numbers(query)
+
+    def part(make: Callable[[Parameters], Sequence[str]]) -> Compiled:
+        given = Parameters()
+        return given.within(" and ".join(make(given)) or "true")
+
+    def places(given: Parameters) -> list[str]:
+        return [*_beyond(sort, after, given), *_up_to(until, given)]
+
+    filters = part(lambda given: [*_filters(query, reader, given, title), *fulltext.others(query, given)])
+    return {
+        "narrowed": not staffed.everywhere or filters.text != "true",
+        "staff": staffed.everywhere or bool(staffed.projects),
+        "condition": part(
+            lambda given: [
+                *_filters(query, reader, given, title),
+                *fulltext.others(query, given),
+                *places(given),
+            ]
+        ),
+        "asked": part(lambda given: [fulltext.asked(query, given)]),
+        "holds": part(lambda given: fulltext.holds(query, staffed, given)),
+        "numbers": numbers,
+        "numbered": part(
+            lambda given: [
+                *_filters(query, reader, given, title),
+                *fulltext.holds(query, staffed, given),
+                *([] if ranked else places(given)),
+            ]
+        ),
+        "rank": part(lambda given: [fulltext.rank(query, staffed, given)] if ranked else ["0"]),
+    }
+
+
+def sought(query: Query) -> Compiled:
+    """Where in a text any of what is looked for is."""
+    given = Parameters()
+    return given.within(fulltext.any_of(query, given))
+
+
+def _filters(
+    query: Query, reader: Reader, given: Parameters, title: Title | None, person: Filter | None = None
+) -> list[str]:
+    return [
         *([_titled_or_numbered(title.words, title.number, given)] if title else []),
         *_words(query),
         *_title(query, given),
+        *fulltext.plain(query, given),
         *(
             _in_range(clause, reader, given) if clause is person else _signed(clause, _filter(clause, reader, given))
             for clause in query.clauses
             if isinstance(clause, Filter) and FIELDS[clause.name].kind not in ("word", "text")
         ),
     ]
-    if after is not None:
-        column, type_ = SORT_KEYS[sort.lstrip("-")]
-        beyond = "<" if sort.startswith("-") else ">"
-        key, number = given.of(after[0], type_), given.of(after[1], "bigint")
-        found.append(f"({column}, t.number) {beyond} ({key}, {number})")
-    steady = not title and (person is not None or all(map(_is_fixed, query.clauses)))
-    return Compiled(" and ".join(found) or "true", tuple(given.values), steady)
+
+
+def _beyond(sort: str, after: Place, given: Parameters) -> list[str]:
+    if after is None:
+        return []
+    column, type_ = SORT_KEYS[sort.lstrip("-")]
+    than = "<" if sort.startswith("-") else ">"
+    key, number = given.of(after[0], type_), given.of(after[1], "bigint")
+    return [f"({column}, t.number) {than} ({key}, {number})"]
+
+
+def _up_to(until: Place, given: Parameters) -> list[str]:
+    """Down to a place in the order of the newest, which it includes."""
+    if until is None:
+        return []
+    return [f"(t.created_at, t.number) >= ({given.of(until[0], 'timestamptz')}, {given.of(until[1], 'bigint')})"]
+
+
+def opened(query: Query, reader: Reader) -> tuple[datetime | None, datetime | None]:
+    """Since when, and until when, what matches was opened, as far as single values say it."""
+    since, until = None, None
+    for clause in query.clauses:
+        if isinstance(clause, Filter) and clause.name == "created" and not clause.negated and len(clause.values) == 1:
+            for than, moment in limits(clause.values[0], reader):
+                if than.startswith(">"):
+                    since = max(since or moment, moment)
+                else:
+                    until = min(until or moment, moment)
+    return since, until
 
 
 def one_person(query: Query, sort: str) -> Filter | None:
@@ -135,6 +237,24 @@ def _column(sort: str) -> tuple[str, str]:
     return SORT_KEYS[sort.lstrip("-")][0], " desc" if sort.startswith("-") else ""
 
 
+class Places(TypedDict):
+    """What the statement of hits takes of a sort by time."""
+
+    own_order: Compiled
+    order: Compiled
+    merged: Compiled
+
+
+def places(sort: str) -> Places:
+    """The order in which tickets were opened, the oldest or the newest first."""
+    way = " desc" if sort.startswith("-") else ""
+    return {
+        "own_order": own_order(sort),
+        "order": orders(sort)["order"],
+        "merged": Compiled(f"f.created_at{way}, f.number{way}"),
+    }
+
+
 def has_days(query: Query) -> bool:
     """Whether what matches depends on where days begin."""
     return any(
@@ -145,7 +265,7 @@ def has_days(query: Query) -> bool:
     )
 
 
-def _signed(clause: Filter | Text, found: str) -> str:
+def _signed(clause: Filter, found: str) -> str:
     """A negated clause matches all other tickets, also those of which it is not known."""
     return f"({found}) is not true" if clause.negated else found
 
@@ -209,23 +329,15 @@ TITLE = (
 """As the index tickets_title has it."""
 
 
-def _title(query: Query, given: _Parameters) -> list[str]:
+def _title(query: Query, given: Parameters) -> list[str]:
     together, apart = [], []
     for clause in query.clauses:
-        if isinstance(clause, Text):
-            number = None if clause.phrase else titles.number(clause.text)
-            asked = _asked(clause.text, clause.phrase)
-            if number is not None:
-                apart.append(_signed(clause, _titled_or_numbered(asked, number, given)))
-                continue
-        elif FIELDS[clause.name].kind == "text":
+        if isinstance(clause, Filter) and FIELDS[clause.name].kind == "text":
             asked = " | ".join(f"({one})" for value in clause.values if (one := _asked(value.text, value.literal)))
-        else:
-            continue
-        if clause.negated or not asked:
-            apart.append(_signed(clause, _titled(asked, given) if asked else "false"))
-        else:
-            together.append(f"({asked})")
+            if clause.negated or not asked:
+                apart.append(_signed(clause, _titled(asked, given) if asked else "false"))
+            else:
+                together.append(f"({asked})")
     return [*([_titled(" & ".join(together), given)] if together else []), *apart]
 
 
@@ -237,19 +349,19 @@ def _asked(text: str, is_phrase: bool) -> str:
     return titles.phrase(text) if is_phrase else titles.beginning(text)
 
 
-def _titled_or_numbered(asked: str, number: int | None, given: _Parameters) -> str:
+def _titled_or_numbered(asked: str, number: int | None, given: Parameters) -> str:
     titled = _titled(asked, given)
     return titled if number is None else f"({titled} or t.number = {given.of(number, 'bigint')})"
 
 
-def _titled(asked: str, given: _Parameters) -> str:
+def _titled(asked: str, given: Parameters) -> str:
     return f"{TITLE} @@ to_tsquery('simple', {given.of(asked, 'text')})"
 
 
 # All others, by their kind.
 
 
-def _filter(clause: Filter, reader: Reader, given: _Parameters) -> str:
+def _filter(clause: Filter, reader: Reader, given: Parameters) -> str:
     field = FIELDS[clause.name]
     values = [value for value in clause.values if not is_none(field, value)]
     found = OF_KIND[field.kind](field, values, reader, given) if values else []
@@ -258,25 +370,25 @@ def _filter(clause: Filter, reader: Reader, given: _Parameters) -> str:
     return found[0] if len(found) == 1 else f"({' or '.join(found)})"
 
 
-def _in_range(clause: Filter, reader: Reader, given: _Parameters) -> str:
+def _in_range(clause: Filter, reader: Reader, given: Parameters) -> str:
     field = FIELDS[clause.name]
     (id_,) = meant(field, clause.values[0], reader)
     place = given.of(id_, "uuid")
     return f"{field.column} between {place} and {place}"
 
 
-def _any_of(column: str, values: Sequence[Any], type_: str, given: _Parameters) -> str:
+def _any_of(column: str, values: Sequence[Any], type_: str, given: Parameters) -> str:
     """That a column has one of these values: of one an equality, by which an index can both find and sort."""
     if len(values) == 1:
         return f"{column} = {given.of(values[0], type_)}"
     return f"{column} = any({given.of(list(values), f'{type_}[]')})"
 
 
-def _keys(field: Field, values: Sequence[Value], _: Reader, given: _Parameters) -> list[str]:
+def _keys(field: Field, values: Sequence[Value], _: Reader, given: Parameters) -> list[str]:
     return [_any_of(field.column, [value.text for value in values], field.type, given)]
 
 
-def _people(field: Field, values: Sequence[Value], reader: Reader, given: _Parameters) -> list[str]:
+def _people(field: Field, values: Sequence[Value], reader: Reader, given: Parameters) -> list[str]:
     return [_any_of(field.column, [id_ for value in values for id_ in meant(field, value, reader)], "uuid", given)]
 
 
@@ -287,12 +399,12 @@ def meant(field: Field, value: Value, reader: Reader) -> Sequence[UUID]:
     return [UUID(value.text)] if is_id(value.text) else reader.people.get(value.text, [])
 
 
-def _tags(field: Field, values: Sequence[Value], _: Reader, given: _Parameters) -> list[str]:
+def _tags(field: Field, values: Sequence[Value], _: Reader, given: Parameters) -> list[str]:
     tags = given.of([texts.tag(value.text) for value in values], "text[]")
     return [f"{field.column} {'@>' if len(values) == 1 else '&&'} {tags}"]
 
 
-def _references(_: Field, values: Sequence[Value], __: Reader, given: _Parameters) -> list[str]:
+def _references(_: Field, values: Sequence[Value], __: Reader, given: Parameters) -> list[str]:
     return [
         f"(t.external_source = {given.of(source, 'text')} and t.external_id = {given.of(id_, 'text')})"
         for source, id_ in map(reference, values)
@@ -305,7 +417,7 @@ def reference(value: Value) -> tuple[str, str]:
     return value.text[:at].lower(), value.text[at + 1 :]
 
 
-def _numbers(field: Field, values: Sequence[Value], _: Reader, given: _Parameters) -> list[str]:
+def _numbers(field: Field, values: Sequence[Value], _: Reader, given: Parameters) -> list[str]:
     alike = [int(value.text) for value in values if not value.comparison]
     return [
         *([_any_of(field.column, alike, field.type, given)] if alike else []),
@@ -317,7 +429,7 @@ def _numbers(field: Field, values: Sequence[Value], _: Reader, given: _Parameter
     ]
 
 
-def _flags(field: Field, values: Sequence[Value], _: Reader, __: _Parameters) -> list[str]:
+def _flags(field: Field, values: Sequence[Value], _: Reader, __: Parameters) -> list[str]:
     words = {value.text for value in values}
     if len(words) > 1:
         return ["true"]
@@ -330,11 +442,11 @@ OF_FLAG = {
 }
 
 
-def _moments(field: Field, values: Sequence[Value], reader: Reader, given: _Parameters) -> list[str]:
+def _moments(field: Field, values: Sequence[Value], reader: Reader, given: Parameters) -> list[str]:
     return [_moment(field, value, reader, given) for value in values]
 
 
-def _moment(field: Field, value: Value, reader: Reader, given: _Parameters) -> str:
+def _moment(field: Field, value: Value, reader: Reader, given: Parameters) -> str:
     found = [f"{field.column} {than} {given.of(moment, 'timestamptz')}" for than, moment in limits(value, reader)]
     return found[0] if len(found) == 1 else f"({' and '.join(found)})"
 
@@ -356,7 +468,7 @@ def limits(value: Value, reader: Reader) -> list[tuple[Comparison, datetime]]:
             return [(">=", first), ("<", end)] if is_day else [(">=", first)]
 
 
-OF_KIND: Mapping[str, Callable[[Field, Sequence[Value], Reader, _Parameters], list[str]]] = {
+OF_KIND: Mapping[str, Callable[[Field, Sequence[Value], Reader, Parameters], list[str]]] = {
     "key": _keys,
     "person": _people,
     "tag": _tags,

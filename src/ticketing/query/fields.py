@@ -233,6 +233,8 @@ SORT_KEYS = {
 }
 """The column of each key, and its type. Ties are broken by number."""
 SORTS = tuple(sign + key for key in SORT_KEYS for sign in ("-", ""))
+RELEVANCE = "relevance"
+"""The sort of what a text is looked for in: the best hits first. Without a text it is the first of the others."""
 
 ME = "me"
 NONE = "none"

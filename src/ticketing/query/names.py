@@ -14,6 +14,7 @@ from ticketing.db import sql
 from ticketing.query import compiling
 from ticketing.query.compiling import Reader
 from ticketing.query.fields import FIELDS, is_id, is_me, is_none
+from ticketing.query.fulltext import Staffed
 from ticketing.query.parsing import PARAMETER
 from ticketing.query.tree import Filter, Query, Value
 
@@ -48,7 +49,8 @@ async def people(conn: sql.Connection, actor: Actor, query: Query) -> People:
 
 async def reader(conn: sql.Connection, actor: Actor, query: Query, people: People) -> Reader:
     """For whom a query is compiled."""
-    return Reader(actor.id, people.meant, datetime.now(UTC), await _time_zone(conn, actor, query))
+    staffed = Staffed(sorted(actor.projects), actor.everywhere)
+    return Reader(actor.id, people.meant, datetime.now(UTC), await _time_zone(conn, actor, query), staffed)
 
 
 async def _time_zone(conn: sql.Connection, actor: Actor, query: Query) -> tzinfo:

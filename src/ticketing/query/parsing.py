@@ -4,7 +4,7 @@ query   = { clause | "sort:" [ "-" ] key } ;
 clause  = [ "-" ] ( filter | text ) ;
 filter  = field ":" value { "," value } ;
 value   = [ ">" | ">=" | "<" | "<=" ] ( bare | string ) ;
-text    = string | word ;
+text    = string | word [ "*" ] ;
 string  = '"' { character | '\"' | '\\' } '"' ;
 
 Between clauses are blanks. `AND`, `OR`, `NOT` and parentheses are refused, so that they can come to mean something.
@@ -20,7 +20,7 @@ from typing import Any, cast
 from ticketing.contract import Fault
 from ticketing.ground.errors import InvalidParameter
 from ticketing.query import spans
-from ticketing.query.fields import FIELDS, ME, NONE, SORT, SORTS, Field, is_none
+from ticketing.query.fields import FIELDS, ME, NONE, RELEVANCE, SORT, SORTS, Field, is_none
 from ticketing.query.tree import BARE, Comparison, Filter, Query, Span, Text, Value
 
 PARAMETER = "q"
@@ -111,7 +111,7 @@ class _Parser:
     def _looked_for(self, begin: int, negated: bool) -> Text:
         if self.text.startswith('"', self.at):
             phrase = self._string()
-            return Text(phrase, True, negated, Span(begin, self.at - begin))
+            return Text(phrase, True, negated, span=Span(begin, self.at - begin))
         word = _WORD.match(self.text, self.at)
         if word is None:
             raise self._unknown_sign()
@@ -123,7 +123,10 @@ class _Parser:
             )
             raise self._wrong("reserved", detail, self.at, word.end())
         self.at = word.end()
-        return Text(word[0], False, negated, Span(begin, self.at - begin))
+        span = Span(begin, self.at - begin)
+        if (whole := word[0].rstrip("*")) and whole != word[0]:
+            return Text(whole, negated=negated, begins=True, span=span)
+        return Text(word[0], negated=negated, span=span)
 
     def _unknown_sign(self) -> _Wrong:
         detail = f"{self.text[self.at]} has no meaning yet. To look for it, put the text in quotes."
@@ -215,11 +218,11 @@ class _Parser:
             value = sort.values[0]
             if sort.negated or len(sort.values) > 1 or value.comparison:
                 self._note("wrong_format", "Write sort:created, or sort:-created for the newest first.", sort.span)
-            elif value.text not in SORTS:
-                meant = _meant(value.text.lower(), SORTS)
+            elif value.text not in (known := (*SORTS, RELEVANCE)):
+                meant = _meant(value.text.lower(), known)
                 hint = f" Did you mean {meant}?" if meant else ""
-                detail = f"{_shown(value.text)} is nothing to sort by, but {', '.join(SORTS)} are.{hint}"
-                self._note("not_allowed", detail, value.span, meant, values=list(SORTS))
+                detail = f"{_shown(value.text)} is nothing to sort by, but {', '.join(known)} are.{hint}"
+                self._note("not_allowed", detail, value.span, meant, values=list(known))
         return sorts[0].values[0].text if sorts else None
 
     def _blank(self) -> bool:

@@ -51,15 +51,16 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A word or a phrase that is looked for, or, negated, must not be there."""
+    """A word, its beginning, or a phrase that is looked for, or, negated, must not be there."""
 
     text: str
     phrase: bool = False
     negated: bool = False
+    begins: bool = False
     span: Span = field(default=NOWHERE, compare=False)
 
     def __str__(self) -> str:
-        return "-" * self.negated + (quoted(self.text) if self.phrase else self.text)
+        return "-" * self.negated + (quoted(self.text) if self.phrase else self.text + "*" * self.begins)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, NotRequired
 from uuid import UUID
 
 import orjson
@@ -20,8 +20,10 @@ from ticketing.db import sql
 from ticketing.ground import links, moments
 from ticketing.ground.errors import ChangedMeanwhile, Invalid, found
 from ticketing.log import versions as completion
-from ticketing.query import compiling, fields, names, parsing, sugar, titles
+from ticketing.query import compiling, fields, fulltext, hits, matches, names, parsing, sugar, titles
 from ticketing.query.compiling import Reader
+from ticketing.query.hits import Asked
+from ticketing.query.matches import Match
 from ticketing.query.tree import Query
 from ticketing.rules import users
 from ticketing.writing import paging, patches, preconditions
@@ -389,7 +391,7 @@ async def list_(
     updated_since: str | None = None,
     updated_before: str | None = None,
     q: str | None = None,
-    sort: str = "-created",
+    sort: str | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
@@ -397,7 +399,8 @@ async def list_(
 
     People are ids or `me`. `none` among categories, assignees or external references stands for tickets without one.
     A `title` has words that begin with the given ones, or is the number of a ticket. Moments are RFC 3339. `q` is in
-    the query language, and its sort goes before `sort`.
+    the query language, and its sort goes before `sort`. Without either, the newest come first, or what has the text of
+    `q` best.
     Raises InvalidCursor, and InvalidParameter for a query with a fault, and for a project, category or user that is not
     there for the actor.
     """
@@ -426,25 +429,123 @@ async def list_(
         "no_reference": NONE in (external_reference or ()),
     }
     query = parsing.parse(q or "")
-    sort = query.sort or sort
-    listing = ["tickets", sort, wanted, *([] if q is None else [str(query)])]
-    column, place_type = PLACES[sort.lstrip("-")]
-    after, after_number = paging.opened(cursor, listing, place_type, paging.bigint)
+    walk = _Walk(wanted, query, _sort(query, sort), limit, cursor, [] if q is None else [str(query)])
     people = await names.people(conn, actor, query)
     reader = await names.reader(conn, actor, query, people)
-    place = None if cursor is None else (after, after_number)
-    rows = await read(conn, actor, wanted, query, reader, sort=sort, after=place, page_size=limit + 1)
+    looks_for_text = bool(fulltext.sought(query))
+    page = await (_found if looks_for_text else _listed)(conn, actor, walk, reader)
     if cursor is None:
-        unsure = [*_named(wanted, borne=rows[:limit]), *names.named(query, borne=rows[:limit])]
+        unsure = [*_named(wanted, borne=page["items"]), *names.named(query, borne=page["items"])]
         await filters.check_visible(conn, actor, unsure, absent=people.nobody)
-    page = paging.bounded(rows, limit, listing, lambda row: [row[column], row["number"]])
-    return page if q is None else MatchingPage(**page, q=str(query))
+    if q is None:
+        return page
+    told = MatchingPage(items=page["items"], next=page["next"], q=str(query))
+    if looks_for_text:
+        told["matches"] = await matches.of_page(conn, actor, query, page["items"])
+    return told
 
 
 class MatchingPage(paging.Page):
-    """A page of what matches a query, with the query in its canonical form."""
+    """A page of what matches a query, with the query in its canonical form, and where its texts were found."""
 
     q: str
+    matches: NotRequired[list[Match]]
+
+
+class _Walk(NamedTuple):
+    """How far through which list."""
+
+    wanted: Mapping[str, Any]
+    query: Query
+    sort: str
+    limit: int
+    cursor: str | None
+    written: list[str]
+    """The query as it is part of a cursor."""
+
+    @property
+    def listing(self) -> list[Any]:
+        """What the cursor is of."""
+        return ["tickets", self.sort, self.wanted, *self.written]
+
+    def after(self) -> compiling.Place:
+        """The place at which the page begins, unless it is the first."""
+        _, place_type = PLACES[self.sort.lstrip("-")]
+        key, number = paging.opened(self.cursor, self.listing, place_type, paging.bigint)
+        return None if self.cursor is None else (key, number)
+
+    def page(self, rows: Sequence[sql.TicketRow]) -> paging.Page:
+        """The page of these tickets, which are sorted by a column."""
+        column, _ = PLACES[self.sort.lstrip("-")]
+        return paging.bounded(rows, self.limit, self.listing, lambda row: [row[column], row["number"]])
+
+
+def _sort(query: Query, sort: str | None) -> str:
+    """What a list is sorted by: what is relevant to nothing by time."""
+    sort = query.sort or sort or fields.RELEVANCE
+    return "-created" if sort == fields.RELEVANCE and not fulltext.sought(query) else sort
+
+
+async def _listed(conn: sql.Connection, actor: Actor, walk: _Walk, reader: Reader) -> paging.Page:
+    """A page of what matches the filters and the query, which looks for no text."""
+    rows = await read(
+        conn, actor, walk.wanted, walk.query, reader, sort=walk.sort, after=walk.after(), page_size=walk.limit + 1
+    )
+    return walk.page(rows)
+
+
+async def _found(conn: sql.Connection, actor: Actor, walk: _Walk, reader: Reader) -> paging.Page:
+    """A page of what matches the filters and the query, and has its texts."""
+    whole = Query((*sugar.clauses(walk.wanted), *walk.query.clauses))
+    asked = Asked(actor, whole, reader, _title(walk.wanted))
+    if walk.sort == fields.RELEVANCE:
+        begun = hits.FIRST
+        if walk.cursor is not None:
+            begun = hits.window(paging.opened(walk.cursor, walk.listing, *hits.WINDOW))
+        part = await hits.by_rank(conn, asked, limit=walk.limit, begun=begun)
+    elif walk.sort.lstrip("-") == "created":
+        part = await hits.by_time(conn, asked, sort=walk.sort, limit=walk.limit, after=walk.after())
+    else:
+        return await _found_and_sorted(conn, walk, asked)
+    rows = await sql.query.list_tickets_in_order(conn, numbers=part.numbers, **actor.viewer(), page_bytes=paging.BYTES)
+    ends_early = bool(rows) and rows[-1]["more"]
+    for row in rows:
+        row.pop("more")  # type: ignore[misc]
+    return paging.ending(rows, walk.listing, part.after(int(rows[-1]["number"] or 0)) if ends_early else part.rest)
+
+
+async def _found_and_sorted(conn: sql.Connection, walk: _Walk, asked: Asked) -> paging.Page:
+    """The same in an order that documents do not have: all hits are sorted, or the list is walked if they are many."""
+    after = walk.after()
+    numbers = await hits.all_of(conn, asked)
+    if numbers is None:
+        rows = await read(
+            conn,
+            asked.actor,
+            walk.wanted,
+            walk.query,
+            asked.reader,
+            sort=walk.sort,
+            after=after,
+            page_size=walk.limit + 1,
+        )
+    else:
+        rows = await sql.query.list_seen_tickets(
+            conn,
+            **asked.actor.viewer(),
+            project=None,
+            requester_ids=None,
+            condition=compiling.among(numbers, walk.sort, after),
+            own_order=compiling.own_order(walk.sort),
+            **compiling.orders(walk.sort),
+            page_size=walk.limit + 1,
+            page_bytes=paging.BYTES,
+        )
+    return walk.page(rows)
+
+
+def _title(wanted: Mapping[str, Any]) -> compiling.Title | None:
+    return None if wanted["words"] is None else compiling.Title(wanted["words"], wanted["numbered"])
 
 
 async def read(
@@ -460,7 +561,7 @@ async def read(
 ) -> list[sql.TicketRow]:
     """The tickets of a page that match the filters as well as the query."""
     whole = Query((*sugar.clauses(wanted), *query.clauses))
-    title = None if wanted["words"] is None else compiling.Title(wanted["words"], wanted["numbered"])
+    title = _title(wanted)
     page = {"page_size": page_size, "page_bytes": paging.BYTES}
     if actor.everywhere:
         person = None if title else compiling.one_person(whole, sort)
