@@ -40,6 +40,27 @@ select given.email, u.id, true
   from unnest(:emails::text[]) as given (email)
   join users u on lower(u.email) = lower(given.email);
 
+-- name: list_people_like(parts, by_email, most)
+-- returns: PersonNamed
+-- Whose names have a word that begins like one of these, or whose e-mail addresses begin so, if they count: staff first.
+-- A name is what everybody sees of a user (user_ref), as the index users_name_parts has it.
+select given.part as word, u.id, u.by_email
+  from unnest(:parts::text[]) as given (part)
+ cross join lateral (
+    (select u.id, false as by_email
+       from users u
+      where lower(case when u.name = u.email then split_part(u.name, '@', 1) else u.name end)
+            ~ ('\m' || regexp_replace(lower(given.part), '([^[:alnum:][:space:]])', '\\\1', 'g'))
+      order by u.role desc, u.id
+      limit :most)
+     union all
+    (select u.id, true
+       from users u
+      where :by_email and lower(u.email) like regexp_replace(lower(given.part), '([\\%_])', '\\\1', 'g') || '%'
+      order by u.role desc, u.id
+      limit :most)
+ ) u;
+
 -- name: list_unsent(endpoint_ids, event_ids)
 -- returns: Missing
 -- Which of these endpoints and events are not there: neither in the log, nor in that of deliveries, which may be kept

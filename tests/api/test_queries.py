@@ -300,6 +300,33 @@ def test_people_are_found_by_name_address_or_id(
     assert found(agent, project, 'requester:"Ada Lovelace"') == [mine, hers]
 
 
+def test_people_are_found_by_parts_of_their_names(
+    agent: Person, project: str, new_ticket: New, sign_in: SignIn, db: Db
+) -> None:
+    """All who match, as far as one may know them; a whole name goes before its being a part of others."""
+    part = f"Zq{uuid4().hex[:8]}"
+    one, two, hidden = (sign_in("requester", name=name) for name in (f"Ada {part}x", f"{part}y Bo", f"C. {part}z"))
+    helping = sign_in("agent", name=f"Dee {part}.%_\\")
+    tickets = [new_ticket(by=by)["number"] for by in (one, two)]
+    assign(agent, tickets[0], helping)
+    for q, numbers in (
+        (f"requester:{part.lower()}", tickets),
+        (f'requester:"ada {part}"', tickets[:1]),
+        (f"requester:{part}Y", tickets[1:]),
+        (f"requester:{one.id}@lum", tickets[:1]),
+        (f'assignee:"{part}.%_\\\\"', tickets[:1]),
+        (f"assignee:{part}", tickets[:1]),
+        (f"-requester:{part}", []),
+    ):
+        assert found(agent, project, q) == numbers, q
+    for q in (f"requester:{part[1:]}", f'requester:"{part}%"', f"requester:{part}.*"):
+        assert refused(agent, q), q
+    assert found(one, project, f"requester:{part}") == found(one, project, f"assignee:{part}") == tickets[:1]
+    assert refused(one, f"requester:{one.id}@lum") and refused(one, f"requester:{part}z")
+    rename(db, hidden, part)
+    assert found(agent, project, f"requester:{part}") == []
+
+
 def test_who_may_not_know_somebody_cannot_tell_whether_they_are_there(
     agent: Person, project: str, new_ticket: New, sign_in: SignIn, db: Db
 ) -> None:

@@ -18,6 +18,8 @@ FEW = 2000
 """Of so many tickets each document is looked at, without the index."""
 SCAN = 10_000
 """Documents that the index gives for one page, at most."""
+COUNTED = 5000
+"""Documents that it gives for a count, at most."""
 SORTED = 2001
 """Fewer hits than this are sorted by whatever one likes."""
 RANKED = 200
@@ -66,6 +68,7 @@ async def find(
     after: Place | None = None,
     until: Place | None = None,
     ranked: bool = False,
+    scan: int | None = None,
 ) -> Hits:
     """So many hits in the order in which they were opened, those that are named by number among them.
 
@@ -90,7 +93,7 @@ async def find(
         after=after[0] if after else None,
         after_number=after[1] if after else None,
         few=FEW,
-        scan=SCAN,
+        scan=scan or SCAN,
         most=most,
     )
     stop = next((_place(row) for row in rows if not row["hit"]), None)
@@ -206,3 +209,9 @@ async def all_of(conn: sql.Connection, asked: Asked) -> list[int] | None:
     """The numbers of all hits; None if there are too many to sort them."""
     hits = await find(conn, asked, most=SORTED)
     return None if hits.stop or len(hits.rows) >= SORTED else [_place(row)[1] for row in hits.rows]
+
+
+async def count(conn: sql.Connection, asked: Asked, most: int) -> tuple[int, bool]:
+    """How many hits there are, up to so many, and whether there may be more."""
+    hits = await find(conn, asked, most=most + 1, scan=COUNTED)
+    return min(len(hits.rows), most), len(hits.rows) > most or hits.stop is not None

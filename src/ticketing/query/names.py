@@ -33,6 +33,19 @@ async def people(conn: sql.Connection, actor: Actor, query: Query) -> People:
         return People({}, [])
     words = sorted({value.text for value in values})
     rows = await sql.filters.list_people_named(conn, names=words, emails=[word for word in words if "@" in word])
+    meant = await _seen(conn, actor, rows)
+    if parts := [word for word in words if word not in meant and not word.isspace()]:
+        rows = await sql.filters.list_people_like(conn, parts=parts, by_email=actor.staffs_any, most=MOST_LIKE)
+        meant |= await _seen(conn, actor, rows)
+    return People(meant, [_name("user", value) for value in values if value.text not in meant])
+
+
+MOST_LIKE = 100
+"""Most people whom a part of a name stands for."""
+
+
+async def _seen(conn: sql.Connection, actor: Actor, rows: Sequence[sql.PersonNamed]) -> dict[str, list[UUID]]:
+    """Those of them whom the actor may know, by the word that stands for them."""
     seen = [row for row in rows if actor.staffs_any or not row["by_email"] or row["id"] == actor.id]
     found = [(str(row["word"]), UUID(str(row["id"]))) for row in seen]
     hidden: set[str | None] = set()
@@ -42,9 +55,9 @@ async def people(conn: sql.Connection, actor: Actor, query: Query) -> People:
         hidden = {row["key"] for row in missing}
     meant: dict[str, list[UUID]] = {}
     for word, id_ in found:
-        if str(id_) not in hidden:
-            meant.setdefault(word, []).append(id_)
-    return People(meant, [_name("user", value) for value in values if value.text not in meant])
+        if str(id_) not in hidden and id_ not in meant.setdefault(word, []):
+            meant[word].append(id_)
+    return {word: ids for word, ids in meant.items() if ids}
 
 
 async def reader(conn: sql.Connection, actor: Actor, query: Query, people: People) -> Reader:

@@ -21,8 +21,9 @@ from ticketing.access.actors import Actor
 from ticketing.contract import Problem
 from ticketing.db import sql
 from ticketing.ground.errors import Forbidden, Invalid, InvalidParameter, QueryTooExpensive, found
-from ticketing.query import compiling, names, parsing
+from ticketing.query import compiling, fulltext, hits, names, parsing
 from ticketing.query.advice import narrower
+from ticketing.query.hits import Asked
 from ticketing.query.tree import Query
 from ticketing.rules import tickets
 from ticketing.writing import paging, patches, preconditions
@@ -278,7 +279,11 @@ async def _counted(conn: sql.Connection, actor: Actor, view: sql.View, until: fl
         people = await _people(conn, actor, query)
     except InvalidParameter as fault:
         return _uncounted(view, fault)
-    compiled = compiling.condition(query, await names.reader(conn, actor, query, people), UNSORTED)
+    reader = await names.reader(conn, actor, query, people)
+    if fulltext.sought(query):
+        count, more = await hits.count(conn, Asked(actor, query, reader), MOST_COUNTED)
+        return {"view_id": view["id"], "count": count, "more": more, "problem": None}
+    compiled = compiling.condition(query, reader, UNSORTED)
     # A plan for all values would not stop early.
     condition, most = replace(compiled, steady=False), MOST_COUNTED + 1
     if actor.everywhere:
