@@ -102,6 +102,53 @@ def test_words_phrases_beginnings_and_numbers_are_found(agent: Person, project: 
             assert sorted(ticket["number"] for ticket in listed) == numbers, (q, sort)
 
 
+@pytest.mark.parametrize(
+    "q",
+    [
+        "a & b | !c:* <-> d",
+        "it's",
+        "''",
+        "\\",
+        "'; drop table tickets; --",
+        "$1 :asked /* rank */",
+        "*",
+        "***",
+        "a**",
+        "-*",
+        "!!",
+        ":*",
+        "&:|",
+        "x" * 2000,
+        "x" * 1999 + "*",
+        " ".join("word" for _ in range(30)),
+        " ".join("a*" for _ in range(30)),
+        '"' + "of the " * 280 + '"',
+        "字" * 900,
+        "字" * 900 + "*",
+        "שלום مرحبا",
+        "\u202eabc\u202c",
+        "😀😀 😀*",
+        "e\u0301" * 500,
+        "\u0130stanbul ß ŉ",
+        "#1*",
+        "#0*",
+        "#999999999999999999*",
+        "-#1*",
+        "#0",
+        "999999999999999999",
+        "\x01\x7f\u2028",
+        "http://a/?b=c&d=%00",
+        "List<T> C++ a.b.c.d::e() ",
+    ],
+)
+def test_whatever_is_looked_for_has_an_answer(agent: Person, requester: Person, project: str, q: str) -> None:
+    """A page or a fault of the query; never one of the service."""
+    for by in (agent, requester):
+        for sort in ("", " sort:created", " sort:-priority"):
+            answer = by.get("/tickets", params={"project": project, "q": q + sort})
+            assert answer.status_code in (200, 400), answer.text
+
+
 def test_the_best_hits_come_first(agent: Person, project: str, new_ticket: New) -> None:
     in_title = new_ticket(title="Heron", description="It stands.")["number"]
     in_description = new_ticket(description="A heron stands there.")["number"]

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple, cast
 
 from ticketing.access.actors import Actor
 from ticketing.db import sql
-from ticketing.ground import moments
 from ticketing.query import compiling, fulltext
 from ticketing.query.compiling import Reader
 from ticketing.query.tree import Query
-from ticketing.writing import paging
 
 FEW = 2000
 """Of so many tickets each document is looked at, without the index."""
@@ -149,28 +147,6 @@ def window(place: Sequence[Any]) -> Window:
         rank,
         number,
     )
-
-
-def _or_none(type_: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda part: None if part is None else type_(part)
-
-
-def _is(type_: type) -> Callable[[Any], Any]:
-    def checked(part: Any) -> Any:
-        if type(part) is not type_:
-            raise ValueError(part)
-        return part
-
-    return checked
-
-
-WINDOW = (
-    *(_or_none(moments.parse), _or_none(paging.bigint)) * 2,
-    _is(bool),
-    _or_none(_is(float)),
-    paging.bigint,
-)
-"""The types of the parts of a window's place."""
 
 
 async def by_rank(conn: sql.Connection, asked: Asked, *, limit: int, begun: Window) -> Part:

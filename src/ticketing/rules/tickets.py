@@ -501,7 +501,7 @@ async def _found(conn: sql.Connection, actor: Actor, walk: _Walk, reader: Reader
     if walk.sort == fields.RELEVANCE:
         begun = hits.FIRST
         if walk.cursor is not None:
-            begun = hits.window(paging.opened(walk.cursor, walk.listing, *hits.WINDOW))
+            begun = hits.window(paging.opened(walk.cursor, walk.listing, *_WINDOW))
         part = await hits.by_rank(conn, asked, limit=walk.limit, begun=begun)
     elif walk.sort.lstrip("-") == "created":
         part = await hits.by_time(conn, asked, sort=walk.sort, limit=walk.limit, after=walk.after())
@@ -542,6 +542,28 @@ async def _found_and_sorted(conn: sql.Connection, walk: _Walk, asked: Asked) -> 
             page_bytes=paging.BYTES,
         )
     return walk.page(rows)
+
+
+def _or_none(type_: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda part: None if part is None else type_(part)
+
+
+def _is(type_: type) -> Callable[[Any], Any]:
+    def checked(part: Any) -> Any:
+        if type(part) is not type_:
+            raise ValueError(part)
+        return part
+
+    return checked
+
+
+_WINDOW = (
+    *(_or_none(moments.parse), _or_none(paging.bigint)) * 2,
+    _is(bool),
+    _or_none(_is(float)),
+    paging.bigint,
+)
+"""The types of what a cursor by relevance holds: the parts of a window (`hits.Window`)."""
 
 
 def _title(wanted: Mapping[str, Any]) -> compiling.Title | None:
