@@ -180,7 +180,10 @@ def test_the_page_says_where_it_found_what(agent: Person, requester: Person, pro
 
     def matches(by: Person, q: str) -> list[Any]:
         page = by.get("/tickets", params={"project": project, "q": q}).json()
-        return [(match["ticket"], match.get("comment_id", match["field"]), marked(match)) for match in page["matches"]]
+        return [
+            (match["ticket_number"], match.get("comment_id", match["field"]), marked(match))
+            for match in page["matches"]
+        ]
 
     def marked(match: Any) -> list[str]:
         assert len(match["text"]) <= 300 and "\n" not in match["text"]

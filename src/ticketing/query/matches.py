@@ -34,7 +34,7 @@ class Mark(TypedDict):
 class Match(TypedDict):
     """The contract's TicketMatch."""
 
-    ticket: int
+    ticket_number: int
     field: str
     comment_id: NotRequired[str]
     text: str
@@ -57,11 +57,11 @@ async def of_page(conn: sql.Connection, actor: Actor, query: Query, tickets: Seq
     for ticket in tickets:
         number, title = ticket["number"], ticket["title"]
         if marks := _marks(title, marked, unspaced):
-            found.append({"ticket": number, "field": "title", "text": title, "marks": marks[:MOST_MARKS]})
+            found.append({"ticket_number": number, "field": "title", "text": title, "marks": marks[:MOST_MARKS]})
         comment_id, passage = passages.get(number, (None, ""))
         if marks := _marks(passage, marked, unspaced):
             text, marks = _cut(passage, marks)
-            match: Match = {"ticket": number, "field": "description", "text": text, "marks": marks}
+            match: Match = {"ticket_number": number, "field": "description", "text": text, "marks": marks}
             if comment_id:
                 match |= {"field": "comment", "comment_id": str(comment_id)}
             found.append(match)
