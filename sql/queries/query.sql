@@ -213,8 +213,16 @@ select t.number, p.comment_id, p.text
 -- returns: MarkedWord
 -- Which of these words are of what is looked for, in any language that projects have.
 -- compiled: sought
-select w.word
-  from unnest(:words::text[]) as w (word)
- where to_tsvector('ts_other', search_plain(w.word) || ' ' || search_parts(w.word)) @@ (:sought)
-    or exists (select from (select distinct p.language from projects p) l
-                where to_tsvector(search_configuration(l.language), search_plain(w.word)) @@ (:sought));
+with languages as materialized (
+    select p.language from projects p union select 'other'
+), sought as materialized (
+    select (:sought)::tsquery as words
+)
+select distinct w.word
+  from (select w.word, search_plain(w.word) || case when w.word ~ '[a-z0-9][A-Z]|[^ -~]' then ' ' || search_parts(w.word)
+                                                    else '' end as plain
+          from unnest(:words::text[]) as w (word)
+        offset 0) w
+ cross join languages l
+ cross join sought s
+ where to_tsvector(search_configuration(l.language), w.plain) @@ s.words;
