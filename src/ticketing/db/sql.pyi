@@ -250,6 +250,12 @@ class HeldBack(TypedDict):
 class HeldJob(TypedDict):
     id: UUID
 
+class Hit(TypedDict):
+    number: int | None
+    created_at: datetime | None
+    rank: float | None
+    hit: bool | None
+
 class IdempotencyKey(TypedDict):
     fingerprint: bytes | None
     event_id: UUID | None
@@ -451,6 +457,9 @@ class MailToSend(TypedDict):
     created_at: datetime
     expired: bool | None
 
+class MarkedWord(TypedDict):
+    word: str | None
+
 class MentioningText(TypedDict):
     ticket: int | None
     comment: UUID | None
@@ -482,6 +491,11 @@ class NotificationPage(TypedDict):
     transaction_id: str | None
     position: int | None
     more: bool | None
+
+class Passage(TypedDict):
+    number: int
+    comment_id: UUID | None
+    text: str | None
 
 class Pause(TypedDict):
     queue: str
@@ -1344,6 +1358,17 @@ class _Filters:
     ) -> list[Missing]:
         """Which of these projects, of these categories in any project, and of these users the viewer does not know:
         they are
+        """
+    async def list_people_like(
+        self,
+        conn: Connection,
+        *,
+        parts: list[str],
+        most: int,
+        by_email: bool,
+    ) -> list[PersonNamed]:
+        """Whose names have a word that begins like one of these, or whose e-mail addresses begin so, if they count:
+        staff first.
         """
     async def list_people_named(
         self,
@@ -2336,6 +2361,57 @@ class _Query:
         page_bytes: int,
     ) -> list[TicketRow]:
         """A page of the tickets that match, in an order, for who sees them all."""
+    async def list_hits(
+        self,
+        conn: Connection,
+        *,
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        narrowed: bool,
+        condition: Compiled,
+        own_order: Compiled,
+        few: int,
+        order: Compiled,
+        merged: Compiled,
+        until: datetime | str | None,
+        since: datetime | str | None,
+        ascending: bool,
+        asked: Compiled,
+        after: datetime | str | None,
+        after_number: int | None,
+        staff: bool,
+        scan: int,
+        most: int,
+        holds: Compiled,
+        numbers: list[int],
+        numbered: Compiled,
+        rank: Compiled,
+    ) -> list[Hit]:
+        """The newest tickets (or the oldest) whose documents have what a query looks for, and the last that was
+        looked at.
+        """
+    async def list_marked(
+        self,
+        conn: Connection,
+        *,
+        sought: Compiled,
+        words: list[str],
+    ) -> list[MarkedWord]:
+        """Which of these words are of what is looked for, in any language that projects have."""
+    async def list_passages(
+        self,
+        conn: Connection,
+        *,
+        numbers: list[int],
+        sought: Compiled,
+        staffed: list[str] | None,
+        everywhere: bool,
+    ) -> list[Passage]:
+        """Of each of these tickets, the description or the newest comment that has any of what is looked for, as far
+        as the
+        """
     async def list_seen_tickets(
         self,
         conn: Connection,
@@ -2357,6 +2433,18 @@ class _Query:
         """The same for who sees some. If the condition names projects and requesters, they are given besides, as
         they decide on
         """
+    async def list_tickets_in_order(
+        self,
+        conn: Connection,
+        *,
+        numbers: list[int],
+        viewer_id: UUID | None,
+        organizations: list[str] | None,
+        staffed: list[str] | None,
+        everywhere: bool,
+        page_bytes: int,
+    ) -> list[TicketRow]:
+        """Those of these tickets that the viewer may see, in this order."""
 
 class _Queues:
     async def get_queue(
