@@ -73,6 +73,7 @@ generated: $(venv)/for-dev ## Check every SQL statement against schema and contr
 	@echo "Checking SQL and what is generated …"
 	@$(python) scripts/sqltypes.py --check
 	@$(python) scripts/bundle.py --check
+	@$(python) scripts/fields.py --check
 
 .PHONY: contract
 contract: $(node_tools) ## Run the contract's gates: lint, house rules, score, breaking changes
@@ -88,6 +89,7 @@ portal-check: $(venv)/node ## Check the portal's types and style, and test its s
 generate: $(venv)/for-dev ## Regenerate spec/dist and sql.pyi, and format the code
 	@$(python) scripts/bundle.py
 	@$(python) scripts/sqltypes.py
+	@$(python) scripts/fields.py
 	@$(python) -m ruff check --quiet --fix .
 	@$(python) -m ruff format --quiet .
 

@@ -118,7 +118,7 @@ def row(page: Page, number: int) -> Locator:
 
 def pick(page: Page, text: str) -> None:
     """Choose from the list that is open, by typing."""
-    box = page.get_by_role("combobox")
+    box = page.get_by_role("dialog").get_by_role("combobox")
     expect(box).to_be_focused()
     box.press_sequentially(text)
     box.press("Enter")
@@ -170,9 +170,9 @@ def test_filters_are_set_and_removed_by_menu_and_survive_a_reload(agent: Page, m
     pick(agent, "High")
     # What is chosen holds at once, however the choice is closed.
     expect(row(agent, normal["number"])).to_have_count(0)
-    expect(agent.get_by_role("combobox")).to_be_focused()
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     agent.keyboard.press("Escape")
-    expect(agent.get_by_role("combobox")).to_have_count(0)
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_have_count(0)
     assert f"tag:{tag}+priority:high" in agent.url
     agent.reload()
     settle(agent)
@@ -346,7 +346,7 @@ def test_closing_the_question_changes_nothing(agent: Page, make: Make, colleague
     agent.keyboard.press("Escape")
     expect(agent.get_by_role("dialog")).to_have_count(0)
     agent.keyboard.press("p")
-    expect(agent.get_by_role("combobox")).to_be_focused()
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     agent.keyboard.press("Escape")
     expect(row(agent, number).get_by_role("link")).to_be_focused()
     assert colleague.events(number) == ["ticket.created"]
@@ -489,7 +489,7 @@ def test_a_refused_change_is_taken_back_with_the_reason(agent: Page, make: Make,
     visit(agent, f"/desk?tag={tag}&status=any")
     agent.keyboard.press("j")
     agent.keyboard.press("s")
-    expect(agent.get_by_role("combobox")).to_be_focused()
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     colleague.change(number, status="closed", resolution="spam")
     expect(row(agent, number)).to_contain_text("Closed")
     with agent.expect_response(lambda answer: answer.request.method == "PATCH"):
@@ -663,7 +663,7 @@ def test_changes_of_different_fields_do_not_meet(agent: Page, make: Make, collea
     number = make()["number"]
     open_list(agent, tag, number)
     agent.keyboard.press("p")
-    expect(agent.get_by_role("combobox")).to_be_focused()
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     colleague.change(number, title="Changed meanwhile")
     pick(agent, "High")
     _until(lambda: colleague.ticket(number)["priority"] == "high")
@@ -679,7 +679,7 @@ def test_of_two_who_set_the_same_field_the_second_decides(
     number = make()["number"]
     open_list(agent, tag, number)
     agent.keyboard.press("p")
-    expect(agent.get_by_role("combobox")).to_be_focused()
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     colleague.change(number, priority="low")
     pick(agent, "Urg")
     dialog = agent.get_by_role("dialog", name="Somebody else was first")
@@ -1138,10 +1138,10 @@ def test_axe_finds_nothing_in_what_opens(agent: Page, make: Make, tag: str) -> N
     agent.keyboard.press("x")
     assert axe(agent) == []
     agent.keyboard.press("t")
-    expect(agent.get_by_role("combobox")).to_be_focused()
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     assert axe(agent) == []
     agent.keyboard.press("Escape")
-    expect(agent.get_by_role("combobox")).to_have_count(0)
+    expect(agent.get_by_role("dialog").get_by_role("combobox")).to_have_count(0)
     agent.keyboard.press("e")
     expect(agent.get_by_role("dialog", name="Resolve the ticket")).to_be_visible()
     assert axe(agent) == []

@@ -360,9 +360,9 @@ def test_the_palette_changes_how_the_portal_looks_and_leads_to_settings(admin: P
 
     def take(text: str, option: str) -> None:
         admin.keyboard.press("Control+k")
-        admin.get_by_role("combobox").fill(text)
+        admin.get_by_role("dialog").get_by_role("combobox").fill(text)
         admin.get_by_role("option", name=option, exact=True).click()
-        expect(admin.get_by_role("combobox")).to_have_count(0)
+        expect(admin.get_by_role("dialog").get_by_role("combobox")).to_have_count(0)
 
     take("dark", "Appearance: Dark")
     expect(admin.locator("html.dark")).to_be_attached()

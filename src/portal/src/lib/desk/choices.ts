@@ -89,6 +89,12 @@ export function said(
 }
 const SIGNS = { '<': '<', '<=': '≤', '>': '>', '>=': '≥' } as const;
 
+/** A value of a field in words. */
+export function plainValue(name: string, text: string, work: Workplace): string {
+	if (name === 'sort') return (desk.t.sorts as Record<string, string>)[text] ?? text;
+	return value(name, text, text, work);
+}
+
 function value(name: string | null, key: string, text: string, work: Workplace): string {
 	switch (name) {
 		case 'project':

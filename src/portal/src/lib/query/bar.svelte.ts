@@ -12,12 +12,13 @@ export class Bar {
 	/** The clauses of the chips, as they are written; that of the sort is among them, and has no chip. */
 	chips = $state.raw<readonly string[]>([]);
 	text = $state('');
-	#sent: string;
+	#sent = $state('');
 	#timer: ReturnType<typeof setTimeout> | undefined;
 
 	constructor(
 		query: string,
-		readonly send: (query: string, replace: boolean) => void
+		/** Take the query to the address; it was meant as it is, or is still being typed. */
+		readonly send: (query: string, typing: boolean) => void
 	) {
 		this.#sent = query;
 		this.#take(query);

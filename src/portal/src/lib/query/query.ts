@@ -12,6 +12,9 @@ export const SORTS = [
 ] as const;
 export type Sort = (typeof SORTS)[number];
 
+/** What a query with text is sorted by, if it says nothing else: the best hits first. */
+export const RELEVANCE = 'relevance';
+
 /** The fields that menus offer. */
 export const LISTS = [
 	'project',
@@ -145,9 +148,10 @@ export function hasText(query: string): boolean {
 }
 
 /** A query with another sort; the one that lists have anyway is not said. */
-export function sorted(query: string, sort: Sort): string {
+export function sorted(query: string, sort: Sort | typeof RELEVANCE): string {
 	const before = clauses(query).filter(({ name }) => name === 'sort');
-	const said = sort === '-created' && !hasText(query) ? '' : `sort:${sort}`;
+	const usual = hasText(query) ? RELEVANCE : '-created';
+	const said = sort === usual ? '' : `sort:${sort}`;
 	return with_(replaced(query, before), said);
 }
 

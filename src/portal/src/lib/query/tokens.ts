@@ -120,3 +120,6 @@ export function unit(text: string, character: number): number {
 export function character(text: string, unit: number): number {
 	return [...text.slice(0, unit)].length;
 }
+
+/** The rest of a value that needs no quotes. */
+export const BARE_END = /^[^\s",()]*/;
