@@ -246,7 +246,7 @@ def test_filters_are_saved_under_a_name_and_removed(agent: Page, make: Make, tag
 
 def test_an_empty_list_says_what_to_do(agent: Page, tag: str) -> None:
     visit(agent, f"/desk?tag={tag}")
-    expect(agent.get_by_role("heading", name="No ticket matches")).to_be_visible()
+    expect(agent.get_by_role("heading", name="Nothing matches")).to_be_visible()
     agent.get_by_role("main").get_by_role("link", name="All", exact=True).last.click()
     expect(agent.locator("[data-ticket]").first).to_be_visible()
 
