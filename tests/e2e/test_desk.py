@@ -940,7 +940,13 @@ def test_a_card_is_dragged_by_a_finger_that_rests_on_it_and_a_swipe_scrolls(
     finger("touchEnd")
     _until(lambda: column.evaluate("each => each.scrollTop") > 0)
     expect(agent.locator("[data-card][inert]")).to_have_count(0)
-    column.evaluate("each => { each.scrollTop = 0; }")
+    # The swipe may go on for a while by itself.
+    still = """async (each) => {
+        each.scrollTop = 0;
+        for (let frame = 0; frame < 5; frame++) await new Promise(requestAnimationFrame);
+        return each.scrollTop;
+    }"""
+    _until(lambda: column.evaluate(still) == 0)
     # A finger that rests takes the card along.
     finger("touchStart", *middle(card(agent, number, "open")))
     expect(agent.locator("[data-card][inert]")).to_be_visible()
