@@ -227,23 +227,6 @@ def test_headers_sort(agent: Page, make: Make, tag: str) -> None:
     assert shown(agent) == [low["number"], normal["number"], urgent["number"]]
 
 
-def test_filters_are_saved_under_a_name_and_removed(agent: Page, make: Make, tag: str) -> None:
-    make()
-    visit(agent, f"/desk?tag={tag}")
-    agent.get_by_role("button", name="Save these filters").click()
-    dialog = agent.get_by_role("dialog")
-    dialog.get_by_label("Name").fill("My own view")
-    dialog.get_by_role("button", name="Save").click()
-    visit(agent, "/desk")
-    agent.get_by_role("link", name="My own view").click()
-    expect(agent.get_by_role("heading", level=1)).to_have_text("My own view")
-    assert f"tag:{tag}" in agent.url
-    agent.get_by_role("button", name="Remove “My own view”").click()
-    agent.reload()
-    settle(agent)
-    expect(agent.get_by_role("link", name="My own view")).to_have_count(0)
-
-
 def test_an_empty_list_says_what_to_do(agent: Page, tag: str) -> None:
     visit(agent, f"/desk?tag={tag}")
     expect(agent.get_by_role("heading", name="Nothing matches")).to_be_visible()

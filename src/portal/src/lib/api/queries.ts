@@ -104,6 +104,16 @@ export const projectsQuery = () =>
 			)
 	});
 
+export const viewsQuery = () =>
+	queryOptions({
+		queryKey: ['view', 'list'],
+		staleTime: RARELY_MS,
+		queryFn: ({ signal }) =>
+			whole(async (cursor) =>
+				got(await api.GET('/views', { params: { query: { limit: PAGE, cursor } }, signal }))
+			)
+	});
+
 export const categoriesQuery = (project: string) =>
 	queryOptions({
 		queryKey: ['category', project],

@@ -1,5 +1,6 @@
 import type { Ticket, User } from '#lib/api/client.ts';
 import type { TicketPatch } from './changing.svelte';
+import type { Fields, View } from './views.svelte';
 
 export type Choice = {
 	value: string;
@@ -52,8 +53,20 @@ export type Questions = {
 		};
 		answer: true;
 	};
-	/** A name for what one keeps. */
-	name: { asked: { suggested: string }; answer: string };
+	/** What a view is called, who sees it, and what its list shows. */
+	view: {
+		asked: {
+			/** The one to be changed, if it is no new one. */
+			view?: View;
+			/** What is shown now. */
+			q: string;
+			suggested: string;
+			keep: (fields: Fields) => Promise<unknown>;
+		};
+		answer: true;
+	};
+	/** Whether it is to be done. */
+	sure: { asked: { title: string; text: string; action: string }; answer: true };
 };
 export type Kind = keyof Questions;
 export type Question<K extends Kind = Kind> = {

@@ -6,8 +6,8 @@ import { session } from '#lib/state/session.svelte.ts';
 import { desk } from '#lib/texts/desk/index.ts';
 import { word, words } from '#lib/texts/words/index.ts';
 import { asking, type Choice } from './asking.svelte';
-import { SavedFilters } from './saved.svelte';
 import { Changing, type ManyPatch, type TicketPatch } from './changing.svelte';
+import { Views } from './views.svelte';
 
 type Project = Schemas['Project'];
 type Category = Schemas['Category'];
@@ -27,7 +27,7 @@ export class Workplace {
 	activity = $state<'viewing' | 'replying'>('viewing');
 	/** Whether the views are shown in a drawer. */
 	drawer = $state(false);
-	readonly saved = new SavedFilters(session.user?.id ?? '');
+	readonly views: Views;
 	#staff;
 	#projects;
 
@@ -38,6 +38,7 @@ export class Workplace {
 			queryFn: ({ signal }) => everyone(signal)
 		}));
 		this.#projects = createQuery(() => projectsQuery());
+		this.views = new Views(client);
 		this.changing = new Changing(client, () => this.staff);
 	}
 
