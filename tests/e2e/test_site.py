@@ -246,6 +246,18 @@ def test_the_palette_finds_a_ticket_by_its_number(requester: Page) -> None:
     expect(requester).to_have_url(re.compile("/support/tickets/1042$"))
 
 
+def test_the_palette_finds_tickets_by_their_words_and_views(agent: Page) -> None:
+    visit(agent, "/developers")
+    agent.keyboard.press("Control+k")
+    box = agent.get_by_role("combobox", name="Search and commands")
+    # Of its description, in another form.
+    box.fill("burning subtitles")
+    expect(agent.get_by_role("option", name=re.compile(r"#\d+")).first).to_be_visible()
+    box.fill("escal")
+    agent.get_by_role("option", name="Views: Escalated").click()
+    expect(agent).to_have_url(re.compile("/desk\\?q=.*escalated:true"))
+
+
 def test_the_palette_runs_commands_and_gives_the_focus_back(requester: Page) -> None:
     visit(requester, "/developers")
     opener = requester.get_by_role("button", name="Search and commands")

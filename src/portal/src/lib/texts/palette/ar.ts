@@ -1,7 +1,7 @@
 import type en from './en';
 
 export default {
-	placeholder: 'تذكرة بالرقم أو العنوان، أو أمر …',
+	placeholder: 'تذكرة بالرقم أو بالكلمات، أو عرض، أو أمر …',
 	tickets: 'التذاكر',
 	commands: 'الأوامر',
 	nothing: (text: string) => `لم يُعثر على شيء لـ«${text}».`

@@ -1,7 +1,7 @@
 import type en from './en';
 
 export default {
-	placeholder: 'Ticket nach Nummer oder Titel, oder ein Befehl …',
+	placeholder: 'Ticket nach Nummer oder Wörtern, Ansicht, Befehl …',
 	tickets: 'Tickets',
 	commands: 'Befehle',
 	nothing: (text: string) => `Zu „${text}“ wurde nichts gefunden.`
