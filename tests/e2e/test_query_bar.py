@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -270,3 +271,21 @@ def test_the_board_takes_queries_too(agent: Page, make: Callable[..., int], tag:
     box(agent).fill("priority:>=high ")
     expect(agent.locator(f'[data-card="{low}"]')).to_have_count(0)
     expect(agent.locator(f'[data-card="{urgent}"]')).to_be_visible()
+
+
+def test_where_the_text_was_found_is_shown_and_marked(
+    agent: Page, colleague: httpx.Client, make: Callable[..., int], tag: str
+) -> None:
+    titled, described = make("Humming fans"), make("Noise", description="At night the fans **hummed** & <i>hissed</i>.")
+    deadline = time.monotonic() + 60
+    while len(colleague.get("/tickets", params={"q": f"tag:{tag} hum"}).json()["items"]) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    visit(agent, f"/desk?q=tag:{tag}+hum")
+    expect(row(agent, titled).locator("mark")).to_have_text("Humming")
+    passage = agent.get_by_role("row").filter(has=row(agent, described)).get_by_text("<i>hissed</i>")
+    expect(passage.locator("mark")).to_have_text("hummed")
+    assert axe(agent) == []
+    agent.set_viewport_size({"width": 320, "height": 640})
+    expect(agent.get_by_role("listitem").filter(has=row(agent, described)).locator("mark")).to_have_text("hummed")
+    assert excess(agent) <= 0

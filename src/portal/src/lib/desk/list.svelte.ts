@@ -1,8 +1,9 @@
-import type { Event, Ticket } from '#lib/api/client.ts';
+import type { Event, Schemas, Ticket } from '#lib/api/client.ts';
 import { matches, order } from '#lib/query/matching.ts';
 import { hasText, sortOf, with_ } from '#lib/query/query.ts';
 
-type Page = { items: Ticket[]; next: string | null };
+type Match = Schemas['TicketMatch'];
+type Page = { items: Ticket[]; next: string | null; matches?: Match[] };
 
 /** How long what changes is collected before the service is asked about it: new text takes it a second to find. */
 const ASK_MS = 400;
@@ -20,6 +21,8 @@ export class TicketList {
 	/** Something was read, be it nothing. */
 	ready = $state(false);
 	error = $state.raw<unknown>(null);
+	/** Where tickets have the text that is looked for, by their numbers. */
+	matches = $state.raw<ReadonlyMap<number, readonly Match[]>>(new Map());
 	#next = $state<string | null>(null);
 	#known = new Map<number, Ticket>();
 	/** Of which tickets only the service knows whether they belong here. */
@@ -63,6 +66,7 @@ export class TicketList {
 			const added = page.items.filter(({ number }) => !this.#known.has(number));
 			for (const ticket of added) this.#known.set(ticket.number, ticket);
 			this.items = [...this.items, ...added];
+			this.matches = new Map([...this.matches, ...byTicket(page)]);
 			this.#next = page.next;
 			this.ready = true;
 		} catch (error) {
@@ -78,6 +82,7 @@ export class TicketList {
 			const page = await this.read(this.query, null, this.#ended.signal);
 			this.#known = new Map(page.items.map((ticket) => [ticket.number, ticket]));
 			this.items = page.items;
+			this.matches = byTicket(page);
 			this.#next = page.next;
 			this.error = null;
 		} catch (error) {
@@ -166,4 +171,8 @@ export class TicketList {
 				this.put({ ...ticket, updated_at: comment.created_at });
 		}
 	}
+}
+
+function byTicket({ matches = [] }: Page): Map<number, Match[]> {
+	return Map.groupBy(matches, ({ ticket_number }) => ticket_number);
 }

@@ -154,4 +154,22 @@ describe('a list of tickets', () => {
 		expect(list.error).toBeNull();
 		expect(numbers(list)).toEqual([1]);
 	});
+
+	it('knows where the text that is looked for was found', async () => {
+		const match = {
+			ticket_number: 2,
+			field: 'title',
+			text: 'A hum',
+			marks: [{ offset: 2, length: 3 }]
+		} as const;
+		const found = [opened(1), opened(2)];
+		const list = new TicketList('hum', ME, async () => ({
+			items: found,
+			next: null,
+			matches: [{ ...match, marks: [...match.marks] }]
+		}));
+		await list.load();
+		expect(list.matches.get(2)).toEqual([match]);
+		expect(list.matches.get(1)).toBeUndefined();
+	});
 });
