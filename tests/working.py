@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -97,10 +97,12 @@ async def _work(until: Callable[[], bool], seconds: float) -> None:
     running: set[asyncio.Task[None]] = set()
     async with pool.connected(settings().database_url, 8), asyncio.timeout(seconds):
         while not until():
-            await fan_out()
-            for job in await execution.take(THREADS):
-                running.add(task := asyncio.ensure_future(job))
-                task.add_done_callback(running.discard)
+            # What other tests have left to do may need all connections for a while.
+            with suppress(pool.Unavailable):
+                await fan_out()
+                for job in await execution.take(THREADS):
+                    running.add(task := asyncio.ensure_future(job))
+                    task.add_done_callback(running.discard)
             await asyncio.sleep(0.005)
         await asyncio.gather(*running)
 

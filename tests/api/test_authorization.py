@@ -16,6 +16,7 @@ import pytest
 
 from conftest import ORGANIZATION, Browser, Person, staff
 from judged import PREFIX, Judged, whole
+from working import index
 
 DOCUMENT = whole()
 OPERATIONS = {
@@ -397,6 +398,7 @@ class World:
     def queried(self, more: str = "", visibility: str = "private") -> dict[str, Any]:
         """How to ask for the same by a query."""
         self._open(visibility, title=CANARY)
+        index()
         return {"query": {"q": f"project:{self.project_key} {CANARY.partition('-')[0]} {more} sort:-updated"}}
 
     @cached_property

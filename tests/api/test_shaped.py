@@ -53,7 +53,8 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
 def test_every_list_with_filters_says_so() -> None:
     shaped = {path for path, item in DOCUMENT["paths"].items() if "get" in item and filters(item["get"])}
     declared = {path for path, item in DOCUMENT["paths"].items() if "422" in item.get("get", {}).get("responses", {})}
-    assert declared == shaped - {"/events/stream"} == LISTS.keys()
+    # A stream has begun by then, and each view has its own answer.
+    assert declared == shaped - {"/events/stream", "/view-counts"} == LISTS.keys()
 
 
 @pytest.mark.parametrize("path", LISTS)
