@@ -164,16 +164,18 @@ declare
     had  text[];
     gone text[];
 begin
+    -- Each is locked in the order of numbers, which is the worker's, whether it was there or not.
     with locked as (
-        select d.text from ticket_documents d where d.number = any(given) order by d.number for update
+        insert into ticket_documents as d (number, created_at, slice, internal, text, erased_by)
+        select g.number, coalesce(t.created_at, now()), search_slice(coalesce(t.created_at, now())), false, '', pg_current_xact_id()
+          from unnest(given) as g (number) left join tickets t on t.number = g.number
+         order by g.number
+            on conflict (number) do update set erased_by = pg_current_xact_id()
+        returning d.text
     )
     select array_agg(w.word) into had
       from locked cross join lateral unnest(tsvector_to_array(locked.text)) as w (word) where length(w.word) <= 64;
-    insert into ticket_documents as d (number, created_at, slice, internal, text, erased_by)
-    select g.number, coalesce(t.created_at, now()), search_slice(coalesce(t.created_at, now())), false, '', pg_current_xact_id()
-      from unnest(given) as g (number) left join tickets t on t.number = g.number
-     order by g.number
-        on conflict (number) do update set text = '', erased_by = pg_current_xact_id();
+    update ticket_documents d set text = '' where d.number = any(given) and d.text <> '';
     select count_words(array_agg(c.word order by c.word), array_agg(c.documents order by c.word)) into gone
       from (select h.word, -count(*)::int as documents from unnest(had) as h (word) group by h.word) c;
     delete from words w where w.word = any(gone) and w.documents <= 0;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -231,6 +231,64 @@ def test_who_has_read_a_comment_before_its_deletion_writes_none_of_it(
             assert finds(db, number, "quokka")
 
 
+def test_who_takes_tickets_away_waits_for_the_worker_whichever_have_a_document(apart: Db) -> None:
+    """As when an import is reverted while its tickets are read: both lock documents in the order of their numbers."""
+    second = add(apart, "ibis", number=2)
+    index()
+    first = add(apart, "heron", number=1)
+    both = [first, second]
+    lost: list[psycopg.Error] = []
+
+    async def run(statement: Callable[..., Awaitable[Any]], given: dict[str, Any]) -> None:
+        async with await psycopg.AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
+            try:
+                await statement(conn, tickets=both, **given)
+            except psycopg.Error as error:
+                lost.append(error)
+
+    statements: list[tuple[Callable[..., Awaitable[Any]], dict[str, Any]]] = [
+        (sql.imports.delete_tickets, {"event_ids": [uuids.uuid7() for _ in both]}),
+        (sql.documents.write_documents, {}),
+    ]
+    threads = []
+    with psycopg.connect(settings().database_url) as holding:
+        holding.execute("select from ticket_documents where number = %s for update", (second,))
+        for statement, given in statements:
+            threads.append(
+                thread := threading.Thread(target=lambda *each: asyncio.run(run(*each)), args=(statement, given))
+            )
+            thread.start()
+            await_(lambda: len(apart.execute("select from pg_locks where not granted").fetchall()) >= len(threads))
+    for thread in threads:
+        thread.join()
+    assert lost == []
+    index()
+    assert_current(apart, both)
+
+
+def test_who_takes_text_away_does_not_wait_for_tickets_that_are_read_one_by_one(apart: Db) -> None:
+    """A worker that has counted the words of one ticket locks no document of another."""
+    numbers = [add(apart, "heron"), add(apart, "ibis"), add(apart, "heron stork")]
+    index()
+    for number in numbers:
+        apart.execute("update tickets set title = 'egret' where number = %s", (number,))
+        tell(apart, number, "ticket.updated", previous='{"title": "it"}')
+    apart.execute(
+        "create function fail() returns trigger language plpgsql as"
+        " $$begin if new.number = 2 then raise exception 'It fails.'; end if; return new; end$$;"
+        "create trigger failing before insert on ticket_documents for each row execute function fail()"
+    )
+    with psycopg.connect(settings().database_url) as holding:
+        holding.execute("select from ticket_documents where number = %s for update", (numbers[2],))
+        following = threading.Thread(target=follow)
+        following.start()
+        await_(lambda: bool(apart.execute("select from pg_locks where not granted").fetchall()))
+        holding.execute("select from words where word = 'heron' for update nowait")
+    following.join()
+    index()
+    assert_current(apart, [numbers[0], numbers[2]])
+
+
 def test_to_read_an_event_again_changes_nothing(requester: Person, new_ticket: New, db: Db) -> None:
     number = new_ticket()["number"]
     comment(requester, number)
@@ -296,20 +354,26 @@ def apart(new_database: Callable[..., str]) -> Iterator[Db]:
 ADA = uuids.uuid7()
 
 
-def add(conn: Db, title: str, *, event: bool = True) -> int:
+def add(conn: Db, title: str, *, number: int | None = None, event: bool = True) -> int:
     """Open a ticket, with or without an event."""
     row = conn.execute(
-        "insert into tickets (type, project, title, description, severity, channel, requester_id)"
-        " values ('bug', 'here', %s, '', 'low', 'api', %s) returning number",
-        (title, ADA),
+        "insert into tickets (number, type, project, title, description, severity, channel, requester_id)"
+        " values (coalesce(%s, nextval(pg_get_serial_sequence('tickets', 'number'))),"
+        " 'bug', 'here', %s, '', 'low', 'api', %s) returning number",
+        (number, title, ADA),
     ).fetchone()
     assert row
     if event:
-        conn.execute(
-            "insert into events (id, type, ticket, project, data) values (%s, 'ticket.created', %s, 'here', '{}')",
-            (uuids.uuid7(), row["number"]),
-        )
+        tell(conn, row["number"], "ticket.created")
     return int(row["number"])
+
+
+def tell(conn: Db, number: int, type_: str, *, previous: str = "{}") -> None:
+    """Record an event of a ticket."""
+    conn.execute(
+        "insert into events (id, type, ticket, project, data, previous) values (%s, %s, %s, 'here', '{}', %s)",
+        (uuids.uuid7(), type_, number, previous),
+    )
 
 
 def follow(times: int = 1) -> list[bool | BaseException]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -46,18 +46,26 @@ async def follow() -> bool:
         if not await sql.documents.has_documents_to_write(conn, form=FORM):
             return False
     try:
-        return await _write_on(careful=False)
+        return await _write_on()
     except (psycopg.Error, pool.Unavailable) as error:
         cause = error if isinstance(error, psycopg.Error) else error.__cause__
         if not isinstance(cause, OF_THE_TEXT):
             raise
         # Whatever it is about one of these tickets, all others would wait for it.
         log.error("tickets are read one by one for full text", error=outages.message(cause))
-        return await _write_on(careful=True)
+        for _ in range(PAGE_EVENTS):
+            if not await _write_on(alone=True):
+                return False
+        return True
 
 
-async def _write_on(*, careful: bool) -> bool:
-    """Write a page of the log, and a batch of a rebuild; gives whether there is more."""
+async def _write_on(*, alone: bool = False) -> bool:
+    """Write a page of the log, and a batch of a rebuild; gives whether there is more.
+
+    With `alone`, each is of one ticket, and one that cannot be read is left out. Each has a transaction of its own: who
+    has counted the words of one ticket and then locks another's document waits for somebody who takes its text away,
+    and who waits for the words.
+    """
     async with pool.connection() as conn:
         async with conn.transaction():
             if (progress := await sql.documents.lock_search_progress(conn)) is None:
@@ -67,13 +75,17 @@ async def _write_on(*, careful: bool) -> bool:
                 await sql.documents.note_search_form(conn, form=FORM)
             if progress["missed"]:
                 await sql.documents.skip_expired_events(conn)
-            behind = await _write_page(conn, careful=careful)
-        unfinished = await rebuilding.write_batch(conn, write=write_one_by_one if careful else write)
+            behind = await _write_page(conn, alone=alone)
+        if alone:
+            unfinished = await rebuilding.write_batch(conn, write=write_if_readable, most=1)
+        else:
+            unfinished = await rebuilding.write_batch(conn, write=write)
     return behind or unfinished
 
 
-async def _write_page(conn: sql.Connection, *, careful: bool) -> bool:
-    events: Sequence[Mapping[str, Any]] = await sql.documents.list_events_to_document(conn, page_size=PAGE_EVENTS)
+async def _write_page(conn: sql.Connection, *, alone: bool) -> bool:
+    page_size = 1 if alone else PAGE_EVENTS
+    events: Sequence[Mapping[str, Any]] = await sql.documents.list_events_to_document(conn, page_size=page_size)
     if not events:
         return False
     tickets: set[int] = set()
@@ -88,25 +100,24 @@ async def _write_page(conn: sql.Connection, *, careful: bool) -> bool:
         if event["project"] is not None:
             await sql.documents.insert_search_rebuild(conn, project=event["project"])
         last = event
-    await (write_one_by_one if careful else write)(conn, tickets)
+    await (write_if_readable if alone else write)(conn, [*tickets])
     await sql.documents.move_search_progress(conn, transaction_id=last["transaction_id"], position=last["position"])
     return last is not events[-1] or bool(last["more"])
 
 
-async def write(conn: sql.Connection, tickets: Iterable[int]) -> None:
+async def write(conn: sql.Connection, tickets: list[int]) -> None:
     """Write the documents of these tickets in the caller's transaction, which has the lock of `search_progress`."""
-    if numbers := sorted(tickets):
-        gone = await sql.documents.write_documents(conn, tickets=numbers)
+    if tickets:
+        gone = await sql.documents.write_documents(conn, tickets=tickets)
         if gone:
             await sql.documents.forget_words(conn, words=gone)
-        WRITTEN.inc(len(numbers))
+        WRITTEN.inc(len(tickets))
 
 
-async def write_one_by_one(conn: sql.Connection, tickets: Iterable[int]) -> None:
-    """Write the documents of these tickets, but of those that cannot be read."""
-    for ticket in sorted(tickets):
-        try:
-            async with conn.transaction():
-                await write(conn, [ticket])
-        except OF_THE_TEXT as error:
-            log.error("a ticket cannot be read for full text", ticket=ticket, error=outages.message(error))
+async def write_if_readable(conn: sql.Connection, tickets: list[int]) -> None:
+    """Write the document of a ticket, unless it cannot be read."""
+    try:
+        async with conn.transaction():
+            await write(conn, tickets)
+    except OF_THE_TEXT as error:
+        log.error("a ticket cannot be read for full text", ticket=tickets[0], error=outages.message(error))

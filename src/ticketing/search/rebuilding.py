@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from ticketing.db import sql
 
@@ -11,10 +11,10 @@ BATCH_TICKETS = 100
 BATCH_BYTES = 2 * 1024 * 1024
 """Bytes that their texts may have, unless it is those of one ticket alone."""
 
-Write = Callable[[sql.Connection, Iterable[int]], Awaitable[None]]
+Write = Callable[[sql.Connection, list[int]], Awaitable[None]]
 
 
-async def write_batch(conn: sql.Connection, *, write: Write) -> bool:
+async def write_batch(conn: sql.Connection, *, write: Write, most: int = BATCH_TICKETS) -> bool:
     """Write the next batch of the oldest rebuild, if nobody else does; gives whether anything is left of any."""
     async with conn.transaction():
         rebuild = await sql.documents.get_search_rebuild(conn)
@@ -26,7 +26,7 @@ async def write_batch(conn: sql.Connection, *, write: Write) -> bool:
         if (rebuild := await sql.documents.get_search_rebuild(conn)) is None:
             return False
         rows = await sql.documents.list_tickets_to_document(
-            conn, project=rebuild["project"], done=rebuild["done"], last=rebuild["last"], page_size=BATCH_TICKETS
+            conn, project=rebuild["project"], done=rebuild["done"], last=rebuild["last"], page_size=most
         )
         tickets: list[int] = []
         left = BATCH_BYTES
