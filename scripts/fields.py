@@ -27,6 +27,7 @@ TEXTS = (
     "external_reference:github:lumen/apps#512 #1042 1042",
     'assignee:me,none,"Mateo Rossi",mateo@example.org sort:-priority',
     "字幕 ü 😀 tag:😀 الترجمة",
+    "a\x1cb\x85tag:c\ufeffd",
     "-x -type:bug --",
 )
 

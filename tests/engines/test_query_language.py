@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
+from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
+import node
 import querying
 from querying import COMPARISONS, NOW, PEOPLE, QUERIES, Asker
 from ticketing.access.actors import Actor
@@ -26,12 +32,12 @@ from ticketing.db import sql
 from ticketing.db.queries import Compiled
 from ticketing.ground import paths
 from ticketing.ground.errors import InvalidParameter
-from ticketing.query import compiling, hits, names
+from ticketing.query import compiling, hits, names, parsing
 from ticketing.query.compiling import Reader
 from ticketing.query.fields import FIELDS, SORT, SORT_KEYS, SORTS, table
 from ticketing.query.fulltext import Staffed, sought
 from ticketing.query.hits import Asked
-from ticketing.query.parsing import LONGEST, MOST_CLAUSES, MOST_VALUES, parse
+from ticketing.query.parsing import LONGEST, MOST_CLAUSES, MOST_FAULTS, MOST_VALUES, parse
 from ticketing.query.tree import Comparison, Filter, Query, Text
 from ticketing.rules import tickets
 
@@ -43,25 +49,161 @@ PIECES = [
     *(":", "-", ",", '"', "\\", "(", ")", "<", ">", ">=", "*", "/", "//", " ", " ", " ", "\t", "\n"),
     *("é", "字", "\u200b", "😀"),
 ]
-SOUP = st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=60)
+SIGNS = '"-:,()<>=*\\/#. aZ7éİß\u212a字😀'
+BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2002\u2028\u2029\u202f\u205f\u3000"
+UNSEEN = "\x01\x08\x1b\x7f\xad\u180e\u200b\u200d\u200e\u200f\u202a\u202e\u2066\u2069\u0301\u0654\u0e31\ufe0f\ufeff"
+"""Signs of control, of the direction of writing, and ones that combine."""
+MIXED = st.sampled_from([*PIECES, *SIGNS, *BLANKS, *UNSEEN])
+SOUP = (
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
+    | st.text(max_size=60)
+    | st.lists(MIXED, max_size=40).map("".join)
+    | st.builds(
+        lambda once, size: ("".join(once) * size)[:size],
+        st.lists(MIXED, min_size=1, max_size=5),
+        st.integers(LONGEST // 2, LONGEST + 5),
+    )
+)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(SOUP)
 def test_every_text_has_a_tree_or_faults_that_lie_within_it(text: str) -> None:
     tree = read(text)
     if not isinstance(tree, Query):
-        assert tree
+        assert 0 < len(tree) <= MOST_FAULTS
         for fault in tree:
             assert fault.parameter == "q" and fault.detail
             assert fault.offset is not None and fault.length is not None
-            assert 0 <= fault.offset <= fault.offset + fault.length <= len(text)
+            assert 0 <= fault.offset < fault.offset + fault.length <= len(text)
+            if fault.suggestion is not None:
+                assert_better(text, tree, fault)
         return
     assert parse(str(tree)) == tree
     assert len(str(tree)) <= len(text)
     for clause in tree.clauses:
         offset, length = clause.span
         assert parse(text[offset : offset + length]).clauses == (clause,)
+
+
+def assert_better(text: str, before: Sequence[Fault], fault: Fault) -> None:
+    """With what a fault suggests in its place, there are fewer faults, or this one is gone."""
+    begin = fault.offset or 0
+    after = read(f"{text[:begin]}{fault.suggestion}{text[begin + (fault.length or 0) :]}")
+    if not isinstance(after, Query) and len(after) >= len(before):
+        assert (fault.code, begin) not in {(each.code, each.offset) for each in after}
+
+
+@pytest.mark.parametrize(
+    "once", ["x ", "a:", "status:", "x,", '"', '"a" ', "\\", "-", "- ", "(", "* ", "tag:x ", "\x85"]
+)
+@pytest.mark.parametrize("lead", ["", '"', "status:", "tag:", "x", "statsu:x,"])
+def test_what_it_takes_to_read_a_text_grows_as_the_text_does(lead: str, once: str) -> None:
+    half, whole = (steps((lead + once * size)[:size]) for size in (LONGEST // 2, LONGEST))
+    assert whole <= 3 * half + 500
+
+
+def steps(text: str) -> int:
+    """How many calls it takes to read a text."""
+    count = 0
+
+    def counting(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counting)
+    try:
+        read(text)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+class Divided(parsing._Parser):
+    """A parser that notes where each part begins and ends, whether it is right or wrong."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.begins: list[int] = []
+        self.ends: list[int] = []
+
+    def _more(self) -> bool:
+        self.ends.append(self.at)
+        more = super()._more()
+        self.begins.append(self.at)
+        return more
+
+
+PORTAL = """
+import { createInterface } from 'node:readline';
+const { character, clauses } = await import(process.argv[1]);
+for await (const line of createInterface({ input: process.stdin })) {
+	const text = JSON.parse(line);
+	const parts = clauses(text).map((part) => ({
+		...part,
+		start: character(text, part.start),
+		end: character(text, part.end)
+	}));
+	console.log(JSON.stringify(parts));
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(slowly: None) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """How the portal divides a text, with places as the service counts."""
+    tokens = Path(__file__).parents[2] / "src/portal/src/lib/query/tokens.ts"
+    command = [str(node.find().folder / "node"), "--input-type=module", "--eval", PORTAL, tokens.as_uri()]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, encoding="utf-8") as process:
+        given, told = process.stdin, process.stdout
+        assert given and told
+
+        def divided(text: str) -> list[dict[str, Any]]:
+            given.write(json.dumps(text) + "\n")
+            given.flush()
+            parts: list[dict[str, Any]] = json.loads(told.readline())
+            return parts
+
+        yield divided
+        given.close()
+
+
+@settings(max_examples=1500, deadline=None)
+@given(text=SOUP.map(lambda text: text[:LONGEST]))
+@example(text="a\x1cb\x85c\ufeffd")
+@example(text='"\x1f" "\ufeff"')
+def test_the_portal_divides_a_text_as_the_service_does(
+    portal: Callable[[str], list[dict[str, Any]]], text: str
+) -> None:
+    parser = Divided(text)
+    try:
+        query = parser.query()
+    except InvalidParameter as refused:
+        query, codes = None, {fault.code for fault in refused.errors}
+    found = portal(text)
+    expected = [*zip(parser.begins[:-1], parser.ends[1:], strict=True)]
+    read_whole = parser.begins[-1] == len(text)
+    assert [(part["start"], part["end"]) for part in found][: None if read_whole else len(expected)] == expected
+    if query is None:
+        # What is wrong with fields and values, the portal does not know.
+        assert not codes & {"required", "blank", "reserved"} or not all(part["whole"] for part in found)
+        return
+    assert all(part["whole"] for part in found)
+    assert [kind(part) for part in found if part["name"] != SORT] == [kind(clause) for clause in query.clauses]
+
+
+def kind(part: Mapping[str, Any] | Filter | Text) -> Any:
+    """What both know of a part of a query. The service has words in lower case, and knows what a star means."""
+    match part:
+        case Text():
+            return part.negated, part.phrase, part.text + "*" * part.begins
+        case Filter():
+            return part.negated, part.name, [(value.comparison, value.text.lower()) for value in part.values]
+    if part["name"] is None:
+        stars = re.fullmatch(r"(.*?[^*])\*+", part["text"], re.DOTALL) if not part["phrase"] else None
+        return part["negated"], part["phrase"], f"{stars[1]}*" if stars else part["text"]
+    return part["negated"], part["name"], [(value["comparison"], value["text"].lower()) for value in part["values"]]
 
 
 def read(text: str) -> Query | Sequence[Fault]:
@@ -144,7 +286,8 @@ def test_a_fault_has_its_place_and_what_was_meant(text: str, code: str, found: s
 
 def test_every_fault_is_told_at_once() -> None:
     assert [each.code for each in faults("statsu:open type:bgu a OR b")] == ["unknown_field", "not_allowed", "reserved"]
-    assert len(faults("x:1 " * 100)) <= 11
+    for text in ("x:1 " * 100, "status:" + "x," * 500 + "x", "sort:title " * 100):
+        assert len(faults(text)) <= MOST_FAULTS
 
 
 @pytest.mark.parametrize(
@@ -200,8 +343,8 @@ def test_each_filter_of_the_list_is_a_field_or_part_of_one() -> None:
     assert set(sort["schema"]["enum"]) == set(SORTS)
     (query,) = (each for each in listing["get"]["parameters"] if each.get("name") == "q")
     assert query["schema"]["maxLength"] == LONGEST
-    for example in query["examples"].values():
-        parse(example["value"])
+    for each in query["examples"].values():
+        parse(each["value"])
 
 
 def test_the_guide_has_every_field() -> None:

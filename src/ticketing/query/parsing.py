@@ -73,7 +73,8 @@ class _Parser:
             try:
                 clause = self._clause()
             except _Wrong as wrong:
-                self.faults.append(wrong.fault)
+                if len(self.faults) < MOST_FAULTS:
+                    self.faults.append(wrong.fault)
                 self.at = max(self.at, _end(_TO_BLANK, self.text, self.at), begin + 1)
                 continue
             if isinstance(clause, Filter) and clause.name == SORT:
@@ -187,7 +188,7 @@ class _Parser:
             in_quotes and field is not None and _has_quotes(field, text),
             Span(begin, self.at - begin),
         )
-        if field is not None:
+        if field is not None and len(self.faults) < MOST_FAULTS:
             self._check(field, value)
         return value
 
@@ -229,7 +230,8 @@ class _Parser:
         return self.text[self.at].isspace()
 
     def _note(self, code: str, detail: str, span: Span, suggestion: str | None = None, **expected: Any) -> None:
-        self.faults.append(_fault(code, detail, span, suggestion, **expected))
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(_fault(code, detail, span, suggestion, **expected))
 
     def _wrong(self, code: str, detail: str, begin: int, end: int) -> _Wrong:
         return _Wrong(_fault(code, detail, Span(begin, end - begin)))

@@ -23,13 +23,18 @@ export type Clause = {
 	whole: boolean;
 };
 
-const BLANKS = /\s*/y;
-const TO_BLANK = /\S*/y;
+/** What the service takes for a blank: `\s` of JavaScript is something else. */
+const BLANK =
+	'\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const BLANKS = new RegExp(`[${BLANK}]*`, 'y');
+const TO_BLANK = new RegExp(`[^${BLANK}]*`, 'y');
+const ANY_BLANK = new RegExp(`[${BLANK}]`);
+const NO_BLANK = new RegExp(`[^${BLANK}]`);
 const NAME = /([A-Za-z][\w.-]*):(?!\/\/|:)/y;
 const COMPARISON = /[<>]=?/y;
 const STRING = /"((?:[^"\\]|\\[^])*)"/y;
-const BARE = /[^\s",()<>:][^\s",()]*/y;
-const WORD = /[^\s"()][^\s()]*/y;
+const BARE = new RegExp(`[^${BLANK}",()<>:][^${BLANK}",()]*`, 'y');
+const WORD = new RegExp(`[^${BLANK}"()][^${BLANK}()]*`, 'y');
 const RESERVED = /^(AND|OR|NOT)$/;
 
 export function clauses(text: string): Clause[] {
@@ -44,7 +49,7 @@ export function clauses(text: string): Clause[] {
 		const found = take(STRING);
 		if (!found) at = text.length;
 		const said = found?.[1]!.replaceAll(/\\([^])/g, '$1') ?? null;
-		return said?.trim() ? said : null;
+		return said !== null && NO_BLANK.test(said) ? said : null;
 	};
 	const value = (): Value | null => {
 		const comparison = (take(COMPARISON)?.[0] ?? '') as Value['comparison'];
@@ -64,7 +69,8 @@ export function clauses(text: string): Clause[] {
 			whole: false
 		};
 		if (made.negated) at++;
-		if (made.negated && (at === text.length || /[\s-]/.test(text[at]!))) return made;
+		if (made.negated && (at === text.length || text[at] === '-' || ANY_BLANK.test(text[at]!)))
+			return made;
 		const name = take(NAME);
 		if (name) {
 			made.name = name[1]!.toLowerCase();
@@ -81,7 +87,7 @@ export function clauses(text: string): Clause[] {
 			if (said === null || (!made.phrase && RESERVED.test(said))) return made;
 			made.text = said;
 		}
-		made.whole = at === text.length || /\s/.test(text[at]!);
+		made.whole = at === text.length || ANY_BLANK.test(text[at]!);
 		return made;
 	};
 
@@ -122,4 +128,4 @@ export function character(text: string, unit: number): number {
 }
 
 /** The rest of a value that needs no quotes. */
-export const BARE_END = /^[^\s",()]*/;
+export const BARE_END = new RegExp(`^[^${BLANK}",()]*`);
