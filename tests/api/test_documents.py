@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,9 +17,12 @@ import pytest
 import uuid_utils.compat as uuids
 from psycopg import sql as composing
 from test_comments import comment, edit
+from test_import_again import ran
+from test_import_github import comment as issue_comment
+from test_import_github import imported, issue, written
 from test_tickets import New, patch
 
-from conftest import Person, await_, configured, logged
+from conftest import Person, Secluded, await_, configured, logged
 from ticketing.contract import yaml12
 from ticketing.db import pool, sql
 from ticketing.ground import paths
@@ -301,39 +308,136 @@ def test_to_read_an_event_again_changes_nothing(requester: Person, new_ticket: N
     assert_current(db, [number])
 
 
+@pytest.mark.slow
 def test_whatever_happens_in_which_order_documents_are_what_a_rebuild_writes(
-    requester: Person, agent: Person, new_ticket: New, db: Db
+    secluded: Secluded, tmp_path: Path
 ) -> None:
+    """Whatever writes text, with two workers at once that stop and go on: changes, imports, what is taken back."""
     chance = random.Random(12)  # noqa: S311 (nothing secret)
-    words = ["alpha", "Bêta", "gamma_delta", "数据库", "runs", "running", "λ", "42", "x.y", "epsilonZeta"]
-    tickets: list[int] = []
-    comments: list[tuple[Person, str]] = []
+    words = ["alpha", "Bêta", "gamma_delta", "数据库", "runs", "running", "λ", "42", "x.y", "epsilonZeta", "#1", "#2"]
+    db = secluded.db
+    requester, agent, admin = (secluded.sign_in(role) for role in ("requester", "agent", "admin"))
+    of_all = {"key": "here", "name": "Here", "visibility": "public"}
+    assert admin.post("/projects", json=of_all).status_code == 201
+    issues: dict[int, dict[str, Any]] = {}
+    runs: list[int] = []
 
     def text() -> str:
         return " ".join(chance.choices(words, k=chance.randint(1, 9)))
 
-    for _ in range(120):
-        match chance.randint(0, 6):
+    def ticket() -> int:
+        numbers = [row["number"] for row in db.execute("select number from tickets order by number").fetchall()]
+        return int(chance.choice(numbers))
+
+    def said() -> list[tuple[Person, str]]:
+        rows = db.execute("select id, ticket, author_id from comments where deleted_at is null order by created_at, id")
+        authors = {requester.id: requester, agent.id: agent}
+        return [
+            (authors[row["author_id"]], f"/tickets/{row['ticket']}/comments/{row['id']}")
+            for row in rows.fetchall()
+            if row["author_id"] in authors
+        ]
+
+    def take_over() -> None:
+        for number in chance.sample(range(1, 8), 3):
+            edited = issues.setdefault(number, issue(number))
+            edited |= {"title": text(), "body": text(), "updatedAt": f"2024-05-01T09:00:{len(runs):02}Z"}
+            for name in chance.sample("abcd", 2):
+                others = [each for each in edited["comments"] if each["id"] != f"{number}{name}"]
+                edited["comments"] = [*others, issue_comment(f"{number}{name}", text())]
+        file = written(tmp_path, [*issues.values()])
+        report = imported(settings().database_url, file, "here", "--repository", "lumen/apps", "--update")
+        if report["run"]:
+            runs.append(report["run"])
+
+    def take_back() -> None:
+        run = runs.pop(chance.randrange(len(runs)))
+        if json.loads(ran(settings().database_url, "revert", str(run), "--json"))["kept"]:
+            runs.append(run)
+
+    def change(step: int) -> None:
+        match step:
             case 0:
-                tickets.append(new_ticket(title=text(), description=text())["number"])
-            case 1 if tickets:
-                patch(requester, chance.choice(tickets), **{chance.choice(["title", "description"]): text()})
-            case 2 | 3 if tickets:
-                by = chance.choice([requester, agent])
+                body = {"type": "bug", "project": "here", "title": text(), "description": text()}
+                assert requester.post("/tickets", json=body).status_code == 201
+            case 1:
+                changed = patch(agent, ticket(), **{chance.choice(["title", "description"]): text()})
+                assert changed.status_code == 200, changed.text
+            case 2 | 3 | 4:
+                by, number = chance.choice([requester, agent]), ticket()
                 given = {"visibility": "internal"} if by is agent and chance.random() < 0.5 else {}
-                made = comment(by, chance.choice(tickets), text(), **given)
-                comments.append((by, made.headers["location"].removeprefix("/api/v1")))
-            case 4 if comments:
-                by, path = chance.choice(comments)
-                edit(by, path, text())
-            case 5 if comments:
-                by, path = comments.pop(chance.randrange(len(comments)))
-                by.request("DELETE", path)
-            case _:
-                index()
+                # Of imported tickets, this requester sees none.
+                assert comment(by, number, text(), **given).status_code == 201 or by is requester
+            case 5 if of := said():
+                by, path = chance.choice(of)
+                assert edit(by, path, text()).status_code == 200
+            case 6 if of := said():
+                by, path = chance.choice(of)
+                assert by.request("DELETE", path).status_code == 204
+            case 7 | 8:
+                language = chance.choice(["en", "de", "other"])
+                assert admin.patch("/projects/here", json={"language": language}).status_code == 200
+            case 9 | 10:
+                take_over()
+            case 11 | 12 if runs:
+                take_back()
+            case 13:
+                db.execute("insert into search_rebuilds (last) select max(number) from tickets")
+            case 14:
+                expire()
+
+    change(0)
+    with following(2) as going:
+        for _ in range(250):
+            (going.set if chance.random() < 0.5 else going.clear)()
+            change(chance.randrange(16))
+        going.set()
     index()
-    assert_current(db, tickets)
-    assert db.execute("select from staff_documents where number = any(%s)", (tickets,)).fetchall() != []
+    every = " union ".join(
+        f"select number from {table}" for table in ("tickets", "ticket_documents", "staff_documents")
+    )
+    assert_current(db, [row["number"] for row in db.execute(every.encode()).fetchall()])
+    assert db.execute("select from staff_documents").fetchall() != []
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
+    assert db.execute(deadlocks).fetchone() == {"deadlocks": 0}
+    columns = "number, created_at, slice, text"
+    everything = f"select {columns} from ticket_documents union all select {columns} from staff_documents order by 1, 4"
+    before = db.execute(everything.encode()).fetchall()
+    db.execute("truncate ticket_documents, staff_documents, words")
+    db.execute("insert into search_rebuilds (last) select max(number) from tickets")
+    index()
+    assert db.execute(everything.encode()).fetchall() == before
+
+
+@contextmanager
+def following(workers: int) -> Iterator[threading.Event]:
+    """So many workers that write documents whenever the event is set, until the block ends."""
+    going, ended = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        async with pool.connected(settings().database_url, 2):
+            while not ended.is_set():
+                if not (going.is_set() and await documents.follow()):
+                    await asyncio.sleep(0.005)
+
+    with ThreadPoolExecutor(workers) as threads:
+        working = [threads.submit(asyncio.run, work()) for _ in range(workers)]
+        try:
+            yield going
+        finally:
+            ended.set()
+        for each in working:
+            each.result()
+
+
+def expire() -> None:
+    """Take all that is settled out of the log, whoever has yet to read it."""
+
+    async def within() -> None:
+        async with await psycopg.AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
+            await sql.events.expire_events(conn, recorded_before="infinity", batch=1000)
+
+    asyncio.run(within())
 
 
 @pytest.fixture
@@ -463,12 +567,7 @@ def test_what_the_log_has_lost_before_it_was_read_is_read_again(apart: Db) -> No
     numbers = [add(apart, "heron")]
     index()
     numbers.append(add(apart, "egret"))
-
-    async def expire() -> None:
-        async with await psycopg.AsyncConnection.connect(settings().database_url, autocommit=True) as conn:
-            await sql.events.expire_events(conn, recorded_before="infinity", batch=1000)
-
-    asyncio.run(expire())
+    expire()
     assert apart.execute("select from events").fetchall() == []
     index()
     assert finds(apart, numbers[1], "egret")

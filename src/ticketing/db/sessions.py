@@ -60,6 +60,9 @@ async def opened(url: str, *, own: bool = False, **limits: str) -> AsyncIterator
             return
         await conn.execute(LIMIT, {"limits": Jsonb(UNLIMITED | limits)})
         yield conn
+        if own:
+            # PostgreSQL notices a little later that a connection was closed; the next command may be there sooner.
+            await conn.execute("select pg_advisory_unlock_all()")
 
 
 async def keeps_its_session(conn: AsyncConnection[Any], url: str) -> bool:
