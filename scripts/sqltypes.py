@@ -8,7 +8,9 @@ also
 * says with `-- returns: Ticket` what its rows are called: all queries that say so give the same columns, and if
   spec/schemas/Ticket.yaml exists, these are its properties, with its types and enum values;
 * accepts null for a parameter that it tests with `:name::type is null`, or lists in `-- nullable: name, …`;
-* takes a part of itself, as the code compiles it, for a parameter that it lists in `-- compiled: name, …`.
+* takes a part of itself, as the code compiles it, for a parameter that it lists in `-- compiled: name, …`;
+* if it is a list, has those in `-- literal: name, …` written into it, and is planned anew for the values of all others
+  but those in `-- steady: name, …`.
 
 A function or view in sql/shapes was checked by PostgreSQL when it was installed. Beyond that, it
 
@@ -275,6 +277,9 @@ class Fault(Exception):
 # The queries ------------------------------------------------------------------------------------------------
 
 
+NAMED = ("nullable", "compiled", "literal", "steady")
+
+
 @dataclass(frozen=True)
 class Query:
     """A query as it is in its file."""
@@ -285,8 +290,8 @@ class Query:
     parameters: list[str]
     row: str
     description: str
-    nullable: frozenset[str]
-    compiled: frozenset[str]
+    named: dict[str, frozenset[str]]
+    """The parameters that it calls nullable, compiled, literal, or steady."""
 
 
 def every_query(folder: Path) -> Iterator[tuple[str, Query]]:
@@ -302,22 +307,16 @@ def every_query(folder: Path) -> Iterator[tuple[str, Query]]:
 
 def parsed(name: str, function: Any) -> Query:
     """A query with its comments, parsed by kind."""
-    directives: dict[str, str] = {}
-    text: list[str] = []
-    for line in (function.__doc__ or "").splitlines():
-        if match := re.fullmatch(r"(returns|nullable|compiled): *(.+)", line):
-            directives[match[1]] = match[2]
-        else:
-            text.append(line)
+    comment = function.__doc__ or ""
+    said = queries.directives(comment)
     return Query(
         name=name,
         operation=function.operation,
         sql=function.sql,
         parameters=[parameter for parameter in function.__signature__.parameters if parameter != "self"],
-        row=directives.get("returns", ""),
-        description=text[0] if text else "",
-        nullable=frozenset(re.findall(r"\w+", directives.get("nullable", ""))),
-        compiled=frozenset(re.findall(r"\w+", directives.get("compiled", ""))),
+        row=said.get("returns", ""),
+        description=next((line for line in comment.splitlines() if not queries.directives(line)), ""),
+        named={word: frozenset(re.findall(r"\w+", said.get(word, ""))) for word in NAMED},
     )
 
 
@@ -383,7 +382,7 @@ class Catalog:
                 raise Fault(f"PostgreSQL says: {result.get_error_message()}")
         parameters = {
             name: "Compiled"
-            if name in query.compiled
+            if name in query.named["compiled"]
             else self._accepted(result.param_type(i)) + (" | None" if takes_null(query, i) else "")
             for i, name in enumerate(query.parameters)
         }
@@ -426,14 +425,14 @@ class Catalog:
 def takes_null(query: Query, index: int) -> bool:
     """Whether a parameter may be null: no catalog knows, so the query must say so."""
     asked = re.search(rf"\${index + 1}(::[\w\[\]]+)? is null\b", query.sql, re.IGNORECASE)
-    return bool(asked) or query.parameters[index] in query.nullable
+    return bool(asked) or query.parameters[index] in query.named["nullable"]
 
 
 def check_claims(query: Query, columns: dict[str, Column]) -> None:
     """Check that the comments of a query fit its columns. Raises Fault."""
     if not query.description:
         raise Fault("has no description")
-    for word, named in (("nullable", query.nullable), ("compiled", query.compiled)):
+    for word, named in query.named.items():
         if unknown := named - set(query.parameters):
             raise Fault(f"calls {word} what is no parameter: {', '.join(sorted(unknown))}")
     gives_rows = query.operation in (SQLOperationType.SELECT, SQLOperationType.SELECT_ONE)

@@ -38,7 +38,8 @@ from rich.table import Table
 import contract_layer
 import corpus
 from ticketing.access import bearer
-from ticketing.db import embedded, migrate
+from ticketing.db import embedded, migrate, pool
+from ticketing.search import documents
 
 HERE = Path(__file__).parent
 SCENARIOS = ("get", "list", "queue", "search", "create", "comment")
@@ -161,9 +162,17 @@ def prepared(url: str, tickets: int) -> str:
     asyncio.run(migrate.migrate(url))
     with psycopg.ClientCursor(psycopg.connect(url, autocommit=True)) as cursor:
         cursor.execute(SEED, {"hash": bearer.hash_token(token), "tickets": tickets, "words": rare_words()})
+        asyncio.run(index(url))
         cursor.execute("vacuum analyze")
         cursor.connection.close()
     return token
+
+
+async def index(url: str) -> None:
+    """Write the documents of all tickets, as a worker does."""
+    async with pool.connected(url, 2):
+        while await documents.follow():
+            pass
 
 
 def rare_words() -> list[str]:

@@ -37,8 +37,7 @@ from rich.table import Table
 import compare
 import corpus
 from load import BODIES
-from ticketing.db import embedded, pool
-from ticketing.search import documents
+from ticketing.db import embedded
 
 TARGET_MS, SEARCH_MS = 30, 125
 UNFINISHED = "status=open,in_progress,pending"
@@ -167,7 +166,7 @@ def client(given: str | None, tickets: int) -> Iterator[Client]:
             say: Any = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
             corpus.fill(url, corpus.Plan(tickets), processes=os.cpu_count() or 1, say=say)
             say("Writing documents …")
-        asyncio.run(index(url))
+        asyncio.run(compare.index(url))
         tokens = {name: corpus.new_token(url, who, limits=limits) for name, (who, limits, *_) in READERS.items() if who}
         with psycopg.connect(url) as conn:
             row: Any = conn.execute("select max(number) from tickets").fetchone()
@@ -177,13 +176,6 @@ def client(given: str | None, tickets: int) -> Iterator[Client]:
         )
         connection = stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)))
         yield Client(connection, tokens, row[0])
-
-
-async def index(url: str) -> None:
-    """Write the documents of all tickets, as a worker does."""
-    async with pool.connected(url, 2):
-        while await documents.follow():
-            pass
 
 
 Figures = dict[str, dict[str, list[float]]]

@@ -73,6 +73,8 @@ select c.place < c.count as more, r.*
 -- The documents of staff are read if `staff`, and count for tickets that the viewer staffs; the public ones for others.
 -- compiled: condition, asked, holds, numbered, rank, own_order, order, merged
 -- nullable: viewer_id, organizations, staffed, since, until, after, after_number
+-- literal: few, scan, most
+-- steady: since, until, numbers
 with few as materialized (
     select f.number, f.created_at, f.project
       from (
@@ -164,6 +166,7 @@ select t.number, t.created_at, (:rank)::float8 as rank, true as hit
 -- They end before the ticket with which they would have more bytes than these, but are one at least; each says if there
 -- is another.
 -- nullable: viewer_id, organizations, staffed
+-- steady: numbers, organizations, staffed
 with found as materialized (
     select n.place, t.number, ticket_bytes(t) as bytes
       from unnest(:numbers::bigint[]) with ordinality as n (number, place)
@@ -191,6 +194,7 @@ select c.place < c.count as more, r.*
 -- reader may see it; none if only the title has it, or an older comment than the 50 newest.
 -- compiled: sought
 -- nullable: staffed
+-- steady: numbers, staffed
 select t.number, p.comment_id, p.text
   from unnest(:numbers::bigint[]) as n (number)
   join tickets t on t.number = n.number
@@ -213,6 +217,7 @@ select t.number, p.comment_id, p.text
 -- returns: MarkedWord
 -- Which of these words are of what is looked for, in any language that projects have.
 -- compiled: sought
+-- steady: words
 with languages as materialized (
     select p.language from projects p union select 'other'
 ), sought as materialized (

@@ -179,7 +179,7 @@ def test_the_page_says_where_it_found_what(agent: Person, requester: Person, pro
     index()
 
     def matches(by: Person, q: str) -> list[Any]:
-        page = by.get("/tickets", params={"project": project, "q": q}).json()
+        page = by.get("/tickets", params={"project": project, "q": q, "include": "matches"}).json()
         return [
             (match["ticket_number"], match.get("comment_id", match["field"]), marked(match))
             for match in page["matches"]
@@ -197,7 +197,8 @@ def test_the_page_says_where_it_found_what(agent: Person, requester: Person, pro
     assert matches(agent, "据库 stands") == [(number, "description", ["stands", "据库"])]
     assert matches(agent, "cafe") == [(other, "title", ["Café"])]
     assert matches(agent, f"#{number}") == []
-    assert "matches" not in agent.get("/tickets", params={"project": project, "q": "status:open"}).json()
+    for plain in ({"q": "heron"}, {"q": "status:open", "include": "matches"}, {"include": "matches"}):
+        assert "matches" not in agent.get("/tickets", params={"project": project, **plain}).json()
 
 
 def test_what_is_internal_is_found_by_staff_alone(
@@ -224,7 +225,7 @@ def test_what_is_internal_is_found_by_staff_alone(
     for by in (requester, agent_elsewhere, sign_in("requester")):
         for q in ("bittern", "bitter*", "heron bittern", '"a bittern"'):
             assert found(by, project, q) == [], q
-            page = by.get("/tickets", params={"project": project, "q": q}).json()
+            page = by.get("/tickets", params={"project": project, "q": q, "include": "matches"}).json()
             assert (page["items"], page["next"], page["matches"]) == ([], None, [])
         for q in ("heron -bittern", "-bittern", "heron -bitter*"):
             assert found(by, project, q) == [first, second]

@@ -49,6 +49,7 @@ async def list_tickets(
     updated_before: str | None = None,
     q: str | None = None,
     sort: str | None = None,
+    include: list[Literal["matches"]] | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> Answer:

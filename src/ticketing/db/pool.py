@@ -203,7 +203,7 @@ async def connected(url: str, size: int) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     async with (
         _opened(_pools, "ticketing", parameters(url), size, min(WARM_CONNECTIONS, size), _configure),
-        _opened(_asking, "ticketing-asking", parameters(url, ASKING), ASKING_CONNECTIONS, 0, most=1),
+        _opened(_asking, "ticketing-asking", parameters(url, ASKING), ASKING_CONNECTIONS, 0, _configure, most=1),
     ):
         trying = loop.create_task(_try_to_write())
         try:
@@ -220,7 +220,7 @@ async def _opened(
     options: dict[str, Any],
     size: int,
     warm: int,
-    configure: Callable[[Connection], Awaitable[None]] | None = None,
+    configure: Callable[[Connection], Awaitable[None]],
     *,
     most: int | None = None,
 ) -> AsyncIterator[None]:

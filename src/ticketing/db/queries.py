@@ -43,6 +43,7 @@ _LOCKS = re.compile(r"\bfor\s+(?:(?:no\s+key\s+)?update|(?:key\s+)?share)\b|\bpg
 _IS_NULL = re.compile(r":(?P<name>\w+)(?:::\w+(?:\[\])?)? is null\b")
 _CHANGES = re.compile(r"\b(?:insert\s+into|update|delete\s+from|merge\s+into)\b", re.IGNORECASE)
 
+_DIRECTIVE = re.compile(r"(returns|nullable|compiled|literal|steady): *(.+)")
 _NUMBERED = re.compile(r"\$([0-9]+)")
 
 Row = dict[str, Any]
@@ -70,7 +71,15 @@ class Compiled:
 def load(path: Path) -> Queries:
     """The queries of one file."""
     queries: Queries = aiosql.from_path(path, "async-psycopg", attribute=None)
+    for name in queries.available_queries:
+        if not name.endswith("_cursor"):
+            queries.driver_adapter.describe(name, getattr(queries, name).__doc__ or "")
     return queries
+
+
+def directives(comment: str) -> dict[str, str]:
+    """What the comment of a query says in lines like `-- nullable: since, until`."""
+    return dict(match.groups() for line in comment.splitlines() if (match := _DIRECTIVE.fullmatch(line)))
 
 
 @lru_cache(maxsize=2048)
@@ -115,6 +124,14 @@ class AsyncPsycopgAdapter:
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
         self._sources: dict[str, str] = {}
+        self._literal: dict[str, frozenset[str]] = {}
+        self._steady: dict[str, frozenset[str]] = {}
+
+    def describe(self, query_name: str, comment: str) -> None:
+        """Take in what a list says of its parameters: those that are written into it, and those of no weight for it."""
+        said = directives(comment)
+        self._literal[query_name] = LITERAL.union(re.findall(r"\w+", said.get("literal", "")))
+        self._steady[query_name] = STEADY.union(re.findall(r"\w+", said.get("steady", "")))
 
     def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
         """Called once a query, when its file is loaded."""
@@ -155,9 +172,9 @@ class AsyncPsycopgAdapter:
         if query_name.startswith(LOCK) and conn.autocommit and _is_idle(conn):
             raise RuntimeError(f"{query_name}() is called outside a transaction, so its locks would end at once")
         if query_name.startswith("list_"):
-            sql, names = parameters(self._sources[query_name], _literals(given))
+            sql, names = parameters(self._sources[query_name], _literals(given, self._literal[query_name]))
             values = [given[name] for name in names]
-            prepare = STEADY.issuperset(names)
+            prepare = self._steady[query_name].issuperset(names)
             for name, part in given.items():
                 if isinstance(part, Compiled):
                     sql = sql.replace(_mark(name), part.after(len(values)))
@@ -184,26 +201,31 @@ class AsyncPsycopgAdapter:
 # A list's filters are optional, and so is the place after which its page begins: `:status is null or status = :status`.
 # PostgreSQL drops what is null, and chooses an index by the values of the rest, only when it knows them. So what says
 # which of them are given is written into the statement: `null`, or `false` for the whole test. The statement is
-# prepared, that is planned once a connection, only if the values left cannot change the plan.
+# prepared, that is planned once a connection, only if the values left cannot change the plan: these, and those that a
+# query calls `steady`. Numbers are written into it that decide on the plan and are always the same few: how long a page
+# is, and what a query calls `literal`.
+LITERAL = frozenset({"page_size"})
 STEADY = frozenset(
     {"viewer_id", "user_id", "ticket", "after", "after_id", "after_number"}
     | {"after_transaction", "after_position", "reader", "scopes", "scan", "scan_bytes", "page_bytes", "longest"}
 )
 
 
-def _literals(given: Given) -> tuple[tuple[str, str], ...]:
+def _literals(given: Given, numbers: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """What decides on the plan of a list: which filters are absent, what the viewer may see, how long a page is."""
     return tuple(
         (name, _literal(name, value))
         for name, value in given.items()
-        if value is None or isinstance(value, (bool, Compiled)) or name == "page_size"
+        if value is None or isinstance(value, (bool, Compiled)) or name in numbers
     )
 
 
 def _literal(name: str, value: Any) -> str:
     if isinstance(value, Compiled):
         return _mark(name)
-    return "null" if value is None else str(int(value)) if name == "page_size" else str(value).lower()
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(int(value))
 
 
 def _mark(name: str) -> str:

@@ -64,7 +64,7 @@ def condition(
         *_beyond(sort, after, given),
     ]
     steady = not title and (person is not None or all(map(_is_fixed, query.clauses)))
-    return Compiled(" and ".join(found) or "true", tuple(given.values), steady)
+    return given.within(" and ".join(found) or "true", steady=steady)
 
 
 def among(numbers: Sequence[int], sort: str, after: Place = None) -> Compiled:
@@ -104,13 +104,15 @@ def parts(
     staffed = reader.staffed
     numbers = fulltext.numbers(query)
 
-    def part(make: Callable[[Parameters], Sequence[str]]) -> Compiled:
+    def part(make: Callable[[Parameters], Sequence[str]], *, steady: bool = True) -> Compiled:
         given = Parameters()
-        return given.within(" and ".join(make(given)) or "true")
+        return given.within(" and ".join(make(given)) or "true", steady=steady)
 
     def places(given: Parameters) -> list[str]:
         return [*_beyond(sort, after, given), *_up_to(until, given)]
 
+    fixed = all(isinstance(clause, Text) or _is_fixed(clause) for clause in query.clauses)
+    steady = fixed and not (title or after or until)
     filters = part(lambda given: [*_filters(query, reader, given, title), *fulltext.others(query, given)])
     return {
         "narrowed": not staffed.everywhere or filters.text != "true",
@@ -120,7 +122,8 @@ def parts(
                 *_filters(query, reader, given, title),
                 *fulltext.others(query, given),
                 *places(given),
-            ]
+            ],
+            steady=steady,
         ),
         "asked": part(lambda given: [fulltext.asked(query, given)]),
         "holds": part(lambda given: fulltext.holds(query, staffed, given)),
@@ -139,7 +142,7 @@ def parts(
 def sought(query: Query) -> Compiled:
     """Where in a text any of what is looked for is."""
     given = Parameters()
-    return given.within(fulltext.any_of(query, given))
+    return given.within(fulltext.any_of(query, given), steady=True)
 
 
 def _filters(
@@ -251,7 +254,7 @@ def places(sort: str) -> Places:
     return {
         "own_order": own_order(sort),
         "order": orders(sort)["order"],
-        "merged": Compiled(f"f.created_at{way}, f.number{way}"),
+        "merged": Compiled(f"f.created_at{way}, f.number{way}", steady=True),
     }
 
 

@@ -18,6 +18,6 @@ class Parameters:
         self.values.append(value)
         return f"${len(self.values)}::{type_}"
 
-    def within(self, text: str) -> Compiled:
-        """The part, with its values."""
-        return Compiled(text, tuple(self.values))
+    def within(self, text: str, *, steady: bool = False) -> Compiled:
+        """The part, with its values, and whether one plan serves them all."""
+        return Compiled(text, tuple(self.values), steady)

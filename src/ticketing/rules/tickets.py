@@ -392,6 +392,7 @@ async def list_(
     updated_before: str | None = None,
     q: str | None = None,
     sort: str | None = None,
+    include: Sequence[str] | None = None,
     limit: int = 25,
     cursor: str | None = None,
 ) -> paging.Page:
@@ -440,13 +441,13 @@ async def list_(
     if q is None:
         return page
     told = MatchingPage(items=page["items"], next=page["next"], q=str(query))
-    if looks_for_text:
+    if looks_for_text and include:
         told["matches"] = await matches.of_page(conn, actor, query, page["items"])
     return told
 
 
 class MatchingPage(paging.Page):
-    """A page of what matches a query, with the query in its canonical form, and where its texts were found."""
+    """A page of what matches a query, with its canonical form, and on request where its texts were found."""
 
     q: str
     matches: NotRequired[list[Match]]
