@@ -143,6 +143,27 @@ def test_a_list_is_prepared_when_no_filter_is_left(url: str, tmp_path: Path) -> 
     assert all("null::kind is null" in text and "limit 2" in text for (text,) in prepared)
 
 
+def test_a_list_says_what_is_written_into_it_and_what_does_not_decide_on_its_plan(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "things.sql"
+    path.write_text(
+        "-- name: list_things(ids, most)\n"
+        "-- Some of the things.\n"
+        "-- literal: most\n"
+        "-- steady: ids\n"
+        "select id from things where id = any(:ids::bigint[]) order by id limit :most;\n"
+    )
+    listing: Any = queries.load(path)
+
+    async def work(conn: psycopg.AsyncConnection[Any]) -> list[Any]:
+        rows = [await listing.list_things(conn, ids=ids, most=1) for ids in ([2, 3], [1, 2])]
+        cursor = await conn.execute("select statement from pg_prepared_statements")
+        return [rows, await cursor.fetchall()]
+
+    rows, [(prepared,)] = run(url, work)
+    assert rows == [[{"id": 2}], [{"id": 1}]]
+    assert "any($1::bigint[]) order by id limit 1" in prepared
+
+
 def test_a_compiled_part_is_written_into_a_list_and_its_values_are_parameters(url: str, tmp_path: Path) -> None:
     path = tmp_path / "things.sql"
     path.write_text(
