@@ -71,15 +71,17 @@ class Compiled:
 def load(path: Path) -> Queries:
     """The queries of one file."""
     queries: Queries = aiosql.from_path(path, "async-psycopg", attribute=None)
+    adapter = cast(AsyncPsycopgAdapter, queries.driver_adapter)
     for name in queries.available_queries:
         if not name.endswith("_cursor"):
-            queries.driver_adapter.describe(name, getattr(queries, name).__doc__ or "")
+            adapter.describe(name, getattr(queries, name).__doc__ or "")
     return queries
 
 
 def directives(comment: str) -> dict[str, str]:
     """What the comment of a query says in lines like `-- nullable: since, until`."""
-    return dict(match.groups() for line in comment.splitlines() if (match := _DIRECTIVE.fullmatch(line)))
+    lines = (_DIRECTIVE.fullmatch(line) for line in comment.splitlines())
+    return {line[1]: line[2] for line in lines if line}
 
 
 @lru_cache(maxsize=2048)
