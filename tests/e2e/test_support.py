@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -194,9 +195,197 @@ def test_filters_stand_in_the_address(requester: Page, me: httpx.Client) -> None
     expect(rows).to_have_count(len(listed))
 
 
+def searched(client: httpx.Client, count: int, **query: Any) -> list[dict[str, Any]]:
+    """What a search finds, once it finds so many tickets: a worker writes the documents."""
+    deadline = time.monotonic() + 60
+    while len(items := read(client, "/tickets", limit=100, **query)["items"]) != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return items
+
+
+def held_back(page: Page, fails: Callable[[str], bool], answer: Any = None) -> None:
+    """Answer requests for tickets whose query says so as if nothing were found yet."""
+    empty = {"items": [], "next": None}
+
+    def decide(route: Route) -> None:
+        q = parse_qs(urlsplit(route.request.url).query).get("q", [""])[0]
+        if fails(q):
+            route.fulfill(json=empty if answer is None else answer)
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/tickets?*", decide)
+
+
+@pytest.mark.parametrize("by", ["number", "#number", "words", "phrase", "beginning"])
+def test_a_ticket_of_just_now_is_found_before_its_document_is_written(
+    by: str, requester: Page, me: httpx.Client, title: str
+) -> None:
+    number = add(me, title)["number"]
+    text = {
+        "number": str(number),
+        "#number": f"#{number}",
+        "words": title.lower(),
+        "phrase": f'"{title}"',
+        "beginning": title[:-3],
+    }[by]
+    if by in ("words", "phrase", "beginning"):
+        # No document has been written: only titles have it.
+        held_back(requester, lambda q: bool(q) and "title:" not in q)
+    visit(requester, "/support")
+    requester.get_by_role("searchbox").fill(text)
+    expect(hit(requester, title)).to_be_visible()
+
+
+def hit(page: Page, title: str) -> Locator:
+    """The row of a ticket."""
+    return page.get_by_role("main").get_by_role("listitem").filter(has_text=title)
+
+
+def test_description_and_comments_are_searched_and_the_places_marked(
+    requester: Page, me: httpx.Client, staff: httpx.Client, title: str
+) -> None:
+    word, other, inside = (f"{letter}{uuid4().hex[:10]}" for letter in "wxy")
+    described = add(me, title, description=f"At night it says {word} & <i>hisses</i>.")["number"]
+    told = add(me, f"{title} too")["number"]
+    comment(me, told, f"Now it says {word} {other}.")
+    comment_of_staff = {"body": f"Internally it is {word} {inside}.", "visibility": "internal"}
+    headers = {"Idempotency-Key": str(uuid4())}
+    checked(staff.post(f"/tickets/{told}/comments", json=comment_of_staff, headers=headers))
+    searched(staff, 1, q=f"{word} {inside}")
+    searched(me, 2, q=word)
+
+    visit(requester, "/support")
+    requester.get_by_role("searchbox").fill(word)
+    rows = requester.get_by_role("main").get_by_role("listitem").filter(has=requester.locator("mark"))
+    expect(rows).to_have_count(2)
+    expect(rows.locator("mark")).to_have_text([word, word])
+    expect(requester.get_by_text(f"At night it says {word} & <i>hisses</i>.")).to_be_visible()
+    expect(requester.get_by_text(f"Now it says {word} {other}.")).to_be_visible()
+    expect(requester.get_by_text(inside)).to_have_count(0)
+    assert axe(requester, "light", "dark") == []
+    for text in (f"{word} {other}", f'"{word} {other}"', f"“{word} {other}”", f"{other[:-2]}"):
+        requester.get_by_role("searchbox").fill(text)
+        expect(rows).to_have_count(1)
+        expect(hit(requester, f"{title} too")).to_be_visible()
+    requester.get_by_role("searchbox").fill(f'"{other} {word}"')
+    expect(requester.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    # What only staff may read is neither found nor shown.
+    with requester.expect_response(lambda answer: f"q={inside}" in answer.url) as answered:
+        requester.get_by_role("searchbox").fill(inside)
+    assert answered.value.json()["items"] == []
+    expect(requester.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    requester.get_by_role("searchbox").fill(title)
+    expect(hit(requester, f"{title} too")).to_be_visible()
+    expect(hit(requester, f"{title} too").locator("mark").first).to_have_text("Sound")
+    assert described != told
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de", "ar"])
+def test_hits_and_none_fit_320_pixels(
+    open_page: Callable[..., Page], me: httpx.Client, title: str, locale: str
+) -> None:
+    word = f"w{uuid4().hex[:10]}"
+    add(me, title, description=f"{'Before it. ' * 20} {word} {'x' * 120} after it.")
+    searched(me, 1, q=word)
+    page = open_page("requester", viewport={"width": 320, "height": 640}, locale=locale)
+    visit(page, f"/support?q={word}")
+    expect(page.locator("main mark")).to_have_text(word)
+    assert excess(page) <= 0
+    assert axe(page, "light", "dark") == []
+    visit(page, f"/support?q={word}{'y' * 80}&type=bug&whose=all")
+    expect(page.get_by_role("main").get_by_text(f"{word}{'y' * 80}")).to_be_visible()
+    assert excess(page) <= 0
+    assert axe(page, "light", "dark") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "statsu:open",
+        "foo:bar",
+        "status:",
+        "-leave",
+        "--",
+        "- a",
+        '"',
+        'a "b',
+        '""',
+        "NOT a",
+        "(a OR b)",
+        "a,b<c>",
+        "sort:-votes",
+        "https://x.example/?a=b",
+        "back\\slash",
+        "#10",
+        "🎉",
+        "word " * 40,
+    ],
+)
+def test_no_sign_that_is_typed_is_an_error(text: str, requester: Page) -> None:
+    """A fault of a query would be a 400, which fails the test by itself."""
+    visit(requester, "/support")
+    with requester.expect_response(lambda answer: "/api/v1/tickets?" in answer.url) as answered:
+        requester.get_by_role("searchbox").fill(text)
+    assert answered.value.status == 200
+    expect(requester).to_have_url(re.compile(r"\?q="))
+    settle(requester)
+    expect(requester.get_by_role("alert")).to_have_count(0)
+    expect(requester.get_by_role("searchbox")).to_have_value(text[:200])
+
+
+def test_an_address_of_before_still_finds_by_words_of_the_title(requester: Page, me: httpx.Client, title: str) -> None:
+    add(me, title)
+    visit(requester, f"/support?status=all&title={title}")
+    expect(requester.get_by_role("searchbox")).to_have_value(title)
+    expect(hit(requester, title)).to_be_visible()
+
+
+def test_a_late_answer_to_older_words_is_not_shown(requester: Page, me: httpx.Client, title: str) -> None:
+    add(me, f"{title} first")
+    add(me, f"{title} second")
+    searched(me, 2, q=f'"{title}"')
+    late: list[Route] = []
+
+    def decide(route: Route) -> None:
+        if "first" in route.request.url:
+            late.append(route)
+        else:
+            route.continue_()
+
+    requester.route("**/api/v1/tickets?*", decide)
+    visit(requester, "/support")
+    box = requester.get_by_role("searchbox")
+    box.fill(f"{title} first")
+    asked(requester, late)
+    box.fill(f"{title} second")
+    expect(hit(requester, f"{title} second")).to_be_visible()
+    for route in late:
+        route.continue_()
+    requester.unroute("**/api/v1/tickets?*")
+    settle(requester)
+    expect(hit(requester, f"{title} second")).to_be_visible()
+    expect(hit(requester, f"{title} first")).to_have_count(0)
+
+
+def test_a_page_without_hits_is_not_the_end_of_a_search(requester: Page, me: httpx.Client, title: str) -> None:
+    """A page ends after so many tickets that were looked at, whether it has hits or not."""
+    add(me, title)
+    [found] = searched(me, 1, q=f'"{title}"')
+    held_back(requester, lambda q: "title:" in q)
+    shown = {"items": [found], "next": None}
+    first = {"items": [], "next": "later"}
+    requester.route("**/api/v1/tickets?*limit=25*", lambda route: route.fulfill(json=first))
+    requester.route("**/api/v1/tickets?*cursor=later*", lambda route: route.fulfill(json=shown))
+    visit(requester, f"/support?status=all&q={title}")
+    expect(hit(requester, title)).to_be_visible()
+
+
 def test_more_is_shown_by_and_by(requester: Page, me: httpx.Client, title: str) -> None:
     for place in range(27):
         add(me, f"{title} {place}")
+    searched(me, 27, q=f'"{title}"')
     visit(requester, f"/support?q={title}")
     rows = requester.get_by_role("region").last.get_by_role("link")
     expect(rows).to_have_count(25)
@@ -206,8 +395,10 @@ def test_more_is_shown_by_and_by(requester: Page, me: httpx.Client, title: str) 
 
 
 def test_an_empty_list_says_what_to_do_next(requester: Page) -> None:
-    visit(requester, "/support?q=nothing-is-called-this")
+    visit(requester, "/support?q=nothing-is-called-this&type=bug&project=apps")
     expect(requester.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    # What was searched.
+    expect(requester.get_by_text("“nothing-is-called-this” · Open · Bug report · Lumen Apps · Mine")).to_be_visible()
     button(requester, "Search all tickets").click()
     expect(requester).to_have_url(re.compile("status=all"))
     button(requester, "Clear filters").click()

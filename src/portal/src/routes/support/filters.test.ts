@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { address, filters, query, type Filters } from './filters';
+import { address, filters, query, recent, type Filters } from './filters';
 
 const plain: Filters = { tab: 'open', type: '', project: '', text: '', everyone: false };
 const at = (said: string) => filters(new URLSearchParams(said));
@@ -18,6 +18,11 @@ describe('the address of the list', () => {
 		expect(at(address({ ...plain, ...some }))).toEqual({ ...plain, ...some });
 	});
 
+	it('had words of a title before', () => {
+		expect(at('title=hdr+film').text).toBe('hdr film');
+		expect(address(at('title=hdr+film'))).toBe('?q=hdr+film');
+	});
+
 	it.each(['status=nonsense', 'status=toString', 'type=task', 'whose=me'])(
 		'takes what it does not know for nothing: %s',
 		(said) => expect(at(said)).toEqual(plain)
@@ -33,10 +38,29 @@ describe('what is asked for', () => {
 		});
 	});
 
-	it('is found by number with or without its sign, and by words', () => {
-		expect(query({ ...plain, text: ' #1042 ' }).title).toBe('1042');
-		expect(query({ ...plain, text: 'C# build' }).title).toBe('C# build');
-		expect(query({ ...plain, text: '  ' })).not.toHaveProperty('title');
+	it('is found by number and by words, the best first', () => {
+		expect(query({ ...plain, tab: 'all', text: ' #1042 ' })).toEqual({
+			requester: ['me'],
+			q: '#1042',
+			include: ['matches']
+		});
+		expect(query({ ...plain, text: 'C# build' }).q).toBe('"C#" build*');
+	});
+
+	it('is nothing else for signs alone', () => {
+		expect(query({ ...plain, text: ' " ' })).toEqual(query(plain));
+		expect(recent({ ...plain, text: ' " ' })).toBeNull();
+	});
+
+	it('is also what just got such a title', () => {
+		expect(recent({ ...plain, type: 'bug', text: 'C# build' })).toEqual({
+			status: ['open', 'in_progress'],
+			type: ['bug'],
+			requester: ['me'],
+			q: 'title:"C#" title:build updated:-1h',
+			sort: '-updated',
+			limit: 5
+		});
 	});
 
 	it('leaves out whose and which status, when all are wanted', () => {

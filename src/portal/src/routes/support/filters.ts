@@ -1,7 +1,8 @@
 import type { paths } from '#lib/api/schema.d.ts';
 import type { Ticket } from '#lib/api/client.ts';
+import { titled, typed } from '#lib/query/typed.ts';
 
-type Query = NonNullable<paths['/tickets']['get']['parameters']['query']>;
+export type Query = NonNullable<paths['/tickets']['get']['parameters']['query']>;
 
 /** The tabs, and the statuses on each; what waits for the reader stands above what is open. */
 export const TABS = {
@@ -30,7 +31,8 @@ export function filters(address: Pick<URLSearchParams, 'get'>): Filters {
 		tab: Object.hasOwn(TABS, tab) ? (tab as Tab) : 'open',
 		type: TYPES.find((type) => type === address.get('type')) ?? '',
 		project: address.get('project') ?? '',
-		text: address.get('q') ?? '',
+		// An address of before has words of a title.
+		text: address.get('q') ?? address.get('title') ?? '',
 		everyone: address.get('whose') === 'all'
 	};
 }
@@ -46,14 +48,31 @@ export function address({ tab, type, project, text, everyone }: Filters): string
 	return said.size > 0 ? `?${said}` : '';
 }
 
-/** What to ask the service for. */
-export function query({ tab, type, project, text, everyone }: Filters): Query {
+function narrowed({ tab, type, project, everyone }: Filters): Query {
 	return {
 		...(TABS[tab] && { status: [...TABS[tab]] }),
 		...(type && { type: [type] }),
 		...(project && { project: [project] }),
-		...(text.trim() && { title: text.trim().replace(/^#(?=\d+$)/, '') }),
-		...(!everyone && { requester: ['me'] }),
-		sort: '-updated'
+		...(!everyone && { requester: ['me'] })
 	};
+}
+
+/** What to ask the service for: what changed last comes first, or what has the text best. */
+export function query(filters: Filters): Query {
+	const q = typed(filters.text);
+	return {
+		...narrowed(filters),
+		...(q ? { q, include: ['matches'] } : { sort: '-updated' })
+	};
+}
+
+/**
+ * What to ask for besides if there is a text: a ticket is found by its words once a worker has read it, but by its title
+ * at once.
+ */
+export function recent(filters: Filters): Query | null {
+	const titles = titled(filters.text);
+	return titles
+		? { ...narrowed(filters), q: `${titles} updated:-1h`, sort: '-updated', limit: 5 }
+		: null;
 }

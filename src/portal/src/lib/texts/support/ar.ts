@@ -15,7 +15,8 @@ export default {
 		closed: 'مغلقة',
 		all: 'الكل'
 	},
-	search: 'الرقم أو كلمات من العنوان',
+	search: 'كلمات أو رقم',
+	quoted: (text: string) => `«${text}»`,
 	anyType: 'كل الأنواع',
 	anyProject: 'كل المشاريع',
 	waitingHeading: (count: number) =>
@@ -47,7 +48,7 @@ export default {
 		closed: 'لا تذكرة مغلقة لك.'
 	},
 	noMatchTitle: 'لا شيء يطابق',
-	noMatch: 'ابحث في كل التذاكر، أو استخدم مرشّحات أقل.',
+	noMatch: 'هذا ما بُحث عنه. ابحث في كل التذاكر، أو استخدم كلمات ومرشّحات أقل.',
 	searchAll: 'ابحث في كل التذاكر',
 	clear: 'امسح المرشّحات',
 

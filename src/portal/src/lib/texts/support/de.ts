@@ -15,7 +15,8 @@ export default {
 		closed: 'Geschlossen',
 		all: 'Alle'
 	},
-	search: 'Nummer oder Wörter aus dem Titel',
+	search: 'Wörter oder Nummer',
+	quoted: (text: string) => `„${text}“`,
 	anyType: 'Alle Arten',
 	anyProject: 'Alle Projekte',
 	waitingHeading: (count: number) =>
@@ -33,7 +34,8 @@ export default {
 		closed: 'Keines Ihrer Tickets ist geschlossen.'
 	},
 	noMatchTitle: 'Nichts passt',
-	noMatch: 'Suchen Sie unter allen Tickets, oder nehmen Sie weniger Filter.',
+	noMatch:
+		'Danach wurde gesucht. Suchen Sie unter allen Tickets, oder nehmen Sie weniger Wörter und Filter.',
 	searchAll: 'Alle Tickets durchsuchen',
 	clear: 'Filter löschen',
 

@@ -15,7 +15,8 @@ export default {
 		closed: 'Closed',
 		all: 'All'
 	},
-	search: 'Number or words of the title',
+	search: 'Words or number',
+	quoted: (text: string) => `“${text}”`,
 	anyType: 'All types',
 	anyProject: 'All projects',
 	waitingHeading: (count: number) =>
@@ -33,7 +34,7 @@ export default {
 		closed: 'None of your tickets is closed.'
 	},
 	noMatchTitle: 'Nothing matches',
-	noMatch: 'Search among all tickets, or use fewer filters.',
+	noMatch: 'This was searched for. Search among all tickets, or use fewer words and filters.',
 	searchAll: 'Search all tickets',
 	clear: 'Clear filters',
 
