@@ -244,10 +244,11 @@ def hit(page: Page, title: str) -> Locator:
 
 
 def test_description_and_comments_are_searched_and_the_places_marked(
-    requester: Page, me: httpx.Client, staff: httpx.Client, title: str
+    requester: Page, me: httpx.Client, staff: httpx.Client
 ) -> None:
     word, other, inside = (f"{letter}{uuid4().hex[:10]}" for letter in "wxy")
-    described = add(me, title, description=f"At night it says {word} & <i>hisses</i>.")["number"]
+    title = f"Sound z{uuid4().hex[:10]}"
+    add(me, title, description=f"At night it says {word} & <i>hisses</i>.")
     told = add(me, f"{title} too")["number"]
     comment(me, told, f"Now it says {word} {other}.")
     comment_of_staff = {"body": f"Internally it is {word} {inside}.", "visibility": "internal"}
@@ -279,7 +280,6 @@ def test_description_and_comments_are_searched_and_the_places_marked(
     requester.get_by_role("searchbox").fill(title)
     expect(hit(requester, f"{title} too")).to_be_visible()
     expect(hit(requester, f"{title} too").locator("mark").first).to_have_text("Sound")
-    assert described != told
 
 
 @pytest.mark.parametrize("locale", ["en-US", "de", "ar"])
