@@ -198,24 +198,23 @@ def test_filters_stand_in_the_address(requester: Page, me: httpx.Client) -> None
 def searched(client: httpx.Client, count: int, **query: Any) -> list[dict[str, Any]]:
     """What a search finds, once it finds so many tickets: a worker writes the documents."""
     deadline = time.monotonic() + 60
+    items: list[dict[str, Any]]
     while len(items := read(client, "/tickets", limit=100, **query)["items"]) != count:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return items
 
 
-def held_back(page: Page, fails: Callable[[str], bool], answer: Any = None) -> None:
-    """Answer requests for tickets whose query says so as if nothing were found yet."""
-    empty = {"items": [], "next": None}
+def held_back(page: Page, unread: Callable[[str], bool]) -> None:
+    """Nothing is found by the queries of which this is so."""
 
-    def decide(route: Route) -> None:
-        q = parse_qs(urlsplit(route.request.url).query).get("q", [""])[0]
-        if fails(q):
-            route.fulfill(json=empty if answer is None else answer)
+    def answer(route: Route) -> None:
+        if unread(parse_qs(urlsplit(route.request.url).query).get("q", [""])[0]):
+            route.fulfill(json={"items": [], "next": None})
         else:
             route.continue_()
 
-    page.route("**/api/v1/tickets?*", decide)
+    page.route("**/api/v1/tickets?*", answer)
 
 
 @pytest.mark.parametrize("by", ["number", "#number", "words", "phrase", "beginning"])
