@@ -113,6 +113,24 @@ def test_one_asker_of_compiled_statements_leaves_a_connection_to_the_next(url: s
     assert entered == ["greedy", "modest", "greedy"]
 
 
+def test_what_is_asked_has_its_time_for_all_statements_together(url: str) -> None:
+    async def asked() -> None:
+        async with pool.asking() as conn:
+            for _ in range(2):
+                await conn.execute("select pg_sleep(1)")
+
+    async def work() -> None:
+        with pytest.raises(pool.TooSlow):
+            await asked()
+        async with pool.asking() as conn:
+            running = await conn.execute(
+                "select query from pg_stat_activity where datname = current_database() and state = 'active'"
+            )
+            assert not [query for (query,) in await running.fetchall() if "pg_sleep" in query]
+
+    connected(url, work)
+
+
 def test_the_url_has_the_last_word(url: str) -> None:
     own = make_conninfo(url, options="-c statement_timeout=7s", application_name="mine")
     assert connected(own, lambda: value("show statement_timeout")) == "7s"

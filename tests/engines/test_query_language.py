@@ -37,7 +37,7 @@ from ticketing.query.compiling import Reader
 from ticketing.query.fields import FIELDS, SORT, SORT_KEYS, SORTS, table
 from ticketing.query.fulltext import Staffed, sought
 from ticketing.query.hits import Asked
-from ticketing.query.parsing import LONGEST, MOST_CLAUSES, MOST_FAULTS, MOST_VALUES, parse
+from ticketing.query.parsing import LONGEST, LONGEST_WRITTEN, MOST_CLAUSES, MOST_FAULTS, MOST_VALUES, MOST_WORDS, parse
 from ticketing.query.tree import Comparison, Filter, Query, Text
 from ticketing.rules import tickets
 
@@ -228,6 +228,19 @@ def test_a_fault_is_where_it_is_whatever_is_around_it(before: Query, fault: str,
     assert within == [replace(each, offset=(each.offset or 0) + len(lead)) for each in alone]
 
 
+WORDY = [
+    '"' + "a " * 900 + '"',
+    '"' + "the and " * 240 + '"',
+    "a.b-" * 400,
+    "字" * (MOST_WORDS + 1),
+    '"' + "ﷺ " * 100 + '"',
+    'title:"' + "a " * 900 + '"',
+    "title:" + ",".join(["a.b.c"] * 20),
+    " ".join(["a/b/c"] * 20),
+]
+"""Short for what they ask of the database."""
+
+
 def faults(text: str) -> Sequence[Fault]:
     with pytest.raises(InvalidParameter) as refused:
         parse(text)
@@ -284,6 +297,12 @@ def test_a_fault_has_its_place_and_what_was_meant(text: str, code: str, found: s
     assert ("values" in fault.expected) == (code in ("unknown_field", "not_allowed"))
 
 
+@pytest.mark.parametrize("text", [text for text in WORDY if " " not in text or '"' in text])
+def test_words_too_many_are_told_where_they_are(text: str) -> None:
+    (fault,) = faults(f"status:open first {text} last")
+    assert (fault.offset, fault.length) == (len("status:open first "), len(text))
+
+
 def test_every_fault_is_told_at_once() -> None:
     assert [each.code for each in faults("statsu:open type:bgu a OR b")] == ["unknown_field", "not_allowed", "reserved"]
     for text in ("x:1 " * 100, "status:" + "x," * 500 + "x", "sort:title " * 100):
@@ -294,7 +313,10 @@ def test_every_fault_is_told_at_once() -> None:
     ("text", "code", "most"),
     [
         ("x" * (LONGEST + 1), "too_long", LONGEST),
+        ("字" * (LONGEST_WRITTEN // 9 + 1), "too_long", LONGEST_WRITTEN // 9),
+        ("😀" * (LONGEST_WRITTEN // 12 + 1), "too_long", LONGEST_WRITTEN // 12),
         ("x " * (MOST_CLAUSES + 1), "too_many", MOST_CLAUSES),
+        *((text, "too_many", MOST_WORDS) for text in WORDY),
         ("tag:" + ",".join("x" * (MOST_VALUES + 1)), "too_many", MOST_VALUES),
     ],
 )
@@ -353,7 +375,7 @@ def test_the_guide_has_every_field() -> None:
     guide = (paths.GUIDES / "queries.md").read_text()
     (found,) = re.findall(r"<!-- fields -->\n(.*)\n<!-- /fields -->", guide, re.DOTALL)
     assert found == "\n".join(table())
-    for bound in (LONGEST, MOST_CLAUSES, MOST_VALUES):
+    for bound in (LONGEST, LONGEST_WRITTEN, MOST_CLAUSES, MOST_VALUES, MOST_WORDS):
         assert f" {bound:,} " in guide
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 import corpus
@@ -18,6 +20,8 @@ from ticketing.db import pool
 from ticketing.ground.errors import InvalidParameter
 from ticketing.query import hits, names, parsing
 from ticketing.query.hits import Asked
+from ticketing.query.parsing import MOST_WORDS, parse
+from ticketing.query.tree import quoted
 from ticketing.rules import similar_tickets, tickets
 
 TICKETS = 12_000
@@ -134,6 +138,30 @@ def reads(url: str, reader: str, mode: str) -> dict[str, dict[str, lists.Read]]:
 async def _read(conn: lists.Connection) -> dict[str, lists.Read]:
     rows = await (await conn.execute(READ)).fetchall()
     return {row["relname"]: lists.Read(0, row["blocks"], row["scans"]) for row in rows}
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=400))
+@example("a" * 300 + "'" * 300)
+@example("क्षत्रिय ज्ञान " * 25)
+@example("a\u0301" * 200)
+@example("http://a/b?c=d&e=f " * 5)
+@example("1.5e10-2 " * 12)
+@example("a-b-c-d@e.f.g " * 7)
+@example("ﷺ" * 12)
+def test_what_the_index_is_asked_for_is_as_short_as_the_text(written: str, text: str) -> None:
+    """Whatever PostgreSQL takes for words: those that the parser lets through are a few for it, in each language."""
+    try:
+        clauses = parse(quoted(text)).clauses
+    except InvalidParameter:
+        return
+    with psycopg.connect(written) as conn:
+        for asked in ("asked_phrase", "asked_word", "asked_any"):
+            row = conn.execute(
+                f"select numnode({asked}(%s)), (select count(distinct language) from projects)", [text]
+            ).fetchone()
+            assert row and row[0] <= 4 * MOST_WORDS * (row[1] + 1), asked
+        assert clauses
 
 
 async def searched(conn: lists.Connection, actor: Actor, word: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ticketing.contract import Answer
-from ticketing.ground import paths
+from ticketing.ground import links, paths
 from ticketing.ground.errors import InvalidParameter
 from ticketing.log.feed import Feed
 from ticketing.writing.paging import Page
@@ -42,7 +42,7 @@ def followed(feed: Feed, path: str, **query: Any) -> Answer:
 
 def _next(path: str, cursor: str | None, query: Mapping[str, Any]) -> dict[str, str]:
     given = {name: _written(value) for name, value in query.items()}
-    filters = urlencode(given, safe=",:/@!$'()*;?")
+    filters = urlencode(given, safe=links.PLAIN)
     if len(filters) > LONGEST_FILTERS:
         raise InvalidParameter(
             f"All filters together may have {LONGEST_FILTERS} characters in an address; these have {len(filters)}."

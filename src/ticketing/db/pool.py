@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import orjson
@@ -41,10 +41,12 @@ RECONNECT_SECONDS = 5.0
 """Seconds for which the pool retries to connect before it leaves that to the next request. Its pauses double, so with a
 larger number it would still sleep for minutes after PostgreSQL is back."""
 WARM_CONNECTIONS = 4
-ASKING_CONNECTIONS = 2
-"""Connections for compiled statements. An asker holds one of them at once, so the other is left for the next."""
+ASKING_CONNECTIONS = 4
+"""Connections for compiled statements. An asker holds one of them at once, so the others are left for the next."""
+ASKING_SECONDS = 1.5
+"""Seconds for which one of those may be held, whatever its statements are."""
 ASKING_WAIT_SECONDS = 2.0
-"""Seconds to wait for one of those: longer than a statement on it may take, so the next in turn gets it."""
+"""Seconds to wait for one of those: longer than one is held, so the next in turn gets it."""
 AT_HAND_SECONDS = 10.0
 """Seconds for which requests hand a connection on before it returns to the pool, which may replace it."""
 RETRY_AFTER_SECONDS = 2
@@ -66,7 +68,7 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "10s",
 }
 ASKING = {
-    "statement_timeout": "1.5s",
+    "statement_timeout": f"{ASKING_SECONDS}s",
     "random_page_cost": "1.1",  # What such a statement reads is mostly in memory; else it would read whole tables.
     "work_mem": "16MB",  # A bitmap of many hits stays exact.
 }
@@ -313,14 +315,36 @@ class connection:  # noqa: N801 - it is used like a function
 
 
 class asking(connection):  # noqa: N801
-    """`async with asking() as conn`: as `connection()`, for statements that are compiled of what a client writes."""
+    """`async with asking() as conn`: as `connection()`, for statements that are compiled of what a client writes.
 
-    __slots__ = ()
+    Together they have ASKING_SECONDS. Raises TooSlow after that.
+    """
+
+    __slots__ = ("_held",)
     _of = _asking
     _wait_seconds = ASKING_WAIT_SECONDS
     _waited = ASKING_WAITED
     _timeouts = ASKING_TIMEOUTS
     _limit = ASKING["statement_timeout"]
+
+    async def __aenter__(self) -> Connection:
+        conn = await super().__aenter__()
+        self._held = asyncio.timeout(ASKING_SECONDS)
+        await self._held.__aenter__()
+        return conn
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._held.expired():
+            self._held.reschedule(None)
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            try:
+                await self._held.__aexit__(kind, error, trace)
+            except TimeoutError:
+                raise TooSlow(self._limit) from error
 
 
 def figures() -> tuple[int, int]:

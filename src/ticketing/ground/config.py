@@ -36,7 +36,7 @@ class Settings:
     database_url: str
     #: Redis or Valkey for background jobs, as a `redis://` URL.
     redis_url: str = REDIS_HERE
-    #: Most database connections a process holds, plus two for LISTEN and NOTIFY, and two for queries.
+    #: Most database connections a process holds, plus two for LISTEN and NOTIFY, and four for queries.
     pool_size: Annotated[int, range(1, 1_001)] = 8
     #: `debug`, `info`, `warning` or `error`.
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 from uuid import UUID
 
 from ticketing.ground.config import settings
+
+PLAIN = ",:/@!$'()*;?"
+"""What stands for itself in the query of an address (RFC 3986, section 3.4), besides letters, digits and `-._~`."""
+
+
+def written(value: str) -> str:
+    """A value as it stands in the query of an address."""
+    return quote_plus(value, safe=PLAIN)
 
 
 def of_page(path: str) -> str:

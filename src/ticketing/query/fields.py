@@ -91,7 +91,7 @@ FIELDS = {
             "severity",
             "word",
             "t.severity",
-            "How bad a bug is; `none` for what is no bug, or not judged.",
+            "How bad a bug is; `none`, the lowest, for what is no bug, or not judged.",
             "severity:>medium",
             SEVERITIES,
             "ticket_severity",

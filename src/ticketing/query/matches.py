@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 from ticketing.access.actors import Actor
 from ticketing.db import sql
-from ticketing.query import compiling, fulltext
+from ticketing.query import compiling, fulltext, titles
 from ticketing.query.tree import Query
 
 LEAD, SHOWN = 60, 240
@@ -18,9 +18,7 @@ MOST_WORDS = 4000
 """Most different words of a page that are compared with the query."""
 
 _WORD = re.compile(r"[^\W_]+")
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]+"
-)
+_UNSPACED = re.compile(f"{titles.UNSPACED.pattern}+")
 """Words of scripts without blanks, of which parts are found."""
 
 

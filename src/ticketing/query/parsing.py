@@ -12,20 +12,29 @@ Between clauses are blanks. `AND`, `OR`, `NOT` and parentheses are refused, so t
 
 from __future__ import annotations
 
+import bisect
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from ticketing.contract import Fault
+from ticketing.ground import links
 from ticketing.ground.errors import InvalidParameter
 from ticketing.query import spans
 from ticketing.query.fields import FIELDS, ME, NONE, RELEVANCE, SORT, SORTS, Field, is_none
+from ticketing.query.titles import UNSPACED
 from ticketing.query.tree import BARE, Comparison, Filter, Query, Span, Text, Value
 
 PARAMETER = "q"
 LONGEST = 2000
+LONGEST_WRITTEN = 2800
+"""Most characters of a query in an address, where a letter beyond ASCII is several (`links.written`): with the other
+parameters of a list it fits into a link to the next page."""
 MOST_CLAUSES = 30
+MOST_WORDS = 50
+"""Most words in all texts of a query. Those of a phrase are looked up one by one, and all their places compared."""
 MOST_VALUES = 20
 MOST_FAULTS = 10
 MOST_SHOWN = 80
@@ -46,6 +55,13 @@ def parse(text: str) -> Query:
     if len(text) > LONGEST:
         detail = f"A query has at most {LONGEST} characters; this has {len(text)}."
         raise _refused([_fault("too_long", detail, Span(LONGEST, len(text) - LONGEST), max=LONGEST)])
+    if (written := len(links.written(text))) > LONGEST_WRITTEN:
+        begin = _fitting(text)
+        detail = (
+            f"A query has at most {LONGEST_WRITTEN:,} characters in an address; this has {written:,}, as letters beyond"
+            " ASCII are several there."
+        )
+        raise _refused([_fault("too_long", detail, Span(begin, len(text) - begin), max=begin)])
     return _Parser(text).query()
 
 
@@ -86,9 +102,19 @@ class _Parser:
             beyond = clauses[MOST_CLAUSES].span
             detail = f"A query has at most {MOST_CLAUSES} parts; this has {len(clauses)}."
             self._note("too_many", detail, Span(beyond.offset, len(self.text) - beyond.offset), max=MOST_CLAUSES)
+        self._count_words(clauses)
         if self.faults:
             raise _refused(self.faults)
         return Query(tuple(clauses), sort)
+
+    def _count_words(self, clauses: Sequence[Filter | Text]) -> None:
+        texts = [(clause.span, _texts(clause)) for clause in clauses]
+        counts = [sum(map(_words, each)) for _, each in texts]
+        if sum(counts) > MOST_WORDS:
+            beyond = next(place for place in range(len(texts)) if sum(counts[: place + 1]) > MOST_WORDS)
+            span = texts[beyond][0]
+            detail = f"The texts of a query have at most {MOST_WORDS} words together; these have {sum(counts):,}."
+            self._note("too_many", detail, span, max=MOST_WORDS)
 
     def _more(self) -> bool:
         self.at = _end(_BLANKS, self.text, self.at)
@@ -235,6 +261,28 @@ class _Parser:
 
     def _wrong(self, code: str, detail: str, begin: int, end: int) -> _Wrong:
         return _Wrong(_fault(code, detail, Span(begin, end - begin)))
+
+
+def _texts(clause: Filter | Text) -> list[str]:
+    """What a clause looks for in texts."""
+    if isinstance(clause, Text):
+        return [clause.text]
+    field = FIELDS.get(clause.name)
+    return [value.text for value in clause.values] if field and field.kind == "text" else []
+
+
+def _words(text: str) -> int:
+    """How many words a text has for the index; in a script without blanks, each letter is one."""
+    plain = unicodedata.normalize("NFKC", text.lower())
+    spaced = UNSPACED.sub(" x ", plain)
+    return len("".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in spaced).split())
+
+
+def _fitting(text: str) -> int:
+    """How many characters of a text are not too many in an address."""
+    return (
+        bisect.bisect_right(range(len(text)), LONGEST_WRITTEN, key=lambda length: len(links.written(text[:length]))) - 1
+    )
 
 
 def _written(field: Field | None, text: str, in_quotes: bool) -> str:

@@ -6,6 +6,11 @@ import re
 
 BETWEEN_WORDS = dict.fromkeys(map(ord, "-_./\\:;,|()[]{}<>\"'!?#@&+=*%~^$`"), " ")
 """The signs that the index takes for blanks, too. What a query for words could be made of is among them."""
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+"""A letter of a script without blanks."""
 LONGEST = 200
 """Most characters in a title."""
 NUMBER = re.compile(r"#?([0-9]{1,18})")

@@ -39,7 +39,7 @@ MOST_COUNTED = 1000
 MOST_COUNTS = 50
 """Most views that are counted at once."""
 COUNT_SECONDS = 0.5
-ALL_SECONDS = 3.0
+ALL_SECONDS = 0.9
 """How long counting the tickets of one view may take, and after how long no other is begun."""
 UNSORTED = "created"
 """The sort of what is only counted: any will do."""
