@@ -239,6 +239,60 @@ def test_queries_that_were_asked_are_offered_again(agent: Page, tag: str) -> Non
     expect(chips(agent)).to_have_count(0)
 
 
+def test_back_leads_to_what_was_shown_before_one_typed(agent: Page, tag: str) -> None:
+    visit(agent, f"/desk?q=tag:{tag}")
+    box(agent).press_sequentially("heron")
+    expect(agent).to_have_url(re.compile("heron$"))
+    box(agent).press_sequentially("s stand")
+    expect(agent).to_have_url(re.compile("herons(%20|\\+)stand$"))
+    agent.keyboard.press("Enter")
+    box(agent).press_sequentially(" still")
+    expect(agent).to_have_url(re.compile("still$"))
+    agent.go_back()
+    expect(box(agent)).to_have_value("herons stand")
+    agent.go_back()
+    expect(box(agent)).to_have_value("")
+    expect(chips(agent)).to_have_count(1)
+    agent.go_forward()
+    expect(box(agent)).to_have_value("herons stand")
+
+
+def test_what_is_too_long_is_told_below_the_list_that_stays(agent: Page, make: Callable[..., int], tag: str) -> None:
+    number = make(f"Heron {tag}", tags=[tag])
+    visit(agent, f"/desk?q=tag:{tag}")
+    row = agent.get_by_role("row").filter(has_text=f"#{number}")
+    expect(row).to_be_visible()
+    for text, told in (
+        ("字" * 400, "This query is too long."),
+        ("x" * 1999, "at most 2000 characters"),
+        ("word " * 380, "A query has at most 30 parts"),
+        ('"' + "a " * 200 + '"', "The texts of a query have at most 50 words together"),
+    ):
+        box(agent).fill(text)
+        expect(agent.get_by_role("status").filter(has_text=told).first).to_be_visible()
+        expect(row).to_be_visible()
+        expect(agent.get_by_text("Something went wrong")).to_have_count(0)
+    box(agent).fill("heron")
+    expect(agent).to_have_url(re.compile("heron$"))
+    expect(row).to_be_visible()
+
+
+def test_nothing_is_asked_while_a_word_is_composed(agent: Page) -> None:
+    visit(agent, "/desk?q=")
+    asked: list[str] = []
+    agent.on("request", lambda request: asked.append(request.url))
+    box(agent).focus()
+    method = agent.context.new_cdp_session(agent)
+    for text in ("に", "にほ", "にほん"):
+        method.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+        # Longer than the pause after which it would be sent.
+        agent.evaluate("new Promise((done) => setTimeout(done, 400))")
+    assert [url for url in asked if "/tickets?" in url] == []
+    method.send("Input.insertText", {"text": "日本"})
+    expect(agent).to_have_url(re.compile("%E6%97%A5%E6%9C%AC$"))
+    expect(box(agent)).to_have_value("日本")
+
+
 def test_where_nothing_matches_it_says_what_was_searched_and_what_to_leave_out(
     agent: Page, make: Callable[..., int], tag: str
 ) -> None:

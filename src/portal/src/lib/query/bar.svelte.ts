@@ -3,6 +3,8 @@ import { character, clauses, unit, type Clause } from './tokens.ts';
 import type { QueryFault } from './faults.ts';
 
 const PAUSE_MS = 250;
+/** As the service has it: most characters of a query in an address. */
+const LONGEST_WRITTEN = 2800;
 
 /**
  * What a query bar shows of a query: a chip for each clause that names a field, and the rest as text that one types.
@@ -14,11 +16,13 @@ export class Bar {
 	text = $state('');
 	#sent = $state('');
 	#timer: ReturnType<typeof setTimeout> | undefined;
+	/** Whether what was sent last was typed: what is typed on takes its place. */
+	#typing = false;
 
 	constructor(
 		query: string,
-		/** Take the query to the address; it was meant as it is, or is still being typed. */
-		readonly send: (query: string, typing: boolean) => void
+		/** Take the query to the address, or in place of the one there; it is meant as it is, or still being typed. */
+		readonly send: (query: string, to: { replace: boolean; typing: boolean }) => void
 	) {
 		this.#sent = query;
 		this.#take(query);
@@ -54,6 +58,7 @@ export class Bar {
 	follow(query: string): void {
 		if (query === this.#sent) return;
 		clearTimeout(this.#timer);
+		this.#typing = false;
 		this.#sent = query;
 		this.#take(query);
 	}
@@ -73,10 +78,11 @@ export class Bar {
 		this.#timer = setTimeout(() => this.#commit(true), PAUSE_MS);
 	}
 
-	/** All of it is meant, now. */
-	enter(): void {
+	/** All of it is meant, now; if it was typed, it is one step of what Back goes through. */
+	enter(typed = false): void {
 		clearTimeout(this.#timer);
 		for (const done of clauses(this.text).filter(isFilter).reverse()) this.#chip(done);
+		this.#typing &&= typed;
 		this.#commit(false);
 	}
 
@@ -88,11 +94,18 @@ export class Bar {
 		this.text = (this.text.slice(0, start) + this.text.slice(end).trimStart()).trimStart();
 	}
 
-	#commit(replace: boolean): void {
+	#commit(typing: boolean): void {
 		const query = this.query;
-		if (query === this.#sent) return;
+		const replace = this.#typing;
+		this.#typing = typing;
+		if (query === this.#sent && (typing || !replace)) return;
 		this.#sent = query;
-		this.send(query, replace);
+		if (!this.tooLong) this.send(query, { replace, typing });
+	}
+
+	/** Whether an address has no room for it. */
+	get tooLong(): boolean {
+		return encodeURIComponent(this.query).length > LONGEST_WRITTEN;
 	}
 
 	/** Without a chip. */

@@ -7,17 +7,18 @@ export type QueryFault = {
 	length: number;
 	detail: string;
 	/** What was meant, in place of what stands there. */
-	suggestion: string | undefined;
+	suggestion?: string | undefined;
 };
 
 /** What an answer says of the query that it refuses. */
 export function faultsOf(error: unknown): QueryFault[] {
 	if (!(error instanceof ApiError)) return [];
 	return (error.problem.errors ?? [])
-		.filter(({ parameter, offset }) => parameter === 'q' && offset !== undefined)
+		.filter(({ parameter }) => parameter === 'q')
 		.map(({ code, offset, length, detail, suggestion }) => ({
 			code,
-			offset: offset ?? 0,
+			// What is wrong with all of it has no place.
+			offset: offset ?? Infinity,
 			length: length ?? 0,
 			detail,
 			suggestion: suggestion ?? undefined

@@ -45,6 +45,8 @@ export default {
 		not_allowed: (text: string) => `«⁨${text}⁩» ليست قيمة لهذا الحقل.`,
 		required: () => 'ينقص شيء هنا.',
 		reserved: (text: string) => `«⁨${text}⁩» بلا معنى بعد. ضعها بين علامتي اقتباس للبحث عنها.`,
-		unknown: (text: string) => `«⁨${text}⁩» غير معروف أو غير متاح لك.`
+		unknown: (text: string) => `«⁨${text}⁩» غير معروف أو غير متاح لك.`,
+		too_long: () => 'هذا الاستعلام طويل جدًا. احذف شيئًا منه.',
+		too_many: () => 'هذا أكثر مما يُبحث عنه دفعة واحدة. احذف شيئًا منه.'
 	}
 } satisfies typeof en as typeof en;

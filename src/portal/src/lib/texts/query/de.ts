@@ -46,6 +46,8 @@ export default {
 		required: () => 'Hier fehlt etwas.',
 		reserved: (text: string) =>
 			`„${text}“ hat noch keine Bedeutung. In Anführungszeichen wird danach gesucht.`,
-		unknown: (text: string) => `„${text}“ ist nicht bekannt oder nicht für Sie sichtbar.`
+		unknown: (text: string) => `„${text}“ ist nicht bekannt oder nicht für Sie sichtbar.`,
+		too_long: () => 'Diese Suche ist zu lang. Lassen Sie etwas weg.',
+		too_many: () => 'Das ist zu viel auf einmal. Lassen Sie etwas weg.'
 	}
 } satisfies typeof en as typeof en;

@@ -46,6 +46,8 @@ export default {
 		not_allowed: (text: string) => `“${text}” is no value of this field.`,
 		required: () => 'Something is missing here.',
 		reserved: (text: string) => `“${text}” has no meaning yet. Put it in quotes to look for it.`,
-		unknown: (text: string) => `“${text}” is not known, or not for you to see.`
+		unknown: (text: string) => `“${text}” is not known, or not for you to see.`,
+		too_long: () => 'This query is too long. Leave something out.',
+		too_many: () => 'This asks for too much at once. Leave something out.'
 	} as Record<string, ((text: string) => string) | undefined>
 };
