@@ -379,6 +379,11 @@ def test_the_guide_has_every_field() -> None:
         assert f" {bound:,} " in guide
 
 
+def test_the_portal_knows_how_long_a_query_may_be() -> None:
+    bar = Path(__file__).parents[2] / "src/portal/src/lib/query/bar.svelte.ts"
+    assert f"[LONGEST, LONGEST_WRITTEN] = [{LONGEST}, {LONGEST_WRITTEN}];" in bar.read_text()
+
+
 def test_parts_that_the_guide_shows_are_parts() -> None:
     guide = (paths.GUIDES / "queries.md").read_text()
     parts, _, rest = guide.partition("## The parts")[2].partition("\n\nTo look in titles")

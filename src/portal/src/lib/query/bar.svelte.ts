@@ -3,8 +3,8 @@ import { character, clauses, unit, type Clause } from './tokens.ts';
 import type { QueryFault } from './faults.ts';
 
 const PAUSE_MS = 250;
-/** As the service has it: most characters of a query in an address. */
-const LONGEST_WRITTEN = 2800;
+/** As the service has them: most characters of a query, and most in an address. */
+const [LONGEST, LONGEST_WRITTEN] = [2000, 2800];
 
 /**
  * What a query bar shows of a query: a chip for each clause that names a field, and the rest as text that one types.
@@ -103,9 +103,10 @@ export class Bar {
 		if (!this.tooLong) this.send(query, { replace, typing });
 	}
 
-	/** Whether an address has no room for it. */
+	/** Whether the service would not read it. */
 	get tooLong(): boolean {
-		return encodeURIComponent(this.query).length > LONGEST_WRITTEN;
+		const written = encodeURIComponent(this.query).replaceAll('%20', '+');
+		return this.query.length > LONGEST || written.length > LONGEST_WRITTEN;
 	}
 
 	/** Without a chip. */
