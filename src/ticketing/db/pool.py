@@ -282,7 +282,9 @@ class connection:  # noqa: N801 - it is used like a function
             raise
         return self._conn
 
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if isinstance(error, (*REPLANNED, errors.ReadOnlySqlTransaction)):
                 # A migration changed the result of a prepared statement: a new connection prepares it again. Or the
