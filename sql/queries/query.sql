@@ -231,3 +231,7 @@ select distinct w.word
  cross join languages l
  cross join sought s
  where to_tsvector(search_configuration(l.language), w.plain) @@ s.words;
+
+-- name: limit_time(milliseconds)$
+-- Give each statement so long until the transaction ends.
+select set_config('statement_timeout', :milliseconds, true);

@@ -63,10 +63,6 @@ delete from views where id = :view_id;
 -- How a user has arranged their views.
 select u.view_order, u.hidden_views from users u where u.id = :user_id;
 
--- name: limit_time(milliseconds)$
--- Give each statement so long until the transaction ends.
-select set_config('statement_timeout', :milliseconds, true);
-
 -- name: list_count_of_all(condition, most)
 -- returns: Counted
 -- How many tickets match, for who sees them all; no more than `most` are looked for.

@@ -539,6 +539,20 @@ def test_a_ticket_that_cannot_be_read_holds_up_no_others(apart: Db) -> None:
     ]
 
 
+def test_a_ticket_that_takes_longer_than_statements_may_has_a_document(
+    apart: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pool.LIMITS, "statement_timeout", "2s")
+    numbers = [add(apart, word) for word in ("lynx", "puma")]
+    apart.execute(
+        "create function rest() returns trigger language plpgsql as"
+        " $$begin if new.number = 2 then perform pg_sleep(3); end if; return new; end$$;"
+        "create trigger resting before insert on ticket_documents for each row execute function rest()"
+    )
+    index()
+    assert [finds(apart, *each) for each in zip(numbers, ("lynx", "puma"), strict=True)] == [True, True]
+
+
 def test_very_long_conversations_have_a_document(apart: Db) -> None:
     number = add(apart, "Endless")
     apart.execute(

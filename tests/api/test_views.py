@@ -386,7 +386,10 @@ def test_a_view_whose_query_has_become_wrong_stays_and_says_where(
         assert change(later, view, name="Renamed").json()["q"] == shown["q"], "all else of it can be changed"
 
 
-def test_a_view_that_takes_too_long_stops_no_other(agent: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_that_takes_too_long_stops_no_other(
+    agent: Person, new_ticket: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_ticket()
     slow, quick = made(agent, q="title:slow"), made(agent, q="title:quick")
     compile_ = compiling.condition
 

@@ -2349,6 +2349,13 @@ class _Projects:
         """Write the fields of a project that lock_project has locked."""
 
 class _Query:
+    async def limit_time(
+        self,
+        conn: Connection,
+        *,
+        milliseconds: str,
+    ) -> str | None:
+        """Give each statement so long until the transaction ends."""
     async def list_all_tickets(
         self,
         conn: Connection,
@@ -3097,13 +3104,6 @@ class _Views:
         owner_id: UUID,
     ) -> View | None:
         """Keep a query under a name."""
-    async def limit_time(
-        self,
-        conn: Connection,
-        *,
-        milliseconds: str,
-    ) -> str | None:
-        """Give each statement so long until the transaction ends."""
     async def list_count_of_all(
         self,
         conn: Connection,

@@ -261,7 +261,7 @@ async def counts(conn: sql.Connection, actor: Actor, view: Collection[str] | Non
     while left:
         try:
             async with conn.transaction():
-                await sql.views.limit_time(conn, milliseconds=str(round(COUNT_SECONDS * 1000)))
+                await sql.query.limit_time(conn, milliseconds=str(round(COUNT_SECONDS * 1000)))
                 while left:
                     found.append(await _counted(conn, actor, left[0], until))
                     del left[0]

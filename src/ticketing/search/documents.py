@@ -18,6 +18,8 @@ FORM = 1
 """Of what form documents are. Raise it with a change of `document`: the next worker writes all of them again."""
 PAGE_EVENTS = 200
 """Events read at once."""
+ALONE_SECONDS = 60
+"""Seconds for one ticket's texts."""
 PAGE_BYTES = 4 * 1024 * 1024
 """Bytes that the texts written at once may have, unless it is those of one ticket alone: a statement that reads as much
 takes a fifth of the time that it has."""
@@ -115,9 +117,10 @@ async def write(conn: sql.Connection, tickets: list[int]) -> None:
 
 
 async def write_if_readable(conn: sql.Connection, tickets: list[int]) -> None:
-    """Write the document of a ticket, unless it cannot be read."""
+    """Write the document of a ticket, unless it cannot be read. A slow machine has much longer for it than else."""
     try:
         async with conn.transaction():
+            await sql.query.limit_time(conn, milliseconds=str(ALONE_SECONDS * 1000))
             await write(conn, tickets)
     except OF_THE_TEXT as error:
         log.error("a ticket cannot be read for full text", ticket=tickets[0], error=outages.message(error))
