@@ -320,6 +320,10 @@ def test_hits_and_none_fit_320_pixels(
         "#10",
         "🎉",
         "word " * 40,
+        "字" * 60,
+        "a/" * 60,
+        '"' + "a " * 60 + '"',
+        "a🎉" * 60,
     ],
 )
 def test_no_sign_that_is_typed_is_an_error(text: str, requester: Page) -> None:

@@ -382,6 +382,7 @@ def test_the_guide_has_every_field() -> None:
 def test_the_portal_knows_how_long_a_query_may_be() -> None:
     bar = Path(__file__).parents[2] / "src/portal/src/lib/query/bar.svelte.ts"
     assert f"[LONGEST, LONGEST_WRITTEN] = [{LONGEST}, {LONGEST_WRITTEN}];" in bar.read_text()
+    assert f"MOST_WORDS, LONGEST] = [20, {MOST_WORDS}, 200];" in bar.with_name("typed.ts").read_text()
 
 
 def test_parts_that_the_guide_shows_are_parts() -> None:
